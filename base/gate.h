@@ -1,0 +1,53 @@
+// Gate: refuses new work once closed, and knows when the old work has ended. Every long-lived object that starts
+// coroutines has one; work is started only by spawn().
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+#include "base/event.h"
+
+namespace farshore {
+
+class Gate {
+ public:
+  explicit Gate(Reactor& reactor) : reactor_(reactor), empty_(reactor) {}
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() {
+    ensure(count_ == 0 || reactor_.dead(), "a gate was destroyed with work inside: close() it and wait first");
+  }
+
+  bool closed() const { return closed_; }
+  size_t count() const { return count_; }
+  bool enter() {
+    if (closed_) return false;
+    ++count_;
+    return true;
+  }
+  void leave() {
+    ensure(count_ > 0, "gate left more often than entered");
+    if (--count_ == 0) empty_.notify();
+  }
+  // Refuses new work at once; completes when all that was inside has left.
+  Task<void> close() {
+    closed_ = true;
+    while (count_ > 0) (void)co_await empty_.wait(Deadline::never());
+  }
+  Reactor& reactor() { return reactor_; }
+
+ private:
+  Reactor& reactor_;
+  Notifier empty_;
+  size_t count_ = 0;
+  bool closed_ = false;
+};
+
+// Starts `task` on the gate's executor (never inline). Returns false, and destroys the task, if the gate is closed.
+// An exception out of the task is a bug of ours and ends the process. The task must not outlive what it references:
+// its owner closes the gate and waits before it goes.
+bool spawn(Gate& gate, const char* name, Task<void> task);
+
+}  // namespace farshore

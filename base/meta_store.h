@@ -1,0 +1,67 @@
+// MetaStore: cluster metadata with etcd's semantics from the first day: transactions that compare, revisions,
+// ambiguous results, and watches that are only hints. One node: KvMetaStore on a KvStore. Several: etcd (later).
+// Executor: the Env's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/event.h"
+#include "base/kv.h"
+
+namespace farshore {
+
+using Revision = int64_t;  // grows by one with every applied transaction that writes; 0: never written
+
+struct MetaEntry {
+  std::string key, value;
+  Revision create_revision = 0, mod_revision = 0;
+};
+
+struct Compare {
+  std::string key;
+  // Exactly one is set. mod_revision 0: the key does not exist.
+  std::optional<Revision> mod_revision;
+  std::optional<std::string> value;
+  static Compare revision_is(std::string key, Revision r) { return {std::move(key), r, std::nullopt}; }
+  static Compare value_is(std::string key, std::string v) { return {std::move(key), std::nullopt, std::move(v)}; }
+  static Compare absent(std::string key) { return {std::move(key), 0, std::nullopt}; }
+};
+
+struct MetaTxn {
+  std::vector<Compare> conditions;  // all must hold
+  std::vector<KvBatch::Op> then;    // applied whole
+};
+
+struct MetaTxnReply {
+  bool succeeded = false;  // false: a condition did not hold, nothing was written
+  Revision revision = 0;   // of the store after it
+};
+
+struct MetaSnapshot {
+  std::vector<MetaEntry> entries;
+  Revision revision = 0;
+};
+
+class MetaStore {
+ public:
+  virtual ~MetaStore() = default;
+  // Durable when it resolves with succeeded. kAmbiguous: applied or not; re-reading decides. kUnavailable: not applied.
+  virtual Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) = 0;
+  // Keys in [begin, end); end empty: just `begin`. Linearizable.
+  virtual Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline) = 0;
+  // Notified (perhaps late, perhaps twice, perhaps for nothing) after writes: re-list with range().
+  virtual Notifier& changes() = 0;
+};
+
+// The end of the range of all keys that begin with `prefix`.
+std::string prefix_end(std::string prefix);
+
+// On a KvStore: entries under "m/", the revision under "r". All writes are synced.
+Task<Result<std::unique_ptr<MetaStore>>> open_kv_meta_store(Reactor& reactor, std::unique_ptr<KvStore> kv);
+
+}  // namespace farshore

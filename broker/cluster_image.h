@@ -1,0 +1,103 @@
+// What this cluster is, at one revision of its MetaStore. Immutable: handlers read a shared_ptr<const ClusterImage> and
+// never wait for metadata; MetadataManager replaces it after each change.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/meta_store.h"
+#include "base/net.h"
+
+namespace farshore::broker {
+
+// What ended a mirror: kept for ever (KIP-101 answers and failover consumers depend on it).
+struct PromotionRecord {
+  std::string kind;  // "promote" or "failover"
+  int64_t wall_ms = 0;
+  LinkId link;
+  std::string source_cluster_id;
+  TopicId source_topic;
+  struct PartitionEnd {
+    int32_t partition = 0;
+    Offset failover_offset;  // end of the mirror: the first offset that is not the source's
+    LogEpoch last_epoch;     // of the last mirrored batch; -1: empty
+    LeadershipEpoch new_epoch;
+    Offset source_high_watermark;  // last one seen
+    int64_t lost_at_least_records = 0, lost_at_least_ms = 0, blind_window_ms = 0;
+  };
+  std::vector<PartitionEnd> partitions;
+};
+
+enum class MirrorTopicState : uint8_t {  // as kept at the target; the linker's picture is linker/mirror_state.h
+  kActive,
+  kPaused,
+  kSourceUnavailable,
+  kFailed,
+  kPendingStopped,
+  kStopped,
+  kPendingRestore
+};
+
+struct MirrorImage {
+  LinkId link;
+  LinkEpoch link_epoch;  // the lowest one that may still write
+  std::string source_cluster_id;
+  std::string source_topic_name;
+  TopicId source_topic;
+  MirrorTopicState state = MirrorTopicState::kActive;
+  std::string state_reason;
+  std::vector<std::string> provenance;  // cluster ids this data came through, oldest first: the cycle check
+  std::optional<PromotionRecord> promotion;
+  bool writable() const { return state == MirrorTopicState::kStopped; }  // by clients: only after promotion
+};
+
+struct PartitionImage {
+  int32_t partition = 0;
+  LeadershipEpoch leadership_epoch;
+  BrokerId leader;
+  std::vector<BrokerId> replicas, isr;
+};
+
+struct TopicImage {
+  std::string name;
+  TopicId id;
+  std::map<std::string, std::string> configs;  // overrides only
+  std::vector<PartitionImage> partitions;      // index = partition id
+  std::optional<MirrorImage> mirror;           // stays after promotion, as provenance
+  bool read_only = false;  // writes fenced by MirrorControl (a promote in progress at the other end)
+  bool internal = false;   // __consumer_offsets and the like
+  Revision mod_revision = 0;
+};
+
+struct BrokerImage {
+  BrokerId id;
+  Endpoint advertised;
+  std::string rack;
+};
+
+struct ClusterImage {
+  std::string cluster_id;        // 22 characters, as Kafka's
+  Uuid incarnation;              // new with every empty data directory: a wiped cluster behind a known address is found
+  int64_t producer_id_salt = 0;  // 22 bits, non-zero
+  std::vector<BrokerImage> brokers;
+  BrokerId controller;
+  std::map<std::string, std::shared_ptr<const TopicImage>> topics;
+  std::map<TopicId, std::string> names_by_id;
+  Revision revision = 0;
+
+  const TopicImage* topic(const std::string& name) const {
+    auto it = topics.find(name);
+    return it == topics.end() ? nullptr : it->second.get();
+  }
+  const TopicImage* topic(const TopicId& id) const {
+    auto it = names_by_id.find(id);
+    return it == names_by_id.end() ? nullptr : topic(it->second);
+  }
+};
+
+}  // namespace farshore::broker

@@ -1,0 +1,64 @@
+// One partition that this broker leads: a log, its leadership epoch, and who waits for its progress.
+// Executor: the broker's. Owner: PartitionTable. Never destroyed while a handler holds it (shared_ptr).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/env.h"
+#include "base/gate.h"
+#include "broker/cluster_image.h"
+#include "broker/log/log.h"
+#include "proto/kafka/error_code.h"
+
+namespace farshore::broker {
+
+enum class Durability : uint8_t {
+  kPageCache,  // like Apache Kafka: acknowledged when written; a power loss of the only replica may lose it
+  kFsync       // acknowledged only after a group-commit sync; the high watermark never passes the durable end
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
+            Durability durability, LeadershipEpoch epoch);
+  ~Partition();
+
+  const std::string& topic() const { return topic_; }
+  const TopicId& topic_id() const { return topic_id_; }
+  int32_t partition() const { return partition_; }
+  LeadershipEpoch leadership_epoch() const { return epoch_; }
+  LogEnds ends() const { return log_->ends(); }
+  Log& log() { return *log_; }
+
+  // Appends, and moves the high watermark as durability allows. Does not wait for it: an acknowledgement is
+  // wait_committed(info.last). Errors as Log::append; kClosed once the partition is going away.
+  Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin);
+  // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
+  Task<Status> wait_committed(Offset last, Deadline deadline);
+
+  // After truncation, promotion, log start or epoch changes made directly on log(): recomputes and notifies.
+  Task<Status> set_leadership_epoch(LeadershipEpoch epoch);  // also Log::begin_epoch; never lower
+  void changed();
+
+  // Notified when end, high watermark, last stable offset, log start or epoch moved: long polls wait here.
+  Notifier& progress() { return progress_; }
+
+  Task<Status> close();  // waits for appends under way, then closes the log
+
+ private:
+  Task<void> sync_loop();
+  Env& env_;
+  std::string topic_;
+  TopicId topic_id_;
+  int32_t partition_;
+  std::unique_ptr<Log> log_;
+  Durability durability_;
+  LeadershipEpoch epoch_;
+  Notifier progress_;
+  Gate gate_;
+  bool syncing_ = false;
+  std::optional<Error> failed_;
+};
+
+}  // namespace farshore::broker

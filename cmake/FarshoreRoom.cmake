@@ -1,0 +1,81 @@
+# A room is a folder, a library and a test program.
+#
+#   farshore_room(broker/log DEPENDS proto_batch LINK spdlog::spdlog)
+#
+# makes target broker_log from every *.cc beside the CMakeLists.txt (main.cc apart), and broker_log_test from every
+# *_test.cc. Rooms see headers through a private view: a folder of links to exactly the headers of one room, so that
+# including a header of a room that is not in DEPENDS (an upward include) does not compile.
+# Files are found by name, so a test file cannot be left out of ctest; a stray file breaks the build at once.
+include(GoogleTest)
+
+function(farshore_view name path headers)  # links each header of `path` under view/<name>/<path>/
+  set(view ${CMAKE_BINARY_DIR}/view/${name}/${path})
+  file(MAKE_DIRECTORY ${view})
+  file(GLOB stale ${view}/*.h)
+  foreach(link IN LISTS stale)
+    if(NOT EXISTS ${link})
+      file(REMOVE ${link})
+    endif()
+  endforeach()
+  foreach(header IN LISTS headers)
+    cmake_path(GET header FILENAME file)
+    file(CREATE_LINK ${header} ${view}/${file} SYMBOLIC)
+  endforeach()
+endfunction()
+
+function(farshore_room path)
+  cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS" ${ARGN})
+  string(REPLACE "/" "_" name ${path})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main|_main|_fuzz|_bench)\\.cc$")
+
+  farshore_view(${name} ${path} "${headers}")
+  set(view ${CMAKE_BINARY_DIR}/view/${name})
+  list(TRANSFORM headers REPLACE "^${CMAKE_CURRENT_SOURCE_DIR}/" "${view}/${path}/" OUTPUT_VARIABLE viewed)
+
+  if(sources OR ROOM_EXTRA_SOURCES)
+    add_library(${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
+    set(scope PUBLIC)
+    target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${view} FILES ${viewed})
+    if(name STREQUAL base)
+      target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
+    elseif(NOT ROOM_PCH STREQUAL "OFF")
+      target_precompile_headers(${name} REUSE_FROM base)
+    endif()
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+    target_sources(${name} INTERFACE FILE_SET HEADERS BASE_DIRS ${view} FILES ${viewed})
+  endif()
+  target_link_libraries(${name} ${scope} ${ROOM_DEPENDS} ${ROOM_LINK} farshore_boost)
+
+  if(tests)
+    farshore_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${ROOM_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# farshore_test(NAME SOURCES ... DEPENDS ... [MAIN])   MAIN: the sources bring their own main()
+function(farshore_test name)
+  cmake_parse_arguments(TEST "MAIN" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gmock)
+  if(NOT TEST_MAIN)
+    target_link_libraries(${name} PRIVATE GTest::gtest_main)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM base)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+endfunction()
+
+# farshore_program(farshore-broker SOURCES main.cc DEPENDS broker ...)
+function(farshore_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_link_libraries(${name} PRIVATE ${PROGRAM_DEPENDS})
+  target_precompile_headers(${name} REUSE_FROM base)
+endfunction()
