@@ -1,0 +1,196 @@
+// Contract of Reactor, Wait, Gate and timers: nothing runs inline, deadlines fire in order and never early.
+#pragma once
+
+#include <boost/asio/post.hpp>
+#include <vector>
+
+#include "base/contract/harness.h"
+#include "base/event.h"
+
+namespace farshore::contract {
+namespace executor_cases {
+
+inline Task<void> set_flag(bool& flag) {
+  flag = true;
+  co_return;
+}
+
+inline Task<void> post_is_never_inline(Env& env) {
+  bool posted = false;
+  Wait<void> ran(env);
+  asio::post(env.executor(), [&posted, ran] {
+    posted = true;
+    ran.complete(ok());
+  });
+  EXPECT_FALSE(posted);
+  EXPECT_TRUE(co_await ran.wait(env.in(seconds(5))));
+  EXPECT_TRUE(posted);
+}
+
+inline Task<void> spawn_is_never_inline(Env& env) {
+  Gate gate(env);
+  bool started = false;
+  EXPECT_TRUE(spawn(gate, "flag", set_flag(started)));
+  EXPECT_FALSE(started);
+  EXPECT_EQ(gate.count(), 1u);
+  co_await gate.close();
+  EXPECT_TRUE(started);
+  bool refused = false;
+  EXPECT_FALSE(spawn(gate, "refused", set_flag(refused)));
+  EXPECT_FALSE(refused);
+}
+
+inline Task<void> wait_for(Wait<void> wait, Deadline deadline, bool& resumed, ErrorCode& code) {
+  auto waited = co_await wait.wait(deadline);
+  resumed = true;
+  if (!waited) code = waited.error().code;
+}
+
+inline Task<void> completion_is_never_inline(Env& env) {
+  Gate gate(env);
+  Wait<void> wait(env);
+  bool resumed = false;
+  ErrorCode code = ErrorCode::kNone;
+  EXPECT_TRUE(spawn(gate, "waiter", wait_for(wait, Deadline::never(), resumed, code)));
+  co_await env.sleep(milliseconds(5));
+  EXPECT_FALSE(resumed);
+  wait.complete(ok());
+  EXPECT_FALSE(resumed) << "the waiter ran inside complete()";
+  wait.complete(Error(ErrorCode::kIo));  // only the first completion counts
+  co_await gate.close();
+  EXPECT_TRUE(resumed);
+  EXPECT_EQ(code, ErrorCode::kNone);
+}
+
+inline Task<void> completion_before_the_wait_is_kept(Env& env) {
+  Wait<int> wait(env);
+  wait.complete(7);
+  auto value = co_await wait.wait(env.in(seconds(1)));
+  CO_ASSERT_OK(value);
+  EXPECT_EQ(*value, 7);
+}
+
+inline Task<void> wait_times_out(Env& env) {
+  const MonoTime begin = env.now();
+  Wait<void> wait(env);
+  auto waited = co_await wait.wait(env.in(milliseconds(20)));
+  EXPECT_ERROR(waited, ErrorCode::kTimedOut);
+  EXPECT_GE(env.now() - begin, milliseconds(20));
+  EXPECT_LT(env.now() - begin, seconds(10));
+  wait.complete(ok());  // too late: nothing happens
+}
+
+inline Task<void> passed_deadline_times_out(Env& env) {
+  Wait<void> wait(env);
+  auto waited = co_await wait.wait(Deadline(env.now() - seconds(1)));
+  EXPECT_ERROR(waited, ErrorCode::kTimedOut);
+}
+
+inline Task<void> timers_fire_in_order(Env& env) {
+  std::vector<int> fired;
+  Wait<void> last(env);
+  const MonoTime begin = env.now();
+  const TimerId late = env.arm(begin + milliseconds(60), [&fired, last] {
+    fired.push_back(3);
+    last.complete(ok());
+  });
+  const TimerId early = env.arm(begin + milliseconds(10), [&fired] { fired.push_back(1); });
+  env.arm(begin + milliseconds(35), [&fired] { fired.push_back(2); });
+  const TimerId cancelled = env.arm(begin + milliseconds(20), [&fired] { fired.push_back(99); });
+  EXPECT_NE(early, 0u);
+  EXPECT_NE(early, late);
+  env.cancel(cancelled);
+  EXPECT_TRUE(fired.empty());
+  EXPECT_TRUE(co_await last.wait(env.in(seconds(10))));
+  EXPECT_EQ(fired, (std::vector<int>{1, 2, 3}));
+  EXPECT_GE(env.now() - begin, milliseconds(60));
+  env.cancel(early);  // long gone: fine
+}
+
+inline Task<void> timer_in_the_past_is_not_inline(Env& env) {
+  bool fired = false;
+  Wait<void> done(env);
+  env.arm(env.now() - seconds(1), [&fired, done] {
+    fired = true;
+    done.complete(ok());
+  });
+  EXPECT_FALSE(fired);
+  EXPECT_TRUE(co_await done.wait(env.in(seconds(5))));
+}
+
+inline Task<void> clocks_move_together(Env& env) {
+  const MonoTime mono = env.now();
+  const WallTime wall = env.wall_now();
+  EXPECT_GT(wall.milliseconds_since_epoch, 0);
+  co_await env.sleep(milliseconds(50));
+  EXPECT_GE(env.now() - mono, milliseconds(50));
+  EXPECT_GE(env.wall_now().milliseconds_since_epoch - wall.milliseconds_since_epoch, 49);
+}
+
+inline Task<void> add_one(Env& env, int& sum, Duration after) {
+  co_await env.sleep(after);
+  ++sum;
+}
+
+inline Task<void> gate_close_waits_for_all(Env& env) {
+  Gate gate(env);
+  int sum = 0;
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(spawn(gate, "adder", add_one(env, sum, milliseconds(i % 5))));
+  co_await gate.close();
+  EXPECT_EQ(sum, 20);
+  EXPECT_EQ(gate.count(), 0u);
+}
+
+inline Task<void> push_numbers(Env& env, BoundedQueue<int>& queue, int count) {
+  for (int i = 0; i < count; ++i) EXPECT_TRUE(co_await queue.push(i, env.in(seconds(10))));
+  queue.close();
+}
+
+inline Task<void> queue_keeps_order_and_its_bound(Env& env) {
+  Gate gate(env);
+  BoundedQueue<int> queue(env, 3);
+  EXPECT_TRUE(spawn(gate, "producer", push_numbers(env, queue, 50)));
+  int expected = 0;
+  for (;;) {
+    EXPECT_LE(queue.size(), 3u);
+    auto item = co_await queue.pop(env.in(seconds(10)));
+    if (!item) {
+      EXPECT_ERROR(item, ErrorCode::kClosed);
+      break;
+    }
+    EXPECT_EQ(*item, expected++);
+  }
+  EXPECT_EQ(expected, 50);
+  co_await gate.close();
+}
+
+inline Task<void> random_is_usable(Env& env) {
+  const Uuid a = env.random().uuid(), b = env.random().uuid();
+  EXPECT_NE(a, b);
+  EXPECT_FALSE(a.is_zero());
+  for (int i = 0; i < 100; ++i) EXPECT_LT(env.random().below(7), 7u);
+  co_return;
+}
+
+}  // namespace executor_cases
+
+inline Suite executor_contract() {
+  namespace c = executor_cases;
+  return {
+      {"PostIsNeverInline", [](EnvHarness& h) { h.run(c::post_is_never_inline(h.env())); }},
+      {"SpawnIsNeverInlineAndAClosedGateRefuses", [](EnvHarness& h) { h.run(c::spawn_is_never_inline(h.env())); }},
+      {"CompletingAWaitNeverResumesInline", [](EnvHarness& h) { h.run(c::completion_is_never_inline(h.env())); }},
+      {"ACompletionBeforeTheWaitIsKept", [](EnvHarness& h) { h.run(c::completion_before_the_wait_is_kept(h.env())); }},
+      {"AWaitTimesOutNotBeforeItsDeadline", [](EnvHarness& h) { h.run(c::wait_times_out(h.env())); }},
+      {"APassedDeadlineTimesOut", [](EnvHarness& h) { h.run(c::passed_deadline_times_out(h.env())); }},
+      {"TimersFireInOrderUnlessCancelled", [](EnvHarness& h) { h.run(c::timers_fire_in_order(h.env())); }},
+      {"ATimerInThePastFiresSoonButNotInline",
+       [](EnvHarness& h) { h.run(c::timer_in_the_past_is_not_inline(h.env())); }},
+      {"WallAndMonotonicClockMoveTogether", [](EnvHarness& h) { h.run(c::clocks_move_together(h.env())); }},
+      {"ClosingAGateWaitsForAllWork", [](EnvHarness& h) { h.run(c::gate_close_waits_for_all(h.env())); }},
+      {"ABoundedQueueKeepsOrderAndItsBound", [](EnvHarness& h) { h.run(c::queue_keeps_order_and_its_bound(h.env())); }},
+      {"RandomNumbersDiffer", [](EnvHarness& h) { h.run(c::random_is_usable(h.env())); }},
+  };
+}
+
+}  // namespace farshore::contract
