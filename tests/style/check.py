@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""The style test: reads every tracked C++ file and fails on what the house does not do.
+
+Formatting (clang-format 16), upward includes by "../", calls that only base/ may make, coroutine traps of g++ 12,
+leftover markers, files that hide a second noun. Each finding says file, line, rule and what to do instead.
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# rule, pattern, folders it does not apply to, what to do instead
+BANNED = [
+    ("include by ../", r'#include\s+"\.\./', (), "include by the path from the top: \"room/header.h\""),
+    ("clock", r"\b(steady_clock|system_clock|high_resolution_clock)::now|\bclock_gettime\s*\(|\bgettimeofday\s*\(",
+     ("base/", "tests/bench", "offsets/client"), "ask Env::now() or Env::wall_now()"),
+    ("randomness", r"\b(std::random_device|std::mt19937|std::default_random_engine|rand)\s*[({]",
+     ("base/",), "use Env::random()"),
+    ("thread", r"\bstd::(thread|jthread|async|mutex|condition_variable)\b",
+     ("base/", "linker/grpc", "linker/cli", "offsets/client", "tests/"), "use the Env's executor; blocking work belongs to base/real"),
+    ("file or socket", r"(?<![\w:.>])::(open|socket|connect|bind|fopen|unlink|rename)\s*\(|\bstd::(o|i)?fstream\b|\bfopen\s*\(",
+     ("base/", "tests/", "linker/cli"), "use Env::files() or Env::network()"),
+    ("asio I/O object", r"\basio::(steady_timer|ip::tcp|io_context|deadline_timer)\b", ("base/",), "use Env primitives"),
+    ("task || timer", r"experimental::awaitable_operators|experimental::channel", ("base/",), "operations take a Deadline"),
+    ("bare detached", r"\basio::detached\b", (), "use spawn(gate, name, task)"),
+    ("co_spawn", r"\bco_spawn\s*\(", ("base/",), "use spawn(gate, name, task)"),
+    ("co_await inside ?:", r"\?[^;:]*\bco_await\b[^;]*:|\?[^;]*:[^;:]*\bco_await\b", (), "use if/else: g++ 12 frees twice"),
+    ("co_await in range-for", r"\bfor\s*\([^;)]*:[^;)]*\bco_await\b", (), "name the range first"),
+    ("aggregate temporary in co_await", r"\bco_await\s+[\w:.>\-]+\([^;]*\b[A-Z]\w+\{\s*\.", (), "name it, then std::move it in"),
+    ("left unfinished", r"\b(TODO|FIXME|XXX|HACK)\b", (), "finish it, or refuse the case with the reason"),
+    ("unbounded wait of a coroutine lambda", r"spawn\([^;]*\]\s*\(\)\s*->\s*Task<[^;]*\}\s*\(\)\s*\)", (), "use a member function"),
+]
+LINES_MAX = 700
+
+
+def tracked(*patterns):
+    out = subprocess.run(["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+                         capture_output=True, text=True, check=True)
+    return [p for p in out.stdout.splitlines() if (ROOT / p).is_file()]
+
+
+def strip_comments(text):
+    """Blanks comments and string bodies, keeping line numbers: rules are about code."""
+    def blank(match):
+        token = match.group(0)
+        if token.startswith("/"):
+            return re.sub(r"[^\n]", " ", token)
+        return '"' + re.sub(r"[^\n]", " ", token[1:-1]) + '"' if token[0] == '"' and "#include" not in token else token
+    text = re.sub(r'//[^\n]*|/\*.*?\*/', blank, text, flags=re.S)
+    return text
+
+
+def main():
+    findings = []
+    sources = tracked("*.h", "*.cc")
+    for path in sources:
+        text = (ROOT / path).read_text()
+        code = strip_comments(text)
+        for rule, pattern, exempt, instead in BANNED:
+            if any(path.startswith(e) for e in exempt):
+                continue
+            for match in re.finditer(pattern, code):
+                line = code.count("\n", 0, match.start()) + 1
+                findings.append(f"{path}:{line}: {rule}: {instead}")
+        if path.endswith(".h") and "#pragma once" not in text:
+            findings.append(f"{path}:1: no #pragma once")
+        lines = text.count("\n")
+        if lines > LINES_MAX:
+            findings.append(f"{path}:1: {lines} lines (limit {LINES_MAX}): which second noun hides in it?")
+        for number, content in enumerate(text.splitlines(), 1):
+            if len(content) > 120:
+                findings.append(f"{path}:{number}: longer than 120 columns")
+    for path in tracked():
+        size = (ROOT / path).stat().st_size
+        if size > 512 * 1024:
+            findings.append(f"{path}: {size} bytes: large files do not belong into git")
+
+    formatter = shutil.which("clang-format-16")
+    if formatter:
+        for at in range(0, len(sources), 64):
+            part = sources[at:at + 64]
+            run = subprocess.run([formatter, "--dry-run", "-Werror", *part], cwd=ROOT, capture_output=True, text=True)
+            findings += sorted({re.sub(r"^(\S+?):(\d+):.*", r"\1: run clang-format-16 -i", l)
+                                for l in run.stderr.splitlines() if "error:" in l})
+    else:
+        print("clang-format-16 is missing: formatting was not checked")
+        findings.append("clang-format-16 is needed (deploy/packages/test.txt)")
+
+    for finding in findings:
+        print(finding)
+    print(f"{len(sources)} files, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
