@@ -61,6 +61,7 @@ struct PartitionImage {
   LeadershipEpoch leadership_epoch;
   BrokerId leader;
   std::vector<BrokerId> replicas, isr;
+  Revision mod_revision = 0;
 };
 
 struct TopicImage {

@@ -1,25 +1,34 @@
 // How a request reaches its handler. One table (api_table.cc) feeds both dispatch and ApiVersions: what is not in it is
 // not served. A handler is a coroutine `Task<Result<Response>> handle_x(RequestContext&, XRequest)` in its own file
-// under broker/handlers/; an Error (not a response with error codes) closes the connection, with a metric and a log
-// line.
+// under broker/handlers/ (groups/, mirror/), made an ApiEntry by api<handle_x>() of broker/api.h; an Error (not a
+// response with error codes) closes the connection, with a metric and a log line.
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "base/event.h"
 #include "broker/services.h"
 #include "proto/kafka/wire.h"
 
 namespace farshore::broker {
 
+inline constexpr int16_t kPrivateApiKeysFrom = 10000;
+
 // Lives as long as its connection.
 struct ConnectionState {
+  explicit ConnectionState(Reactor& reactor) : closed(reactor) {}
   uint64_t id = 0;
   Endpoint peer;
   std::string software_name, software_version;  // from ApiVersions; private APIs are listed only to "farshore"
   std::string principal = "User:ANONYMOUS";
+  // Closed when the client is gone or the broker stops: whoever holds a response back for long (a long poll) adds his
+  // wait to it and gives up.
+  Notifier closed;
 };
 
-// One request. The frame (and every view into it that the decoded request holds) lives until the response is written.
+// One request. The frame (and every view into it that the decoded request holds) is valid until the response is
+// written, and not longer, even for who holds a slice of it: the connection reuses its buffers.
 struct RequestContext {
   Services& services;
   ConnectionState& connection;

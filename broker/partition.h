@@ -18,10 +18,22 @@ enum class Durability : uint8_t {
   kFsync       // acknowledged only after a group-commit sync; the high watermark never passes the durable end
 };
 
+// Who may append as a client.
+enum class ClientAccess : uint8_t {
+  kWritable,
+  kMirror,   // written by a link only, until it is promoted
+  kReadOnly  // fenced by MirrorControl: a promotion at the other end is under way
+};
+
+// Shared by all partitions of one disk; PartitionTable keeps it up to date.
+struct DiskState {
+  bool full = false;  // below the reserve: clients' and mirrors' appends are refused with kNoSpace
+};
+
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
-            Durability durability, LeadershipEpoch epoch);
+            Durability durability, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk);
   ~Partition();
 
   const std::string& topic() const { return topic_; }
@@ -30,9 +42,16 @@ class Partition : public std::enable_shared_from_this<Partition> {
   LeadershipEpoch leadership_epoch() const { return epoch_; }
   LogEnds ends() const { return log_->ends(); }
   Log& log() { return *log_; }
+  ClientAccess client_access() const { return access_; }
+  void set_client_access(ClientAccess access) { access_ = access; }
+  // True once the partition is being closed or deleted: answer as if it did not exist.
+  bool closing() const { return gate_.closed(); }
+  // Set after the log failed (kIo): every append fails until the broker is restarted.
+  const std::optional<Error>& failure() const { return failed_; }
 
   // Appends, and moves the high watermark as durability allows. Does not wait for it: an acknowledgement is
-  // wait_committed(info.last). Errors as Log::append; kClosed once the partition is going away.
+  // wait_committed(info.last). Errors as Log::append, and kNoSpace for kClient and kMirror when the disk's reserve is
+  // reached; kClosed once the partition is going away. client_access() is not asked: Produce's handler does.
   Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin);
   // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
   Task<Status> wait_committed(Offset last, Deadline deadline);
@@ -48,6 +67,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
  private:
   Task<void> sync_loop();
+  void advance_high_watermark();
+  void fail(const Error& error);
   Env& env_;
   std::string topic_;
   TopicId topic_id_;
@@ -55,6 +76,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::unique_ptr<Log> log_;
   Durability durability_;
   LeadershipEpoch epoch_;
+  std::shared_ptr<DiskState> disk_;
+  ClientAccess access_ = ClientAccess::kWritable;
   Notifier progress_;
   Gate gate_;
   bool syncing_ = false;

@@ -5,6 +5,8 @@
 # makes target broker_log from every *.cc beside the CMakeLists.txt (main.cc apart), and broker_log_test from every
 # *_test.cc. Rooms see headers through a private view: a folder of links to exactly the headers of one room, so that
 # including a header of a room that is not in DEPENDS (an upward include) does not compile.
+# PARTS names sub-folders whose files belong to the same room and library (one noun has many small files: broker/handlers);
+# the tests of a part are their own program, broker_handlers_test.
 # Files are found by name, so a test file cannot be left out of ctest; a stray file breaks the build at once.
 include(GoogleTest)
 
@@ -24,7 +26,7 @@ function(farshore_view name path headers)  # links each header of `path` under v
 endfunction()
 
 function(farshore_room path)
-  cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS;PARTS" ${ARGN})
   string(REPLACE "/" "_" name ${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
@@ -35,6 +37,17 @@ function(farshore_room path)
   farshore_view(${name} ${path} "${headers}")
   set(view ${CMAKE_BINARY_DIR}/view/${name})
   list(TRANSFORM headers REPLACE "^${CMAKE_CURRENT_SOURCE_DIR}/" "${view}/${path}/" OUTPUT_VARIABLE viewed)
+  foreach(part IN LISTS ROOM_PARTS)
+    file(GLOB part_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${part}/*.cc)
+    file(GLOB part_headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${part}/*.h)
+    set(${part}_tests ${part_sources})
+    list(FILTER ${part}_tests INCLUDE REGEX "_test\\.cc$")
+    list(FILTER part_sources EXCLUDE REGEX "(_test|/main|_main|_fuzz|_bench)\\.cc$")
+    list(APPEND sources ${part_sources})
+    farshore_view(${name} ${path}/${part} "${part_headers}")
+    list(TRANSFORM part_headers REPLACE "^${CMAKE_CURRENT_SOURCE_DIR}/" "${view}/${path}/")
+    list(APPEND viewed ${part_headers})
+  endforeach()
 
   if(sources OR ROOM_EXTRA_SOURCES)
     add_library(${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
@@ -55,6 +68,11 @@ function(farshore_room path)
   if(tests)
     farshore_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${ROOM_TEST_DEPENDS})
   endif()
+  foreach(part IN LISTS ROOM_PARTS)
+    if(${part}_tests)
+      farshore_test(${name}_${part}_test SOURCES ${${part}_tests} DEPENDS ${name} ${ROOM_TEST_DEPENDS})
+    endif()
+  endforeach()
 endfunction()
 
 # farshore_test(NAME SOURCES ... DEPENDS ... [MAIN])   MAIN: the sources bring their own main()

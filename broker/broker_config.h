@@ -1,0 +1,45 @@
+// The broker's properties: Kafka's names and defaults for what we serve, ours for the rest. server.properties, --set
+// and tests all go through broker_schema(): an unknown key is refused with the nearest valid one named.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/config.h"
+#include "base/net.h"
+#include "base/time.h"
+#include "broker/partition.h"
+
+namespace farshore::broker {
+
+const ConfigSchema& broker_schema();
+
+// What the hot paths read, parsed and checked once.
+struct BrokerOptions {
+  BrokerId id;
+  std::string rack;
+  std::string cluster_id;  // empty: made on first start
+  Endpoint listen;
+  Endpoint advertised;  // empty host: what listen is really bound to
+  std::string data_dir;
+  Durability durability = Durability::kPageCache;
+  bool auto_create_topics = true;
+  int32_t num_partitions = 1;
+
+  size_t request_bytes_max = 0;         // socket.request.max.bytes
+  size_t queued_request_bytes_max = 0;  // queued.max.request.bytes
+  Duration idle_max{};                  // connections.max.idle.ms
+  size_t connections_max = 0, connections_per_ip_max = 0;
+  double connection_rate_max = 0;  // per second
+  Duration write_max{};            // socket.write.timeout.ms: a client that does not read is cut off
+
+  Duration retention_check{}, cleaner_backoff{};
+  Duration flush_interval{};  // zero: never by time
+  uint64_t reserve_bytes = 0;
+  int32_t topics_max = 0, partitions_per_topic_max = 0;
+};
+
+// kInvalidArgument: keys that contradict each other, or an address that is none.
+Result<BrokerOptions> broker_options(const Config& config);
+
+}  // namespace farshore::broker
