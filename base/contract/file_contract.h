@@ -133,20 +133,28 @@ inline Task<void> replace_file_is_whole(Env& env, std::string dir) {
   EXPECT_TRUE(co_await replace_file(fs, path, "first and longer"));
   EXPECT_TRUE(co_await replace_file(fs, path, "second"));
   EXPECT_EQ((co_await read_file(fs, path)).value(), "second");
-  EXPECT_EQ((co_await fs.list(dir)).value(), std::vector<std::string>{"checkpoint"}) << "no temporary file is left";
+  auto names = co_await fs.list(dir);
+  CO_ASSERT_OK(names);
+  EXPECT_EQ(*names, std::vector<std::string>{"checkpoint"}) << "no temporary file is left";
   auto too_large = co_await read_file(fs, path, 3);
   EXPECT_ERROR(too_large, ErrorCode::kResourceExhausted);
 }
 
 inline Task<void> directories_list_sorted(Env& env, std::string dir) {
   FileSystem& fs = env.files();
-  EXPECT_EQ((co_await fs.list(dir)).value(), std::vector<std::string>{});
+  auto names = co_await fs.list(dir);
+  CO_ASSERT_OK(names);
+  EXPECT_TRUE(names->empty());
   EXPECT_TRUE(co_await fs.make_dirs(join_path(dir, "x/y/z")));
   EXPECT_TRUE(co_await fs.make_dirs(join_path(dir, "x/y/z")));  // fine if it exists
   for (const char* name : {"b", "a", "c.log", "10", "9"})
     EXPECT_TRUE(co_await replace_file(fs, join_path(dir, name), ""));
-  EXPECT_EQ((co_await fs.list(dir)).value(), (std::vector<std::string>{"10", "9", "a", "b", "c.log", "x"}));
-  EXPECT_EQ((co_await fs.list(join_path(dir, "x"))).value(), std::vector<std::string>{"y"});
+  names = co_await fs.list(dir);
+  CO_ASSERT_OK(names);
+  EXPECT_EQ(*names, (std::vector<std::string>{"10", "9", "a", "b", "c.log", "x"}));
+  names = co_await fs.list(join_path(dir, "x"));
+  CO_ASSERT_OK(names);
+  EXPECT_EQ(*names, std::vector<std::string>{"y"});
   auto missing = co_await fs.list(join_path(dir, "nowhere"));
   EXPECT_ERROR(missing, ErrorCode::kNotFound);
   EXPECT_TRUE((co_await fs.exists(join_path(dir, "x/y"))).value());
