@@ -137,7 +137,8 @@ class Wait {
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result<T>)>(
         [state, deadline](auto handler) {
           ensure(!state->handler, "a Wait has one waiter");
-          state->handler = std::move(handler);
+          // By swap: the move assignment of Boost 1.81's any_completion_handler wraps itself for ever.
+          asio::any_completion_handler<void(Result<T>)>(std::move(handler)).swap(state->handler);
           state->reactor.waits().push(*state);
           if (!deadline.is_never()) {
             std::weak_ptr<State> weak = state;
