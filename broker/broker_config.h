@@ -34,6 +34,7 @@ struct BrokerOptions {
   Duration write_max{};            // socket.write.timeout.ms: a client that does not read is cut off
 
   Duration retention_check{}, cleaner_backoff{};
+  bool cleaner_enabled = true;
   Duration flush_interval{};  // zero: never by time
   uint64_t reserve_bytes = 0;
   int32_t topics_max = 0, partitions_per_topic_max = 0;

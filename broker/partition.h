@@ -9,7 +9,6 @@
 #include "base/gate.h"
 #include "broker/cluster_image.h"
 #include "broker/log/log.h"
-#include "proto/kafka/error_code.h"
 
 namespace farshore::broker {
 
@@ -56,14 +55,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
   Task<Status> wait_committed(Offset last, Deadline deadline);
 
+  // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,
+  // whose lineage is the source's.
+  Task<Status> set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch = true);
   // After truncation, promotion, log start or epoch changes made directly on log(): recomputes and notifies.
-  Task<Status> set_leadership_epoch(LeadershipEpoch epoch);  // also Log::begin_epoch; never lower
   void changed();
 
   // Notified when end, high watermark, last stable offset, log start or epoch moved: long polls wait here.
   Notifier& progress() { return progress_; }
 
-  Task<Status> close();  // waits for appends under way, then closes the log
+  // Refuses appends from now on, ends all waits, waits for appends under way, then closes the log.
+  Task<Status> close();
 
  private:
   Task<void> sync_loop();

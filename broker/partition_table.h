@@ -7,7 +7,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,7 +25,8 @@ using PartitionPtr = std::shared_ptr<Partition>;
 
 class PartitionTable {
  public:
-  PartitionTable(Env& env, SlabArena& arena, const BrokerOptions& options, MetadataManager& metadata);
+  PartitionTable(Env& env, SlabArena& arena, const Config& config, const BrokerOptions& options,
+                 MetadataManager& metadata);
   ~PartitionTable();
 
   // Finishes interrupted deletions, opens every log (or makes it), and starts to follow the metadata. A log that is
@@ -39,8 +39,9 @@ class PartitionTable {
   Result<PartitionPtr> find(std::string_view topic, int32_t partition) const;
   Result<PartitionPtr> find(const TopicId& topic, int32_t partition) const;
   std::vector<PartitionPtr> all() const;
-  size_t size() const { return count_; }
-  size_t offline() const { return offline_; }
+  size_t size() const;                                 // partitions
+  size_t offline() const;                              // of them
+  uint64_t free_bytes() const { return free_bytes_; }  // on the disk, as of the last look
 
   // ok once the table has caught up with the image's `revision`: what a topic's creation waits for.
   Task<Status> wait_for(Revision revision, Deadline deadline);
@@ -57,7 +58,8 @@ class PartitionTable {
   struct Topic {
     std::string name;
     TopicId id;
-    TopicPtr image;
+    TopicPtr image;  // the one that was applied last
+    LogOptions options;
     std::vector<Slot> slots;
   };
   struct UuidHash {
@@ -66,11 +68,12 @@ class PartitionTable {
   Result<PartitionPtr> slot(const Topic* topic, int32_t partition) const;
   std::string log_directory(const std::string& topic, int32_t partition) const;
   Task<Status> apply(ImagePtr image);
-  Task<void> open_topic(TopicPtr image);
-  Task<Slot> open_partition(TopicPtr image, int32_t partition);
-  Task<void> update_topic(Topic& topic, TopicPtr image);
+  Task<void> open_slot(std::shared_ptr<Topic> topic, TopicPtr image, int32_t partition);
+  Task<Result<PartitionPtr>> open_partition(TopicPtr image, int32_t index, LogOptions options);
+  Task<void> update_open(Topic& topic, TopicPtr image);
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
-  Task<void> remove_leftovers(std::set<std::string> known);
+  Task<Status> remove_log(std::string directory);
+  Task<Status> remove_leftovers(const ClusterImage& image);
   Task<void> follow_loop();
   Task<void> retention_loop();
   Task<void> cleaner_loop();
@@ -80,14 +83,15 @@ class PartitionTable {
 
   Env& env_;
   SlabArena& arena_;
+  const Config& config_;
   const BrokerOptions& options_;
   MetadataManager& metadata_;
   std::shared_ptr<DiskState> disk_;
+  uint64_t free_bytes_ = 0;
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::unordered_map<Uuid, std::shared_ptr<Topic>, UuidHash> topics_by_id_;
-  size_t count_ = 0, offline_ = 0;
   Revision applied_ = 0;
-  Notifier applied_changed_;
+  Notifier applied_changed_, opened_, wake_;
   Event stopping_;
   Gate gate_;
 };

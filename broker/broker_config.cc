@@ -1,0 +1,173 @@
+#include "broker/broker_config.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace farshore::broker {
+namespace {
+
+using enum ConfigType;
+
+std::vector<ConfigKey> keys() {
+  return {
+      {"node.id", kInt, "1", "The id of this broker in its cluster.", 0},
+      {"broker.id", kInt, "-1", "The older name of node.id; -1: node.id counts.", -1},
+      {"broker.rack", kString, "", "The rack (region, zone) that this broker is in."},
+      {"cluster.id", kString, "", "The cluster that the data must belong to; empty: any, made on first start."},
+      {"listeners", kString, "PLAINTEXT://127.0.0.1:9092",
+       "Where to listen: PLAINTEXT://HOST:PORT, port 0: a free one."},
+      {"advertised.listeners", kString, "", "Where clients find this broker; empty: the listener's own address."},
+      {"log.dirs", kString, "data", "The data directory (one)."},
+      {"log.dir", kString, "", "Another name of log.dirs."},
+      {"durability",
+       kString,
+       "page-cache",
+       "When a write is acknowledged: page-cache (written, as Apache Kafka) or fsync (synced, in groups).",
+       -1e300,
+       1e300,
+       {"page-cache", "fsync"}},
+      {"log.reserve.bytes", kLong, "134217728", "Below so much free disk space clients' writes are refused.", 0},
+
+      {"auto.create.topics.enable", kBool, "true",
+       "Makes a topic when a client asks for its metadata or writes to it."},
+      {"delete.topic.enable", kBool, "true", "Whether topics can be deleted."},
+      {"num.partitions", kInt, "1", "Partitions of a topic whose creator does not say.", 1, 10000},
+      {"default.replication.factor", kInt, "1", "Replicas of a topic whose creator does not say.", 1, 1},
+      {"min.insync.replicas", kInt, "1", "Replicas that acks=all needs.", 1, 1},
+      {"max.topics", kInt, "20000", "How many topics this cluster may have.", 1},
+      {"max.partitions.per.topic", kInt, "10000", "How many partitions one topic may have.", 1, 100000},
+
+      {"message.max.bytes", kInt, "1048588", "The largest record batch.", 0},
+      {"compression.type",
+       kString,
+       "producer",
+       "Batches are kept as producers made them.",
+       -1e300,
+       1e300,
+       {"producer"}},
+      {"log.cleanup.policy", kList, "delete", "What happens to old segments.", -1e300, 1e300, {"delete", "compact"}},
+      {"log.retention.hours", kInt, "168", "How long segments are kept; -1: for ever.", -1},
+      {"log.retention.minutes", kInt, "", "The same in minutes; counts before the hours.", -1},
+      {"log.retention.ms", kLong, "", "The same in milliseconds; counts before the minutes.", -1},
+      {"log.retention.bytes", kLong, "-1", "How much of a partition is kept; -1: no limit.", -1},
+      {"log.retention.check.interval.ms", kLong, "300000", "How often retention is applied.", 1},
+      {"log.segment.bytes", kInt, "1073741824", "The size of a segment file.", 1024},
+      {"log.roll.hours", kInt, "168", "The age at which a new segment is begun.", 1},
+      {"log.roll.ms", kLong, "", "The same in milliseconds; counts before the hours.", 1},
+      {"log.index.interval.bytes", kInt, "4096", "Bytes between two entries of the offset index.", 0},
+      {"log.index.size.max.bytes", kInt, "10485760", "The largest index file.", 4096},
+      {"log.flush.interval.ms", kLong, "", "How often logs are synced to disk; empty: left to the system."},
+      {"log.message.timestamp.type",
+       kString,
+       "CreateTime",
+       "Whose clock a record's time is.",
+       -1e300,
+       1e300,
+       {"CreateTime", "LogAppendTime"}},
+      {"log.message.timestamp.before.max.ms", kLong, "9223372036854775807", "How old a record may be.", 0},
+      {"log.message.timestamp.after.max.ms", kLong, "3600000", "How far in the future a record may be.", 0},
+      {"log.cleaner.enable", kBool, "true", "Whether compacted topics are compacted."},
+      {"log.cleaner.backoff.ms", kLong, "15000", "How often the cleaner looks for work.", 0},
+      {"log.cleaner.delete.retention.ms", kLong, "86400000", "How long tombstones are kept.", 0},
+      {"log.cleaner.min.compaction.lag.ms", kLong, "0", "How long a record stays uncompacted at least.", 0},
+      {"log.cleaner.min.cleanable.ratio", kDouble, "0.5", "Uncompacted part of a log from which it is compacted.", 0,
+       1},
+      {"producer.id.expiration.ms", kInt, "86400000", "How long an idle producer's sequence is remembered.", 1},
+
+      {"socket.request.max.bytes", kInt, "104857600", "The largest request.", 1024},
+      {"queued.max.request.bytes", kLong, "268435456", "Memory for requests under way, of all connections.", 1048576},
+      {"connections.max.idle.ms", kLong, "600000", "After so long without a request a connection is closed.", 1},
+      {"socket.write.timeout.ms", kLong, "60000", "A client that takes no byte of its response for so long is cut off.",
+       1},
+      {"max.connections", kInt, "20000", "Connections at the same time; more wait.", 1},
+      {"max.connections.per.ip", kInt, "1000", "Connections of one address at the same time; more are refused.", 1},
+      {"max.connection.creation.rate", kInt, "200", "New connections per second; more wait.", 1},
+      {"max.incremental.fetch.session.cache.slots", kInt, "1000", "Fetch sessions at the same time.", 0},
+      {"fetch.max.bytes", kInt, "57671680", "The largest fetch response.", 1024},
+
+      {"offsets.topic.num.partitions", kInt, "50", "Partitions of __consumer_offsets, when it is made.", 1, 10000},
+      {"offsets.topic.replication.factor", kInt, "1", "Replicas of __consumer_offsets.", 1, 1},
+      {"offsets.topic.segment.bytes", kInt, "104857600", "Segment size of __consumer_offsets.", 1024},
+      {"offsets.retention.minutes", kInt, "10080", "How long offsets of an empty group are kept.", 1},
+      {"offsets.retention.check.interval.ms", kLong, "600000", "How often old offsets are looked for.", 1},
+      {"offset.metadata.max.bytes", kInt, "4096", "The largest metadata text of a committed offset.", 0},
+      {"group.initial.rebalance.delay.ms", kInt, "3000", "How long a new group waits for more members.", 0},
+      {"group.min.session.timeout.ms", kInt, "6000", "The shortest session timeout a member may ask for.", 1},
+      {"group.max.session.timeout.ms", kInt, "1800000", "The longest session timeout a member may ask for.", 1},
+      {"group.max.size", kInt, "10000", "Members of one group.", 1},
+  };
+}
+
+Result<Endpoint> listener(std::string_view name, std::string text) {
+  if (text.find(',') != std::string::npos)
+    return Error(ErrorCode::kUnsupported, std::string(name) + " has more than one listener; this broker has one");
+  if (auto scheme = text.find("://"); scheme != std::string::npos) {
+    if (text.substr(0, scheme) != "PLAINTEXT")
+      return Error(ErrorCode::kUnsupported,
+                   std::string(name) + ": protocol " + text.substr(0, scheme) + " is not served; only PLAINTEXT:// is");
+    text = text.substr(scheme + 3);
+  }
+  if (text.starts_with(':')) text = "0.0.0.0" + text;  // Kafka: every address
+  auto endpoint = Endpoint::parse(text);
+  if (!endpoint) return std::move(endpoint).error().in(name);
+  return endpoint;
+}
+
+size_t bytes_of(const Config& config, std::string_view name) { return static_cast<size_t>(config.number(name)); }
+
+}  // namespace
+
+const ConfigSchema& broker_schema() {
+  static const ConfigSchema schema(keys());
+  return schema;
+}
+
+Result<BrokerOptions> broker_options(const Config& config) {
+  BrokerOptions options;
+  auto id = static_cast<int32_t>(config.number("node.id"));
+  if (auto old = static_cast<int32_t>(config.number("broker.id")); old >= 0) {
+    if (config.is_set("node.id") && old != id)
+      return Error(ErrorCode::kInvalidArgument, "broker.id and node.id are both set, and differ");
+    id = old;
+  }
+  options.id = BrokerId(id);
+  options.rack = config.text("broker.rack");
+  options.cluster_id = config.text("cluster.id");
+  if (!options.cluster_id.empty() && !Uuid::parse(options.cluster_id))
+    return Error(ErrorCode::kInvalidArgument, "cluster.id is 22 characters of URL-safe base64, as Kafka's");
+  FARSHORE_TRY(options.listen, listener("listeners", config.text("listeners")));
+  if (auto text = config.text("advertised.listeners"); !text.empty()) {
+    FARSHORE_TRY(options.advertised, listener("advertised.listeners", std::move(text)));
+    if (options.advertised.host == "0.0.0.0" || options.advertised.host == "::")
+      return Error(ErrorCode::kInvalidArgument,
+                   "advertised.listeners must name an address that clients can reach, not " + options.advertised.host);
+  }
+  options.data_dir = config.text("log.dir").empty() ? config.text("log.dirs") : config.text("log.dir");
+  if (options.data_dir.empty() || options.data_dir.find(',') != std::string::npos)
+    return Error(ErrorCode::kUnsupported, "log.dirs must name one directory");
+  options.durability = config.text("durability") == "fsync" ? Durability::kFsync : Durability::kPageCache;
+  options.auto_create_topics = config.flag("auto.create.topics.enable");
+  options.num_partitions = static_cast<int32_t>(config.number("num.partitions"));
+
+  options.request_bytes_max = bytes_of(config, "socket.request.max.bytes");
+  options.queued_request_bytes_max = bytes_of(config, "queued.max.request.bytes");
+  options.idle_max = milliseconds(config.number("connections.max.idle.ms"));
+  options.connections_max = bytes_of(config, "max.connections");
+  options.connections_per_ip_max = bytes_of(config, "max.connections.per.ip");
+  options.connection_rate_max = static_cast<double>(config.number("max.connection.creation.rate"));
+  options.write_max = milliseconds(config.number("socket.write.timeout.ms"));
+
+  options.retention_check = milliseconds(config.number("log.retention.check.interval.ms"));
+  options.cleaner_backoff = milliseconds(config.number("log.cleaner.backoff.ms"));
+  options.cleaner_enabled = config.flag("log.cleaner.enable");
+  if (config.is_set("log.flush.interval.ms"))
+    options.flush_interval = milliseconds(config.number("log.flush.interval.ms"));
+  options.reserve_bytes = bytes_of(config, "log.reserve.bytes");
+  options.topics_max = static_cast<int32_t>(config.number("max.topics"));
+  options.partitions_per_topic_max = static_cast<int32_t>(config.number("max.partitions.per.topic"));
+  if (options.num_partitions > options.partitions_per_topic_max)
+    return Error(ErrorCode::kInvalidArgument, "num.partitions is above max.partitions.per.topic");
+  return options;
+}
+
+}  // namespace farshore::broker
