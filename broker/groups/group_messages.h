@@ -1,0 +1,86 @@
+// What goes into and comes out of a Group: the group APIs without their versions. Handlers translate.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "proto/kafka/error_code.h"
+#include "proto/kafka/wire_types.h"
+
+namespace farshore::broker {
+
+using Ticket = uint64_t;  // one waiting request; 0: none
+
+struct GroupNow {
+  MonoTime mono;
+  WallTime wall;
+};
+
+struct GroupProtocol {
+  std::string name;
+  kafka::Bytes metadata;
+  friend bool operator==(const GroupProtocol&, const GroupProtocol&) = default;
+};
+
+struct MemberIdentity {
+  std::string member_id;
+  std::optional<std::string> instance_id;  // group.instance.id (KIP-345)
+  std::string reason;                      // LeaveGroup 5 (KIP-800)
+};
+
+struct JoinRequest {
+  std::string member_id;  // empty: a new member
+  std::optional<std::string> instance_id;
+  std::string client_id, client_host;
+  int32_t session_timeout_ms = 0, rebalance_timeout_ms = 0;
+  std::string protocol_type;
+  std::vector<GroupProtocol> protocols;
+  bool needs_known_member_id = false;  // JoinGroup 4+ (KIP-394)
+  bool can_skip_assignment = false;    // JoinGroup 9+ (KIP-814)
+  std::string reason;
+  std::string new_member_id;  // made by the caller: used if the member gets one
+};
+
+struct JoinAnswer {
+  struct Member {
+    std::string member_id;
+    std::optional<std::string> instance_id;
+    kafka::Bytes metadata;
+  };
+  kafka::ErrorCode error = kafka::ErrorCode::kNone;
+  int32_t generation = -1;
+  std::optional<std::string> protocol_type, protocol_name;
+  std::string leader;
+  bool skip_assignment = false;
+  std::string member_id;
+  std::vector<Member> members;  // for the leader only
+};
+
+struct SyncRequest {
+  MemberIdentity member;
+  int32_t generation = -1;
+  std::optional<std::string> protocol_type, protocol_name;
+  std::vector<std::pair<std::string, kafka::Bytes>> assignments;  // member id -> assignment, from the leader
+};
+
+struct SyncAnswer {
+  kafka::ErrorCode error = kafka::ErrorCode::kNone;
+  std::optional<std::string> protocol_type, protocol_name;
+  kafka::Bytes assignment;
+};
+
+struct GroupDescription {
+  struct Member {
+    std::string member_id;
+    std::optional<std::string> instance_id;
+    std::string client_id, client_host;
+    kafka::Bytes metadata, assignment;  // empty unless the group is Stable
+  };
+  std::string state, protocol_type, protocol;
+  std::vector<Member> members;
+};
+
+}  // namespace farshore::broker
