@@ -15,7 +15,18 @@ namespace farshore::broker {
   API(create_partitions_api)         \
   API(incremental_alter_configs_api) \
   API(describe_cluster_api)          \
-  API(describe_topic_partitions_api)
+  API(describe_topic_partitions_api) \
+  API(offset_commit_api)             \
+  API(offset_fetch_api)              \
+  API(find_coordinator_api)          \
+  API(join_group_api)                \
+  API(heartbeat_api)                 \
+  API(leave_group_api)               \
+  API(sync_group_api)                \
+  API(describe_groups_api)           \
+  API(list_groups_api)               \
+  API(delete_groups_api)             \
+  API(offset_delete_api)
 
 #define FARSHORE_DECLARE(function) ApiEntry function();
 FARSHORE_BROKER_APIS(FARSHORE_DECLARE)

@@ -149,7 +149,7 @@ std::string GroupCoordinator::new_member_id(const std::string& prefix) {
   return id;
 }
 
-Task<JoinAnswer> GroupCoordinator::join(std::string group, JoinRequest request) {
+Task<JoinAnswer> GroupCoordinator::join(std::string group, JoinRequest request, Notifier* gone) {
   JoinAnswer refused;
   refused.member_id = request.member_id;
   if (group.empty()) {
@@ -163,22 +163,22 @@ Task<JoinAnswer> GroupCoordinator::join(std::string group, JoinRequest request) 
   refused.error = found.error;
   if (refused.error != Code::kNone) co_return refused;
   request.new_member_id = new_member_id(request.instance_id ? *request.instance_id : request.client_id);
-  auto wait = found.shard->join(group, std::move(request));
-  auto answer = co_await wait.wait(Deadline::never());  // the group's own time limits answer it
+  auto reply = found.shard->join(group, std::move(request));
+  auto answer = co_await reply.wait(Deadline::never(), gone);  // the group's own time limits answer it
   if (answer) co_return std::move(*answer);
   refused.error = Code::kCoordinatorNotAvailable;
   co_return refused;
 }
 
-Task<SyncAnswer> GroupCoordinator::sync(std::string group, SyncRequest request) {
+Task<SyncAnswer> GroupCoordinator::sync(std::string group, SyncRequest request, Notifier* gone) {
   SyncAnswer refused;
   refused.error = group.empty() ? Code::kInvalidGroupId : Code::kNone;
   if (refused.error != Code::kNone) co_return refused;
   const Found found = shard_of(group);
   refused.error = found.error;
   if (refused.error != Code::kNone) co_return refused;
-  auto wait = found.shard->sync(group, std::move(request));
-  auto answer = co_await wait.wait(Deadline::never());  // as above
+  auto reply = found.shard->sync(group, std::move(request));
+  auto answer = co_await reply.wait(Deadline::never(), gone);  // as above
   if (answer) co_return std::move(*answer);
   refused.error = Code::kCoordinatorNotAvailable;
   co_return refused;
@@ -206,8 +206,8 @@ GroupCoordinator::LeaveAnswer GroupCoordinator::leave(const std::string& group,
 Task<Code> GroupCoordinator::commit(GroupShard::Commit commit) {
   const Found found = shard_of(commit.group);
   if (found.error != Code::kNone) co_return found.error;
-  auto wait = found.shard->commit(std::move(commit));
-  auto answer = co_await wait.wait(env_.in(options_.commit_max));
+  auto reply = found.shard->commit(std::move(commit));
+  auto answer = co_await reply.wait(env_.in(options_.commit_max));
   co_return answer ? *answer : Code::kCoordinatorNotAvailable;
 }
 
@@ -223,8 +223,8 @@ Task<Code> GroupCoordinator::delete_group(std::string group) {
   if (group.empty()) co_return Code::kInvalidGroupId;
   const Found found = shard_of(group);
   if (found.error != Code::kNone) co_return found.error;
-  auto wait = found.shard->delete_group(group);
-  auto answer = co_await wait.wait(env_.in(options_.commit_max));
+  auto reply = found.shard->delete_group(group);
+  auto answer = co_await reply.wait(env_.in(options_.commit_max));
   co_return answer ? *answer : Code::kCoordinatorNotAvailable;
 }
 
@@ -236,8 +236,8 @@ Task<GroupShard::OffsetDelete> GroupCoordinator::delete_offsets(std::string grou
   const Found found = shard_of(group);
   refused.error = found.error;
   if (found.error != Code::kNone) co_return refused;
-  auto wait = found.shard->delete_offsets(group, std::move(partitions));
-  auto answer = co_await wait.wait(env_.in(options_.commit_max));
+  auto reply = found.shard->delete_offsets(group, std::move(partitions));
+  auto answer = co_await reply.wait(env_.in(options_.commit_max));
   if (answer) co_return std::move(*answer);
   refused.error = Code::kCoordinatorNotAvailable;
   co_return refused;

@@ -33,8 +33,10 @@ class GroupCoordinator {
   // FindCoordinator: kNone when this broker coordinates the group. Makes the topic if need be.
   Task<kafka::ErrorCode> find(std::string group);
 
-  Task<JoinAnswer> join(std::string group, JoinRequest request);
-  Task<SyncAnswer> sync(std::string group, SyncRequest request);
+  // Both may take as long as a rebalance. `gone` (may be null) is notified when nobody waits for the answer any more:
+  // the member stays in the group until its session ends, as in Kafka.
+  Task<JoinAnswer> join(std::string group, JoinRequest request, Notifier* gone);
+  Task<SyncAnswer> sync(std::string group, SyncRequest request, Notifier* gone);
   kafka::ErrorCode heartbeat(const std::string& group, const MemberIdentity& member, int32_t generation);
   struct LeaveAnswer {
     kafka::ErrorCode error = kafka::ErrorCode::kNone;

@@ -36,10 +36,10 @@ bool log_is_gone(const Error& error) {
 }
 
 template <class T>
-Wait<T> completed(Env& env, T value) {
-  Wait<T> wait(env);
-  wait.complete(std::move(value));
-  return wait;
+Reply<T> completed(Env& env, T value) {
+  Reply<T> reply(env);
+  reply.complete(std::move(value));
+  return reply;
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ const GroupOffsets* GroupShard::offsets(const std::string& group) const {
   return it == offsets_.end() ? nullptr : &it->second;
 }
 
-Wait<JoinAnswer> GroupShard::join(const std::string& group, JoinRequest request) {
+Reply<JoinAnswer> GroupShard::join(const std::string& group, JoinRequest request) {
   auto entry = this->entry(group);
   if (!entry) {
     if (!request.member_id.empty()) {  // of a group that is gone: it starts anew
@@ -133,15 +133,15 @@ Wait<JoinAnswer> GroupShard::join(const std::string& group, JoinRequest request)
     entry = make_entry(group);
   }
   const Ticket ticket = ++last_ticket_;
-  Wait<JoinAnswer> wait(env_);
-  joins_.emplace(ticket, wait);
+  Reply<JoinAnswer> reply(env_);
+  joins_.emplace(ticket, reply);
   GroupEffects effects;
   entry->group.join(std::move(request), ticket, now(), effects);
   carry_out(entry, std::move(effects));
-  return wait;
+  return reply;
 }
 
-Wait<SyncAnswer> GroupShard::sync(const std::string& group, SyncRequest request) {
+Reply<SyncAnswer> GroupShard::sync(const std::string& group, SyncRequest request) {
   auto entry = this->entry(group);
   if (!entry) {
     SyncAnswer answer;
@@ -149,12 +149,12 @@ Wait<SyncAnswer> GroupShard::sync(const std::string& group, SyncRequest request)
     return completed(env_, std::move(answer));
   }
   const Ticket ticket = ++last_ticket_;
-  Wait<SyncAnswer> wait(env_);
-  syncs_.emplace(ticket, wait);
+  Reply<SyncAnswer> reply(env_);
+  syncs_.emplace(ticket, reply);
   GroupEffects effects;
   entry->group.sync(std::move(request), ticket, now(), effects);
   carry_out(entry, std::move(effects));
-  return wait;
+  return reply;
 }
 
 Code GroupShard::heartbeat(const std::string& group, const MemberIdentity& member, int32_t generation) {
@@ -229,7 +229,7 @@ void GroupShard::on_timer(const EntryPtr& entry) {
 
 // --- offsets ---
 
-Wait<Code> GroupShard::commit(Commit commit) {
+Reply<Code> GroupShard::commit(Commit commit) {
   if (auto entry = this->entry(commit.group)) {
     const Code code = entry->group.check_commit(commit.member, commit.generation, now());
     arm(entry);
@@ -246,14 +246,14 @@ Wait<Code> GroupShard::commit(Commit commit) {
     record.value = std::move(value);
     operation.records.push_back(std::move(record));
   }
-  Wait<Code> wait(env_);
-  operation.done = [this, wait, count = commit.offsets.size()](Code error) {
+  Reply<Code> reply(env_);
+  operation.done = [this, reply, count = commit.offsets.size()](Code error) {
     if (error == Code::kNone) metrics_.commits.add(count);
     // As Kafka: what is too large for one batch is the client's mistake.
-    wait.complete(error == Code::kMessageTooLarge ? Code::kInvalidCommitOffsetSize : error);
+    reply.complete(error == Code::kMessageTooLarge ? Code::kInvalidCommitOffsetSize : error);
   };
   enqueue(std::move(operation));
-  return wait;
+  return reply;
 }
 
 GroupShard::Records GroupShard::tombstones(const std::string& group,
@@ -269,8 +269,8 @@ GroupShard::Records GroupShard::tombstones(const std::string& group,
   return records;
 }
 
-Wait<Code> GroupShard::delete_group(const std::string& group) {
-  Wait<Code> wait(env_);
+Reply<Code> GroupShard::delete_group(const std::string& group) {
+  Reply<Code> reply(env_);
   struct Deletion {
     Code refused = Code::kNone;
     EntryPtr entry;
@@ -296,18 +296,18 @@ Wait<Code> GroupShard::delete_group(const std::string& group) {
     records.push_back(std::move(record));
     return records;
   };
-  operation.done = [this, wait, deletion](Code error) {
+  operation.done = [this, reply, deletion](Code error) {
     if (error != Code::kNone && deletion->entry && state_ == State::kActive)
       deletion->entry->group.cancel_delete(env_.wall_now());
-    wait.complete(deletion->refused != Code::kNone ? deletion->refused : error);
+    reply.complete(deletion->refused != Code::kNone ? deletion->refused : error);
   };
   enqueue(std::move(operation));
-  return wait;
+  return reply;
 }
 
-Wait<GroupShard::OffsetDelete> GroupShard::delete_offsets(const std::string& group,
-                                                          std::vector<TopicPartition> partitions) {
-  Wait<OffsetDelete> wait(env_);
+Reply<GroupShard::OffsetDelete> GroupShard::delete_offsets(const std::string& group,
+                                                           std::vector<TopicPartition> partitions) {
+  Reply<OffsetDelete> reply(env_);
   auto answer = std::make_shared<OffsetDelete>();
   Operation operation;
   operation.build = [this, group, partitions = std::move(partitions), answer]() -> Records {
@@ -329,12 +329,12 @@ Wait<GroupShard::OffsetDelete> GroupShard::delete_offsets(const std::string& gro
     }
     return tombstones(group, removed);
   };
-  operation.done = [wait, answer](Code error) {
+  operation.done = [reply, answer](Code error) {
     if (answer->error == Code::kNone) answer->error = error;
-    wait.complete(std::move(*answer));
+    reply.complete(std::move(*answer));
   };
   enqueue(std::move(operation));
-  return wait;
+  return reply;
 }
 
 void GroupShard::forget_topic(const std::string& topic) {

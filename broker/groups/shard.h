@@ -22,6 +22,7 @@
 #include "broker/groups/group_options.h"
 #include "broker/groups/internal_topics.h"
 #include "broker/groups/offsets.h"
+#include "broker/groups/reply.h"
 
 namespace farshore::broker {
 
@@ -42,10 +43,10 @@ class GroupShard {
   void give_up(const Error& error);                                                   // its log cannot be opened
   int32_t partition() const { return partition_; }
 
-  // Requests. Only while status() is kNone. A wait is always completed: at the latest by the group's own time limits,
+  // Requests. Only while status() is kNone. A reply always comes: at the latest by the group's own time limits,
   // or by close().
-  Wait<JoinAnswer> join(const std::string& group, JoinRequest request);
-  Wait<SyncAnswer> sync(const std::string& group, SyncRequest request);
+  Reply<JoinAnswer> join(const std::string& group, JoinRequest request);
+  Reply<SyncAnswer> sync(const std::string& group, SyncRequest request);
   kafka::ErrorCode heartbeat(const std::string& group, const MemberIdentity& member, int32_t generation);
   std::vector<kafka::ErrorCode> leave(const std::string& group, const std::vector<MemberIdentity>& members);
 
@@ -58,7 +59,7 @@ class GroupShard {
     kafka::ErrorCode if_group_missing = kafka::ErrorCode::kIllegalGeneration;
   };
   // One code for all: written together or not at all. Completed once committed.
-  Wait<kafka::ErrorCode> commit(Commit commit);
+  Reply<kafka::ErrorCode> commit(Commit commit);
 
   // nullptr: no such group, or nothing committed.
   const GroupOffsets* offsets(const std::string& group) const;
@@ -66,12 +67,12 @@ class GroupShard {
   std::vector<const Group*> groups() const;
 
   // Both wait for the commits before them, so that nothing committed earlier survives.
-  Wait<kafka::ErrorCode> delete_group(const std::string& group);
+  Reply<kafka::ErrorCode> delete_group(const std::string& group);
   struct OffsetDelete {
     kafka::ErrorCode error = kafka::ErrorCode::kNone;
     std::map<TopicPartition, kafka::ErrorCode> partitions;
   };
-  Wait<OffsetDelete> delete_offsets(const std::string& group, std::vector<TopicPartition> partitions);
+  Reply<OffsetDelete> delete_offsets(const std::string& group, std::vector<TopicPartition> partitions);
   void forget_topic(const std::string& topic);  // it was deleted; if not loaded yet, afterwards
   // Removes offsets that have outlived offsets.retention.minutes, and groups that hold nothing any more.
   void expire_offsets();
@@ -131,8 +132,8 @@ class GroupShard {
   std::map<std::string, GroupOffsets> offsets_;
   std::map<std::string, kafka::GroupMetadataValue> loaded_;  // while loading: the newest record of each group
   std::set<std::string> forgotten_topics_;                   // while loading
-  std::map<Ticket, Wait<JoinAnswer>> joins_;
-  std::map<Ticket, Wait<SyncAnswer>> syncs_;
+  std::map<Ticket, Reply<JoinAnswer>> joins_;
+  std::map<Ticket, Reply<SyncAnswer>> syncs_;
   Ticket last_ticket_ = 0;
   std::deque<Operation> queue_;
   bool writing_ = false;

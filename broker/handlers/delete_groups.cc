@@ -1,0 +1,24 @@
+// DeleteGroups 0-2 (KIP-229): empty groups, with everything they committed.
+#include "proto/kafka/messages/delete_groups.h"
+#include "broker/api.h"
+#include "broker/groups/coordinator.h"
+#include "broker/request_metrics.h"
+
+namespace farshore::broker {
+
+Task<Result<kafka::DeleteGroupsResponse>> handle_delete_groups(RequestContext& context,
+                                                               kafka::DeleteGroupsRequest request) {
+  kafka::DeleteGroupsResponse response;
+  for (auto& group : request.groups_names) {
+    const auto error = co_await context.services.groups.delete_group(group);
+    context.services.metrics.error(error);
+    auto& result = response.results.emplace_back();
+    result.group_id = std::move(group);
+    result.error_code = static_cast<int16_t>(error);
+  }
+  co_return response;
+}
+
+ApiEntry delete_groups_api() { return api<handle_delete_groups>(0, 2, "DeleteGroups"); }
+
+}  // namespace farshore::broker

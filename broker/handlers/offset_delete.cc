@@ -1,0 +1,51 @@
+// OffsetDelete 0 (KIP-496): removes committed offsets of topics that the group's members do not subscribe to.
+#include "proto/kafka/messages/offset_delete.h"
+#include "broker/api.h"
+#include "broker/groups/coordinator.h"
+#include "broker/metadata.h"
+#include "broker/request_metrics.h"
+
+namespace farshore::broker {
+namespace {
+using Code = kafka::ErrorCode;
+}  // namespace
+
+Task<Result<kafka::OffsetDeleteResponse>> handle_offset_delete(RequestContext& context,
+                                                               kafka::OffsetDeleteRequest request) {
+  Services& services = context.services;
+  ImagePtr image = services.metadata.image();
+  std::vector<TopicPartition> wanted;
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      TopicPartition key;
+      key.topic = topic.name;
+      key.partition = partition.partition_index;
+      if (image->topic(topic.name)) wanted.push_back(std::move(key));
+    }
+  }
+  auto deleted = co_await services.groups.delete_offsets(std::move(request.group_id), std::move(wanted));
+  services.metrics.error(deleted.error);
+  kafka::OffsetDeleteResponse response;
+  response.error_code = static_cast<int16_t>(deleted.error);
+  if (deleted.error != Code::kNone) co_return response;
+  for (auto& topic : request.topics) {
+    auto& to = response.topics.emplace_back();
+    for (const auto& partition : topic.partitions) {
+      TopicPartition key;
+      key.topic = topic.name;
+      key.partition = partition.partition_index;
+      auto at = deleted.partitions.find(key);
+      const Code code = at == deleted.partitions.end() ? Code::kUnknownTopicOrPartition : at->second;
+      services.metrics.error(code);
+      auto& result = to.partitions.emplace_back();
+      result.partition_index = partition.partition_index;
+      result.error_code = static_cast<int16_t>(code);
+    }
+    to.name = std::move(topic.name);
+  }
+  co_return response;
+}
+
+ApiEntry offset_delete_api() { return api<handle_offset_delete>(0, 0, "OffsetDelete"); }
+
+}  // namespace farshore::broker
