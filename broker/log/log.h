@@ -24,11 +24,16 @@ enum class AppendOutcome : uint8_t {
   kDuplicate,  // an idempotent retry: the offsets of the first append are returned, nothing was written
   kOutOfOrderSequence,
   kInvalidProducerEpoch,
-  kUnknownProducer,
+  kInvalidTxnState,    // a plain batch of a producer inside a transaction
+  kCoordinatorFenced,  // a marker of an older transaction coordinator
+  kMessageTooLarge,    // above max.message.bytes
+  kInvalidTimestamp,   // outside message.timestamp.*.max.ms, or LogAppendTime set by the client
+  kInvalidRecord,      // no key in a compacted topic, a control batch of a client, a count that disagrees with offsets
 };
 
 struct AppendInfo {
   AppendOutcome outcome = AppendOutcome::kAppended;
+  std::string refusal;  // for the client, when the outcome is neither kAppended nor kDuplicate: nothing was written
   Offset first, last;
   int64_t log_append_time_ms = -1;  // -1: CreateTime
   Offset log_start;
@@ -87,7 +92,7 @@ struct ProducerSummary {  // DescribeProducers, and the promotion barrier
 struct LogRecovery {  // what opening found; for the log file of the broker and its metrics
   bool clean = true;
   uint64_t scanned_bytes = 0, cut_bytes = 0;  // a torn tail above the recovery point is cut
-  std::vector<std::string> quarantined;       // damage below it: the segment is set aside, the partition is offline
+  std::vector<std::string> rebuilt;           // derived files that were missing or wrong, and were made again
 };
 
 class Log {
@@ -95,13 +100,14 @@ class Log {
   virtual ~Log() = default;
 
   // Completes when the bytes are in the page cache; durable only when flushed_end has passed them. `epoch` is stamped
-  // into kClient and kCoordinator batches. Errors: kInvalidArgument (a batch the topic's settings refuse; detail for
-  // the client), kCorrupt (CRC, counts), kConflict (kMirror/kFollower: does not continue the log), kNoSpace (nothing
-  // was appended), kIo (the log is dead: every later call fails). All batches of a run or none.
+  // into kClient and kCoordinator batches. What topic settings or producer state refuse is an outcome, not an error.
+  // Errors: kInvalidArgument (an empty run, or one that no segment can hold), kCorrupt (CRC), kConflict (offsets or
+  // epochs do not continue the log), kNoSpace (nothing was appended), kIo (the log is dead: every later call fails),
+  // kClosed. All batches of a run or none.
   virtual Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin, LogEpoch epoch) = 0;
 
   // Whole batches from the one that holds `from` (or the next one after a gap), up to about `bytes_max`, at least one
-  // if any. kOutOfRange: below log_start or above the bound's end.
+  // if any. Empty between the bound and the end. kOutOfRange: below log_start or above the end.
   virtual Task<Result<LogSlice>> read(Offset from, ReadBound bound, size_t bytes_max) = 0;
   // The same, loaded into memory.
   virtual Task<Result<BatchRun>> read_run(Offset from, ReadBound bound, size_t bytes_max) = 0;
@@ -114,14 +120,16 @@ class Log {
   // Makes everything appended so far durable (group commit: concurrent callers share one sync). flushed_end follows.
   virtual Task<Status> flush() = 0;
 
-  // Removes everything at and above `to` (which becomes the end, unless the log is shorter). kInvalidArgument below the
+  // Removes everything at and above `to`, durably. A batch that holds `to` in its middle goes as a whole, so the end
+  // may then be lower than `to`; the end is always the offset after the last batch left. kInvalidArgument below the
   // high watermark unless `below_high_watermark` (a mirror whose source lost acknowledged data).
   virtual Task<Status> truncate_to(Offset to, bool below_high_watermark) = 0;
   // Empties the log and continues at `start`.
   virtual Task<Status> reset_to(Offset start) = 0;
-  // Raises log_start (never above the high watermark); whole segments below it are deleted.
+  // Raises log_start, durably (kOutOfRange above the high watermark); whole segments below it are deleted.
   virtual Task<Status> advance_log_start(Offset to) = 0;
-  // Deletes old segments by time and size. Returns how many.
+  // Deletes old segments by time and size (never one that reaches above the high watermark), and forgets producers that
+  // expired. Returns how many segments. To be called now and then.
   virtual Task<Result<int>> apply_retention() = 0;
   // One pass of the cleaner for cleanup.policy=compact. Returns the bytes it removed.
   virtual Task<Result<uint64_t>> clean() = 0;
@@ -142,12 +150,14 @@ class Log {
   virtual const LogRecovery& recovery() const = 0;
   virtual uint64_t size_bytes() const = 0;
 
-  // Flushes, writes checkpoints and snapshots, closes files. The next open() is clean.
+  // Flushes, writes checkpoints and snapshots, closes files. The next open() is clean. To be called before the log is
+  // destroyed, unless its Env is dead; later calls give kClosed.
   virtual Task<Status> close() = 0;
 };
 
 // Opens or creates the log in `directory` (`<topic>-<partition>`). After an unclean end it scans from the recovery
-// point. kCorrupt: damage below the recovery point; the segment was quarantined, nothing was truncated.
+// point. kCorrupt: damage below the recovery point; the partition is quarantined (it stays closed until somebody
+// decides: FORMAT.md), nothing was truncated.
 Task<Result<std::unique_ptr<Log>>> open_log(Env& env, SlabArena& arena, std::string directory, LogOptions options);
 
 }  // namespace farshore

@@ -127,7 +127,7 @@ BatchBuilder& BatchBuilder::add_marker(ControlType type, int32_t coordinator_epo
 std::vector<std::byte> BatchBuilder::build() const {
   BatchHeader header = header_;
   std::vector<std::byte> payload =
-      header.compression() == Compression::kNone ? records_ : compress(header.compression(), records_);
+      header.compression() == Compression::kNone || records_.empty() ? records_ : compress(header.compression(), records_);
   ensure(payload.size() < (1U << 31) - kBatchHeaderBytes, "a batch is below 2 GiB");
   header.batch_length = static_cast<int32_t>(kBatchHeaderBytes - kBatchLengthOverhead + payload.size());
   std::vector<std::byte> batch(kBatchHeaderBytes + payload.size());

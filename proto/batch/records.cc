@@ -63,14 +63,19 @@ Error bad_record(const BatchHeader& header, int32_t index, std::string_view what
 Result<RecordReader> RecordReader::open(const BatchHeader& header, const SliceList& bytes, size_t batch_begin,
                                         const DecompressLimits& limits) {
   ensure(batch_begin <= bytes.size() && header.size_bytes() <= bytes.size() - batch_begin, "the batch is in the bytes");
-  std::vector<std::byte> payload(header.size_bytes() - kBatchHeaderBytes);
-  bytes.copy_out(batch_begin + kBatchHeaderBytes, payload);
-  if (header.compression() != Compression::kNone && header.record_count > 0) {
-    auto records = decompress(header.compression(), payload, limits);
-    if (!records) return std::move(records).error().in("batch at offset " + std::to_string(header.base_offset));
-    payload = std::move(records).value();
-  }
-  return RecordReader(header, std::move(payload));
+  std::vector<std::byte> batch(header.size_bytes());
+  bytes.copy_out(batch_begin, batch);
+  return open(header, ConstBytes(batch), limits);
+}
+
+Result<RecordReader> RecordReader::open(const BatchHeader& header, ConstBytes batch, const DecompressLimits& limits) {
+  ensure(batch.size() == header.size_bytes(), "exactly one batch");
+  ConstBytes payload = batch.subspan(kBatchHeaderBytes);
+  if (header.compression() == Compression::kNone || header.record_count == 0)
+    return RecordReader(header, std::vector<std::byte>(payload.begin(), payload.end()));
+  auto records = decompress(header.compression(), payload, limits);
+  if (!records) return std::move(records).error().in("batch at offset " + std::to_string(header.base_offset));
+  return RecordReader(header, std::move(records).value());
 }
 
 Result<bool> RecordReader::next(Record& record) {
@@ -117,8 +122,15 @@ Result<bool> RecordReader::next(Record& record) {
 }
 
 Result<ControlMarker> read_marker(const BatchHeader& header, const SliceList& bytes, size_t batch_begin) {
+  ensure(batch_begin <= bytes.size() && header.size_bytes() <= bytes.size() - batch_begin, "the batch is in the bytes");
+  std::vector<std::byte> batch(header.size_bytes());
+  bytes.copy_out(batch_begin, batch);
+  return read_marker(header, ConstBytes(batch));
+}
+
+Result<ControlMarker> read_marker(const BatchHeader& header, ConstBytes batch) {
   if (!header.control()) return bad_record(header, 0, "not a control batch");
-  FARSHORE_TRY(auto reader, RecordReader::open(header, bytes, batch_begin));
+  FARSHORE_TRY(auto reader, RecordReader::open(header, batch));
   Record record;
   FARSHORE_TRY(bool found, reader.next(record));
   if (!found || !record.key || record.key->size() < 4) return bad_record(header, 0, "a control batch without a type");

@@ -26,6 +26,8 @@ class RecordReader {
   // Of the batch with `header` that begins at `batch_begin` of `bytes`. The CRC is the caller's business.
   static Result<RecordReader> open(const BatchHeader& header, const SliceList& bytes, size_t batch_begin,
                                    const DecompressLimits& limits = {});
+  // The same, of one batch in one piece.
+  static Result<RecordReader> open(const BatchHeader& header, ConstBytes batch, const DecompressLimits& limits = {});
   // False after the last one. Also checks that offsets ascend inside the batch and that count and bytes agree.
   Result<bool> next(Record& record);
 
@@ -46,5 +48,6 @@ struct ControlMarker {
   int32_t coordinator_epoch = 0;
 };
 Result<ControlMarker> read_marker(const BatchHeader& header, const SliceList& bytes, size_t batch_begin);
+Result<ControlMarker> read_marker(const BatchHeader& header, ConstBytes batch);
 
 }  // namespace farshore
