@@ -30,6 +30,7 @@ struct ConnectionState {
 // One request. The frame (and every view into it that the decoded request holds) is valid until the response is
 // written, and not longer, even for who holds a slice of it: the connection reuses its buffers.
 struct RequestContext {
+  RequestContext(Services& s, ConnectionState& c) : services(s), connection(c) {}
   Services& services;
   ConnectionState& connection;
   int16_t api_key = 0, api_version = 0;

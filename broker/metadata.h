@@ -36,6 +36,8 @@ class MetadataManager {
   MetadataManager(Env& env, std::unique_ptr<MetaStore> store, BrokerImage self);
   ~MetadataManager();
 
+  // Where clients find this broker; before start().
+  void advertise(Endpoint at) { self_.advertised = std::move(at); }
   // Makes the cluster (id, incarnation, producer id salt) if the store is empty, registers this broker, loads the image
   // and raises the LeadershipEpoch of every partition that this broker leads: durable when it returns.
   // kInvalidArgument: the store belongs to another cluster than `cluster_id` (empty: any).

@@ -81,6 +81,7 @@ Task<Status> PartitionTable::start() {
 Task<Status> PartitionTable::stop() {
   stopping_.set();
   wake_.notify();
+  applied_changed_.notify();
   co_await gate_.close();
   Status result = ok();
   for (const auto& partition : all()) {

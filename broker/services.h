@@ -13,14 +13,15 @@ class FetchSessionCache;  // fetch_sessions.h
 class ProducerIds;        // producer_ids.h
 class GroupCoordinator;   // groups/coordinator.h
 class MirrorTargets;      // mirror/mirror_targets.h: sessions and compare state of mirror partitions
-
-struct BrokerOptions;  // broker_config.h: the configuration, parsed once
+class RequestMetrics;     // request_metrics.h
+struct BrokerOptions;     // broker_config.h: the configuration, parsed once
 
 struct Services {
   Env& env;
   SlabArena& arena;
   const Config& config;
   const BrokerOptions& options;
+  RequestMetrics& metrics;
   MetadataManager& metadata;
   PartitionTable& partitions;
   FetchSessionCache& fetch_sessions;

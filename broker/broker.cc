@@ -1,0 +1,202 @@
+#include "broker/broker.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/ensure.h"
+#include "broker/broker_config.h"
+#include "broker/coordinator_topics.h"
+#include "broker/fetch_sessions.h"
+#include "broker/groups/coordinator.h"
+#include "broker/metadata.h"
+#include "broker/mirror/mirror_targets.h"
+#include "broker/partition_table.h"
+#include "broker/producer_ids.h"
+#include "broker/request_metrics.h"
+#include "broker/server.h"
+
+namespace farshore::broker {
+namespace {
+
+constexpr Duration kMetadataLimit = seconds(30);  // of one step of the start
+constexpr std::string_view kLockFile = ".lock";
+constexpr std::string_view kMetadataDirectory = "meta";
+
+FetchSessionLimits session_limits(const Config& config) {
+  FetchSessionLimits limits;
+  limits.sessions_max = static_cast<size_t>(config.number("max.incremental.fetch.session.cache.slots"));
+  return limits;
+}
+
+GroupOptions group_options(const Config& config) {
+  GroupOptions options;
+  options.group.initial_rebalance_delay = milliseconds(config.number("group.initial.rebalance.delay.ms"));
+  options.group.members_max = static_cast<size_t>(config.number("group.max.size"));
+  options.session_timeout_min_ms = static_cast<int32_t>(config.number("group.min.session.timeout.ms"));
+  options.session_timeout_max_ms = static_cast<int32_t>(config.number("group.max.session.timeout.ms"));
+  options.partitions = static_cast<int32_t>(config.number("offsets.topic.num.partitions"));
+  options.segment_bytes = config.number("offsets.topic.segment.bytes");
+  options.metadata_bytes_max = static_cast<size_t>(config.number("offset.metadata.max.bytes"));
+  options.offsets_retention = minutes(config.number("offsets.retention.minutes"));
+  options.retention_check = milliseconds(config.number("offsets.retention.check.interval.ms"));
+  return options;
+}
+
+BrokerImage self_image(const BrokerOptions& options) {
+  BrokerImage self;
+  self.id = options.id;
+  self.rack = options.rack;
+  return self;
+}
+
+// The listener's own address, where nothing else is said. "Every address" is none that a client could use.
+Result<Endpoint> advertised_endpoint(const BrokerOptions& options, const Endpoint& bound) {
+  Endpoint at = options.advertised.host.empty() ? Endpoint{options.listen.host, 0} : options.advertised;
+  if (at.port == 0) at.port = bound.port;
+  if (at.host == "0.0.0.0" || at.host == "::")
+    return Error(ErrorCode::kInvalidArgument,
+                 "listening on every address (" + at.host +
+                     ") needs advertised.listeners: the address that clients are told to connect to");
+  return at;
+}
+
+}  // namespace
+
+// Everything of a running broker, in order of construction. Services refers into it.
+struct Broker::Parts {
+  Parts(Env& e, const Config& c, BrokerOptions o, std::unique_ptr<FileLock> l, std::unique_ptr<MetaStore> store)
+      : env(e),
+        config(c),
+        options(std::move(o)),
+        lock(std::move(l)),
+        metrics(env.metrics()),
+        metadata(env, std::move(store), self_image(options)),
+        partitions(env, arena, config, options, metadata),
+        fetch_sessions(env.random().fork(), session_limits(config)),
+        producer_ids(env, metadata),
+        coordinator_topics(services),
+        groups(env, arena, coordinator_topics, group_options(config)),
+        mirrors(services),
+        services{env,        arena,          config,       options, metrics, metadata,
+                 partitions, fetch_sessions, producer_ids, groups,  mirrors},
+        server(services) {}
+
+  Env& env;
+  const Config& config;
+  BrokerOptions options;
+  std::unique_ptr<FileLock> lock;
+  SlabArena arena;
+  RequestMetrics metrics;
+  MetadataManager metadata;
+  PartitionTable partitions;
+  FetchSessionCache fetch_sessions;
+  ProducerIds producer_ids;
+  CoordinatorTopics coordinator_topics;
+  GroupCoordinator groups;
+  MirrorTargets mirrors;
+  Services services;
+  Server server;
+  bool ready = false;
+};
+
+Broker::Broker(Env& env, KvOpener& kv, Config config) : env_(env), kv_(kv), config_(std::move(config)) {}
+
+Broker::~Broker() = default;
+
+bool Broker::ready() const { return parts_ && parts_->ready; }
+
+Endpoint Broker::listen_endpoint() const {
+  ensure(parts_, "the broker is started");
+  return parts_->server.local();
+}
+
+std::shared_ptr<const ClusterImage> Broker::image() const {
+  ensure(parts_, "the broker is started");
+  return parts_->metadata.image();
+}
+
+Services& Broker::services() {
+  ensure(parts_, "the broker is started");
+  return parts_->services;
+}
+
+Task<Status> Broker::start() {
+  ensure(!parts_, "a broker is started once");
+  auto started = co_await start_parts();
+  if (!started) co_await stop();
+  co_return started;
+}
+
+Task<Status> Broker::start_parts() {
+  CO_TRY(BrokerOptions options, broker_options(config_));
+  const std::string directory = options.data_dir;
+  auto made = co_await env_.files().make_dirs(directory);
+  if (!made) co_return std::move(made).error().in("data directory " + directory);
+  auto lock = co_await env_.files().lock(join_path(directory, kLockFile));
+  if (!lock) {
+    if (lock.error() == ErrorCode::kAlreadyExists)
+      co_return Error(ErrorCode::kAlreadyExists, "data directory " + directory +
+                                                     " is in use by another broker: stop it, or use another directory");
+    co_return std::move(lock).error().in("data directory " + directory);
+  }
+  auto kv = co_await kv_.open(join_path(directory, kMetadataDirectory));
+  if (!kv) co_return std::move(kv).error().in("metadata in " + directory);
+  CO_TRY(auto store, co_await open_kv_meta_store(env_, std::move(*kv)));
+  parts_ = std::make_shared<Parts>(env_, config_, std::move(options), std::move(*lock), std::move(store));
+  Parts& parts = *parts_;
+  auto listening = co_await parts.server.listen();
+  if (!listening) co_return std::move(listening).error().in("listener " + parts.options.listen.to_string());
+  CO_TRY(Endpoint advertised, advertised_endpoint(parts.options, parts.server.local()));
+  parts.metadata.advertise(std::move(advertised));
+  CO_CHECK(co_await parts.metadata.start(parts.options.cluster_id, env_.in(kMetadataLimit)));
+  CO_CHECK(co_await parts.producer_ids.start(env_.in(kMetadataLimit)));
+  CO_CHECK(co_await parts.partitions.start());
+  parts.groups.start();
+  parts.server.start();
+  parts.ready = true;
+  watch_metrics();
+  const ClusterImage& image = *parts.metadata.image();
+  env_.log().info("broker ready", {{"listen", parts.server.local().to_string()},
+                                   {"cluster_id", image.cluster_id},
+                                   {"broker", parts.options.id},
+                                   {"topics", image.topics.size()},
+                                   {"partitions", parts.partitions.size()},
+                                   {"offline", parts.partitions.offline()}});
+  co_return ok();
+}
+
+Task<void> Broker::stop() {
+  if (!parts_) co_return;
+  Parts& parts = *parts_;
+  parts.ready = false;
+  parts.server.refuse_new();
+  co_await parts.groups.stop();
+  co_await parts.server.stop();
+  co_await parts.mirrors.stop();
+  auto closed = co_await parts.partitions.stop();
+  co_await parts.metadata.stop();
+  if (closed) env_.log().info("broker stopped", {{"broker", parts.options.id}});
+  parts_.reset();
+}
+
+void Broker::watch_metrics() {
+  MetricRegistry& registry = env_.metrics();
+  Gauge& topics = registry.gauge("farshore_broker_topics", "Topics of the cluster.");
+  Gauge& partitions = registry.gauge("farshore_broker_partitions", "Partitions on this broker.");
+  Gauge& offline = registry.gauge("farshore_broker_partitions_offline", "Partitions whose log cannot be used.");
+  Gauge& free = registry.gauge("farshore_broker_disk_free_bytes", "Free space where the logs are.");
+  Gauge& full = registry.gauge("farshore_broker_disk_full", "1 while clients' writes are refused for lack of space.");
+  Gauge& slabs = registry.gauge("farshore_broker_slab_bytes", "Memory in use for requests under way.");
+  registry.on_collect([weak = std::weak_ptr<Parts>(parts_), &topics, &partitions, &offline, &free, &full, &slabs] {
+    auto parts = weak.lock();
+    if (!parts || !parts->ready) return;
+    topics.set(static_cast<double>(parts->metadata.image()->topics.size()));
+    partitions.set(static_cast<double>(parts->partitions.size()));
+    offline.set(static_cast<double>(parts->partitions.offline()));
+    free.set(static_cast<double>(parts->partitions.free_bytes()));
+    full.set(parts->partitions.disk_full() ? 1 : 0);
+    slabs.set(static_cast<double>(parts->arena.used_bytes()));
+  });
+}
+
+}  // namespace farshore::broker

@@ -1,0 +1,78 @@
+// CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
+#include <set>
+
+#include "broker/api.h"
+#include "broker/broker_config.h"
+#include "broker/errors.h"
+#include "broker/metadata.h"
+#include "broker/partition_table.h"
+#include "broker/request_metrics.h"
+#include "broker/topics.h"
+#include "proto/kafka/messages/create_partitions.h"
+
+namespace farshore::broker {
+namespace {
+
+using Code = kafka::ErrorCode;
+using Asked = kafka::CreatePartitionsRequest::CreatePartitionsTopic;
+
+TopicProblem check(const Services& services, const TopicImage* topic, const Asked& asked) {
+  if (!topic) return {Code::kUnknownTopicOrPartition, "there is no topic " + asked.name};
+  auto now = static_cast<int32_t>(topic->partitions.size());
+  if (topic->internal) return {Code::kInvalidRequest, "topic " + asked.name + " is the broker's own"};
+  if (topic->mirror && !topic->mirror->writable())
+    return {Code::kInvalidRequest, "topic " + asked.name + " is a mirror: its partitions follow the source's"};
+  if (asked.count <= now)
+    return {Code::kInvalidPartitions, "Topic currently has " + std::to_string(now) +
+                                          " partitions, which is higher than or equal to the requested " +
+                                          std::to_string(asked.count) + "."};
+  if (asked.count > services.options.partitions_per_topic_max)
+    return {Code::kInvalidPartitions, "a topic has at most " +
+                                          std::to_string(services.options.partitions_per_topic_max) +
+                                          " partitions (max.partitions.per.topic)"};
+  if (!asked.assignments) return {};
+  if (asked.assignments->size() != static_cast<size_t>(asked.count - now))
+    return {Code::kInvalidReplicaAssignment, "every new partition needs an assignment"};
+  for (const auto& assignment : *asked.assignments)
+    if (assignment.broker_ids != std::vector<int32_t>{services.metadata.self().value()})
+      return {Code::kInvalidReplicaAssignment, "a partition has one replica, on this broker"};
+  return {};
+}
+
+}  // namespace
+
+Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestContext& context,
+                                                                       kafka::CreatePartitionsRequest request) {
+  Services& services = context.services;
+  Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
+  kafka::CreatePartitionsResponse response;
+  std::set<std::string> seen;
+  for (const auto& asked : request.topics) {
+    auto& to = response.results.emplace_back();
+    to.name = asked.name;
+    ImagePtr image = services.metadata.image();
+    const TopicImage* topic = image->topic(asked.name);
+    TopicProblem problem = check(services, topic, asked);
+    if (!seen.insert(asked.name).second) problem = {Code::kInvalidRequest, "the topic is named twice in this request"};
+    if (!problem && !request.validate_only) {
+      auto grown = co_await services.metadata.create_partitions(topic->id, asked.count, deadline);
+      if (grown) {
+        services.env.log().info("partitions added", {{"topic", asked.name}, {"partitions", asked.count}});
+        (void)co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
+      } else if (grown.error() == ErrorCode::kInvalidArgument) {
+        problem = {Code::kInvalidPartitions, grown.error().detail};
+      } else {
+        problem = {kafka_error(grown.error()), grown.error().to_string()};
+      }
+    }
+    if (!problem) continue;
+    services.metrics.error(problem.code);
+    to.error_code = static_cast<int16_t>(problem.code);
+    to.error_message = std::move(problem.message);
+  }
+  co_return response;
+}
+
+ApiEntry create_partitions_api() { return api<handle_create_partitions>(0, 3, "CreatePartitions"); }
+
+}  // namespace farshore::broker

@@ -1,0 +1,73 @@
+// DescribeTopicPartitions 0 (KIP-966): partitions of topics in pages, in order of names. There are no eligible leader
+// replicas: a partition has one replica.
+#include <algorithm>
+
+#include "broker/api.h"
+#include "broker/request_metrics.h"
+#include "broker/topic_description.h"
+#include "proto/kafka/messages/describe_topic_partitions.h"
+
+namespace farshore::broker {
+namespace {
+
+using Code = kafka::ErrorCode;
+using Request = kafka::DescribeTopicPartitionsRequest;
+using Response = kafka::DescribeTopicPartitionsResponse;
+
+constexpr int32_t kPartitionsPerPageMax = 2000;  // max.request.partition.size.limit of Kafka
+
+}  // namespace
+
+Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context, Request request) {
+  Services& services = context.services;
+  ImagePtr image = services.metadata.image();
+  std::vector<std::string> names;
+  if (request.topics.empty()) {
+    for (const auto& [name, topic] : image->topics) names.push_back(name);
+  } else {
+    for (auto& topic : request.topics) names.push_back(std::move(topic.name));
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+  }
+  Response response;
+  int32_t left = std::clamp(request.response_partition_limit, 1, kPartitionsPerPageMax);
+  for (const auto& name : names) {
+    if (request.cursor && name < request.cursor->topic_name) continue;
+    size_t first = 0;
+    if (request.cursor && name == request.cursor->topic_name)
+      first = static_cast<size_t>(std::max(request.cursor->partition_index, 0));
+    if (left == 0) {
+      auto& cursor = response.next_cursor.emplace();
+      cursor.topic_name = name;
+      cursor.partition_index = static_cast<int32_t>(first);
+      break;
+    }
+    auto& to = response.topics.emplace_back();
+    to.name = name;
+    const TopicImage* topic = image->topic(name);
+    if (!topic) {
+      services.metrics.error(Code::kUnknownTopicOrPartition);
+      to.error_code = static_cast<int16_t>(Code::kUnknownTopicOrPartition);
+      continue;
+    }
+    to.topic_id = topic->id;
+    to.is_internal = topic->internal;
+    to.topic_authorized_operations = kTopicOperations;
+    size_t at = first;
+    for (; at < topic->partitions.size() && left > 0; ++at, --left)
+      describe_partition(services, *topic, topic->partitions[at], to.partitions.emplace_back());
+    if (at < topic->partitions.size()) {
+      auto& cursor = response.next_cursor.emplace();
+      cursor.topic_name = name;
+      cursor.partition_index = static_cast<int32_t>(at);
+      break;
+    }
+  }
+  co_return response;
+}
+
+ApiEntry describe_topic_partitions_api() {
+  return api<handle_describe_topic_partitions>(0, 0, "DescribeTopicPartitions");
+}
+
+}  // namespace farshore::broker

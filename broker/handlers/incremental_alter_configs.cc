@@ -1,0 +1,126 @@
+// IncrementalAlterConfigs 0-1 (KIP-339), of topics. Broker configs are static: they are refused.
+#include <algorithm>
+#include <set>
+
+#include "broker/api.h"
+#include "broker/config_resource.h"
+#include "broker/errors.h"
+#include "broker/metadata.h"
+#include "broker/partition_table.h"
+#include "broker/request_metrics.h"
+#include "broker/topic_config.h"
+#include "broker/topics.h"
+#include "proto/kafka/messages/incremental_alter_configs.h"
+
+namespace farshore::broker {
+namespace {
+
+using Code = kafka::ErrorCode;
+using Request = kafka::IncrementalAlterConfigsRequest;
+using Response = kafka::IncrementalAlterConfigsResponse;
+
+enum Operation : int8_t { kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3 };
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> items;
+  for (size_t at = 0; at <= text.size();) {
+    size_t comma = std::min(text.find(',', at), text.size());
+    std::string item = text.substr(at, comma - at);
+    item.erase(0, item.find_first_not_of(' '));
+    if (auto last = item.find_last_not_of(' '); last != std::string::npos) item.resize(last + 1);
+    if (!item.empty()) items.push_back(std::move(item));
+    at = comma + 1;
+  }
+  return items;
+}
+
+std::string change_list(const std::string& now, const std::string& by, Operation operation) {
+  std::vector<std::string> items = split(now);
+  for (auto& item : split(by)) {
+    auto it = std::find(items.begin(), items.end(), item);
+    if (operation == kSubtract && it != items.end()) items.erase(it);
+    if (operation == kAppend && it == items.end()) items.push_back(std::move(item));
+  }
+  std::string text;
+  for (const auto& item : items) text += (text.empty() ? "" : ",") + item;
+  return text;
+}
+
+// What one resource's request means for `topic`. `changes` is filled.
+TopicProblem plan(const Services& services, const TopicImage& topic, const Request::AlterConfigsResource& asked,
+                  MetadataManager::ConfigChanges& changes) {
+  for (const auto& config : asked.configs) {
+    if (changes.count(config.name))
+      return {Code::kInvalidRequest, "config " + config.name + " is changed twice in this request"};
+    auto operation = static_cast<Operation>(config.config_operation);
+    if (operation < kSet || operation > kSubtract)
+      return {Code::kInvalidRequest, "operation " + std::to_string(config.config_operation) + " is none"};
+    if (operation == kDelete) {
+      // The name must be one of ours, or be set: what an older program stored can be taken away.
+      if (!topic_schema().find(config.name) && !topic.configs.count(config.name)) {
+        auto checked = check_topic_config(config.name, "");
+        return {Code::kInvalidConfig, checked ? "unknown config" : checked.error().detail};
+      }
+      changes[config.name] = std::nullopt;
+      continue;
+    }
+    if (!config.value) return {Code::kInvalidRequest, "config " + config.name + " has no value"};
+    std::string value = *config.value;
+    if (operation != kSet) {
+      const ConfigKey* key = topic_schema().find(config.name);
+      if (key && key->type != ConfigType::kList)
+        return {Code::kInvalidConfig, "config " + config.name + " is no list: nothing can be added or taken away"};
+      if (key) value = change_list(topic_config(services.config, topic.configs, config.name), value, operation);
+    }
+    if (auto checked = check_topic_config(config.name, value); !checked)
+      return {Code::kInvalidConfig, checked.error().detail};
+    changes[config.name] = std::move(value);
+  }
+  return {};
+}
+
+}  // namespace
+
+Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context, Request request) {
+  constexpr Duration kLimit = seconds(30);  // the request brings no timeout of its own
+  Services& services = context.services;
+  Response response;
+  std::set<std::pair<int8_t, std::string>> seen;
+  for (const auto& asked : request.resources) {
+    TopicProblem problem;
+    ImagePtr image = services.metadata.image();
+    const TopicImage* topic = image->topic(asked.resource_name);
+    MetadataManager::ConfigChanges changes;
+    if (!seen.emplace(asked.resource_type, asked.resource_name).second)
+      problem = {Code::kInvalidRequest, "a resource is named twice in this request"};
+    else if (asked.resource_type == kBrokerResource)
+      problem = {Code::kInvalidRequest, "broker configs are read from server.properties at the start, and not changed"};
+    else if (asked.resource_type != kTopicResource)
+      problem = {Code::kInvalidRequest, "only topics (2) have configs that can be changed here"};
+    else if (!topic)
+      problem = {Code::kUnknownTopicOrPartition, "there is no topic " + asked.resource_name};
+    else
+      problem = plan(services, *topic, asked, changes);
+    if (!problem && !request.validate_only && !changes.empty()) {
+      auto changed = co_await services.metadata.alter_configs(topic->id, std::move(changes), services.env.in(kLimit));
+      if (changed)
+        (void)co_await services.partitions.wait_for(services.metadata.image()->revision, services.env.in(kLimit));
+      else
+        problem = {kafka_error(changed.error()), changed.error().to_string()};
+    }
+    auto& to = response.responses.emplace_back();
+    to.resource_type = asked.resource_type;
+    to.resource_name = asked.resource_name;
+    if (!problem) continue;
+    services.metrics.error(problem.code);
+    to.error_code = static_cast<int16_t>(problem.code);
+    to.error_message = std::move(problem.message);
+  }
+  co_return response;
+}
+
+ApiEntry incremental_alter_configs_api() {
+  return api<handle_incremental_alter_configs>(0, 1, "IncrementalAlterConfigs");
+}
+
+}  // namespace farshore::broker

@@ -1,0 +1,101 @@
+// Metadata 0-13: brokers, topics, leaders. A topic that does not exist is made when the client and
+// auto.create.topics.enable allow it, and is answered once it can be used (Kafka answers LEADER_NOT_AVAILABLE first).
+#include "proto/kafka/messages/metadata.h"
+#include "broker/api.h"
+#include "broker/broker_config.h"
+#include "broker/request_metrics.h"
+#include "broker/topic_description.h"
+#include "broker/topics.h"
+
+namespace farshore::broker {
+namespace {
+
+using kafka::MetadataRequest;
+using kafka::MetadataResponse;
+using TopicMessage = MetadataResponse::MetadataResponseTopic;
+
+constexpr Duration kAutoCreateLimit = seconds(10);
+constexpr size_t kAutoCreatePerRequestMax = 100;  // a request that names more gets the rest when it asks again
+
+void describe_topic(RequestContext& context, const TopicImage& topic, bool operations, MetadataResponse& response) {
+  TopicMessage& to = response.topics.emplace_back();
+  to.name = topic.name;
+  to.topic_id = topic.id;
+  to.is_internal = topic.internal;
+  to.partitions.reserve(topic.partitions.size());
+  for (const auto& partition : topic.partitions)
+    describe_partition(context.services, topic, partition, to.partitions.emplace_back());
+  if (operations) to.topic_authorized_operations = kTopicOperations;
+}
+
+void describe_missing(RequestContext& context, const MetadataRequest::MetadataRequestTopic& asked,
+                      kafka::ErrorCode error, MetadataResponse& response) {
+  context.services.metrics.error(error);
+  TopicMessage& to = response.topics.emplace_back();
+  to.error_code = static_cast<int16_t>(error);
+  to.name = asked.name;
+  if (!to.name && context.api_version < 12) to.name = "";
+  to.topic_id = asked.topic_id;
+}
+
+}  // namespace
+
+Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, MetadataRequest request) {
+  Services& services = context.services;
+  MetadataResponse response;
+  bool everything = !request.topics || (context.api_version == 0 && request.topics->empty());
+  bool operations = request.include_topic_authorized_operations;
+  bool may_create =
+      services.options.auto_create_topics && (context.api_version < 4 || request.allow_auto_topic_creation);
+  ImagePtr image = services.metadata.image();
+  if (everything) {
+    for (const auto& [name, topic] : image->topics) describe_topic(context, *topic, operations, response);
+  } else {
+    size_t created = 0;
+    for (const auto& asked : *request.topics) {
+      const TopicImage* topic = nullptr;
+      if (!asked.topic_id.is_zero()) {
+        topic = image->topic(asked.topic_id);
+        if (!topic) {
+          describe_missing(context, asked, kafka::ErrorCode::kUnknownTopicId, response);
+          continue;
+        }
+      } else {
+        std::string name = asked.name.value_or(std::string());
+        topic = image->topic(name);
+        kafka::ErrorCode error = kafka::ErrorCode::kUnknownTopicOrPartition;
+        if (!topic) {
+          if (auto bad = check_topic_name(*image, name)) {
+            error = bad.code;
+          } else if (may_create && created++ < kAutoCreatePerRequestMax) {
+            NewTopic wanted = auto_topic(services, name);
+            auto made = co_await create_topic(services, std::move(wanted), services.env.in(kAutoCreateLimit));
+            image = services.metadata.image();
+            topic = image->topic(name);
+            if (!topic) error = made.problem.code;
+          }
+        }
+        if (!topic) {
+          describe_missing(context, asked, error, response);
+          continue;
+        }
+      }
+      describe_topic(context, *topic, operations, response);
+    }
+  }
+  for (const auto& broker : image->brokers) {
+    auto& to = response.brokers.emplace_back();
+    to.node_id = broker.id.value();
+    to.host = broker.advertised.host;
+    to.port = broker.advertised.port;
+    if (!broker.rack.empty()) to.rack = broker.rack;
+  }
+  response.cluster_id = image->cluster_id;
+  response.controller_id = image->controller.value();
+  if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
+  co_return response;
+}
+
+ApiEntry metadata_api() { return api<handle_metadata>(0, 13, "Metadata"); }
+
+}  // namespace farshore::broker
