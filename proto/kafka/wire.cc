@@ -1,0 +1,324 @@
+#include "proto/kafka/wire.h"
+
+#include <bit>
+#include <limits>
+
+namespace farshore::kafka {
+
+void Reader::fail(farshore::ErrorCode code, std::string_view what) {
+  if (ok()) error_ = Error(code, std::string(what) + " at byte " + std::to_string(position()));
+  at_ = end_;  // so that every later read is short, and loops over remaining() end
+}
+
+Status Reader::finish() {
+  if (ok() && at_ != end_) fail(farshore::ErrorCode::kCorrupt, std::to_string(remaining()) + " bytes too many");
+  return status();
+}
+
+bool Reader::charge(size_t bytes) {
+  if (bytes > budget_) {
+    fail(farshore::ErrorCode::kResourceExhausted, "message would take too much memory when decoded");
+    return false;
+  }
+  budget_ -= bytes;
+  return true;
+}
+
+double Reader::f64() { return std::bit_cast<double>(number<int64_t>()); }
+
+Uuid Reader::uuid() {
+  Uuid id;
+  ConstBytes from = raw(id.bytes.size());
+  if (!from.empty()) std::memcpy(id.bytes.data(), from.data(), from.size());
+  return id;
+}
+
+uint64_t Reader::varint_bits(int bytes_max) {
+  uint64_t value = 0;
+  for (int i = 0; i < bytes_max; ++i) {
+    if (at_ == end_) {
+      fail(farshore::ErrorCode::kCorrupt, "message too short");
+      return 0;
+    }
+    auto byte = static_cast<uint8_t>(*at_++);
+    value |= static_cast<uint64_t>(byte & 0x7f) << (7 * i);
+    if (!(byte & 0x80)) return value;
+  }
+  fail(farshore::ErrorCode::kCorrupt, "varint too long");
+  return 0;
+}
+
+uint32_t Reader::unsigned_varint() {
+  uint64_t value = varint_bits(5);
+  if (value > std::numeric_limits<uint32_t>::max()) {
+    fail(farshore::ErrorCode::kCorrupt, "varint too large");
+    return 0;
+  }
+  return static_cast<uint32_t>(value);
+}
+
+int32_t Reader::varint() {
+  uint32_t bits = unsigned_varint();
+  return static_cast<int32_t>((bits >> 1) ^ (0U - (bits & 1)));
+}
+
+int64_t Reader::varlong() {
+  uint64_t bits = varint_bits(10);
+  return static_cast<int64_t>((bits >> 1) ^ (0ULL - (bits & 1)));
+}
+
+int64_t Reader::length(bool flexible, bool wide) {
+  int64_t size = flexible ? static_cast<int64_t>(unsigned_varint()) - 1 : wide ? i32() : i16();
+  if (!ok()) return 0;
+  if (size < -1) {
+    fail(farshore::ErrorCode::kCorrupt, "negative length");
+    return 0;
+  }
+  return size;
+}
+
+ConstBytes Reader::raw(size_t size) {
+  if (remaining() < size) {
+    fail(farshore::ErrorCode::kCorrupt, "message too short");
+    return {};
+  }
+  ConstBytes view(at_, size);
+  at_ += size;
+  return view;
+}
+
+std::optional<std::string> Reader::nullable_string(bool flexible) {
+  int64_t size = length(flexible, false);
+  if (size < 0) return std::nullopt;
+  if (size > static_cast<int64_t>(kStringBytesMax)) {
+    fail(farshore::ErrorCode::kResourceExhausted, "string too long");
+    return std::string();
+  }
+  ConstBytes view = raw(static_cast<size_t>(size));
+  if (!charge(view.size())) return std::string();
+  return std::string(as_text(view));
+}
+
+std::string Reader::string(bool flexible) {
+  auto value = nullable_string(flexible);
+  if (value) return std::move(*value);
+  fail(farshore::ErrorCode::kCorrupt, "null string where none is allowed");
+  return {};
+}
+
+std::optional<Bytes> Reader::nullable_bytes(bool flexible) {
+  int64_t size = length(flexible, true);
+  if (size < 0) return std::nullopt;
+  ConstBytes view = raw(static_cast<size_t>(size));
+  if (!charge(view.size())) return Bytes();
+  return Bytes(view.begin(), view.end());
+}
+
+Bytes Reader::bytes(bool flexible) {
+  auto value = nullable_bytes(flexible);
+  if (value) return std::move(*value);
+  fail(farshore::ErrorCode::kCorrupt, "null bytes where none are allowed");
+  return {};
+}
+
+Records Reader::records(bool flexible) {
+  int64_t size = length(flexible, true);
+  if (size < 0) return {};
+  return Records::view(raw(static_cast<size_t>(size)));
+}
+
+int32_t Reader::array(bool flexible, size_t wire_bytes_min, size_t element_bytes) {
+  int64_t count = length(flexible, true);
+  if (count <= 0) return static_cast<int32_t>(count);
+  auto n = static_cast<uint64_t>(count);  // < 2^32, and so are the factors: no overflow
+  if (n * wire_bytes_min > remaining()) {
+    fail(farshore::ErrorCode::kCorrupt, "array of " + std::to_string(n) + " elements in too few bytes");
+    return 0;
+  }
+  return charge(n * element_bytes) ? static_cast<int32_t>(count) : 0;
+}
+
+int32_t Reader::required_array(bool flexible, size_t wire_bytes_min, size_t element_bytes) {
+  int32_t count = array(flexible, wire_bytes_min, element_bytes);
+  if (count >= 0) return count;
+  fail(farshore::ErrorCode::kCorrupt, "null array where none is allowed");
+  return 0;
+}
+
+uint32_t Reader::tag_count() {
+  uint32_t count = unsigned_varint();
+  if (count <= kTaggedFieldsMax) return count;
+  fail(farshore::ErrorCode::kResourceExhausted, "more than 64 tagged fields");
+  return 0;
+}
+
+Reader::Tag Reader::begin_tag(int64_t previous) {
+  Tag tag;
+  tag.outer_end = end_;
+  tag.number = unsigned_varint();
+  uint32_t size = unsigned_varint();
+  if (ok() && static_cast<int64_t>(tag.number) <= previous)
+    fail(farshore::ErrorCode::kCorrupt, "tagged fields out of order");
+  if (ok() && size > remaining()) fail(farshore::ErrorCode::kCorrupt, "tagged field longer than the message");
+  if (ok()) end_ = at_ + size;
+  return tag;
+}
+
+void Reader::end_tag(const Tag& tag) {
+  if (ok() && at_ != end_) fail(farshore::ErrorCode::kCorrupt, "tagged field longer than its content");
+  end_ = tag.outer_end;
+  if (!ok()) at_ = end_;
+}
+
+void Reader::skip_tagged_fields() {
+  int64_t previous = -1;
+  for (uint32_t n = tag_count(); n > 0 && ok(); --n) {
+    Tag tag = begin_tag(previous);
+    previous = tag.number;
+    skip_tag();
+    end_tag(tag);
+  }
+}
+
+void Writer::fail(farshore::ErrorCode code, std::string text) {
+  if (ok()) error_ = Error(code, std::move(text));
+}
+
+void Writer::fail_absent(std::string_view field, int16_t version) {
+  fail(farshore::ErrorCode::kUnsupported, std::string(field) + " cannot be sent in version " + std::to_string(version));
+}
+
+void Writer::f64(double value) { number(std::bit_cast<int64_t>(value)); }
+
+void Writer::uuid(const Uuid& value) { raw(std::as_bytes(std::span(value.bytes))); }
+
+void Writer::unsigned_varint(uint32_t value) {
+  for (; value >= 0x80; value >>= 7) owned_.push_back(static_cast<std::byte>(value | 0x80));
+  owned_.push_back(static_cast<std::byte>(value));
+}
+
+void Writer::varint(int32_t value) {
+  unsigned_varint((static_cast<uint32_t>(value) << 1) ^ static_cast<uint32_t>(value >> 31));
+}
+
+void Writer::varlong(int64_t value) {
+  uint64_t bits = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
+  for (; bits >= 0x80; bits >>= 7) owned_.push_back(static_cast<std::byte>(bits | 0x80));
+  owned_.push_back(static_cast<std::byte>(bits));
+}
+
+void Writer::length(bool flexible, bool wide, int64_t value) {
+  if (value >= std::numeric_limits<int32_t>::max()) {
+    fail(farshore::ErrorCode::kInvalidArgument, "longer than the protocol can say: " + std::to_string(value));
+    value = 0;
+  }
+  if (flexible) {
+    unsigned_varint(static_cast<uint32_t>(value + 1));
+  } else if (wide) {
+    i32(static_cast<int32_t>(value));
+  } else {
+    i16(static_cast<int16_t>(value));
+  }
+}
+
+void Writer::string(bool flexible, std::string_view value) {
+  if (value.size() > kStringBytesMax) {
+    return fail(farshore::ErrorCode::kInvalidArgument,
+                "string of " + std::to_string(value.size()) + " bytes; at most 32767");
+  }
+  length(flexible, false, static_cast<int64_t>(value.size()));
+  raw(as_bytes(value));
+}
+
+void Writer::bytes(bool flexible, ConstBytes value) {
+  length(flexible, true, static_cast<int64_t>(value.size()));
+  raw(value);
+}
+
+void Writer::nullable_string(bool flexible, const std::optional<std::string>& value, bool nullable,
+                             std::string_view field) {
+  if (value) return string(flexible, *value);
+  if (!nullable) fail(farshore::ErrorCode::kInvalidArgument, std::string(field) + " must not be null in this version");
+  length(flexible, false, -1);
+}
+
+void Writer::nullable_bytes(bool flexible, const std::optional<Bytes>& value, bool nullable, std::string_view field) {
+  if (value) return bytes(flexible, *value);
+  if (!nullable) fail(farshore::ErrorCode::kInvalidArgument, std::string(field) + " must not be null in this version");
+  length(flexible, true, -1);
+}
+
+void Writer::records(bool flexible, const Records& value, bool nullable, std::string_view field) {
+  if (value.is_null()) {
+    if (!nullable)
+      fail(farshore::ErrorCode::kInvalidArgument, std::string(field) + " must not be null in this version");
+    return length(flexible, true, -1);
+  }
+  ensure(tag_starts_.empty(), "records are never inside a tagged field");
+  length(flexible, true, static_cast<int64_t>(value.size()));
+  for (const Records::Piece& piece : value.pieces()) {
+    if (auto* view = std::get_if<ConstBytes>(&piece)) {
+      raw(*view);
+      continue;
+    }
+    flush();
+    if (auto* slices = std::get_if<SliceList>(&piece)) {
+      borrowed_ += slices->size();
+      pieces_.emplace_back(*slices);
+    } else {
+      const auto& range = std::get<FileRange>(piece);
+      borrowed_ += range.length;
+      pieces_.emplace_back(range);
+    }
+  }
+}
+
+void Writer::array(bool flexible, size_t count) { length(flexible, true, static_cast<int64_t>(count)); }
+
+void Writer::null_array(bool flexible, bool nullable, std::string_view field) {
+  if (!nullable) fail(farshore::ErrorCode::kInvalidArgument, std::string(field) + " must not be null in this version");
+  length(flexible, true, -1);
+}
+
+void Writer::begin_tag(uint32_t number) {
+  unsigned_varint(number);
+  tag_starts_.push_back(owned_.size());
+}
+
+void Writer::end_tag() {
+  size_t start = tag_starts_.back();
+  tag_starts_.pop_back();
+  // The size stands before the content and its own length depends on it: written behind, then moved to the front.
+  size_t content_end = owned_.size();
+  unsigned_varint(static_cast<uint32_t>(content_end - start));
+  std::rotate(owned_.begin() + static_cast<ptrdiff_t>(start), owned_.begin() + static_cast<ptrdiff_t>(content_end),
+              owned_.end());
+}
+
+void Writer::patch_i32(size_t offset, int32_t value) {
+  ensure(offset + sizeof value <= owned_.size(), "patched bytes exist");
+  store_be(owned_.data() + offset, value);
+}
+
+void Writer::flush() {
+  if (owned_.size() == flushed_) return;
+  pieces_.emplace_back(WireMessage::OwnedRange{flushed_, owned_.size() - flushed_});
+  flushed_ = owned_.size();
+}
+
+Result<WireMessage> Writer::finish() {
+  ensure(tag_starts_.empty(), "every tag is ended");
+  if (!ok()) return error_;
+  flush();
+  WireMessage message;
+  message.size_ = size();
+  message.owned_ = std::move(owned_);
+  message.pieces_ = std::move(pieces_);
+  owned_.clear();
+  pieces_.clear();
+  flushed_ = 0;
+  borrowed_ = 0;
+  return message;
+}
+
+}  // namespace farshore::kafka
