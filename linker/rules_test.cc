@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include "linker/filter.h"
+#include "linker/group_sync_rule.h"
+
+namespace farshore::linker {
+namespace {
+
+std::vector<Filter> filters(std::initializer_list<const char*> texts) {
+  std::vector<Filter> out;
+  for (auto* text : texts) out.push_back(parse_filter(text).value());
+  return out;
+}
+
+TEST(Filters, NothingIncludedMeansNothingTaken) {
+  EXPECT_FALSE(selected({}, "orders"));
+  EXPECT_FALSE(selected(filters({"!payments"}), "orders"));
+}
+
+TEST(Filters, ExcludeWinsWhateverTheOrder) {
+  EXPECT_FALSE(selected(filters({"orders*", "!orders-test"}), "orders-test"));
+  EXPECT_FALSE(selected(filters({"!orders-test", "orders*"}), "orders-test"));
+  EXPECT_TRUE(selected(filters({"!orders-test", "orders*"}), "orders-eu"));
+}
+
+TEST(Filters, ALiteralIsNotAPrefix) {
+  EXPECT_FALSE(selected(filters({"orders"}), "orders-eu"));
+  EXPECT_TRUE(selected(filters({"*"}), "orders-eu"));
+}
+
+TEST(Filters, AStarInTheMiddleIsRefusedWithTheReason) {
+  auto refused = parse_filter("or*ders");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("only stand at the end"), std::string::npos);
+  EXPECT_FALSE(parse_filter(""));
+  EXPECT_FALSE(parse_filter("!"));
+}
+
+TEST(Filters, TheShortFormRoundTrips) {
+  for (auto* text : {"*", "orders", "orders*", "!orders*", "!x"})
+    EXPECT_EQ(to_string(parse_filter(text).value()), text);
+}
+
+GroupSyncInput input(int64_t source, int64_t mirrored) {
+  GroupSyncInput in;
+  in.source_commit = SourceOffset(source);
+  in.mirrored_end = SourceOffset(mirrored);
+  in.translated = TargetOffset(std::min(source, mirrored));
+  return in;
+}
+
+TEST(GroupSync, ACommitIsNeverWrittenBeyondTheMirror) {
+  auto decision = decide(input(100, 60));
+  EXPECT_EQ(decision.action, GroupSyncAction::kCommit);
+  EXPECT_EQ(decision.value, TargetOffset(60));
+  EXPECT_EQ(decision.state, GroupSyncState::kClamped);
+}
+
+TEST(GroupSync, AClampedValueIsRaisedWhenTheMirrorCatchesUp) {
+  auto in = input(100, 100);
+  in.target_commit = in.last_written = TargetOffset(60);
+  auto decision = decide(in);
+  EXPECT_EQ(decision.action, GroupSyncAction::kCommit);
+  EXPECT_EQ(decision.value, TargetOffset(100));
+  EXPECT_FALSE(decision.clamped);
+}
+
+TEST(GroupSync, AGroupWithMembersAtTheTargetIsLeftAlone) {
+  auto in = input(100, 100);
+  in.members_at_target = true;
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+  EXPECT_EQ(decide(in).state, GroupSyncState::kActiveAtTarget);
+}
+
+TEST(GroupSync, AValueThatSomebodyElseMovedOnIsShownAsDiverged) {
+  auto in = input(50, 100);
+  in.target_commit = TargetOffset(80);
+  in.last_written = TargetOffset(40);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+  EXPECT_EQ(decide(in).state, GroupSyncState::kDiverged);
+}
+
+TEST(GroupSync, AResetAtTheSourceFollowsWhereTheValueIsStillOurs) {
+  auto in = input(10, 100);
+  in.target_commit = in.last_written = TargetOffset(80);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
+  EXPECT_EQ(decide(in).value, TargetOffset(10));
+}
+
+TEST(GroupSync, ALowerForeignValueIsRaised) {
+  auto in = input(50, 100);
+  in.target_commit = TargetOffset(20);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
+}
+
+TEST(GroupSync, ADeletionFollowsOnlyWhereTheValueIsStillOurs) {
+  GroupSyncInput in;
+  in.target_commit = in.last_written = TargetOffset(7);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kDelete);
+  in.target_commit = TargetOffset(9);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+  in.last_written.reset();
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+}
+
+TEST(GroupSync, AnEqualValueIsNotWrittenAgain) {
+  auto in = input(50, 100);
+  in.target_commit = TargetOffset(50);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+  EXPECT_EQ(decide(in).state, GroupSyncState::kSynced);
+}
+
+}  // namespace
+}  // namespace farshore::linker
