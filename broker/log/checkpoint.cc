@@ -63,8 +63,10 @@ Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
     if (n != slot.size() || !decode(slot, c, sequence) || (found && sequence <= sequence_)) continue;
     best = c;
     sequence_ = sequence;
+    synced_slot_ = i;
     found = true;
   }
+  loaded_unsynced_ = found;
   if (!found) co_return Error(ErrorCode::kCorrupt, path_ + ": neither slot is valid");
   co_return best;
 }
@@ -76,19 +78,16 @@ Task<Status> CheckpointFile::save(PartitionCheckpoint checkpoint, Durability dur
     mode.create = true;
     CO_TRY(file_, co_await env_.files().open(path_, mode));
   }
-  CO_CHECK(co_await write_slot(checkpoint));
+  if (loaded_unsynced_) CO_CHECK(co_await file_->sync());
+  loaded_unsynced_ = false;
+  const size_t slot = (synced_slot_ + 1) % kCheckpointSlots;
+  Slot bytes = encode(checkpoint, ++sequence_);
+  ConstBytes piece(bytes);
+  CO_CHECK(co_await file_->write_at(slot * kCheckpointSlotBytes, ConstBytesList(&piece, 1)));
   if (durability == Durability::kCached) co_return ok();
   CO_CHECK(co_await file_->sync());
-  if (durability == Durability::kDurable) co_return ok();
-  CO_CHECK(co_await write_slot(checkpoint));
-  co_return co_await file_->sync();
-}
-
-Task<Status> CheckpointFile::write_slot(const PartitionCheckpoint& checkpoint) {
-  ++sequence_;
-  Slot slot = encode(checkpoint, sequence_);
-  ConstBytes piece(slot);
-  co_return co_await file_->write_at((sequence_ % kCheckpointSlots) * kCheckpointSlotBytes, ConstBytesList(&piece, 1));
+  synced_slot_ = slot;
+  co_return ok();
 }
 
 }  // namespace farshore

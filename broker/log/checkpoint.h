@@ -1,5 +1,5 @@
 // partition.checkpoint: the few numbers of a partition that its log cannot tell. Two slots with a sequence number,
-// written in place in turn: a write that is torn or lost leaves the other slot.
+// written in place: never over the one that was synced last, so that a write which is torn or lost leaves that one.
 #pragma once
 
 #include <memory>
@@ -26,9 +26,8 @@ struct PartitionCheckpoint {
 class CheckpointFile {
  public:
   enum class Durability {
-    kCached,    // may be lost: fine for numbers that only make recovery shorter
-    kDurable,   // this or the next older one is found after a power loss
-    kOnlyThis,  // no older one can ever be found again: before something is cut
+    kCached,   // may be lost: fine for numbers that only make recovery shorter
+    kDurable,  // neither an older one nor none can be found from now on
   };
 
   CheckpointFile(Env& env, std::string path) : env_(env), path_(std::move(path)), mutex_(env) {}
@@ -39,12 +38,13 @@ class CheckpointFile {
   Task<Status> save(PartitionCheckpoint checkpoint, Durability durability);
 
  private:
-  Task<Status> write_slot(const PartitionCheckpoint& checkpoint);
   Env& env_;
   std::string path_;
   AsyncMutex mutex_;
   std::unique_ptr<File> file_;
   uint64_t sequence_ = 0;
+  size_t synced_slot_ = 0;
+  bool loaded_unsynced_ = false;  // what was loaded may be in the page cache only
 };
 
 }  // namespace farshore

@@ -125,7 +125,7 @@ Task<Status> LogImpl::create(Offset start) {
   segments_.emplace(start, segment);
   log_start_ = end_ = flushed_end_ = high_watermark_ = start;
   // The checkpoint's name first: a segment with a checkpoint is a log, one without is of unknown origin.
-  CO_CHECK(co_await save_checkpoint(Durability::kOnlyThis));
+  CO_CHECK(co_await save_checkpoint(Durability::kDurable));
   CO_CHECK(co_await files_.sync_dir(directory_));
   segment->name_synced = true;
   co_return ok();

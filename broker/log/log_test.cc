@@ -325,11 +325,11 @@ TEST_F(LogTest, AFullDiskLeavesNothingHalfAppended) {
   fill(2);
   auto batch = batch_of(5);
   const uint64_t size = batch.build().size();
-  const uint64_t used = disk.used;
+  const uint64_t used = disk.used();
   for (uint64_t room = 0; room < size; ++room) {
     disk.space = used + room;
     EXPECT_EQ(append(batch).error(), ErrorCode::kNoSpace) << room;
-    EXPECT_EQ(disk.used, used);
+    EXPECT_EQ(disk.used(), used);
     EXPECT_EQ(log->ends().end, Offset(4));
   }
   disk.space = UINT64_MAX;
@@ -342,7 +342,7 @@ TEST_F(LogTest, AFullDiskDuringARollLosesNothing) {
   log->set_options(options);
   fill(1);
   int64_t end = 2;
-  const uint64_t used = disk.used;
+  const uint64_t used = disk.used();
   for (uint64_t room = 0; room < 2000; room += 7) {
     disk.space = used + room;
     auto appended = append(batch_of(2));

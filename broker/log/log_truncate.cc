@@ -18,7 +18,9 @@ Task<Status> LogImpl::truncate_to(Offset to, bool below_high_watermark) {
     co_return Error(ErrorCode::kInvalidArgument, "truncation to " + std::to_string(to.value()) +
                                                      " would remove what is committed up to " +
                                                      std::to_string(high_watermark_.value()));
+  const uint64_t generation = generation_;
   auto done = co_await truncate_locked(to);
+  if (!done && generation == generation_ && done.error() == ErrorCode::kNoSpace) co_return done;  // nothing happened
   if (!done) co_return die(std::move(done).error());
   co_return ok();
 }
@@ -33,6 +35,8 @@ Task<Status> LogImpl::truncate_locked(Offset to) {
   CO_TRY(auto scan, co_await scan_segment(kept, place ? place->position : old->size, BatchScanner::Check::kHeaders,
                                           options_.index_interval_bytes, nullptr));
   if (scan.bad) co_return *scan.bad;
+  // The batch that goes began below the log start: nothing readable stays, and the start never goes back.
+  if (kept->next < log_start_) co_return co_await reset_locked(log_start_);
   CO_CHECK(co_await ensure_txns(old));
   kept->txns = old->txns;
   kept->txns->truncate_to(kept->next);
@@ -41,7 +45,6 @@ Task<Status> LogImpl::truncate_locked(Offset to) {
   // In memory at once, so that nobody reads what is going.
   ++generation_;
   end_ = kept->next;
-  log_start_ = std::min(log_start_, end_);
   high_watermark_ = std::min(high_watermark_, end_);
   flushed_end_ = std::min(flushed_end_, end_);
   cleaned_to_ = std::min(cleaned_to_, end_);
@@ -54,7 +57,7 @@ Task<Status> LogImpl::truncate_locked(Offset to) {
   segments_[kept->base] = kept;
 
   // On disk from the back, so that a crash leaves a prefix; the recovery point first, so that it is never above it.
-  CO_CHECK(co_await save_checkpoint(Durability::kOnlyThis));
+  CO_CHECK(co_await save_checkpoint(Durability::kDurable));
   for (auto base = gone.rbegin(); base != gone.rend(); ++base)
     CO_CHECK(co_await remove_segment_files(env_, directory_, *base));
   CO_CHECK(co_await remove_snapshots(end_));
@@ -70,18 +73,18 @@ Task<Status> LogImpl::reset_to(Offset start) {
   auto guard = co_await writer_.lock();
   CO_CHECK(usable());
   if (start < Offset(0)) co_return Error(ErrorCode::kInvalidArgument, "a log cannot start below 0");
-  Intent intent;
-  intent.kind = Intent::Kind::kReset;
-  intent.start = start;
-  auto noted = co_await replace_file(files_, path(log_format::kIntent), intent.encode());
-  if (!noted && noted.error() == ErrorCode::kNoSpace) co_return noted;  // nothing has happened yet
-  if (!noted) co_return die(std::move(noted).error());
+  const uint64_t generation = generation_;
   auto done = co_await reset_locked(start);
+  if (!done && generation == generation_ && done.error() == ErrorCode::kNoSpace) co_return done;  // nothing happened
   if (!done) co_return die(std::move(done).error());
   co_return ok();
 }
 
 Task<Status> LogImpl::reset_locked(Offset start) {
+  Intent intent;
+  intent.kind = Intent::Kind::kReset;
+  intent.start = start;
+  CO_CHECK(co_await replace_file(files_, path(log_format::kIntent), intent.encode()));
   log_start_ = end_ = flushed_end_ = high_watermark_ = cleaned_to_ = start;
   CO_CHECK(co_await remove_all_segments());
   CO_CHECK(co_await create(start));

@@ -19,6 +19,7 @@ void Segment::note(const BatchHeader& header, uint64_t index_interval_bytes) {
     times.append(max_timestamp_ms, max_timestamp_offset);
     bytes_since_index = 0;
   }
+  if (tail_count_ == 0) tail_whole_ = size == 0;
   tail_[tail_count_++ % kTail] = {header.first(), header.last(), size};
   bytes_since_index += header.size_bytes();
   size += header.size_bytes();
@@ -30,7 +31,7 @@ std::optional<BatchPlace> Segment::in_tail(Offset offset) const {
   if (kept == 0) return std::nullopt;
   auto at = [&](uint64_t i) -> const BatchPlace& { return tail_[(tail_count_ - kept + i) % kTail]; };
   // The batch before the first kept one is unknown: it may be the one that ends at or above `offset`.
-  if (tail_count_ > kTail ? offset < at(0).first : offset < base) return std::nullopt;
+  if (tail_count_ > kTail || !tail_whole_ ? offset < at(0).first : offset < base) return std::nullopt;
   uint64_t low = 0, high = kept;
   while (low < high) {
     uint64_t middle = (low + high) / 2;

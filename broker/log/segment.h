@@ -58,6 +58,7 @@ struct Segment {
   static constexpr size_t kTail = 32;
   std::array<BatchPlace, kTail> tail_{};
   uint64_t tail_count_ = 0;  // ever noted
+  bool tail_whole_ = true;   // the first one noted is the first of the segment
 };
 
 // Writes the index files (page cache).

@@ -29,7 +29,9 @@ struct Disk {
   Names names, durable_names;
   std::map<std::string, std::vector<std::pair<std::string, std::shared_ptr<Inode>>>> unsynced_names;  // by directory
   std::set<std::string> directories;
-  uint64_t space = UINT64_MAX, used = 0;
+  uint64_t space = UINT64_MAX;
+
+  uint64_t used() const;
 
   void set_name(const std::string& path, std::shared_ptr<Inode> inode);
   void power_loss(Random& random);

@@ -26,10 +26,9 @@ class TestFile final : public File {
     std::string bytes;
     for (auto piece : pieces) bytes.append(as_text(piece));
     uint64_t grows = std::max<uint64_t>(inode_->now.size(), position + bytes.size()) - inode_->now.size();
-    uint64_t room = disk_.space - std::min(disk_.space, disk_.used);
+    uint64_t room = disk_.space == UINT64_MAX ? UINT64_MAX : disk_.space - std::min(disk_.space, disk_.used());
     bool full = grows > room;
     if (full) bytes.resize(bytes.size() - (grows - room));
-    disk_.used += std::min(grows, room);
     Inode::Write write{position, std::move(bytes)};
     if (!write.bytes.empty()) {
       change(inode_->now, write);
@@ -55,7 +54,6 @@ class TestFile final : public File {
   Task<Status> truncate(uint64_t size) override {
     if (!env_.step()) co_return gone();
     Inode::Write write{size, {}, true};
-    disk_.used -= inode_->now.size() - std::min<uint64_t>(size, inode_->now.size());
     change(inode_->now, write);
     inode_->unsynced.push_back(write);
     co_return ok();
@@ -72,9 +70,13 @@ class TestFile final : public File {
 
 }  // namespace
 
+uint64_t Disk::used() const {
+  uint64_t total = 0;
+  for (const auto& [name, inode] : names) total += inode->now.size();
+  return total;
+}
+
 void Disk::set_name(const std::string& path, std::shared_ptr<Inode> inode) {
-  auto old = names.find(path);
-  if (old != names.end() && old->second != inode) used -= old->second->now.size();
   if (inode)
     names[path] = inode;
   else
@@ -147,7 +149,6 @@ Task<Status> TestFiles::rename(std::string from, std::string to) {
   if (found == disk_.names.end()) co_return Error(ErrorCode::kNotFound, from);
   auto inode = found->second;
   disk_.set_name(to, inode);
-  disk_.used += inode->now.size();  // set_name takes it off again
   disk_.set_name(from, nullptr);
   // Atomic in the journal: both or neither. The prefix may cut between them, so join them.
   auto& changes = disk_.unsynced_names[parent_path(to)];
@@ -193,7 +194,7 @@ Task<Status> TestFiles::sync_dir(std::string path) {
   co_return ok();
 }
 
-Task<Result<uint64_t>> TestFiles::free_bytes(std::string) { co_return disk_.space - disk_.used; }
+Task<Result<uint64_t>> TestFiles::free_bytes(std::string) { co_return disk_.space - disk_.used(); }
 
 Task<Result<std::unique_ptr<FileLock>>> TestFiles::lock(std::string path) {
   co_return Error(ErrorCode::kUnsupported, path);
