@@ -134,23 +134,24 @@ class Wait {
   using State = detail::WaitState<T>;
   static Task<Result<T>> run(std::shared_ptr<State> state, Deadline deadline) {
     if (state->value) co_return std::move(*state->value);
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result<T>)>(
-        [state, deadline](auto handler) {
-          ensure(!state->handler, "a Wait has one waiter");
-          // By swap: the move assignment of Boost 1.81's any_completion_handler wraps itself for ever.
-          asio::any_completion_handler<void(Result<T>)>(std::move(handler)).swap(state->handler);
-          state->reactor.waits().push(*state);
-          if (!deadline.is_never()) {
-            std::weak_ptr<State> weak = state;
-            state->timer = state->reactor.arm(deadline.at(), [weak] {
-              if (auto s = weak.lock()) {
-                s->timer = 0;
-                s->complete(Error(ErrorCode::kTimedOut));
-              }
-            });
+    // Named, not a temporary of the co_await expression: g++ 12 destroys the captures of such a lambda twice.
+    auto begin = [state, deadline](auto handler) {
+      ensure(!state->handler, "a Wait has one waiter");
+      // By swap: the move assignment of Boost 1.81's any_completion_handler wraps itself for ever.
+      asio::any_completion_handler<void(Result<T>)>(std::move(handler)).swap(state->handler);
+      state->reactor.waits().push(*state);
+      if (!deadline.is_never()) {
+        std::weak_ptr<State> weak = state;
+        state->timer = state->reactor.arm(deadline.at(), [weak] {
+          if (auto s = weak.lock()) {
+            s->timer = 0;
+            s->complete(Error(ErrorCode::kTimedOut));
           }
-        },
-        asio::use_awaitable_t<Executor>());
+        });
+      }
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result<T>)>(
+        std::move(begin), asio::use_awaitable_t<Executor>());
   }
   std::shared_ptr<State> state_;
 };
