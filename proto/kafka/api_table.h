@@ -26,8 +26,8 @@ struct ApiInfo {
 
 inline constexpr int16_t kPrivateApiKeysFrom = 10000;
 
-std::span<const ApiInfo> apis();           // ascending by key
-const ApiInfo* find_api(int16_t key);      // nullptr: none of ours
-std::string_view api_name(int16_t key);    // "unknown" where there is none
+std::span<const ApiInfo> apis();         // ascending by key
+const ApiInfo* find_api(int16_t key);    // nullptr: none of ours
+std::string_view api_name(int16_t key);  // "unknown" where there is none
 
 }  // namespace farshore::kafka

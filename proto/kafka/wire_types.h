@@ -1,6 +1,6 @@
-// What messages are made of: opaque bytes, record batches that are carried and never copied, and an encoded message as a
-// list of pieces that can be gathered or sent from a file.
-// Executor: slices of slabs stay on the executor of their arena; everything else is a plain value.
+// What messages are made of: opaque bytes, record batches that are carried and never copied, and an encoded message as
+// a list of pieces that can be gathered or sent from a file. Executor: slices of slabs stay on the executor of their
+// arena; everything else is a plain value.
 #pragma once
 
 #include <cstddef>
