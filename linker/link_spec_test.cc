@@ -1,0 +1,82 @@
+#include "linker/link_spec.h"
+
+#include <gtest/gtest.h>
+
+namespace farshore::linker {
+namespace {
+
+LinkSpec spec() {
+  LinkSpec s;
+  s.name = "east-to-west";
+  s.source = parse_bootstrap("east-1:9092,east-2:9092").value();
+  s.target = parse_bootstrap("west-1:9092").value();
+  s.topics = {parse_filter("orders*").value(), parse_filter("!orders-test").value()};
+  return s;
+}
+
+TEST(LinkSpec, AStoredLinkRoundTrips) {
+  StoredLink link;
+  link.spec = spec();
+  link.spec.topic_prefix = "east.";
+  link.spec.on_divergence = OnDivergence::kStop;
+  link.spec.config_include = {"retention.ms"};
+  link.id.bytes[3] = 7;
+  link.epoch = LinkEpoch(4);
+  link.state = LinkState::kPaused;
+  link.paused_topics = {"east.orders-eu"};
+  auto again = decode_stored_link(encode(link));
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(*again, link);
+}
+
+TEST(LinkSpec, WhatANewerGatewayWroteIsRefusedNotMisread) {
+  StoredLink link;
+  link.spec = spec();
+  std::string json = encode(link);
+  json.replace(json.find("\"v\":1"), 5, "\"v\":9");
+  auto refused = decode_stored_link(json);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+}
+
+TEST(LinkSpec, DamagedEntriesAreCorruptNotAcrash) {
+  StoredLink link;
+  link.spec = spec();
+  std::string json = encode(link);
+  EXPECT_EQ(decode_stored_link("").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(decode_stored_link("[1]").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(decode_stored_link("{\"v\":1}").error().code, ErrorCode::kCorrupt);
+  for (size_t cut = 0; cut < json.size(); cut += 7) EXPECT_FALSE(decode_stored_link(json.substr(0, cut)));
+}
+
+TEST(LinkSpec, ALinkToItselfIsRefused) {
+  LinkSpec s = spec();
+  s.target = s.source;
+  auto refused = validate(s);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("joins two clusters"), std::string::npos);
+}
+
+TEST(LinkSpec, NamesThatTopicsCannotHaveAreRefusedInThePrefix) {
+  LinkSpec s = spec();
+  s.topic_prefix = "east/";
+  EXPECT_FALSE(validate(s));
+  s.topic_prefix = "east.";
+  EXPECT_TRUE(validate(s));
+  EXPECT_EQ(target_topic_name(s, "orders"), "east.orders");
+}
+
+TEST(LinkSpec, AnUnknownPropertyListsTheKnownOnes) {
+  LinkSpec s = spec();
+  auto refused = set_property(s, "topicz", "x");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("group.sync.interval.ms"), std::string::npos);
+  EXPECT_FALSE(set_property(s, "mode", "relay"));
+  EXPECT_FALSE(set_property(s, "group.sync.interval.ms", "5"));
+  EXPECT_FALSE(set_property(s, "topics", ""));
+  ASSERT_TRUE(set_property(s, "topics", "a,b*,!c"));
+  EXPECT_EQ(s.topics.size(), 3u);
+}
+
+}  // namespace
+}  // namespace farshore::linker
