@@ -7,6 +7,7 @@
 # including a header of a room that is not in DEPENDS (an upward include) does not compile.
 # PARTS names sub-folders whose files belong to the same room and library (one noun has many small files: broker/handlers);
 # the tests of a part are their own program, broker_handlers_test.
+# x_fixture.h is shared by the room's tests: it may use TEST_DEPENDS, and is not one of the library's headers.
 # Files are found by name, so a test file cannot be left out of ctest; a stray file breaks the build at once.
 include(GoogleTest)
 
@@ -49,6 +50,7 @@ function(farshore_room path)
     list(APPEND viewed ${part_headers})
   endforeach()
 
+  list(FILTER viewed EXCLUDE REGEX "_fixture\\.h$")
   if(sources OR ROOM_EXTRA_SOURCES)
     add_library(${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
     set(scope PUBLIC)

@@ -49,6 +49,12 @@ struct GroupEffects {
     std::string text;
   };
   std::vector<Note> notes;
+  void note(Note::What what, std::string text) {
+    Note note;
+    note.what = what;
+    note.text = std::move(text);
+    notes.push_back(std::move(note));
+  }
 };
 
 class Group {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -71,6 +72,24 @@ struct SyncAnswer {
   std::optional<std::string> protocol_type, protocol_name;
   kafka::Bytes assignment;
 };
+
+inline JoinAnswer join_error(kafka::ErrorCode error, std::string member_id) {
+  JoinAnswer answer;
+  answer.error = error;
+  answer.member_id = std::move(member_id);
+  return answer;
+}
+
+inline SyncAnswer sync_error(kafka::ErrorCode error) {
+  SyncAnswer answer;
+  answer.error = error;
+  return answer;
+}
+
+// What a client said about its reason (KIP-800), for the log file.
+inline std::string reason_text(const std::string& reason) {
+  return "; client reason: " + (reason.empty() ? std::string("not provided") : reason);
+}
 
 struct GroupDescription {
   struct Member {

@@ -199,6 +199,7 @@ void GroupShard::carry_out(const EntryPtr& entry, GroupEffects effects) {
     Operation operation;
     operation.records.push_back(std::move(record));
     operation.done = [this, entry, token = write.token](Code error) {
+      if (error == Code::kMessageTooLarge || error == Code::kInvalidRequest) error = Code::kUnknownServerError;
       GroupEffects next;
       entry->group.written(token, error, now(), next);
       carry_out(entry, std::move(next));
