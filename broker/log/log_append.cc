@@ -165,6 +165,7 @@ Task<Result<AppendInfo>> LogImpl::append_checked(BatchRun run, Markers markers) 
                                                      " bytes, " + std::to_string(run.next() - run.first()) +
                                                      " offsets; send it in parts");
   CO_CHECK(co_await roll_if_needed(run));
+  CO_CHECK(co_await note_jumps(run));
   SegmentPtr segment = active();
   auto pieces = run.bytes.pieces();
   auto written = co_await segment->file->write_at(segment->size, ConstBytesList(pieces.data(), pieces.size()));
@@ -180,6 +181,21 @@ Task<Result<AppendInfo>> LogImpl::append_checked(BatchRun run, Markers markers) 
   info.last = run.batches.back().last();
   info.log_start = log_start_;
   co_return info;
+}
+
+Task<Status> LogImpl::note_jumps(const BatchRun& run) {
+  std::vector<Jump> jumps;
+  Offset next = end_;
+  LogEpoch epoch = epochs_.latest();
+  for (const auto& header : run.batches) {
+    if (header.first() != next || header.epoch() != epoch) jumps.push_back({next, header.first(), header.epoch()});
+    next = header.next();
+    epoch = std::max(epoch, header.epoch());
+  }
+  if (jumps.empty()) co_return ok();
+  auto noted = co_await jumps_.add(std::move(jumps));
+  if (!noted && noted.error() != ErrorCode::kNoSpace) co_return die(std::move(noted).error());
+  co_return noted;
 }
 
 void LogImpl::note_appended(const BatchRun& run, const Markers& markers) {
@@ -201,8 +217,7 @@ void LogImpl::note_appended(const BatchRun& run, const Markers& markers) {
 
 Task<Status> LogImpl::roll_if_needed(const BatchRun& run) {
   const Segment& segment = *active();
-  // A gap so large that offsets relative to the base would overflow; the gap is the source's (compaction).
-  if (run.next() - segment.base > log_format::kSegmentOffsetsMax) co_return co_await roll(run.first());
+  if (run.next() - segment.base > log_format::kSegmentOffsetsMax) co_return co_await roll_over_gap(run.first());
   if (segment.size == 0) co_return ok();
   const uint64_t size = segment.size + run.bytes.size();
   bool full = size > options_.segment_bytes || size > static_cast<uint64_t>(log_format::kSegmentBytesMax) ||
@@ -228,6 +243,19 @@ Task<Status> LogImpl::roll(Offset base) {
   loaded_.push_back(old);
   end_ = base;
   spawn(gate_, "log.flush_after_roll", flush_after_roll());
+  co_return ok();
+}
+
+// Offsets relative to the base would overflow: the gap is the source's (compaction). Recovery takes a gap between
+// segments for lost data, unless it lies below the recovery point.
+Task<Status> LogImpl::roll_over_gap(Offset base) {
+  CO_CHECK(co_await flush_to_end());
+  if (end_ > active()->base) CO_CHECK(co_await roll(end_));
+  if (base == end_) co_return ok();
+  CO_CHECK(co_await roll(base));
+  CO_CHECK(co_await flush_to_end());
+  auto saved = co_await save_checkpoint(Durability::kDurable);
+  if (!saved) co_return die(std::move(saved).error());
   co_return ok();
 }
 

@@ -70,7 +70,10 @@ Task<Result<uint64_t>> LogImpl::clean() {
 Task<Result<uint64_t>> LogImpl::clean_pass() {
   const uint64_t generation = generation_;
   const int64_t now_ms = env_.wall_now().milliseconds_since_epoch;
-  const Offset stable = ends().last_stable;
+  // Only what is durable: recovery takes gaps between segments for lost data above the recovery point.
+  CO_CHECK(co_await flush_to_end());
+  CO_CHECK(co_await save_checkpoint(Durability::kDurable));
+  const Offset stable = std::min(ends().last_stable, flushed_end_);
   std::vector<SegmentPtr> cleanable;
   uint64_t clean_bytes = 0, dirty_bytes = 0;
   for (const auto& [base, segment] : segments_) {

@@ -6,6 +6,11 @@
 #include "broker/log/log_impl.h"
 
 namespace farshore {
+namespace {
+
+constexpr uint64_t kJumpsKept = 64 << 10;  // bytes; more make recovery no better
+
+}  // namespace
 
 Status LogImpl::usable() const {
   if (dead_) return *dead_;
@@ -110,6 +115,7 @@ Task<Status> LogImpl::flush_pass() {
     status = co_await sync_indexes(env_, directory_, segment);
     if (!status) break;
   }
+  if (status && jumps_.dirty()) status = co_await jumps_.sync();
   if (status && names) {
     status = co_await files_.sync_dir(directory_);
     if (status)
@@ -128,8 +134,10 @@ Task<Status> LogImpl::flush_pass() {
   }
   if (generation == generation_ && target > flushed_end_) {
     flushed_end_ = target;
-    // Lost or late, it only makes the next recovery longer.
-    auto saved = co_await save_checkpoint(Durability::kCached);
+    // Lost or late, it only makes the next recovery longer. Jumps may go once it cannot be lost any more.
+    const bool clear_jumps = jumps_.size_bytes() > kJumpsKept && flushed_end_ == end_;
+    auto saved = co_await save_checkpoint(clear_jumps ? Durability::kDurable : Durability::kCached);
+    if (saved && clear_jumps && flushed_end_ == end_) saved = co_await jumps_.clear();
     if (!saved)
       env_.log().warn("the recovery point was not saved", {{"directory", directory_}, {"error", saved.error()}});
   }
@@ -157,7 +165,8 @@ Task<Status> LogImpl::close() {
   clean.clean_segment = last->base;
   clean.clean_size = static_cast<int64_t>(last->size);
   clean.clean_end = end_;
-  co_return co_await checkpoint_.save(clean, Durability::kDurable);
+  CO_CHECK(co_await checkpoint_.save(clean, Durability::kDurable));
+  co_return co_await jumps_.clear();
 }
 
 }  // namespace farshore

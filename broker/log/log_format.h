@@ -20,6 +20,7 @@ inline constexpr std::string_view kTemporary = ".tmp";    // base's replace_file
 inline constexpr std::string_view kEpochs = "leader-epoch-checkpoint";
 inline constexpr std::string_view kCheckpoint = "partition.checkpoint";
 inline constexpr std::string_view kIntent = "partition.intent";
+inline constexpr std::string_view kJumps = "partition.jumps";
 inline constexpr std::string_view kQuarantine = "partition.quarantine";
 
 inline constexpr size_t kNameDigits = 20;
@@ -44,6 +45,9 @@ inline constexpr uint32_t kCheckpointMagic = 0x46534c43;  // FSLC
 inline constexpr int16_t kCheckpointVersion = 1;
 inline constexpr size_t kCheckpointSlotBytes = 4096;  // a slot is never torn together with the other one
 inline constexpr size_t kCheckpointSlots = 2;
+
+// Jumps: {int64 expected, int64 first, int32 epoch, uint32 crc of these}.
+inline constexpr size_t kJumpBytes = 24;
 
 inline constexpr int64_t kSegmentBytesMax = INT32_MAX;    // positions are int32
 inline constexpr int64_t kSegmentOffsetsMax = INT32_MAX;  // so are offsets relative to the base

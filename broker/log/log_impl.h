@@ -13,6 +13,7 @@
 #include "base/gate.h"
 #include "broker/log/checkpoint.h"
 #include "broker/log/epoch_cache.h"
+#include "broker/log/jumps.h"
 #include "broker/log/segment.h"
 
 namespace farshore {
@@ -61,6 +62,7 @@ class LogImpl final : public Log {
   Task<Status> remove_leftovers(const std::vector<std::string>& names);
 
   // log_recovery.cc
+  struct Continuity;
   Task<Status> recover(std::optional<PartitionCheckpoint> checkpoint);
   Task<Status> check_durable_segment(SegmentPtr segment, Offset next_base);
   Task<Status> cut_after(SegmentPtr segment);
@@ -77,9 +79,11 @@ class LogImpl final : public Log {
   Status usable() const;
   Task<Result<AppendInfo>> append_client(BatchRun run, LogEpoch epoch);
   Task<Result<AppendInfo>> append_checked(BatchRun run, Markers markers);
+  Task<Status> note_jumps(const BatchRun& run);
   void stamp_run(BatchRun& run, LogEpoch epoch, std::optional<int64_t> append_time_ms);
   Task<Status> roll_if_needed(const BatchRun& run);
   Task<Status> roll(Offset base);
+  Task<Status> roll_over_gap(Offset base);
   void note_appended(const BatchRun& run, const Markers& markers);
   Task<void> flush_after_roll();
 
@@ -137,6 +141,7 @@ class LogImpl final : public Log {
   LogOptions options_;
   LogRecovery recovery_;
   CheckpointFile checkpoint_;
+  JumpFile jumps_;
   AsyncMutex writer_;
   AsyncMutex epochs_file_;
   Gate gate_;

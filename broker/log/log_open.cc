@@ -16,6 +16,7 @@ LogImpl::LogImpl(Env& env, SlabArena& arena, std::string directory, LogOptions o
       directory_(std::move(directory)),
       options_(options),
       checkpoint_(env, join_path(directory_, log_format::kCheckpoint)),
+      jumps_(env, join_path(directory_, log_format::kJumps)),
       writer_(env),
       epochs_file_(env),
       gate_(env),
@@ -179,6 +180,7 @@ Task<Status> LogImpl::remove_all_segments() {
     auto removed = co_await files_.remove(path(name));
     if (!removed && removed.error() != ErrorCode::kNotFound) co_return removed;
   }
+  CO_CHECK(co_await jumps_.clear());
   epochs_dirty_ = false;
   epochs_crc_ = 0;
   co_return co_await files_.sync_dir(directory_);

@@ -117,7 +117,7 @@ Task<Status> remove_segment_files(Env& env, std::string directory, Offset base) 
 }
 
 Task<Result<SegmentScan>> scan_segment(std::shared_ptr<Segment> segment, uint64_t bytes, BatchScanner::Check check,
-                                       uint64_t index_interval_bytes, ProducerState* producers) {
+                                       uint64_t index_interval_bytes, ProducerState* producers, ScanJudge* judge) {
   SegmentScan scan;
   segment->forget();
   if (producers) segment->txns.emplace();
@@ -138,6 +138,10 @@ Task<Result<SegmentScan>> scan_segment(std::shared_ptr<Segment> segment, uint64_
     }
     if (!scan.epochs.empty() && header.epoch() < scan.epochs.back().first) {
       scan.bad = Error(ErrorCode::kCorrupt, where + ": the leader epoch goes back");
+      break;
+    }
+    if (auto fine = judge ? judge->check(header) : ok(); !fine) {
+      scan.bad = std::move(fine).error().in(where);
       break;
     }
     if (producers && header.control()) {

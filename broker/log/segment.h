@@ -78,8 +78,14 @@ struct SegmentScan {
   std::optional<Error> bad;
   std::vector<std::pair<LogEpoch, Offset>> epochs;  // first offset of each epoch seen
 };
+class ScanJudge {  // what a scan asks of each batch beyond its own bytes; an error is a bad byte
+ public:
+  virtual ~ScanJudge() = default;
+  virtual Status check(const BatchHeader& header) = 0;
+};
 Task<Result<SegmentScan>> scan_segment(std::shared_ptr<Segment> segment, uint64_t bytes, BatchScanner::Check check,
-                                       uint64_t index_interval_bytes, ProducerState* producers);
+                                       uint64_t index_interval_bytes, ProducerState* producers,
+                                       ScanJudge* judge = nullptr);
 
 // Writes a file whole (page cache only).
 Task<Status> write_file(FileSystem& files, std::string path, std::string content, bool sync);
