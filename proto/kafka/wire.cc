@@ -10,6 +10,11 @@ void Reader::fail(farshore::ErrorCode code, std::string_view what) {
   at_ = end_;  // so that every later read is short, and loops over remaining() end
 }
 
+void Reader::fail_short() {
+  if (ok()) ended_early_ = true;
+  fail(ErrorCode::kCorrupt, "message too short");
+}
+
 Status Reader::finish() {
   if (ok() && at_ != end_) fail(farshore::ErrorCode::kCorrupt, std::to_string(remaining()) + " bytes too many");
   return status();
@@ -37,7 +42,7 @@ uint64_t Reader::varint_bits(int bytes_max) {
   uint64_t value = 0;
   for (int i = 0; i < bytes_max; ++i) {
     if (at_ == end_) {
-      fail(farshore::ErrorCode::kCorrupt, "message too short");
+      fail_short();
       return 0;
     }
     auto byte = static_cast<uint8_t>(*at_++);
@@ -79,7 +84,7 @@ int64_t Reader::length(bool flexible, bool wide) {
 
 ConstBytes Reader::raw(size_t size) {
   if (remaining() < size) {
-    fail(farshore::ErrorCode::kCorrupt, "message too short");
+    fail_short();
     return {};
   }
   ConstBytes view(at_, size);
@@ -159,7 +164,7 @@ Reader::Tag Reader::begin_tag(int64_t previous) {
   uint32_t size = unsigned_varint();
   if (ok() && static_cast<int64_t>(tag.number) <= previous)
     fail(farshore::ErrorCode::kCorrupt, "tagged fields out of order");
-  if (ok() && size > remaining()) fail(farshore::ErrorCode::kCorrupt, "tagged field longer than the message");
+  if (ok() && size > remaining()) fail_short();
   if (ok()) end_ = at_ + size;
   return tag;
 }

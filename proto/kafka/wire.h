@@ -34,6 +34,8 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
 
   bool ok() const { return error_.code == farshore::ErrorCode::kNone; }
+  // The error is that the bytes ended: more of them could help, where the message is still arriving.
+  bool ended_early() const { return ended_early_; }
   Status status() const { return ok() ? Status() : Status(error_); }
   // status(), and everything was consumed.
   Status finish();
@@ -64,7 +66,9 @@ class Reader {
   // The element count of an array, -1 for null. Fails unless count x wire_bytes_min <= remaining() and
   // count x element_bytes (in memory) is within the budget.
   int32_t array(bool flexible, size_t wire_bytes_min, size_t element_bytes);
-  // The same where null is not allowed.
+  // The count alone, without checks against what is there: for who reads elements as they arrive.
+  int64_t array_count(bool flexible) { return length(flexible, true); }
+  // The same as array() where null is not allowed.
   int32_t required_array(bool flexible, size_t wire_bytes_min, size_t element_bytes);
 
   // Tagged fields: for (n = tag_count(); n > 0 && ok(); --n) { Tag tag = begin_tag(); read or skip; end_tag(tag); }
@@ -85,7 +89,7 @@ class Reader {
   template <class T>
   T number() {
     if (remaining() < sizeof(T)) [[unlikely]] {
-      fail(farshore::ErrorCode::kCorrupt, "message too short");
+      fail_short();
       return 0;
     }
     T value = load_be<T>(at_);
@@ -95,12 +99,14 @@ class Reader {
   uint64_t varint_bits(int bytes_max);
   int64_t length(bool flexible, bool wide);  // -1: null
   bool charge(size_t bytes);
+  void fail_short();
 
   const std::byte* begin_;
   const std::byte* at_;
   const std::byte* end_;
   size_t budget_;
   Error error_;
+  bool ended_early_ = false;
 };
 
 // Builds a message. Sticky like the Reader: a value that cannot be written in this version makes finish() fail with

@@ -1,0 +1,109 @@
+// Client: one connection to one broker. Requests are pipelined (answers come in the order of the requests), each with a
+// deadline; the version of each is the highest that both sides have.
+// A request that times out, or an answer that makes no sense, breaks the connection: all that wait on it fail, and so
+// does every later call. A new Client is made then (see cluster_client.h). Every error names the broker's address.
+// Executor: the Env's. No coroutine of its own: who waits for an answer reads it when its turn comes.
+#pragma once
+
+#include <deque>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event.h"
+#include "base/net.h"
+#include "proto/kafka/error_code.h"
+#include "proto/kafka/fetch_stream.h"
+#include "proto/kafka/frame.h"
+
+namespace farshore::kafka {
+
+struct ClientOptions {
+  std::string client_id = "farshore";
+  std::string software_version = "0.1.0";  // told to the broker with the name "farshore" (KIP-511)
+  size_t response_bytes_max = 100 << 20;   // of one whole response, streamed ones too
+};
+
+struct ApiRange {
+  int16_t key, min_version, max_version;
+};
+
+class Client {
+ public:
+  // Connects and asks what the broker can speak. `reactor` must outlive the client.
+  static Task<Result<std::unique_ptr<Client>>> connect(Reactor& reactor, Connector& connector, Endpoint to,
+                                                       ClientOptions options, Deadline deadline);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  bool usable() const { return broken_.code == farshore::ErrorCode::kNone; }
+  size_t waiting() const { return turns_.size(); }
+  // Ends the connection; calls that wait fail with kClosed. The client may be destroyed when they have returned.
+  void close();
+
+  // What the broker says it can do; empty if it does not have the API.
+  const ApiRange* range_of(int16_t key) const;
+  // The version to use: the highest of both, at most `version_max`. kUnsupported says what each side has.
+  Result<int16_t> version_for(int16_t key, int16_t version_max = kNewest) const;
+  static constexpr int16_t kNewest = std::numeric_limits<int16_t>::max();
+
+  // One request, one answer. Not for Fetch (see fetch()) and not for requests that have no answer (Produce, acks 0).
+  // The answer's error codes are the caller's to look at.
+  template <class Request>
+  Task<Result<typename Request::Response>> call(Request request, Deadline deadline, int16_t version_max = kNewest) {
+    static_assert(Request::kApiKey != 1, "records are streamed: use fetch()");
+    CO_TRY(int16_t version, version_for(Request::kApiKey, version_max));
+    Writer writer;
+    int32_t correlation_id = begin(writer, Request::kApiKey, version);
+    request.encode(writer, version);
+    if constexpr (requires { request.acks; }) {
+      if (request.acks == 0) writer.fail(farshore::ErrorCode::kInvalidArgument, "acks=0 has no answer to wait for");
+    }
+    CO_TRY(WireMessage message, finish(writer));
+    CO_TRY(Bytes body, co_await exchange(correlation_id, std::move(message), deadline));
+    Reader reader(body);
+    if (flexible_header(Request::kApiKey, version)) reader.skip_tagged_fields();
+    auto response = Request::Response::decode(reader, version);
+    if (!response) co_return fail_here(std::move(response).error());
+    co_return std::move(*response);
+  }
+
+  // Fetch with the answer decoded as it arrives. `visitor` and `slabs` must stay until it resolves. `version_max`: 12
+  // to name topics instead of using their ids.
+  Task<Result<void>> fetch(FetchRequest request, SlabWriter& slabs, Budget* budget, FetchVisitor& visitor,
+                           Deadline deadline, int16_t version_max = kNewest);
+
+ private:
+  struct Turn {
+    int32_t correlation_id;
+    Wait<void> front;  // completed when this is the oldest unanswered request, or the connection is broken
+  };
+
+  Client(Reactor& reactor, Endpoint to, ClientOptions options, std::unique_ptr<Stream> stream);
+  Task<Status> handshake(Deadline deadline);
+  int32_t begin(Writer& writer, int16_t key, int16_t version);
+  Result<WireMessage> finish(Writer& writer);
+  static bool flexible_header(int16_t key, int16_t version);
+  Task<Result<Bytes>> exchange(int32_t correlation_id, WireMessage message, Deadline deadline);
+  // Writes the request, waits until its answer is next, reads up to the correlation id. Returns the bytes that follow.
+  Task<Result<size_t>> send_and_reach(int32_t correlation_id, WireMessage message, Deadline deadline);
+  void turn_done();
+  Error fail_here(Error error);  // breaks the connection; the error to return, with the address
+  Error broken() const;
+
+  Reactor& reactor_;
+  const Endpoint endpoint_;
+  const ClientOptions options_;
+  const std::string where_;
+  std::unique_ptr<Stream> stream_;
+  AsyncMutex writing_;
+  std::deque<Turn> turns_;  // unanswered requests, oldest first
+  std::vector<ApiRange> ranges_;
+  int32_t next_correlation_id_ = 0;
+  Error broken_;
+};
+
+}  // namespace farshore::kafka
