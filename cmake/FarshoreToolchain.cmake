@@ -5,6 +5,8 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
+# -pthread for all, since the precompiled header is shared with files whose libraries ask for it.
+add_compile_options(-pthread)
 add_compile_options(-fPIC)  # one flag for libraries and programs: libfarshore is a shared library made of the same objects, and they share one precompiled header
 
 find_program(CCACHE ccache)

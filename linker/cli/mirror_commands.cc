@@ -1,0 +1,221 @@
+#include <iostream>
+
+#include "linker/cli/session.h"
+
+namespace farshore::cli {
+namespace {
+
+struct MirrorOptions {
+  std::string link, topic, source_topic, state;
+  std::vector<std::string> topics;
+  bool all = false, dry_run = false, source_quiesced = false, allow_source_writes = false;
+  int64_t deadline_ms = 0;
+};
+
+void print_promotion(const api::PromotionRecord& record) {
+  std::cout << "Ended by " << record.kind() << " at " << human_time_ms(record.wall_ms()) << '\n';
+  Table table({"PARTITION", "ENDS AT", "NEW EPOCH", "LOST AT LEAST", "BLIND FOR", "STRANDED", "ABORTED", "TORN"});
+  for (const auto& p : record.partitions())
+    table.row({std::to_string(p.partition()), std::to_string(p.failover_offset()), std::to_string(p.new_epoch()),
+               human_count(p.lost_at_least_records()) + " records, " + human_duration_ms(p.lost_at_least_ms()),
+               human_duration_ms(p.blind_window_ms()), human_count(p.stranded_records()),
+               std::to_string(p.aborted_transactions_size()), std::to_string(p.torn_transactions_size())});
+  std::cout << table.to_string();
+}
+
+void print_mirror(const api::MirrorTopic& mirror) {
+  std::cout << "Mirror topic:  " << mirror.topic() << "\nLink:          " << mirror.link() << " (" << mirror.mode()
+            << ")"
+            << "\nSource topic:  " << mirror.source_topic() << "  id " << mirror.source_topic_id()
+            << "\nState:         " << mirror.state();
+  if (!mirror.state_reason().empty()) std::cout << " (" << mirror.state_reason() << ")";
+  std::cout << ", since " << human_time_ms(mirror.state_since_ms())
+            << "\nLag:           " << human_count(mirror.lag_records()) << " records, "
+            << human_duration_ms(mirror.lag_ms_max()) << '\n';
+  for (const auto& drift : mirror.config_drift()) std::cout << "Config drift:  " << drift << '\n';
+  Table table({"PARTITION", "STATE", "SOURCE HW", "MIRRORED TO", "LAG", "LAG TIME", "LAST CONTACT", "ERROR"});
+  for (const auto& p : mirror.partitions())
+    table.row({std::to_string(p.partition()), p.state(), std::to_string(p.source_high_watermark()),
+               std::to_string(p.mirrored_end_offset()), human_count(p.lag_records()), human_duration_ms(p.lag_ms()),
+               human_duration_ms(p.last_contact_ms_ago()) + " ago", p.error()});
+  std::cout << '\n' << table.to_string();
+  if (mirror.has_promotion() && !mirror.promotion().kind().empty()) {
+    std::cout << '\n';
+    print_promotion(mirror.promotion());
+  }
+}
+
+void print_mirrors(const google::protobuf::RepeatedPtrField<api::MirrorTopic>& mirrors) {
+  Table table({"TOPIC", "LINK", "SOURCE TOPIC", "STATE", "PARTITIONS", "LAG RECORDS", "LAG", "REASON"});
+  for (const auto& m : mirrors)
+    table.row({m.topic(), m.link(), m.source_topic(), m.state(), std::to_string(m.partitions_size()),
+               human_count(m.lag_records()), human_duration_ms(m.lag_ms_max()), m.state_reason()});
+  std::cout << (table.empty() ? "no mirror topics\n" : table.to_string());
+}
+
+template <class Request>
+void fill(Request& request, const MirrorOptions& options) {
+  if (options.topics.empty() == !options.all)
+    throw CommandFailed{"name the topics, or give --all for every mirror topic of the link (not both)", 2};
+  request.set_link(options.link);
+  for (const auto& topic : options.topics) request.add_topics(topic);
+  request.set_all(options.all);
+}
+
+// Reads a stream of progress to its end. Exit code 1 if any topic ended with an error.
+template <class Message>
+void follow(Session& session, std::unique_ptr<grpc::ClientReader<Message>> reader,
+            const std::function<bool(const Message&)>& show) {
+  auto all = nlohmann::ordered_json::array();
+  bool failed = false;
+  Message message;
+  while (reader->Read(&message)) {
+    if (session.json()) all.push_back(to_json(message));
+    failed |= !show(message);
+  }
+  auto status = reader->Finish();
+  if (session.json()) session.print(all);
+  session.check(status);
+  if (failed) throw CommandFailed{"", 1};
+}
+
+bool show_verb(const Session& session, const api::VerbProgress& progress) {
+  if (!session.json()) {
+    std::cout << progress.topic() << ": "
+              << (progress.error().empty() ? progress.step() : "FAILED: " + progress.error());
+    if (progress.done() && progress.rto_ms() > 0)
+      std::cout << "  (took " << human_duration_ms(progress.rto_ms()) << ")";
+    std::cout << std::endl;
+    if (progress.done() && progress.mirror().has_promotion()) print_promotion(progress.mirror().promotion());
+  }
+  return progress.error().empty();
+}
+
+void promote(Session& session, const MirrorOptions& options) {
+  api::PromoteRequest request;
+  fill(request, options);
+  request.set_dry_run(options.dry_run);
+  request.set_source_quiesced(options.source_quiesced);
+  request.set_allow_source_writes(options.allow_source_writes);
+  request.set_deadline_ms(options.deadline_ms);
+  grpc::ClientContext context;
+  follow<api::VerbProgress>(session, session.stub().Promote(&context, request),
+                            [&](const auto& progress) { return show_verb(session, progress); });
+}
+
+void failover(Session& session, const MirrorOptions& options) {
+  api::FailoverRequest request;
+  fill(request, options);
+  request.set_dry_run(options.dry_run);
+  grpc::ClientContext context;
+  follow<api::VerbProgress>(session, session.stub().Failover(&context, request),
+                            [&](const auto& progress) { return show_verb(session, progress); });
+}
+
+void verify(Session& session, const MirrorOptions& options) {
+  api::VerifyRequest request;
+  fill(request, options);
+  grpc::ClientContext context;
+  follow<api::VerifyProgress>(session, session.stub().Verify(&context, request), [&](const api::VerifyProgress& p) {
+    bool fine = p.error().empty() && (!p.done() || p.equal());
+    if (!session.json() && p.done()) {
+      std::cout << p.topic() << '-' << p.partition() << "  [" << p.from_offset() << ", " << p.to_offset() << ")  ";
+      if (!p.error().empty())
+        std::cout << "FAILED: " << p.error();
+      else if (p.equal())
+        std::cout << "equal  " << p.source_digest();
+      else
+        std::cout << "DIFFERENT from offset " << p.first_difference();
+      std::cout << std::endl;
+    }
+    return fine;
+  });
+}
+
+void pause_or_resume(Session& session, const MirrorOptions& options,
+                     grpc::Status (api::Control::Stub::*method)(grpc::ClientContext*, const api::MirrorsRequest&,
+                                                                api::MirrorsReply*)) {
+  api::MirrorsRequest request;
+  fill(request, options);
+  request.set_dry_run(options.dry_run);
+  auto reply = session.call(method, request);
+  if (session.json()) return session.print(reply);
+  for (const auto& line : reply.plan()) std::cout << (options.dry_run ? "would " : "") << line << '\n';
+  print_mirrors(reply.mirrors());
+}
+
+}  // namespace
+
+void add_mirror_commands(CLI::App& app, Session& session) {
+  auto* mirror = app.add_subcommand("mirror", "mirror topics of a link")->require_subcommand(1);
+  auto options = std::make_shared<MirrorOptions>();
+  auto command = [&](const char* name, const char* help) {
+    auto* sub = mirror->add_subcommand(name, help);
+    sub->add_option("--link", options->link, "name of the link")->required();
+    return sub;
+  };
+  auto many = [&](const char* name, const char* help) {
+    auto* sub = command(name, help);
+    sub->add_option("topics", options->topics, "mirror topics, by their names at the target");
+    sub->add_flag("--all", options->all, "every mirror topic of the link");
+    sub->add_flag("--dry-run", options->dry_run, "say what would happen");
+    return sub;
+  };
+
+  auto* creates = command("create", "mirror one topic that the link's filters do not select");
+  creates->add_option("source-topic", options->source_topic, "topic at the source")->required();
+  creates->add_option("--topic", options->topic,
+                      "its name at the target; default: the link's prefix and the same name");
+  creates->add_flag("--dry-run", options->dry_run, "check only");
+  creates->callback([&session, options] {
+    api::CreateMirrorRequest request;
+    request.set_link(options->link);
+    request.set_source_topic(options->source_topic);
+    request.set_topic(options->topic);
+    request.set_dry_run(options->dry_run);
+    auto reply = session.call(&api::Control::Stub::CreateMirror, request);
+    if (session.json()) return session.print(reply);
+    print_mirror(reply);
+  });
+
+  auto* lists = mirror->add_subcommand("list", "mirror topics");
+  lists->add_option("--link", options->link, "only of this link");
+  lists->add_option("--state", options->state, "only in this state (ACTIVE, FAILED, ...)");
+  lists->callback([&session, options] {
+    api::ListMirrorsRequest request;
+    request.set_link(options->link);
+    request.set_state(options->state);
+    auto reply = session.call(&api::Control::Stub::ListMirrors, request);
+    if (session.json()) return session.print(to_json(reply)["mirrors"]);
+    print_mirrors(reply.mirrors());
+  });
+
+  auto* describes = command("describe", "one mirror topic, by partition");
+  describes->add_option("topic", options->topic, "name at the target")->required();
+  describes->callback([&session, options] {
+    api::MirrorRef request;
+    request.set_link(options->link);
+    request.set_topic(options->topic);
+    auto reply = session.call(&api::Control::Stub::DescribeMirror, request);
+    if (session.json()) return session.print(reply);
+    print_mirror(reply);
+  });
+
+  many("pause", "stop mirroring these topics")->callback([&session, options] {
+    pause_or_resume(session, *options, &api::Control::Stub::PauseMirrors);
+  });
+  many("resume", "go on, also after a repair of a FAILED mirror")->callback([&session, options] {
+    pause_or_resume(session, *options, &api::Control::Stub::ResumeMirrors);
+  });
+  auto* promotes = many("promote", "planned: wait until nothing is missing, then make the topics writable");
+  promotes->add_flag("--source-quiesced", options->source_quiesced, "producers at a Kafka source have been stopped");
+  promotes->add_flag("--allow-source-writes", options->allow_source_writes, "accept that later writes are stranded");
+  promotes->add_option("--deadline-ms", options->deadline_ms, "give up after so long; default 60000");
+  promotes->callback([&session, options] { promote(session, *options); });
+  many("failover", "now, whatever the lag; reports what is lost at least")->callback([&session, options] {
+    failover(session, *options);
+  });
+  many("verify", "compare digests of both ends")->callback([&session, options] { verify(session, *options); });
+}
+
+}  // namespace farshore::cli

@@ -1,0 +1,35 @@
+// How the command line prints: aligned tables for people, JSON with the API's field names (numbers as numbers) for
+// programs.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace farshore::cli {
+
+enum class Format : uint8_t { kHuman, kJson };
+
+// Every field, also those at their default, so that scripts need not guess.
+nlohmann::ordered_json to_json(const google::protobuf::Message& message);
+
+class Table {
+ public:
+  explicit Table(std::vector<std::string> columns) : rows_{std::move(columns)} {}
+  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  bool empty() const { return rows_.size() == 1; }
+  std::string to_string() const;  // columns as wide as their widest cell; no trailing blanks
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string human_bytes(double bytes);       // 3.4 MiB
+std::string human_duration_ms(int64_t ms);   // 120 ms, 3.4 s, 5 min 2 s, 3 h 4 min
+std::string human_count(int64_t n);          // 1,234,567
+std::string human_time_ms(int64_t unix_ms);  // 2026-11-23 10:20:30Z; "-" for 0
+
+}  // namespace farshore::cli

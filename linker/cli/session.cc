@@ -1,0 +1,50 @@
+#include "linker/cli/session.h"
+
+#include <iostream>
+
+namespace farshore::cli {
+
+api::Control::Stub& Session::stub() {
+  if (!stub_) stub_ = api::Control::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  return *stub_;
+}
+
+void Session::check(const grpc::Status& status) const {
+  if (status.ok()) return;
+  std::string text = status.error_message();
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE)
+    text = "no gateway answers at " + address + " (" + text +
+           "); is farshore-gateway running? --api or FARSHORE_API names another";
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
+    text = "the gateway at " + address + " did not answer within " + std::to_string(timeout_s) + " s (--timeout)";
+  throw CommandFailed{text, status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ? 2 : 1};
+}
+
+void Session::print(const nlohmann::ordered_json& json) const { std::cout << json.dump(2) << std::endl; }
+void Session::print(const google::protobuf::Message& message) const { print(to_json(message)); }
+
+api::Filter parse_filter(const std::string& text) {
+  api::Filter filter;
+  std::string rest = text;
+  if (rest.starts_with('!')) {
+    filter.set_kind(api::Filter::EXCLUDE);
+    rest.erase(0, 1);
+  }
+  auto star = rest.find('*');
+  if (rest.empty() || (star != std::string::npos && star + 1 != rest.size()))
+    throw CommandFailed{"pattern '" + text + "': give a name, 'prefix*', or '*'; '*' may only stand at the end", 2};
+  if (rest != "*" && star != std::string::npos) {
+    filter.set_pattern(api::Filter::PREFIXED);
+    rest.pop_back();
+  }
+  filter.set_name(rest);
+  return filter;
+}
+
+std::string join(const std::vector<std::string>& parts, const char* separator) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : separator) + part;
+  return text;
+}
+
+}  // namespace farshore::cli

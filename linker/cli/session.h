@@ -1,0 +1,62 @@
+// What every command shares: where the gateway is, how to print, and how a failed call becomes one line and an exit
+// code.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linker/cli/output.h"
+#include "proto/control/control.grpc.pb.h"
+
+namespace farshore::cli {
+
+namespace api = control::v1;
+
+// Thrown inside a command, caught in main: ends it with this line on stderr and this exit code.
+struct CommandFailed {
+  std::string text;
+  int exit_code = 1;
+};
+
+struct Session {
+  std::string address = "127.0.0.1:9870";  // --api, or FARSHORE_API
+  std::string output = "human";            // -o
+  int timeout_s = 30;                      // for calls that are not streams
+
+  bool json() const { return output == "json"; }
+  api::Control::Stub& stub();
+
+  // One call with a deadline; throws CommandFailed with the gateway's own words.
+  template <class Request, class Reply>
+  Reply call(grpc::Status (api::Control::Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
+             const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(timeout_s));
+    Reply reply;
+    check((stub().*method)(&context, request, &reply));
+    return reply;
+  }
+  void check(const grpc::Status& status) const;
+  void print(const google::protobuf::Message& message) const;  // as JSON
+  void print(const nlohmann::ordered_json& json) const;
+
+ private:
+  std::unique_ptr<api::Control::Stub> stub_;
+};
+
+// Each adds its subcommands to `app`; the callbacks run the commands.
+void add_link_commands(CLI::App& app, Session& session);
+void add_mirror_commands(CLI::App& app, Session& session);
+void add_offsets_commands(CLI::App& app, Session& session);
+void add_status_command(CLI::App& app, Session& session);
+
+api::Filter parse_filter(const std::string& text);  // 'orders*', 'orders', '*', '!orders-test'; throws CommandFailed
+std::string join(const std::vector<std::string>& parts, const char* separator);
+
+}  // namespace farshore::cli
