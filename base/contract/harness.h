@@ -96,9 +96,10 @@ inline bool register_suite(const char* suite, const Suite& cases, MakeHarness ma
   do {                                                                                                    \
     const auto& expect_error_result = (result);                                                           \
     EXPECT_FALSE(expect_error_result.has_value()) << #result " succeeded";                                \
-    if (!expect_error_result.has_value())                                                                 \
+    if (!expect_error_result.has_value()) {                                                               \
       EXPECT_EQ(::farshore::error_name(expect_error_result.error().code), ::farshore::error_name(wanted)) \
           << expect_error_result.error().to_string();                                                     \
+    }                                                                                                     \
   } while (0)
 
 // Deterministic bytes, different for every position and seed.

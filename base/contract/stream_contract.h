@@ -275,9 +275,10 @@ inline Task<void> unknown_host_is_unavailable(Env& env) {
   Endpoint nowhere{"no-such-host.invalid", 9092};
   auto stream = co_await env.network().connect(std::move(nowhere), env.in(seconds(20)));
   EXPECT_FALSE(stream.has_value());
-  if (!stream)
+  if (!stream) {
     EXPECT_TRUE(stream.error() == ErrorCode::kUnavailable || stream.error() == ErrorCode::kTimedOut)
         << stream.error().to_string();
+  }
 }
 
 inline Task<void> taken_port_already_exists(Env& env, std::string host) {

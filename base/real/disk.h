@@ -1,0 +1,20 @@
+// FileSystem on POSIX. Writes go to the page cache inline; reads of cached bytes are inline too (RWF_NOWAIT); the rest
+// runs on the pool.
+#pragma once
+
+#include <memory>
+
+#include "base/file.h"
+#include "base/wait.h"
+
+namespace farshore {
+
+class BlockingPool;
+
+std::unique_ptr<FileSystem> make_posix_files(BlockingPool& pool);
+// The descriptor of a file opened by make_posix_files; -1 for any other File.
+int descriptor_of(File& file);
+// What an errno of a file operation means to callers; `what` says which operation on which path.
+Error file_error(int number, const std::string& what);
+
+}  // namespace farshore

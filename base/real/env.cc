@@ -1,0 +1,170 @@
+#include "base/real/env.h"
+
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "base/real/disk.h"
+#include "base/real/pool.h"
+#include "base/real/tcp.h"
+#include "base/real/timers.h"
+
+namespace farshore {
+namespace {
+
+MonoTime monotonic_now() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return MonoTime(seconds(t.tv_sec) + nanoseconds(t.tv_nsec));
+}
+
+uint64_t kernel_seed() {
+  uint64_t seed = 0;
+  ensure(::getrandom(&seed, sizeof seed, 0) == sizeof seed, "the kernel gives no random bytes");
+  return seed;
+}
+
+spdlog::level::level_enum spdlog_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+class StderrLogger final : public Logger {
+ public:
+  explicit StderrLogger(LogLevel level)
+      : level_(level), out_("farshore", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    out_.set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+    out_.set_level(spdlog_level(level));
+  }
+  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) override {
+    if (!enabled(level)) return;
+    std::string line = format_log_line(event, fields);
+    out_.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+  }
+  bool enabled(LogLevel level) const override { return level >= level_; }
+
+ private:
+  LogLevel level_;
+  spdlog::logger out_;
+};
+
+}  // namespace
+
+struct RealEnv::Impl {
+  explicit Impl(const RealEnvOptions& options)
+      // Never inline, also where Asio would dispatch: what depends on it would be a bug only outside the simulator.
+      : executor(asio::require(io.get_executor(), asio::execution::blocking.never)),
+        timers(io, monotonic_now),
+        random(kernel_seed()),
+        log(options.log_level) {}
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  Executor executor;
+  Timers timers;
+  Random random;
+  StderrLogger log;
+  MetricRegistry metrics;
+  std::unique_ptr<BlockingPool> pool, names;
+  std::unique_ptr<Network> network;
+  std::unique_ptr<FileSystem> files;
+  std::unique_ptr<asio::signal_set> signals;
+  bool dead = false;
+};
+
+RealEnv::RealEnv(RealEnvOptions options) : impl_(std::make_unique<Impl>(options)) {
+  // sendfile has no MSG_NOSIGNAL. An embedder's own handler stays.
+  struct sigaction pipe {};
+  if (::sigaction(SIGPIPE, nullptr, &pipe) == 0 && pipe.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+  impl_->pool =
+      std::make_unique<BlockingPool>(*this, "farshore-io", options.blocking_threads, options.blocking_jobs_max);
+  // Apart, so that a slow name server never holds up the disk.
+  impl_->names = std::make_unique<BlockingPool>(*this, "farshore-names", 2, options.blocking_jobs_max);
+  TcpOptions tcp;
+  tcp.send_bytes = options.socket_send_bytes;
+  tcp.receive_bytes = options.socket_receive_bytes;
+  impl_->network = make_tcp_network(*this, impl_->io, *impl_->pool, *impl_->names, tcp);
+  impl_->files = make_posix_files(*impl_->pool);
+}
+
+RealEnv::~RealEnv() { shutdown(); }
+
+Executor RealEnv::executor() { return impl_->executor; }
+MonoTime RealEnv::now() { return monotonic_now(); }
+TimerId RealEnv::arm(MonoTime at, std::function<void()> fn) {
+  return impl_->dead ? 0 : impl_->timers.arm(at, std::move(fn));
+}
+void RealEnv::cancel(TimerId timer) { impl_->timers.cancel(timer); }
+bool RealEnv::dead() const { return impl_->dead; }
+Random& RealEnv::random() { return impl_->random; }
+Network& RealEnv::network() { return *impl_->network; }
+FileSystem& RealEnv::files() { return *impl_->files; }
+Logger& RealEnv::log() { return impl_->log; }
+MetricRegistry& RealEnv::metrics() { return impl_->metrics; }
+BlockingPool& RealEnv::pool() { return *impl_->pool; }
+
+WallTime RealEnv::wall_now() {
+  timespec t{};
+  ::clock_gettime(CLOCK_REALTIME, &t);
+  return {static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1'000'000};
+}
+
+void RealEnv::run() {
+  ensure(!impl_->dead, "an Env runs once");
+  impl_->io.restart();
+  impl_->io.run();
+  shutdown();
+}
+
+void RealEnv::run_for(Duration limit, const std::function<bool()>& done) {
+  impl_->io.restart();
+  auto until = std::chrono::steady_clock::now() + limit;
+  while (!(done && done()) && impl_->io.run_one_until(until) > 0) {
+  }
+}
+
+void RealEnv::stop() { impl_->io.stop(); }
+
+void RealEnv::shutdown() {
+  if (impl_->dead) return;
+  impl_->dead = true;
+  // First the threads: a job may still read into a waiting frame's memory.
+  impl_->pool->stop();
+  impl_->names->stop();
+  impl_->signals.reset();
+  impl_->timers.clear();
+  // Asio destroys an abandoned frame by way of the executor, and frames that unwind may wait once more.
+  do {
+    waits().abandon_all();
+    impl_->io.restart();
+  } while (impl_->io.poll() > 0);
+}
+
+Task<Result<int>> RealEnv::terminated() {
+  ensure(!impl_->signals, "one coroutine waits for signals");
+  impl_->signals = std::make_unique<asio::signal_set>(impl_->io, SIGTERM, SIGINT);
+  Wait<int> wait(*this);
+  impl_->signals->async_wait([wait, this](const boost::system::error_code& failure, int number) {
+    if (failure) return wait.complete(Error(ErrorCode::kClosed));
+    boost::system::error_code ignored;
+    impl_->signals->clear(ignored);  // the next one has its default effect
+    wait.complete(number);
+  });
+  co_return co_await wait.wait(Deadline::never());
+}
+
+}  // namespace farshore
