@@ -307,7 +307,9 @@ Task<void> PartitionTable::follow_loop() {
 }
 
 Task<void> PartitionTable::retention_loop() {
-  while (!co_await stopping_.wait(env_.in(options_.retention_check))) {
+  for (;;) {
+    auto stopped = co_await stopping_.wait(env_.in(options_.retention_check));
+    if (stopped) co_return;
     for (const auto& partition : all()) {
       if (stopping_.is_set()) break;
       if (partition->closing() || partition->failure()) continue;
@@ -323,7 +325,9 @@ Task<void> PartitionTable::retention_loop() {
 }
 
 Task<void> PartitionTable::cleaner_loop() {
-  while (!co_await stopping_.wait(env_.in(options_.cleaner_backoff))) {
+  for (;;) {
+    auto stopped = co_await stopping_.wait(env_.in(options_.cleaner_backoff));
+    if (stopped) co_return;
     std::vector<PartitionPtr> compacted;
     for (const auto& [name, topic] : topics_) {
       if (topic->options.cleanup_policy == CleanupPolicy::kDelete) continue;
@@ -343,7 +347,9 @@ Task<void> PartitionTable::cleaner_loop() {
 }
 
 Task<void> PartitionTable::flush_loop() {
-  while (!co_await stopping_.wait(env_.in(options_.flush_interval))) {
+  for (;;) {
+    auto stopped = co_await stopping_.wait(env_.in(options_.flush_interval));
+    if (stopped) co_return;
     for (const auto& partition : all()) {
       if (stopping_.is_set()) break;
       LogEnds ends = partition->ends();
@@ -358,7 +364,11 @@ Task<void> PartitionTable::flush_loop() {
 }
 
 Task<void> PartitionTable::disk_loop() {
-  while (!co_await stopping_.wait(env_.in(kDiskCheck))) co_await check_disk();
+  for (;;) {
+    auto stopped = co_await stopping_.wait(env_.in(kDiskCheck));
+    if (stopped) co_return;
+    co_await check_disk();
+  }
 }
 
 Task<void> PartitionTable::check_disk() {
