@@ -128,7 +128,8 @@ TEST_P(Crc32c, ExtendsOverAnySplit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Crc32c,
-                         testing::Values(Crc32cKind{"dispatched", crc32c}, Crc32cKind{"portable", crc32c_portable}),
+                         testing::Values(Crc32cKind{"dispatched", crc32c}, Crc32cKind{"portable", crc32c_portable},
+                                         Crc32cKind{"three_way", crc32c_three_way}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Crc32cKernels, AreEqualForAllSmallLengthsAndRandomLargeOnesAtEveryAlignment) {
@@ -138,7 +139,9 @@ TEST(Crc32cKernels, AreEqualForAllSmallLengthsAndRandomLargeOnesAtEveryAlignment
   auto check = [&](size_t offset, size_t length) {
     auto bytes = as_bytes(text).subspan(offset, length);
     auto seed = static_cast<uint32_t>(random.next());
-    ASSERT_EQ(crc32c(bytes, seed), crc32c_portable(bytes, seed)) << "offset " << offset << " length " << length;
+    uint32_t expected = crc32c_portable(bytes, seed);
+    ASSERT_EQ(crc32c(bytes, seed), expected) << "offset " << offset << " length " << length;
+    ASSERT_EQ(crc32c_three_way(bytes, seed), expected) << "offset " << offset << " length " << length;
   };
   for (size_t length = 0; length < 1100; ++length) check(length % 16, length);
   for (int i = 0; i < 600; ++i) check(random.below(64), random.below(i < 500 ? 20000 : 1 << 18));
