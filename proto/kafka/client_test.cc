@@ -53,7 +53,11 @@ struct TestBroker {
     listener = std::move(*made);
     while (true) {
       auto stream = co_await listener->accept();
-      if (!stream) co_return;
+      if (!stream && stream.error() == farshore::ErrorCode::kClosed) co_return;
+      if (!stream) {  // the simulated kernel is out of descriptors now and then
+        co_await env.sleep(milliseconds(10));
+        continue;
+      }
       ++connections;
       spawn(gate, "serve", serve(std::move(*stream)));
     }
@@ -128,7 +132,11 @@ class ClientTest : public testing::Test {
     world_.spawn(env, made->run());
     return *made;
   }
+  // Once the brokers listen.
   void play(Task<void> task) {
+    for (auto& [host, each] : brokers_) {
+      ASSERT_EQ(world_.run_until([&] { return each->listener != nullptr; }, seconds(10)), sim::RunEnd::kDone);
+    }
     bool ended = world_.run(env_, std::move(task), minutes(10));
     if (!ended) world_.print(stderr);
     ASSERT_TRUE(ended);
