@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -47,9 +48,10 @@ class BlockingPool {
   template <class F, class R>
   struct TypedJob final : Job {
     using WaitType = Wait<typename R::value_type>;
-    TypedJob(BlockingPool& p, F j, WaitType d) : pool(p), job(std::move(j)), done(std::move(d)) {}
+    TypedJob(BlockingPool& p, F j, WaitType d) : pool(p), job(std::in_place, std::move(j)), done(std::move(d)) {}
     void run() override {
-      R result = job();
+      R result = (*job)();
+      job.reset();  // before anybody learns of the result: what it held (a store, a file) is free again
       // The last reference to the wait is dropped on the executor.
       asio::post(pool.executor_, [&pool = pool, done = std::move(done), result = std::move(result)]() mutable {
         pool.left();
@@ -57,7 +59,7 @@ class BlockingPool {
       });
     }
     BlockingPool& pool;
-    F job;
+    std::optional<F> job;
     WaitType done;
   };
   void submit(std::unique_ptr<Job> job);
