@@ -7,6 +7,13 @@ namespace farshore::broker {
 
 // Every API that this broker serves: one line each, by key. Each function stands at the end of its handler's file.
 #define FARSHORE_BROKER_APIS(API)    \
+  API(produce_api)                   \
+  API(fetch_api)                     \
+  API(list_offsets_api)              \
+  API(init_producer_id_api)          \
+  API(offset_for_leader_epoch_api)   \
+  API(delete_records_api)            \
+  API(describe_producers_api)        \
   API(metadata_api)                  \
   API(api_versions_api)              \
   API(create_topics_api)             \
@@ -26,7 +33,10 @@ namespace farshore::broker {
   API(describe_groups_api)           \
   API(list_groups_api)               \
   API(delete_groups_api)             \
-  API(offset_delete_api)
+  API(offset_delete_api)             \
+  API(mirror_append_api)             \
+  API(mirror_control_api)            \
+  API(link_state_api)
 
 #define FARSHORE_DECLARE(function) ApiEntry function();
 FARSHORE_BROKER_APIS(FARSHORE_DECLARE)

@@ -189,6 +189,17 @@ Result<ClusterRecord> decode_cluster(std::string_view value) {
   });
 }
 
+std::string encode_producer_ids(int64_t next_counter) {
+  return dump({{"v", kFormatVersion}, {"next_counter", next_counter}});
+}
+
+Result<int64_t> decode_producer_ids(std::string_view value) {
+  return decode_value<int64_t>("the producer id counter", value, [](const Json& json, int64_t& to) {
+    to = json.at("next_counter").get<int64_t>();
+    if (to < 0) throw BadValue{Error(ErrorCode::kCorrupt, "next_counter is negative")};
+  });
+}
+
 std::string encode_broker(const BrokerImage& broker) {
   return dump({{"v", kFormatVersion}, {"advertised", broker.advertised.to_string()}, {"rack", broker.rack}});
 }

@@ -37,6 +37,9 @@ std::string encode_cluster(const ClusterRecord& cluster);
 Result<ClusterRecord> decode_cluster(std::string_view value);
 std::string encode_broker(const BrokerImage& broker);
 Result<BrokerImage> decode_broker(BrokerId id, std::string_view value);
+// The counter below which everything has been handed out (producer_ids.h).
+std::string encode_producer_ids(int64_t next_counter);
+Result<int64_t> decode_producer_ids(std::string_view value);
 std::string encode_partition(const PartitionImage& partition);
 Result<PartitionImage> decode_partition(int32_t partition, std::string_view value);
 // Everything of a topic but what its partitions' own keys hold; `partitions` gets its size.

@@ -1,0 +1,40 @@
+// DescribeProducers 0 (KIP-664): the producers that a partition remembers, and their open transactions.
+#include "proto/kafka/messages/describe_producers.h"
+#include "broker/api.h"
+#include "broker/metadata.h"
+#include "broker/partition_lookup.h"
+#include "broker/request_metrics.h"
+
+namespace farshore::broker {
+
+Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(RequestContext& context,
+                                                                         kafka::DescribeProducersRequest request) {
+  Services& services = context.services;
+  kafka::DescribeProducersResponse response;
+  for (const auto& topic : request.topics) {
+    auto& to = response.topics.emplace_back();
+    to.name = topic.name;
+    for (int32_t index : topic.partition_indexes) {
+      auto& answer = to.partitions.emplace_back();
+      answer.partition_index = index;
+      FoundPartition found = find_partition(services, std::string_view(topic.name), index);
+      services.metrics.error(found.error);
+      answer.error_code = static_cast<int16_t>(found.error);
+      if (!found.partition) continue;
+      for (const ProducerSummary& producer : found.partition->log().producers()) {
+        auto& state = answer.active_producers.emplace_back();
+        state.producer_id = producer.producer_id;
+        state.producer_epoch = producer.producer_epoch;
+        state.last_sequence = producer.last_sequence;
+        state.last_timestamp = producer.last_timestamp_ms;
+        state.coordinator_epoch = producer.coordinator_epoch;
+        state.current_txn_start_offset = producer.txn_first ? producer.txn_first->value() : -1;
+      }
+    }
+  }
+  co_return response;
+}
+
+ApiEntry describe_producers_api() { return api<handle_describe_producers>(0, 0, "DescribeProducers"); }
+
+}  // namespace farshore::broker

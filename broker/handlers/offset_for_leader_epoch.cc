@@ -1,0 +1,37 @@
+// OffsetForLeaderEpoch 2-4 (KIP-101, KIP-279, KIP-320): where an epoch ended in this log, by which consumers and
+// mirrors find out that they follow another history.
+#include "proto/kafka/messages/offset_for_leader_epoch.h"
+#include "broker/api.h"
+#include "broker/metadata.h"
+#include "broker/partition_lookup.h"
+#include "broker/request_metrics.h"
+
+namespace farshore::broker {
+
+Task<Result<kafka::OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch(
+    RequestContext& context, kafka::OffsetForLeaderEpochRequest request) {
+  Services& services = context.services;
+  kafka::OffsetForLeaderEpochResponse response;
+  for (const auto& topic : request.topics) {
+    auto& to = response.topics.emplace_back();
+    to.topic = topic.topic;
+    for (const auto& asked : topic.partitions) {
+      auto& answer = to.partitions.emplace_back();
+      answer.partition = asked.partition;
+      FoundPartition found = find_partition(services, std::string_view(topic.topic), asked.partition);
+      kafka::ErrorCode error = found.error;
+      if (found.partition) error = check_leader_epoch(*found.partition, asked.current_leader_epoch);
+      services.metrics.error(error);
+      answer.error_code = static_cast<int16_t>(error);
+      if (error != kafka::ErrorCode::kNone) continue;
+      EpochEnd end = found.partition->log().epoch_end(LogEpoch(asked.leader_epoch));
+      answer.leader_epoch = end.epoch.value();
+      answer.end_offset = end.end.value();
+    }
+  }
+  co_return response;
+}
+
+ApiEntry offset_for_leader_epoch_api() { return api<handle_offset_for_leader_epoch>(2, 4, "OffsetForLeaderEpoch"); }
+
+}  // namespace farshore::broker

@@ -1,0 +1,224 @@
+// Produce 3-13. The records are slices of the request's frame: checked, stamped in place and written once, never
+// copied. What a batch must be by itself is checked here (ProduceRequest's rules), what the topic and the producer's
+// state ask for by the log. Transactions are refused: there is no coordinator to end them, and an open one would stop
+// every read_committed reader.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/api.h"
+#include "broker/errors.h"
+#include "broker/metadata.h"
+#include "broker/partition_lookup.h"
+#include "broker/request_metrics.h"
+#include "proto/kafka/messages/produce.h"
+
+namespace farshore::broker {
+namespace {
+
+using Code = kafka::ErrorCode;
+using PartitionResponse = kafka::ProduceResponse::PartitionProduceResponse;
+
+constexpr int16_t kTopicIdsFrom = 13;
+constexpr int16_t kZstdFrom = 7;  // KIP-110
+
+struct Refusal {
+  Code code = Code::kNone;
+  std::string message;
+  explicit operator bool() const { return code != Code::kNone; }
+};
+
+Code outcome_error(AppendOutcome outcome) {
+  switch (outcome) {
+    case AppendOutcome::kAppended:
+    case AppendOutcome::kDuplicate:
+      return Code::kNone;
+    case AppendOutcome::kOutOfOrderSequence:
+      return Code::kOutOfOrderSequenceNumber;
+    case AppendOutcome::kInvalidProducerEpoch:
+      return Code::kInvalidProducerEpoch;
+    case AppendOutcome::kInvalidTxnState:
+      return Code::kInvalidTxnState;
+    case AppendOutcome::kCoordinatorFenced:
+      return Code::kTransactionCoordinatorFenced;
+    case AppendOutcome::kMessageTooLarge:
+      return Code::kMessageTooLarge;
+    case AppendOutcome::kInvalidTimestamp:
+      return Code::kInvalidTimestamp;
+    case AppendOutcome::kInvalidRecord:
+      return Code::kInvalidRecord;
+  }
+  return Code::kUnknownServerError;
+}
+
+// One v2 batch, and nothing else.
+Refusal parse_records(const RequestContext& context, const kafka::Records& records, BatchRun& run) {
+  ConstBytes bytes = records.bytes();
+  if (bytes.empty()) return {Code::kInvalidRecord, "a partition without a record batch"};
+  if (bytes.size() > BatchField::kMagic && std::to_integer<int>(bytes[BatchField::kMagic]) != 2)
+    return {Code::kInvalidRecord, "only record batches of magic 2 are taken"};
+  SliceList slices;
+  slices.append(context.slice_of(bytes));
+  ParseBatches how;
+  how.ordered = false;
+  auto parsed = parse_batches(std::move(slices), how);
+  if (!parsed) return {Code::kCorruptMessage, parsed.error().to_string()};
+  run = std::move(*parsed);
+  if (run.batches.size() != 1)
+    return {Code::kInvalidRecord, "exactly one record batch per partition, not " + std::to_string(run.batches.size())};
+  const BatchHeader& header = run.batches.front();
+  if (header.base_offset != 0)
+    return {Code::kInvalidRecord, "the batch's base offset is " + std::to_string(header.base_offset) + ", not 0"};
+  if (header.compression() > Compression::kZstd ||
+      (header.compression() == Compression::kZstd && context.api_version < kZstdFrom))
+    return {Code::kUnsupportedCompressionType, "compression " + std::to_string(header.attributes & 7) +
+                                                   " is not possible in Produce " +
+                                                   std::to_string(context.api_version)};
+  if (header.transactional())
+    return {Code::kInvalidTxnState, "transactions are not supported: this cluster has no transaction coordinator"};
+  return {};
+}
+
+Refusal check_access(const Partition& partition) {
+  switch (partition.client_access()) {
+    case ClientAccess::kWritable:
+      return {};
+    case ClientAccess::kMirror:
+      return {Code::kInvalidRequest, "topic " + partition.topic() + " is a mirror: only its link writes to it"};
+    case ClientAccess::kReadOnly:
+      return {Code::kInvalidRequest,
+              "topic " + partition.topic() + " is read-only: a promotion of its mirror is under way"};
+  }
+  return {Code::kUnknownServerError, {}};
+}
+
+// Waits for the acknowledgement of one append; its answer is in `to` already.
+struct Pending {
+  PartitionPtr partition;
+  Offset last;
+  size_t topic, index;  // of the answer
+};
+
+class Produce {
+ public:
+  Produce(RequestContext& context, kafka::ProduceRequest request)
+      : context_(context), services_(context.services), request_(std::move(request)) {}
+
+  Task<Result<kafka::ProduceResponse>> run() {
+    context_.no_response = request_.acks == 0;
+    Refusal all = check_request();
+    ImagePtr image = services_.metadata.image();
+    response_.responses.reserve(request_.topic_data.size());
+    for (auto& topic : request_.topic_data) {
+      auto& to = response_.responses.emplace_back();
+      const TopicImage* known =
+          context_.api_version >= kTopicIdsFrom ? image->topic(topic.topic_id) : image->topic(topic.name);
+      to.partition_responses.resize(topic.partition_data.size());
+      for (size_t i = 0; i < topic.partition_data.size(); ++i) {
+        PartitionResponse& answer = to.partition_responses[i];
+        answer.index = topic.partition_data[i].index;
+        answer.base_offset = -1;
+        Refusal refusal = all;
+        if (!refusal && known && known->internal)
+          refusal = {Code::kInvalidTopicException, "topic " + known->name + " is the broker's own"};
+        if (!refusal) refusal = co_await append(topic, topic.partition_data[i], answer);
+        if (refusal) refuse(answer, std::move(refusal));
+      }
+      to.name = std::move(topic.name);
+      to.topic_id = topic.topic_id;
+    }
+    if (request_.acks == -1) co_await wait_for_all();
+    // Nobody reads an answer, so the connection's end is all that can be said (as Kafka does): the client looks again.
+    if (request_.acks == 0 && failed_) co_return Error(ErrorCode::kClosed, "a produce request with acks=0 failed");
+    co_return std::move(response_);
+  }
+
+ private:
+  Refusal check_request() const {
+    if (request_.acks < -1 || request_.acks > 1)
+      return {Code::kInvalidRequiredAcks, "acks is 0, 1 or -1, not " + std::to_string(request_.acks)};
+    if (request_.transactional_id)
+      return {Code::kInvalidTxnState, "transactions are not supported: this cluster has no transaction coordinator"};
+    return {};
+  }
+
+  Task<Refusal> append(const kafka::ProduceRequest::TopicProduceData& topic,
+                       const kafka::ProduceRequest::PartitionProduceData& data, PartitionResponse& answer) {
+    FoundPartition found = context_.api_version >= kTopicIdsFrom
+                               ? find_partition(services_, topic.topic_id, data.index)
+                               : find_partition(services_, std::string_view(topic.name), data.index);
+    if (!found.partition) co_return refusal_of(found.error);
+    Partition& partition = *found.partition;
+    if (Refusal refusal = check_access(partition)) co_return refusal;
+    BatchRun run;
+    if (Refusal refusal = parse_records(context_, data.records, run)) co_return refusal;
+    size_t bytes = run.bytes.size();
+    auto info = co_await partition.append(std::move(run), AppendOrigin::kClient);
+    if (!info) {
+      Refusal refusal = refusal_of(kafka_error(info.error()));
+      refusal.message = info.error().to_string();
+      co_return refusal;
+    }
+    if (Code code = outcome_error(info->outcome); code != Code::kNone) {
+      Refusal refusal = refusal_of(code);
+      refusal.message = std::move(info->refusal);
+      co_return refusal;
+    }
+    if (info->outcome == AppendOutcome::kAppended) services_.metrics.produced_bytes.add(bytes);
+    answer.base_offset = info->first.value();
+    answer.log_append_time_ms = info->log_append_time_ms;
+    answer.log_start_offset = info->log_start.value();
+    if (request_.acks == -1 && partition.ends().high_watermark <= info->last) {
+      size_t at = static_cast<size_t>(&answer - response_.responses.back().partition_responses.data());
+      pending_.push_back({std::move(found.partition), info->last, response_.responses.size() - 1, at});
+    }
+    co_return Refusal{};
+  }
+
+  // All appends are made already, so that they share their group commits.
+  Task<void> wait_for_all() {
+    Deadline deadline = services_.env.in(milliseconds(std::max(request_.timeout_ms, 0)));
+    for (auto& pending : pending_) {
+      auto committed = co_await pending.partition->wait_committed(pending.last, deadline);
+      if (committed) continue;
+      Refusal refusal = refusal_of(kafka_error(committed.error()));
+      refusal.message = "appended, but not yet known to be safe: " + committed.error().to_string();
+      refuse(response_.responses[pending.topic].partition_responses[pending.index], std::move(refusal));
+    }
+  }
+
+  static Refusal refusal_of(Code code) {
+    Refusal refusal;
+    refusal.code = code;
+    return refusal;
+  }
+
+  void refuse(PartitionResponse& answer, Refusal refusal) {
+    services_.metrics.error(refusal.code);
+    failed_ = true;
+    answer.error_code = static_cast<int16_t>(refusal.code);
+    answer.base_offset = -1;
+    answer.log_append_time_ms = -1;
+    answer.log_start_offset = -1;
+    if (!refusal.message.empty()) answer.error_message = std::move(refusal.message);
+  }
+
+  RequestContext& context_;
+  Services& services_;
+  kafka::ProduceRequest request_;
+  kafka::ProduceResponse response_;
+  std::vector<Pending> pending_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+Task<Result<kafka::ProduceResponse>> handle_produce(RequestContext& context, kafka::ProduceRequest request) {
+  Produce produce(context, std::move(request));
+  co_return co_await produce.run();
+}
+
+ApiEntry produce_api() { return api<handle_produce>(3, 13, "Produce"); }
+
+}  // namespace farshore::broker
