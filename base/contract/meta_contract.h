@@ -120,7 +120,8 @@ inline Task<void> reopening_keeps_revisions(Env& env, KvOpener& opener, std::str
 }
 
 inline Task<void> notice(Env& env, MetaStore& meta, int& noticed) {
-  if (co_await meta.changes().wait(env.in(seconds(20)))) ++noticed;
+  auto changed = co_await meta.changes().wait(env.in(seconds(20)));
+  if (changed) ++noticed;
 }
 
 inline Task<void> writes_notify(Env& env, KvOpener& opener, std::string dir) {
