@@ -58,6 +58,7 @@ struct MessageCase {
   int16_t min_version, max_version;
   std::function<Bytes(Random&, int16_t version)> random;                       // one encoded message
   std::function<Status(ConstBytes, int16_t version)> decode;                   // the whole of the bytes
+  std::function<Result<Bytes>(Reader&, int16_t version)> recode;               // decoded and encoded again
   std::function<std::string(Random&, int16_t version)> round_trip_difference;  // empty: there is none
 };
 
@@ -65,7 +66,7 @@ std::vector<MessageCase> message_cases();
 
 template <class M>
 MessageCase message_case(int16_t key, bool request) {
-  MessageCase it{M::kName, key, request, M::kMinVersion, M::kMaxVersion, {}, {}, {}};
+  MessageCase it{M::kName, key, request, M::kMinVersion, M::kMaxVersion, {}, {}, {}, {}};
   it.random = [](Random& random, int16_t version) {
     RandomFill fills(random);
     M message;
@@ -79,6 +80,14 @@ MessageCase message_case(int16_t key, bool request) {
     auto message = M::decode(reader, version);
     if (!message) return std::move(message).error();
     return reader.finish();
+  };
+  it.recode = [](Reader& reader, int16_t version) -> Result<Bytes> {
+    FARSHORE_TRY(M message, M::decode(reader, version));
+    FARSHORE_CHECK(reader.finish());
+    Writer writer;
+    message.encode(writer, version);
+    FARSHORE_TRY(WireMessage encoded, writer.finish());
+    return encoded.to_bytes();
   };
   it.round_trip_difference = [](Random& random, int16_t version) -> std::string {
     RandomFill fills(random);

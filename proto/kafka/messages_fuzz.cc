@@ -1,0 +1,20 @@
+// Any bytes as any message in any version: an error or a message that is encoded and decoded to the same bytes again.
+#include "base/ensure.h"
+#include "proto/kafka/random_messages.h"
+
+using namespace farshore;
+using namespace farshore::kafka;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const std::vector<MessageCase> cases = message_cases();
+  if (size < 2) return 0;
+  const MessageCase& it = cases[data[0] % cases.size()];
+  auto version = static_cast<int16_t>(it.min_version + data[1] % (it.max_version - it.min_version + 1));
+  Reader reader(ConstBytes(reinterpret_cast<const std::byte*>(data + 2), size - 2));
+  auto once = it.recode(reader, version);
+  if (!once) return 0;
+  Reader again(*once);
+  auto twice = it.recode(again, version);
+  ensure(twice && *twice == *once, "what was encoded is decoded to the same");
+  return 0;
+}
