@@ -1,0 +1,159 @@
+// What only a real process shows: threads, signals, shutdown, long waits.
+#include "base/real/env.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/random.h"
+#include "base/real/pool.h"
+#include "base/real/testing_harness.h"
+
+namespace farshore {
+namespace {
+
+Task<void> burn(Env& env, BlockingPool& pool, int jobs, std::atomic<int>& running, int& most, int& done) {
+  for (int i = 0; i < jobs; ++i) {
+    auto job = [&running, i]() -> Result<int> {
+      int now = ++running;
+      std::this_thread::sleep_for(microseconds(200));
+      --running;
+      (void)now;
+      return i;
+    };
+    auto result = co_await pool.run(std::move(job), env.in(seconds(30)));
+    CO_ASSERT_OK(result);
+    EXPECT_EQ(*result, i);
+    most = std::max<int>(most, static_cast<int>(pool.jobs()));
+    ++done;
+  }
+}
+
+Task<void> burn_together(Env& env, BlockingPool& pool, int& most, int& done) {
+  std::atomic<int> running = 0;
+  Gate gate(env);
+  for (int i = 0; i < 40; ++i) EXPECT_TRUE(spawn(gate, "burner", burn(env, pool, 10, running, most, done)));
+  co_await gate.close();
+}
+
+TEST(BlockingPool, RunsEveryJobAndNoMoreAtATimeThanItsLimit) {
+  RealHarness harness;
+  BlockingPool pool(harness.env(), "test", 3, 8);
+  int most = 0, done = 0;
+  harness.run(burn_together(harness.env(), pool, most, done));
+  EXPECT_EQ(done, 400);
+  EXPECT_LE(most, 8);
+  pool.stop();
+}
+
+Task<void> late_job(Env& env, BlockingPool& pool, ErrorCode& code) {
+  auto job = []() -> Status {
+    std::this_thread::sleep_for(milliseconds(100));
+    return ok();
+  };
+  auto result = co_await pool.run(std::move(job), env.in(milliseconds(10)));
+  code = result ? ErrorCode::kNone : result.error().code;
+}
+
+TEST(BlockingPool, GivesUpOnAJobAtTheDeadlineAndRefusesJobsOnceStopped) {
+  RealHarness harness;
+  BlockingPool pool(harness.env(), "test", 1, 8);
+  ErrorCode code = ErrorCode::kNone;
+  harness.run(late_job(harness.env(), pool, code));
+  EXPECT_EQ(code, ErrorCode::kTimedOut);
+  pool.stop();
+  harness.run(late_job(harness.env(), pool, code));
+  EXPECT_EQ(code, ErrorCode::kClosed);
+}
+
+struct Flag {  // sets a flag when the frame that holds it goes
+  explicit Flag(bool& f) : flag(f) {}
+  Flag(const Flag&) = delete;
+  ~Flag() { flag = true; }
+  bool& flag;
+};
+
+Task<void> wait_for_ever(Env& env, bool& gone) {
+  Flag flag(gone);
+  Wait<void> never(env);
+  (void)co_await never.wait(Deadline::never());
+  ADD_FAILURE() << "resumed";
+}
+
+Task<void> accept_for_ever(Env& env, bool& gone) {
+  Flag flag(gone);
+  Endpoint at{"127.0.0.1", 0};
+  auto listener = co_await env.network().listen(std::move(at));
+  CO_ASSERT_OK(listener);
+  (void)co_await (*listener)->accept();
+}
+
+Task<void> read_slowly(Env& env, BlockingPool& pool, bool& gone) {
+  Flag flag(gone);
+  auto memory = std::make_unique<std::string>(1 << 20, 'x');
+  auto job = [into = memory.get()]() -> Status {
+    std::this_thread::sleep_for(milliseconds(50));
+    std::fill(into->begin(), into->end(), 'y');  // must still be there
+    return ok();
+  };
+  (void)co_await pool.run(std::move(job));
+  (void)env;
+}
+
+TEST(RealEnv, DestroysTheFramesOfEverythingThatStillWaitsWhenItStops) {
+  bool gone[3] = {};
+  RealEnv env;
+  Gate gate(env);
+  EXPECT_TRUE(spawn(gate, "waiter", wait_for_ever(env, gone[0])));
+  EXPECT_TRUE(spawn(gate, "acceptor", accept_for_ever(env, gone[1])));
+  EXPECT_TRUE(spawn(gate, "reader", read_slowly(env, env.pool(), gone[2])));
+  std::thread stopper([&env] {
+    std::this_thread::sleep_for(milliseconds(20));
+    env.stop();
+  });
+  env.run();
+  stopper.join();
+  EXPECT_TRUE(env.dead());
+  EXPECT_TRUE(gone[0] && gone[1] && gone[2]);
+}
+
+Task<void> wait_for_signal(RealEnv& env, int& number) {
+  auto signal = co_await env.terminated();
+  if (signal) number = *signal;
+}
+
+TEST(RealEnv, TurnsTheFirstTerminationSignalIntoAResult) {
+  RealHarness harness;
+  int number = 0;
+  harness.env().arm(harness.env().now() + milliseconds(20), [] { ::raise(SIGTERM); });
+  harness.run(wait_for_signal(harness.env(), number));
+  EXPECT_EQ(number, SIGTERM);
+}
+
+TEST(RealEnv, FiresAndCancelsThousandsOfTimersInOrder) {
+  RealHarness harness;
+  Random random(3);
+  RealEnv& env = harness.env();
+  MonoTime begin = env.now();
+  std::vector<MonoTime> fired;
+  std::vector<TimerId> cancelled;
+  size_t expected = 0;
+  for (int i = 0; i < 5000; ++i) {
+    MonoTime at = begin + microseconds(random.below(50'000));
+    TimerId id = env.arm(at, [&fired, at] { fired.push_back(at); });
+    if (random.chance(0.6))
+      cancelled.push_back(id);
+    else
+      ++expected;
+  }
+  for (TimerId id : cancelled) env.cancel(id);
+  env.run_for(seconds(10), [&] { return fired.size() == expected; });
+  EXPECT_EQ(fired.size(), expected);
+  EXPECT_TRUE(std::is_sorted(fired.begin(), fired.end()));
+  for (TimerId id : cancelled) env.cancel(id);  // once more: others may have the slots now
+}
+
+}  // namespace
+}  // namespace farshore
