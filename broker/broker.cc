@@ -151,6 +151,7 @@ Task<Status> Broker::start_parts() {
   CO_CHECK(co_await parts.metadata.start(parts.options.cluster_id, env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.producer_ids.start(env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.partitions.start());
+  co_await parts.mirrors.start();
   parts.groups.start();
   parts.server.start();
   parts.ready = true;

@@ -37,6 +37,9 @@ MirrorProblem mirror_problem(const Error& error);
 class MirrorTargets {
  public:
   explicit MirrorTargets(Services& services) : services_(services) {}
+  // After the partitions are open: goes on with promotions that a crash interrupted. Errors are logged; the next start
+  // tries again.
+  Task<void> start();
   Task<void> stop() { co_return; }
 
   struct Target {
