@@ -49,6 +49,24 @@ BrokerImage self_image(const BrokerOptions& options) {
   return self;
 }
 
+// With every name that leads to it durable: else a power loss takes all that was synced inside.
+Task<Status> make_data_directory(FileSystem& files, std::string directory) {
+  std::vector<std::string> parents = {parent_path(directory)};
+  for (;;) {
+    std::string above = parents.back();
+    CO_TRY(const bool there, co_await files.exists(above));
+    if (there || parent_path(above) == above) break;
+    parents.push_back(parent_path(above));
+  }
+  CO_CHECK(co_await files.make_dirs(directory));
+  for (const auto& parent : parents) {
+    auto synced = co_await files.sync_dir(parent);
+    // A parent that we may not open is not one that we have changed.
+    if (!synced && !(synced.error() == ErrorCode::kPermissionDenied)) co_return synced;
+  }
+  co_return ok();
+}
+
 // The listener's own address, where nothing else is said. "Every address" is none that a client could use.
 Result<Endpoint> advertised_endpoint(const BrokerOptions& options, const Endpoint& bound) {
   Endpoint at = options.advertised.host.empty() ? Endpoint{options.listen.host, 0} : options.advertised;
@@ -130,7 +148,7 @@ Task<Status> Broker::start() {
 Task<Status> Broker::start_parts() {
   CO_TRY(BrokerOptions options, broker_options(config_));
   const std::string directory = options.data_dir;
-  auto made = co_await env_.files().make_dirs(directory);
+  auto made = co_await make_data_directory(env_.files(), directory);
   if (!made) co_return std::move(made).error().in("data directory " + directory);
   auto lock = co_await env_.files().lock(join_path(directory, kLockFile));
   if (!lock) {
@@ -141,6 +159,7 @@ Task<Status> Broker::start_parts() {
   }
   auto kv = co_await kv_.open(join_path(directory, kMetadataDirectory));
   if (!kv) co_return std::move(kv).error().in("metadata in " + directory);
+  CO_CHECK(co_await env_.files().sync_dir(directory));  // the metadata's own name
   CO_TRY(auto store, co_await open_kv_meta_store(env_, std::move(*kv)));
   parts_ = std::make_shared<Parts>(env_, config_, std::move(options), std::move(*lock), std::move(store));
   Parts& parts = *parts_;
