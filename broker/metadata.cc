@@ -204,9 +204,7 @@ Task<void> MetadataManager::follow() {
 
 // Requires lock_. The image follows at once if this was the only write since it was made; else everything is read
 // again.
-Task<Result<MetaTxnReply>> MetadataManager::commit_locked(MetaTxn txn,
-                                                          std::function<void(ClusterImage&, Revision)> apply,
-                                                          Deadline deadline) {
+Task<Result<MetaTxnReply>> MetadataManager::commit_locked(MetaTxn txn, Apply apply, Deadline deadline) {
   if (stopped_) co_return Error(ErrorCode::kClosed, "the broker is stopping");
   if (failed_) co_return *failed_;
   CO_TRY(auto reply, co_await store_->commit(std::move(txn), deadline));
@@ -249,14 +247,12 @@ Task<Result<TopicPtr>> MetadataManager::create_topic(NewTopic wanted, Deadline d
   txn.then.push_back(KvPut{std::move(key), encode_topic(*topic)});
   for (const auto& partition : topic->partitions)
     txn.then.push_back(KvPut{partition_key(topic->id, partition.partition), encode_partition(partition)});
-  auto reply = co_await commit_locked(
-      std::move(txn),
-      [topic](ClusterImage& image, Revision revision) {
-        topic->mod_revision = revision;
-        for (auto& partition : topic->partitions) partition.mod_revision = revision;
-        put_topic(image, topic);
-      },
-      deadline);
+  Apply apply = [topic](ClusterImage& image, Revision revision) {
+    topic->mod_revision = revision;
+    for (auto& partition : topic->partitions) partition.mod_revision = revision;
+    put_topic(image, topic);
+  };
+  auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
   if (!reply && reply.error() == ErrorCode::kAmbiguous) {
     // Our own random id tells whether it was applied.
     CO_CHECK(co_await load(deadline));
@@ -283,13 +279,11 @@ Task<Status> MetadataManager::delete_topic(TopicId id, Deadline deadline) {
     txn.then.push_back(KvDelete{topic_key(name)});
     std::string prefix = std::string(kPartitionPrefix) + id.to_string() + "/";
     txn.then.push_back(KvDeleteRange{prefix, prefix_end(prefix)});
-    auto reply = co_await commit_locked(
-        std::move(txn),
-        [id, name](ClusterImage& image, Revision) {
-          image.topics.erase(name);
-          image.names_by_id.erase(id);
-        },
-        deadline);
+    Apply apply = [id, name](ClusterImage& image, Revision) {
+      image.topics.erase(name);
+      image.names_by_id.erase(id);
+    };
+    auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
     if (!reply && reply.error() == ErrorCode::kAmbiguous) {
       CO_CHECK(co_await load(deadline));
       if (!image_->topic(id)) co_return ok();
@@ -386,13 +380,11 @@ Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit,
     if (txn.then.empty() && along.also.empty() && along.conditions.empty()) co_return now;
     txn.conditions.insert(txn.conditions.end(), along.conditions.begin(), along.conditions.end());
     txn.then.insert(txn.then.end(), along.also.begin(), along.also.end());
-    auto reply = co_await commit_locked(
-        std::move(txn),
-        [now, next](ClusterImage& image, Revision revision) {
-          set_revisions(*now, *next, revision);
-          put_topic(image, next);
-        },
-        deadline);
+    Apply apply = [now, next](ClusterImage& image, Revision revision) {
+      set_revisions(*now, *next, revision);
+      put_topic(image, next);
+    };
+    auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
     if (!reply && reply.error() == ErrorCode::kAmbiguous) {
       CO_CHECK(co_await load(deadline));
       const TopicImage* found = image_->topic(id);
@@ -436,7 +428,8 @@ Task<Result<MetaTxnReply>> MetadataManager::commit(MetaTxn txn, Deadline deadlin
     if (!allowed) co_return Error(ErrorCode::kInvalidArgument, "only keys under 'link/' may be written");
   }
   auto guard = co_await lock_.lock();
-  co_return co_await commit_locked(std::move(txn), nullptr, deadline);
+  Apply nothing;
+  co_return co_await commit_locked(std::move(txn), std::move(nothing), deadline);
 }
 
 }  // namespace farshore::broker

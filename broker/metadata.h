@@ -82,13 +82,13 @@ class MetadataManager {
   Notifier& store_changes() { return store_->changes(); }
 
  private:
+  using Apply = std::function<void(ClusterImage&, Revision)>;
   Task<Status> load(Deadline deadline);
   Task<Status> ensure_cluster(const std::string& cluster_id, Deadline deadline);
   Task<Status> register_self(Deadline deadline);
   Task<Status> raise_epochs(Deadline deadline);
   // Commits under lock_; `apply` changes a copy of the image if nobody else wrote meanwhile, else it is loaded again.
-  Task<Result<MetaTxnReply>> commit_locked(MetaTxn txn, std::function<void(ClusterImage&, Revision)> apply,
-                                           Deadline deadline);
+  Task<Result<MetaTxnReply>> commit_locked(MetaTxn txn, Apply apply, Deadline deadline);
   void place(TopicImage& topic) const;  // gives new partitions to this broker
   void publish(std::shared_ptr<ClusterImage> image);
   Task<void> follow();

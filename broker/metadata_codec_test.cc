@@ -78,8 +78,9 @@ TEST(MetadataCodec, PartitionKeysAreParsedStrictly) {
   ASSERT_TRUE(key);
   EXPECT_EQ(key->topic, id);
   EXPECT_EQ(key->partition, 12);
-  for (std::string bad : {"partition/", "partition/x/1", "topic/a", "partition/" + id.to_string() + "/",
-                          "partition/" + id.to_string() + "/1x", "partition/" + id.to_string() + "/-1"})
+  for (const std::string& bad :
+       std::vector<std::string>{"partition/", "partition/x/1", "topic/a", "partition/" + id.to_string() + "/",
+                                "partition/" + id.to_string() + "/1x", "partition/" + id.to_string() + "/-1"})
     EXPECT_FALSE(parse_partition_key(bad)) << bad;
 }
 

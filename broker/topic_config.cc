@@ -172,7 +172,7 @@ std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const 
     for (const auto& from : kInherited) {
       if (from.topic != key.name) continue;
       if (broker.is_set(from.broker))
-        described.synonyms.push_back({std::string(from.broker), scaled(broker, from), Source::kStaticBroker});
+        described.synonyms.push_back({std::string(from.broker), broker.text(from.broker), Source::kStaticBroker});
     }
     for (const auto& from : kInherited) {
       if (from.topic != key.name) continue;

@@ -73,7 +73,8 @@ Task<Result<kafka::DeleteTopicsResponse>> handle_delete_topics(RequestContext& c
   for (auto& name : request.topic_names) {
     Deletable to;
     std::optional<std::string> wanted = std::move(name);
-    co_await delete_one(context, std::move(wanted), TopicId(), deadline, to);
+    TopicId no_id;
+    co_await delete_one(context, std::move(wanted), no_id, deadline, to);
     response.responses.push_back(std::move(to));
   }
   co_return response;

@@ -119,6 +119,7 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
         error = found.error;
         if (found.partition) error = check_leader_epoch(*found.partition, asked.current_leader_epoch);
         if (error == Code::kNone) error = co_await look_up(found.partition, asked, read_committed, answer);
+        if (context.api_version < 4) answer.leader_epoch = -1;  // it cannot be said there
       }
       services.metrics.error(error);
       answer.error_code = static_cast<int16_t>(error);
