@@ -1,0 +1,95 @@
+// MirrorSink: appends to mirror partitions of a Farshore cluster by MirrorAppend, and asks for the rest by
+// MirrorControl. Per target broker one lane: what is ready of many partitions goes into one request, record bytes as
+// borrowed slices; while requests are on their way the next one gathers.
+// Errors of a connection fail all appends on it; their pumps open new sessions and take what the target says it has.
+// Executor: the replicator's. Memory: what is in flight keeps its budget until it is answered.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "base/env.h"
+#include "base/gate.h"
+#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/messages/mirror_append.h"
+#include "proto/kafka/messages/mirror_control.h"
+#include "replicator/pump.h"
+#include "replicator/sink.h"
+
+namespace farshore::replicator {
+
+struct MirrorSinkOptions {
+  size_t request_bytes_max = 4 << 20;
+  size_t partition_bytes_max = 2 << 20;  // of one partition in one request
+  // With so many requests under way, the next one waits; beyond `requests_eager` only if it would be large.
+  int requests_eager = 2, requests_max = 8;
+  size_t large_request_bytes = 1 << 20;
+  Duration timeout = seconds(10);
+};
+
+class MirrorSink final : public BatchSink {
+ public:
+  // Appends as `link` at `epoch`; a target that knows a higher epoch refuses everything with kFenced.
+  MirrorSink(Env& env, kafka::ClusterClient& target, LinkId link, LinkEpoch epoch, MirrorSinkOptions options);
+  ~MirrorSink() override;
+
+  void attach(PartitionPump& pump, SinkTarget target) override;
+  void detach(const PumpKey& key) override;
+  void ready(PartitionPump& pump) override;
+  Task<Result<TargetState>> open(PumpKey key) override;
+  Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
+  Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
+  Task<void> stop() override;
+
+ private:
+  struct Lane;
+  struct Entry {
+    PartitionPump* pump = nullptr;
+    SinkTarget target;
+    Lane* lane = nullptr;  // of the leader, since open()
+    bool queued = false;
+  };
+  struct InFlight {  // one partition of a request
+    PumpKey key;
+    TopicId target_topic;
+    uint32_t generation = 0;
+    SourceOffset base, next;
+    LogEpoch epoch;
+    Budget::Token budget;
+  };
+  using Append = kafka::MirrorAppendRequest;
+  using Control = kafka::MirrorControlRequest;
+  using ControlResult = kafka::MirrorControlResponse::MirrorControlPartitionResult;
+
+  Entry* find(const PumpKey& key);
+  Lane& lane_of(int32_t broker);
+  Task<void> run_lane(std::shared_ptr<Lane> lane);
+  bool may_send(const Lane& lane);
+  bool gather(Lane& lane, Append& request, std::vector<InFlight>& in_flight);
+  Task<void> send(std::shared_ptr<Lane> lane, Append request, std::vector<InFlight> in_flight);
+  void deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAppendResponse& response);
+  void fail_all(const std::vector<InFlight>& in_flight, const Error& error);
+  Task<Result<ControlResult>> control(PumpKey key, int8_t op, PumpSession session, int64_t offset, int32_t epoch);
+  static Result<TargetState> state_of(const ControlResult& result);
+
+  Env& env_;
+  kafka::ClusterClient& target_;
+  const LinkId link_;
+  const LinkEpoch epoch_;
+  const MirrorSinkOptions options_;
+  std::map<PumpKey, Entry> entries_;
+  std::map<int32_t, std::shared_ptr<Lane>> lanes_;
+  Event stopping_;
+  Gate gate_;
+};
+
+// MirrorControl's `op`.
+inline constexpr int8_t kMirrorOpen = 0, kMirrorTruncate = 1, kMirrorAdvanceLogStart = 2, kMirrorPromote = 3,
+                        kMirrorFailover = 4, kMirrorDigest = 5, kMirrorSetReadOnly = 6, kMirrorDescribe = 7,
+                        kMirrorCreateTopic = 8;
+
+// What an error code of a private mirror API means for whoever mirrors. kNone must not be given.
+Error mirror_error(int16_t code, const std::optional<std::string>& message);
+
+}  // namespace farshore::replicator

@@ -1,0 +1,373 @@
+#include "replicator/pump.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace farshore::replicator {
+
+// Exists only while bytes are held or appends are under way.
+struct PartitionPump::Held {
+  BatchRun ready;                                        // received and checked, not yet taken
+  boost::container::small_vector<SourceOffset, 8> sent;  // where each append under way will end
+  bool idle() const { return ready.empty() && sent.empty(); }
+};
+
+namespace {
+
+SourceOffset first_of(const BatchHeader& batch) { return SourceOffset(batch.first().value()); }
+SourceOffset next_of(const BatchHeader& batch) { return SourceOffset(batch.next().value()); }
+
+std::string place(const PumpKey& key, SourceOffset offset) {
+  return "partition " + std::to_string(key.partition.value()) + " of source topic " + key.source_topic.to_string() +
+         " at offset " + std::to_string(offset.value());
+}
+
+// Errors that asking again cannot cure.
+bool is_final(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kFenced:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kInternal:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+PartitionPump::PartitionPump(PumpKey key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener)
+    : key_(key), options_(options), driver_(driver), listener_(listener) {
+  wish_.kind = PumpWish::Kind::kOpen;
+}
+
+PartitionPump::~PartitionPump() = default;
+
+PartitionPump::Held& PartitionPump::held() {
+  if (!held_) held_ = std::make_unique<Held>();
+  return *held_;
+}
+
+void PartitionPump::clear_held() { held_.reset(); }
+
+void PartitionPump::reset(PumpWish wish) {
+  ++generation_;
+  clear_held();
+  phase_ = PumpPhase::kWishing;
+  wish_ = wish;
+  driver_.pump_fetch_changed(*this);
+  driver_.pump_needs_control(*this);
+}
+
+void PartitionPump::fail(Error error) {
+  ++generation_;
+  clear_held();
+  phase_ = PumpPhase::kFailed;
+  wish_ = {};
+  failure_ = std::make_unique<Error>(std::move(error));
+  driver_.pump_fetch_changed(*this);
+  listener_.pump_failed(key_, *failure_);
+}
+
+const Error& PartitionPump::failure() const {
+  static const Error none;
+  return failure_ ? *failure_ : none;
+}
+
+std::optional<FetchPosition> PartitionPump::next() const {
+  if (phase_ != PumpPhase::kRunning) return std::nullopt;
+  size_t buffered = held_ ? held_->ready.bytes.size() : 0;
+  if (buffered >= options_.buffered_bytes_max) return std::nullopt;
+  FetchPosition position;
+  position.offset = received_end_;
+  position.last_fetched_epoch = received_epoch_;
+  position.session = session_;
+  position.generation = generation_;
+  position.room_bytes = options_.buffered_bytes_max - buffered;
+  return position;
+}
+
+void PartitionPump::learn(const SourceState& state, MonoTime now) {
+  bool first_news = !heard_;
+  heard_ = true;
+  last_news_ = now;
+  if (state.log_start != source_.log_start || state.leader_epoch != source_.leader_epoch || first_news) told_ = false;
+  bool log_start_moved = !first_news && state.log_start > source_.log_start;
+  if (state.high_watermark > source_.high_watermark || first_news) {
+    // Forget what is mirrored; where there is no room, the newest sample stands for more (the lag is then overstated).
+    uint8_t done = 0;
+    while (done < seen_count_ && seen_[done].high_watermark <= target_end_) ++done;
+    std::copy(seen_ + done, seen_ + seen_count_, seen_);
+    seen_count_ -= done;
+    if (state.high_watermark > target_end_) {
+      if (seen_count_ == kSeenMax)
+        seen_[kSeenMax - 1].high_watermark = state.high_watermark;
+      else
+        seen_[seen_count_++] = {state.high_watermark, now};
+    }
+  }
+  source_ = state;
+  if (log_start_moved) listener_.pump_log_start_moved(key_, source_.log_start);
+}
+
+void PartitionPump::note_caught_up() {
+  bool now_there = target_high_watermark_ >= source_.high_watermark && heard_;
+  if (now_there && !caught_up_) listener_.pump_caught_up(key_);
+  caught_up_ = now_there;
+}
+
+size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchRun run, const SourceState& state,
+                                 MonoTime now) {
+  if (generation != generation_ || phase_ != PumpPhase::kRunning || asked != received_end_) return 0;
+  learn(state, now);
+  size_t before = 0;
+  while (before < run.batches.size() && next_of(run.batches[before]) <= received_end_) ++before;
+  if (before) (void)run.take_front(before);
+
+  size_t good = 0, begin = 0;
+  SourceOffset expected = received_end_;
+  LogEpoch epoch = received_epoch_;
+  Error bad;
+  for (const BatchHeader& batch : run.batches) {
+    if (first_of(batch) < expected) {
+      if (good == 0) {  // the target ends inside a batch of the source: not the batch that it holds
+        diverge(batch.epoch(), first_of(batch));
+        return 0;
+      }
+      bad = Error(ErrorCode::kCorrupt, "offsets go back");
+      break;
+    }
+    if (first_of(batch) > expected && expected < state.log_start && good == 0) {
+      retention_gap(state.log_start);
+      return 0;
+    }
+    if (batch.epoch() < epoch) {
+      bad = Error(ErrorCode::kCorrupt, "leader epoch goes back from " + std::to_string(epoch.value()) + " to " +
+                                           std::to_string(batch.epoch().value()));
+      break;
+    }
+    if (options_.verify_crc) {
+      if (Status crc = verify_crc(batch, run.bytes, begin); !crc) {
+        bad = crc.error();
+        break;
+      }
+    }
+    begin += batch.size_bytes();
+    expected = next_of(batch);
+    epoch = batch.epoch();
+    ++good;
+  }
+  if (good > 0) {
+    corrupt_fetches_ = 0;
+    received_end_ = expected;
+    received_epoch_ = epoch;
+    batches_ += good;
+    bytes_ += begin;
+    caught_up_ = false;
+    if (good == run.batches.size())
+      held().ready.append(std::move(run));
+    else
+      held().ready.append(run.take_front(good));
+  }
+  // A source that appends between reading its high watermark and reading the bytes tells a mark below the bytes.
+  if (source_.high_watermark < received_end_) source_.high_watermark = received_end_;
+  if (bad.code != ErrorCode::kNone) on_bad_bytes(generation, bad);
+  if (phase_ != PumpPhase::kRunning) return 0;
+  note_caught_up();
+  if (can_send()) driver_.pump_can_send(*this);
+  size_t buffered = held_ ? held_->ready.bytes.size() : 0;
+  return buffered >= options_.buffered_bytes_max ? 0 : options_.buffered_bytes_max - buffered;
+}
+
+void PartitionPump::on_bad_bytes(uint32_t generation, const Error& error) {
+  if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
+  if (++corrupt_fetches_ >= options_.corrupt_fetches_max) return fail(error.in(place(key_, received_end_)));
+  driver_.pump_fetch_changed(*this);
+}
+
+void PartitionPump::diverge(LogEpoch epoch, SourceOffset end) {
+  if (options_.on_divergence == OnMismatch::kStop) {
+    LostRange lost{std::min(end, target_end_), target_end_, epoch, received_epoch_};
+    listener_.pump_diverged(key_, lost, false);
+    fail(Error(ErrorCode::kConflict, "the source has another history: its epoch " + std::to_string(epoch.value()) +
+                                         " ends at " + std::to_string(end.value()) + ", the target holds epoch " +
+                                         std::to_string(received_epoch_.value()) + " up to " +
+                                         std::to_string(target_end_.value()))
+             .in(place(key_, received_end_)));
+    return;
+  }
+  reset({PumpWish::Kind::kTruncate, end, epoch});
+}
+
+void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end) {
+  if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
+  diverge(epoch, end);
+}
+
+void PartitionPump::retention_gap(SourceOffset log_start) {
+  if (options_.on_retention_gap == OnMismatch::kStop) {
+    listener_.pump_retention_gap(key_, received_end_, log_start, false);
+    fail(Error(ErrorCode::kOutOfRange,
+               "the source deleted offsets up to " + std::to_string(log_start.value()) + " before they were mirrored")
+             .in(place(key_, received_end_)));
+    return;
+  }
+  reset({PumpWish::Kind::kAdvance, log_start, LogEpoch(-1)});
+}
+
+void PartitionPump::on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now) {
+  if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
+  learn(state, now);
+  if (received_end_ < state.log_start) return retention_gap(state.log_start);
+  if (received_end_ > end) return diverge(received_epoch_, end);
+  driver_.pump_fetch_changed(*this);  // it is in range by now
+}
+
+void PartitionPump::on_topic_gone(const Error& why) {
+  if (phase_ == PumpPhase::kFailed) return;
+  listener_.pump_topic_gone(key_, why);
+  fail(why);
+}
+
+bool PartitionPump::can_send() const {
+  if (phase_ != PumpPhase::kRunning) return false;
+  if (held_ && !held_->ready.empty()) return true;
+  return !told_ && (!held_ || held_->idle());
+}
+
+size_t PartitionPump::ready_bytes() const { return held_ ? held_->ready.bytes.size() : 0; }
+
+std::optional<Pumped> PartitionPump::take(size_t bytes_max) {
+  if (!can_send()) return std::nullopt;
+  Pumped pumped;
+  pumped.pump = this;
+  pumped.key = key_;
+  pumped.generation = generation_;
+  pumped.session = session_;
+  pumped.expected_end = sent_end_;
+  pumped.epoch_before = sent_epoch_;
+  pumped.source = source_;
+  Held& held = this->held();
+  if (!held.ready.empty()) {
+    bool was_full = held.ready.bytes.size() >= options_.buffered_bytes_max;
+    size_t count = 0, bytes = 0;
+    for (const BatchHeader& batch : held.ready.batches) {
+      if (count > 0 && bytes + batch.size_bytes() > bytes_max) break;
+      bytes += batch.size_bytes();
+      ++count;
+    }
+    if (count == held.ready.batches.size())
+      pumped.run = std::exchange(held.ready, {});
+    else
+      pumped.run = held.ready.take_front(count);
+    sent_end_ = next_of(pumped.run.batches.back());
+    sent_epoch_ = pumped.run.batches.back().epoch();
+    if (was_full && held.ready.bytes.size() < options_.buffered_bytes_max) driver_.pump_fetch_changed(*this);
+  }
+  held.sent.push_back(sent_end_);
+  told_ = true;
+  return pumped;
+}
+
+void PartitionPump::on_appended(uint32_t generation, const AppendAck& ack) {
+  if (generation != generation_ || phase_ != PumpPhase::kRunning || !held_) return;
+  auto& sent = held_->sent;
+  if (!sent.empty()) sent.erase(sent.begin());  // answers come in the order of the appends
+  failed_appends_ = 0;
+  target_end_ = ack.end;
+  target_high_watermark_ = ack.high_watermark;
+  target_log_start_ = ack.log_start;
+  note_caught_up();
+  if (held_->idle()) clear_held();
+  if (can_send()) driver_.pump_can_send(*this);
+}
+
+void PartitionPump::on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has) {
+  if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
+  if (is_final(error.code)) return fail(error.in("append of " + place(key_, target_end_)));
+  if (failed_appends_ < 255) ++failed_appends_;
+  reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+  if (now_has) on_target(generation_, *now_has, {});
+}
+
+PumpWish PartitionPump::wish() const { return phase_ == PumpPhase::kWishing ? wish_ : PumpWish{}; }
+
+void PartitionPump::on_target(uint32_t generation, const TargetState& state, LostRange lost) {
+  if (generation != generation_ || phase_ != PumpPhase::kWishing) return;
+  if (wish_.kind == PumpWish::Kind::kTruncate) {
+    if (lost.last_epoch < received_epoch_) lost.last_epoch = received_epoch_;
+    if (!lost.empty()) listener_.pump_diverged(key_, lost, true);
+    if (state.end >= received_end_ && state.last_epoch == received_epoch_)
+      return fail(
+          Error(ErrorCode::kConflict, "source and target cannot agree where they diverged (the source says epoch " +
+                                          std::to_string(wish_.epoch.value()) + " ends at " +
+                                          std::to_string(wish_.offset.value()) + ")")
+              .in(place(key_, received_end_)));
+  } else if (wish_.kind == PumpWish::Kind::kAdvance && state.end > received_end_) {
+    listener_.pump_retention_gap(key_, received_end_, state.end, true);
+  }
+  ++generation_;
+  phase_ = PumpPhase::kRunning;
+  wish_ = {};
+  session_ = state.session;
+  received_end_ = sent_end_ = target_end_ = state.end;
+  received_epoch_ = sent_epoch_ = state.last_epoch;
+  target_high_watermark_ = state.high_watermark;
+  target_log_start_ = state.log_start;
+  told_ = !heard_;  // nothing is known yet that could be told
+  caught_up_ = false;
+  driver_.pump_fetch_changed(*this);
+  if (can_send()) driver_.pump_can_send(*this);
+}
+
+void PartitionPump::on_wish_failed(uint32_t generation, const Error& error) {
+  if (generation != generation_ || phase_ != PumpPhase::kWishing) return;
+  if (is_final(error.code)) return fail(error.in("opening " + place(key_, target_end_)));
+  // The session of a truncation ended meanwhile: a new one, and the source will say again that it differs.
+  if (error.code == ErrorCode::kConflict && wish_.kind != PumpWish::Kind::kOpen)
+    reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+}
+
+void PartitionPump::pause() {
+  if (phase_ == PumpPhase::kPaused || phase_ == PumpPhase::kFailed) return;
+  ++generation_;
+  clear_held();
+  phase_ = PumpPhase::kPaused;
+  driver_.pump_fetch_changed(*this);
+}
+
+void PartitionPump::resume() {
+  if (phase_ == PumpPhase::kPaused) reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+}
+
+void PartitionPump::restart() {
+  failure_.reset();
+  corrupt_fetches_ = 0;
+  reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+}
+
+PumpProgress PartitionPump::progress(MonoTime now) const {
+  PumpProgress progress;
+  progress.phase = phase_;
+  progress.source = source_;
+  progress.target_end = target_end_;
+  progress.target_high_watermark = target_high_watermark_;
+  progress.target_log_start = target_log_start_;
+  progress.lag_offsets = std::max<int64_t>(0, source_.high_watermark - target_high_watermark_);
+  for (uint8_t i = 0; i < seen_count_; ++i) {
+    if (seen_[i].high_watermark <= target_high_watermark_) continue;
+    progress.lag = now - seen_[i].at;
+    break;
+  }
+  progress.bytes = bytes_;
+  progress.batches = batches_;
+  progress.buffered_bytes = held_ ? held_->ready.bytes.size() : 0;
+  progress.last_news = last_news_;
+  progress.failure = failure();
+  return progress;
+}
+
+}  // namespace farshore::replicator

@@ -1,0 +1,181 @@
+// PartitionPump: moves one partition's batches from source to target, in order, bytes unchanged, and decides what to do
+// when the two no longer agree. It is a passive state object: no I/O, no coroutine, no clock. A fetcher asks where to
+// fetch and hands in what came; a sink takes what is ready and hands in what the target answered; the replicator
+// carries out what the pump wants done at the target (open, truncate, advance).
+//
+// Each reset (an append that failed, a divergence, a new session) begins a new generation: whatever belongs to an older
+// one is ignored. After every reset the pump knows only what the target says that it has; it keeps no cursor.
+// Executor: its replicator's, for all calls. Memory: at most PumpOptions::buffered_bytes_max plus one fetch response of
+// batches, at most 512 bytes when idle.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "replicator/source_state.h"
+
+namespace farshore::replicator {
+
+enum class OnMismatch : uint8_t {
+  kFollow,  // truncate to the common point, or continue at the source's log start; the lost range is named
+  kStop     // stop the partition and say why
+};
+
+struct PumpOptions {
+  bool verify_crc = true;                // once, on receipt
+  size_t buffered_bytes_max = 16 << 20;  // received and not yet taken by the sink
+  OnMismatch on_divergence = OnMismatch::kFollow;
+  OnMismatch on_retention_gap = OnMismatch::kFollow;
+  int corrupt_fetches_max = 3;  // in a row, before the partition is failed
+};
+
+// Who makes a pump's wishes happen. Called from inside the pump's calls: take note, act later.
+class PumpDriver {
+ public:
+  virtual ~PumpDriver() = default;
+  virtual void pump_can_send(PartitionPump& pump) = 0;       // take() has something
+  virtual void pump_fetch_changed(PartitionPump& pump) = 0;  // next() answers differently than it did
+  virtual void pump_needs_control(PartitionPump& pump) = 0;  // wish() is not kNone
+};
+
+// Who wants to know. Called from inside the pump's calls: take note, act later.
+class PumpListener {
+ public:
+  virtual ~PumpListener() = default;
+  virtual void pump_caught_up(const PumpKey& key) = 0;  // once each time the target reaches the source's HW
+  // The target had what the source no longer vouches for. `cut`: it was removed; otherwise the partition is stopped.
+  virtual void pump_diverged(const PumpKey& key, LostRange lost, bool cut) = 0;
+  // The source deleted [from, to) before it could be mirrored. `skipped`: mirroring goes on at `to`.
+  virtual void pump_retention_gap(const PumpKey& key, SourceOffset from, SourceOffset to, bool skipped) = 0;
+  virtual void pump_log_start_moved(const PumpKey& key, SourceOffset log_start) = 0;
+  virtual void pump_topic_gone(const PumpKey& key, const Error& why) = 0;  // deleted, or another topic has its name
+  virtual void pump_failed(const PumpKey& key, const Error& why) = 0;      // stays so until restart()
+};
+
+enum class PumpPhase : uint8_t {
+  kWishing,  // wants something done at the target first: wish()
+  kRunning,
+  kPaused,
+  kFailed
+};
+
+struct PumpWish {
+  enum class Kind : uint8_t { kNone, kOpen, kTruncate, kAdvance };
+  Kind kind = Kind::kNone;
+  SourceOffset offset;  // truncate: the source's end of `epoch`; advance: the new log start
+  LogEpoch epoch{-1};   // truncate: the source's largest epoch that is not above the target's last
+};
+
+struct PumpProgress {
+  PumpPhase phase = PumpPhase::kWishing;
+  SourceState source;
+  SourceOffset target_end, target_high_watermark, target_log_start;
+  int64_t lag_offsets = 0;
+  Duration lag{};  // how long the oldest offset that is known at the source and lacking here has been known
+  uint64_t bytes = 0, batches = 0;
+  size_t buffered_bytes = 0;
+  MonoTime last_news;  // last time that the source mentioned this partition
+  Error failure;       // of kFailed
+};
+
+class PartitionPump {
+ public:
+  // `options`, `driver` and `listener` outlive the pump. It begins by wishing to open.
+  PartitionPump(PumpKey key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener);
+  ~PartitionPump();
+  PartitionPump(const PartitionPump&) = delete;
+  PartitionPump& operator=(const PartitionPump&) = delete;
+
+  const PumpKey& key() const { return key_; }
+  PumpPhase phase() const { return phase_; }
+  uint32_t generation() const { return generation_; }
+  PumpProgress progress(MonoTime now) const;
+
+  // --- The fetcher's side.
+  // nullopt: nothing is to be fetched now.
+  std::optional<FetchPosition> next() const;
+  // Takes whole batches that follow the position `asked`, checks them, and keeps them for the sink. Whole batches from
+  // before it are left out. An answer to any other position than the current one is ignored: a fetcher may ask ahead,
+  // for where the pump will be. Bad bytes leave the position where the good ones end.
+  // Returns how much more the pump will hold: 0 means no fetch until pump_fetch_changed.
+  size_t on_fetched(uint32_t generation, SourceOffset asked, BatchRun run, const SourceState& state, MonoTime now);
+  // What came at the position can never be batches: asked for again, and failed after corrupt_fetches_max times.
+  void on_bad_bytes(uint32_t generation, const Error& error);
+  // The source says that it has another history: `epoch` is its largest that is not above what we asked with, `end` is
+  // where that one ends there.
+  void on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end);
+  // The position is not in the source's log [log_start, end).
+  void on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now);
+  // The topic with this id is not there any more.
+  void on_topic_gone(const Error& why);
+
+  // --- The sink's side.
+  bool can_send() const;
+  size_t ready_bytes() const;
+  // The next run to append, of about `bytes_max` (at least one batch); empty if only the source's state is to be told.
+  std::optional<Pumped> take(size_t bytes_max);
+  void on_appended(uint32_t generation, const AppendAck& ack);
+  // `now_has`: what the target says it has, if it said so (its session is a new one then).
+  void on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has);
+
+  // --- The control side: what has to be done at the target before bytes can flow.
+  PumpWish wish() const;
+  PumpSession session() const { return session_; }
+  // Appends that failed since the last that went well: whoever carries out the next wish waits longer with each.
+  int failed_appends() const { return failed_appends_; }
+  // The answer to any wish. `lost`: what a truncation removed.
+  void on_target(uint32_t generation, const TargetState& state, LostRange lost);
+  // The wish stands (the driver asks again after a while), unless the error is final.
+  void on_wish_failed(uint32_t generation, const Error& error);
+
+  void pause();
+  void resume();   // opens a new session
+  void restart();  // out of kFailed, or anywhere: forget everything, open
+  const Error& failure() const;
+
+ private:
+  struct Held;  // what only a pump at work needs
+  struct HighWatermarkSeen {
+    SourceOffset high_watermark;
+    MonoTime at;
+  };
+  static constexpr size_t kSeenMax = 4;
+
+  void reset(PumpWish wish);
+  void fail(Error error);
+  void clear_held();
+  void learn(const SourceState& state, MonoTime now);
+  void retention_gap(SourceOffset log_start);
+  void diverge(LogEpoch epoch, SourceOffset end);
+  void note_caught_up();
+  Held& held();
+
+  PumpKey key_;
+  const PumpOptions& options_;
+  PumpDriver& driver_;
+  PumpListener& listener_;
+  uint32_t generation_ = 1;
+  PumpPhase phase_ = PumpPhase::kWishing;
+  bool told_ = true;  // the target knows the source's log start and leader epoch
+  bool caught_up_ = false;
+  bool heard_ = false;  // the source has said something about this partition
+  uint8_t seen_count_ = 0;
+  uint8_t corrupt_fetches_ = 0;
+  uint8_t failed_appends_ = 0;
+  PumpWish wish_;
+  PumpSession session_;
+  SourceState source_;
+  SourceOffset received_end_;  // next to fetch
+  SourceOffset sent_end_;      // next to send
+  LogEpoch received_epoch_{-1}, sent_epoch_{-1};
+  SourceOffset target_end_, target_high_watermark_, target_log_start_;
+  MonoTime last_news_;
+  HighWatermarkSeen seen_[kSeenMax];  // when the source's high watermark was first seen beyond a point; oldest first
+  uint64_t bytes_ = 0, batches_ = 0;
+  std::unique_ptr<Held> held_;
+  std::unique_ptr<Error> failure_;
+};
+
+static_assert(sizeof(PartitionPump) <= 512, "an idle partition costs next to nothing");
+
+}  // namespace farshore::replicator

@@ -1,0 +1,278 @@
+#include "replicator/replicator.h"
+
+#include <algorithm>
+
+namespace farshore::replicator {
+
+Replicator::Replicator(Env& env, SlabArena& arena, kafka::ClusterClient& source, BatchSink& sink, LinkId link,
+                       ReplicatorOptions options, PumpListener& listener)
+    : env_(env),
+      arena_(arena),
+      source_(source),
+      sink_(sink),
+      link_(link),
+      options_(options),
+      listener_(listener),
+      budget_(env, "bytes in flight of the link", options.inflight_bytes_max),
+      changes_(env),
+      wake_(env),
+      stopping_(env),
+      gate_(env) {}
+
+Replicator::~Replicator() = default;
+
+Replicator::Entry* Replicator::find(const PumpKey& key) {
+  auto it = entries_.find(key);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+PumpKey Replicator::add(PartitionSpec spec) {
+  PumpKey key{link_, spec.source_topic_id, PartitionId(spec.partition)};
+  if (find(key)) return key;
+  ensure(!key.source_topic.is_zero(), "a topic of a source without ids is given one by who adds it");
+  Entry& entry = entries_[key];
+  entry.spec = std::move(spec);
+  entry.pump = std::make_unique<PartitionPump>(key, options_.pump, static_cast<PumpDriver&>(*this), listener_);
+  sink_.attach(*entry.pump, entry.spec.target);
+  unplaced_.insert(key);
+  pump_needs_control(*entry.pump);
+  wake_.notify();
+  return key;
+}
+
+void Replicator::remove(const PumpKey& key) {
+  Entry* entry = find(key);
+  if (!entry) return;
+  if (entry->fetcher) entry->fetcher->remove(key);
+  sink_.detach(key);
+  unplaced_.erase(key);
+  entries_.erase(key);
+  changes_.notify();
+}
+
+void Replicator::pause(const PumpKey& key) {
+  if (Entry* entry = find(key)) entry->pump->pause();
+}
+void Replicator::resume(const PumpKey& key) {
+  if (Entry* entry = find(key)) entry->pump->resume();
+}
+void Replicator::restart(const PumpKey& key) {
+  Entry* entry = find(key);
+  if (!entry) return;
+  entry->missing_looks = 0;
+  entry->pump->restart();
+  fetcher_lost_partition(key);
+}
+
+void Replicator::pump_can_send(PartitionPump& pump) { sink_.ready(pump); }
+
+void Replicator::pump_fetch_changed(PartitionPump& pump) {
+  Entry* entry = find(pump.key());
+  if (entry && entry->fetcher) entry->fetcher->changed(pump.key());
+  changes_.notify();
+}
+
+void Replicator::pump_needs_control(PartitionPump& pump) {
+  Entry* entry = find(pump.key());
+  if (!entry || entry->wishing) return;
+  entry->wishing = spawn(gate_, "wishes of a pump", grant_wishes(pump.key()));
+}
+
+void Replicator::fetcher_lost_partition(const PumpKey& key) {
+  if (!find(key)) return;
+  unplaced_.insert(key);
+  wake_.notify();
+}
+
+Task<void> Replicator::grant_wishes(PumpKey key) {
+  int failures = 0;
+  for (;;) {
+    Entry* entry = find(key);
+    if (!entry || stopping_.is_set()) co_return;
+    PumpWish wish = entry->pump->wish();
+    if (wish.kind == PumpWish::Kind::kNone) {
+      entry->wishing = false;
+      co_return;
+    }
+    int tries = std::max(failures, entry->pump->failed_appends() - 1);
+    if (tries > 0) {
+      Duration pause = options_.wish_backoff_min;
+      for (int i = 1; i < tries && pause < options_.wish_backoff_max; ++i) pause *= 2;
+      pause = std::min(pause, options_.wish_backoff_max);
+      (void)co_await stopping_.wait(env_.in(Duration(env_.random().between(pause.count() / 2, pause.count()))));
+      entry = find(key);
+      if (!entry || stopping_.is_set()) co_return;
+      wish = entry->pump->wish();
+      if (wish.kind == PumpWish::Kind::kNone) continue;
+    }
+    const uint32_t generation = entry->pump->generation();
+    auto granted = co_await grant(key, wish);
+    entry = find(key);
+    if (!entry) co_return;
+    if (granted) {
+      failures = 0;
+      entry->target_error = {};
+      continue;
+    }
+    ++failures;
+    if (entry->target_error.code != granted.error().code)
+      env_.log().warn(
+          "target refuses a partition",
+          {{"topic", entry->spec.target.topic}, {"partition", entry->spec.partition}, {"error", granted.error()}});
+    entry->target_error = granted.error();
+    entry->pump->on_wish_failed(generation, granted.error());
+    changes_.notify();
+  }
+}
+
+Task<Status> Replicator::grant(PumpKey key, PumpWish wish) {
+  Entry* entry = find(key);
+  const uint32_t generation = entry->pump->generation();
+  const PumpSession session = entry->pump->session();
+  TargetState state;
+  LostRange lost;
+  if (wish.kind == PumpWish::Kind::kOpen) {
+    CO_TRY(state, co_await sink_.open(key));
+  } else if (wish.kind == PumpWish::Kind::kTruncate) {
+    CO_TRY(Truncated truncated, co_await sink_.truncate(key, session, wish.offset, wish.epoch));
+    state = truncated.state;
+    lost = truncated.lost;
+  } else {
+    CO_TRY(state, co_await sink_.advance_log_start(key, session, wish.offset));
+  }
+  entry = find(key);
+  if (entry) entry->pump->on_target(generation, state, lost);
+  co_return ok();
+}
+
+Fetcher& Replicator::fetcher_for(int32_t broker, const PumpKey& key) {
+  const int32_t lane = key.partition.value() % std::max(options_.lanes_per_broker, 1);
+  auto& fetcher = fetchers_[{broker, lane}];
+  if (!fetcher) {
+    fetcher = std::make_unique<Fetcher>(env_, source_, broker, arena_, budget_, options_.fetcher,
+                                        static_cast<FetcherOwner&>(*this));
+    spawn(gate_, "fetcher", fetcher->run());
+  }
+  return *fetcher;
+}
+
+void Replicator::place(const PumpKey& key, Entry& entry, const kafka::ClusterView& view) {
+  auto topic = view.topics.find(entry.spec.source_topic);
+  if (topic == view.topics.end()) return;
+  const bool missing = topic->second.error_code == static_cast<int16_t>(kafka::ErrorCode::kUnknownTopicOrPartition) ||
+                       topic->second.error_code == static_cast<int16_t>(kafka::ErrorCode::kUnknownTopicId);
+  if (missing) {
+    entry.source_error = Error(ErrorCode::kNotFound, "source topic " + entry.spec.source_topic + " is not there");
+    if (++entry.missing_looks >= options_.missing_looks_max) {
+      unplaced_.erase(key);
+      entry.pump->on_topic_gone(entry.source_error);
+    }
+    return;
+  }
+  if (topic->second.error_code != 0) {
+    entry.source_error = kafka::to_error(topic->second.error_code, "source topic " + entry.spec.source_topic);
+    return;
+  }
+  entry.missing_looks = 0;
+  if (!topic->second.id.is_zero() && !key.source_topic.is_zero() && topic->second.id != key.source_topic) {
+    unplaced_.erase(key);
+    entry.source_error = Error(ErrorCode::kConflict,
+                               "source topic " + entry.spec.source_topic + " was deleted and made anew: its id is " +
+                                   topic->second.id.to_string() + ", mirrored was " + key.source_topic.to_string());
+    if (entry.fetcher) entry.fetcher->remove(key);
+    entry.fetcher = nullptr;
+    entry.pump->on_topic_gone(entry.source_error);
+    return;
+  }
+  const auto* partition = view.partition(entry.spec.source_topic, entry.spec.partition);
+  if (!partition || partition->leader < 0) {
+    entry.source_error = Error(ErrorCode::kUnavailable, "partition " + std::to_string(entry.spec.partition) + " of " +
+                                                            entry.spec.source_topic + " has no leader");
+    unplaced_.insert(key);
+    return;
+  }
+  entry.source_error = {};
+  unplaced_.erase(key);
+  Fetcher& fetcher = fetcher_for(partition->leader, key);
+  const LeadershipEpoch epoch(partition->leader_epoch);
+  if (entry.fetcher == &fetcher && entry.leader_epoch == epoch) return;
+  if (entry.fetcher && entry.fetcher != &fetcher) entry.fetcher->remove(key);
+  entry.fetcher = &fetcher;
+  entry.leader_epoch = epoch;
+  fetcher.add(*entry.pump, entry.spec.source_topic, epoch);
+}
+
+Task<Status> Replicator::look_at_source() {
+  std::set<std::string> names;
+  for (const auto& [key, entry] : entries_) names.insert(entry.spec.source_topic);
+  if (names.empty()) co_return ok();
+  std::vector<std::string> asked(names.begin(), names.end());
+  auto view = co_await source_.refresh(std::move(asked), env_.in(seconds(10)));
+  if (!view) {
+    for (auto& [key, entry] : entries_) entry.source_error = view.error();
+    co_return std::move(view).error();
+  }
+  for (auto& [key, entry] : entries_) {
+    if (entry.pump->phase() == PumpPhase::kFailed) {
+      unplaced_.erase(key);
+      continue;
+    }
+    place(key, entry, **view);
+  }
+  changes_.notify();
+  co_return ok();
+}
+
+Task<void> Replicator::run() {
+  while (!stopping_.is_set()) {
+    auto looked = co_await look_at_source();
+    if (stopping_.is_set()) break;
+    if (!looked) env_.log().warn("source metadata", {{"link", link_}, {"error", looked.error()}});
+    if (!looked || !unplaced_.empty()) {
+      (void)co_await stopping_.wait(env_.in(options_.metadata_retry));
+    } else {
+      (void)co_await wake_.wait(env_.in(options_.metadata_interval));
+    }
+  }
+}
+
+Task<void> Replicator::stop() {
+  stopping_.set();
+  wake_.close();
+  changes_.notify();
+  for (auto& [id, fetcher] : fetchers_) fetcher->stop();
+  co_await sink_.stop();
+  co_await gate_.close();
+}
+
+PartitionProgress Replicator::progress_of(const PumpKey& key, const Entry& entry) const {
+  PartitionProgress progress;
+  progress.key = key;
+  progress.source_topic = entry.spec.source_topic;
+  progress.target_topic = entry.spec.target.topic;
+  progress.pump = entry.pump->progress(env_.now());
+  progress.source_error = entry.source_error;
+  progress.target_error = entry.target_error;
+  if (entry.fetcher) {
+    progress.source_broker = entry.fetcher->broker();
+    progress.contact = entry.fetcher->contacted();
+    progress.last_contact = entry.fetcher->last_contact();
+    if (progress.source_error.code == ErrorCode::kNone) progress.source_error = entry.fetcher->last_error(key);
+  }
+  return progress;
+}
+
+std::vector<PartitionProgress> Replicator::progress() const {
+  std::vector<PartitionProgress> all;
+  all.reserve(entries_.size());
+  for (const auto& [key, entry] : entries_) all.push_back(progress_of(key, entry));
+  return all;
+}
+
+std::optional<PartitionProgress> Replicator::progress(const PumpKey& key) const {
+  auto it = entries_.find(key);
+  if (it == entries_.end()) return std::nullopt;
+  return progress_of(key, it->second);
+}
+
+}  // namespace farshore::replicator

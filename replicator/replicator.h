@@ -1,0 +1,119 @@
+// Replicator: the data plane of one link: a pump per partition, a fetcher per broker of the source (and lane), one
+// sink. It finds the source's leaders, carries out what pumps wish at the target, and tells progress. What should be
+// mirrored, and what a failure means, is its owner's business.
+//
+//   source broker --Fetcher--> PartitionPump --BatchSink--> target
+//                     ^ leaders      | wishes
+//                     +-- Replicator +
+//
+// Executor: the Env's. Owner: a link, or an embedded observer.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/gate.h"
+#include "replicator/fetcher.h"
+#include "replicator/sink.h"
+
+namespace farshore::replicator {
+
+struct ReplicatorOptions {
+  PumpOptions pump;
+  FetcherOptions fetcher;
+  size_t inflight_bytes_max = 64 << 20;  // received and not yet acknowledged by the target, of the whole link
+  int32_t lanes_per_broker = 1;
+  Duration metadata_interval = seconds(10);     // how often leaders and topic ids are looked at
+  Duration metadata_retry = milliseconds(200);  // while a partition has no leader
+  Duration wish_backoff_min = milliseconds(50), wish_backoff_max = seconds(2);
+  int missing_looks_max = 5;  // a source topic that is not there so many times in a row is gone
+};
+
+struct PartitionSpec {
+  std::string source_topic;
+  // Not zero. For a source that is too old to have ids (before Apache Kafka 2.8): one made up per topic; that a topic
+  // was deleted and made anew is then not noticed.
+  TopicId source_topic_id;
+  int32_t partition = 0;
+  SinkTarget target;
+};
+
+struct PartitionProgress {
+  PumpKey key;
+  std::string source_topic, target_topic;
+  PumpProgress pump;
+  int32_t source_broker = -1;  // -1: no leader is known
+  bool contact = false;        // the source ever answered a fetch
+  MonoTime last_contact;       // last whole fetch response from its broker
+  Error source_error;          // why the source cannot be read now; kNone: it can
+  Error target_error;          // why the last wish at the target failed
+};
+
+class Replicator final : private PumpDriver, private FetcherOwner {
+ public:
+  // All references outlive it. `listener` is called from inside pumps: it takes note and acts later.
+  Replicator(Env& env, SlabArena& arena, kafka::ClusterClient& source, BatchSink& sink, LinkId link,
+             ReplicatorOptions options, PumpListener& listener);
+  ~Replicator() override;
+
+  Task<void> run();   // until stop()
+  Task<void> stop();  // ends everything, the sink too; returns when nothing runs any more
+
+  // The key of the pump. Adding what is there changes nothing.
+  PumpKey add(PartitionSpec spec);
+  void remove(const PumpKey& key);
+  void pause(const PumpKey& key);
+  void resume(const PumpKey& key);
+  void restart(const PumpKey& key);  // after a failure
+
+  size_t size() const { return entries_.size(); }
+  std::vector<PartitionProgress> progress() const;
+  std::optional<PartitionProgress> progress(const PumpKey& key) const;
+  size_t inflight_bytes() const { return budget_.used_bytes(); }
+  // Notified when progress() changed in a way that somebody may wait for (an append was acknowledged, a state changed).
+  Notifier& changes() { return changes_; }
+
+ private:
+  struct Entry {
+    PartitionSpec spec;
+    std::unique_ptr<PartitionPump> pump;
+    Fetcher* fetcher = nullptr;
+    LeadershipEpoch leader_epoch{-1};
+    bool wishing = false;  // a coroutine carries its wishes out
+    int missing_looks = 0;
+    Error source_error, target_error;
+  };
+
+  void pump_can_send(PartitionPump& pump) override;
+  void pump_fetch_changed(PartitionPump& pump) override;
+  void pump_needs_control(PartitionPump& pump) override;
+  void fetcher_lost_partition(const PumpKey& key) override;
+
+  Entry* find(const PumpKey& key);
+  Fetcher& fetcher_for(int32_t broker, const PumpKey& key);
+  Task<Status> look_at_source();
+  void place(const PumpKey& key, Entry& entry, const kafka::ClusterView& view);
+  Task<void> grant_wishes(PumpKey key);
+  Task<Status> grant(PumpKey key, PumpWish wish);
+  PartitionProgress progress_of(const PumpKey& key, const Entry& entry) const;
+
+  Env& env_;
+  SlabArena& arena_;
+  kafka::ClusterClient& source_;
+  BatchSink& sink_;
+  const LinkId link_;
+  const ReplicatorOptions options_;
+  PumpListener& listener_;
+  Budget budget_;
+  Notifier changes_, wake_;
+  Event stopping_;
+  Gate gate_;
+  std::map<PumpKey, Entry> entries_;
+  std::map<std::pair<int32_t, int32_t>, std::unique_ptr<Fetcher>> fetchers_;  // by broker and lane
+  std::set<PumpKey> unplaced_;
+};
+
+}  // namespace farshore::replicator
