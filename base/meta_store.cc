@@ -46,12 +46,12 @@ Result<MetaEntry> decode(std::string key, std::string_view stored) {
 class KvMetaStore final : public MetaStore {
  public:
   KvMetaStore(Reactor& reactor, std::unique_ptr<KvStore> kv, Revision revision)
-      : kv_(std::move(kv)), revision_(revision), changes_(reactor), turn_free_(reactor) {}
+      : kv_(std::move(kv)), revision_(revision), changes_(reactor), turns_(std::make_shared<Turns>(reactor)) {}
 
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override {
     auto turn = co_await take_turn(deadline);
     if (!turn) co_return std::move(turn).error();
-    Turn mine(*this);
+    Turn mine(turns_);
     CO_TRY(bool holds, co_await check(txn.conditions));
     MetaTxnReply reply;
     reply.revision = revision_;
@@ -75,7 +75,7 @@ class KvMetaStore final : public MetaStore {
     // In turn with the commits, so that entries and revision belong together.
     auto turn = co_await take_turn(deadline);
     if (!turn) co_return std::move(turn).error();
-    Turn mine(*this);
+    Turn mine(turns_);
     MetaSnapshot snapshot;
     snapshot.revision = revision_;
     if (end.empty()) {
@@ -99,20 +99,25 @@ class KvMetaStore final : public MetaStore {
   Notifier& changes() override { return changes_; }
 
  private:
-  struct Turn {
-    explicit Turn(KvMetaStore& s) : store(s) { store.busy_ = true; }
+  struct Turns {
+    explicit Turns(Reactor& reactor) : free(reactor) {}
+    Notifier free;
+    bool taken = false;
+  };
+  struct Turn {  // shares the turns: frames of a process that dies may go after the store
+    explicit Turn(std::shared_ptr<Turns> t) : turns(std::move(t)) { turns->taken = true; }
     Turn(const Turn&) = delete;
     ~Turn() {
-      store.busy_ = false;
-      store.turn_free_.notify();
+      turns->taken = false;
+      turns->free.notify();
     }
-    KvMetaStore& store;
+    std::shared_ptr<Turns> turns;
   };
 
   // One transaction or range at a time. The deadline bounds the wait for the turn; nothing is applied before it.
   Task<Status> take_turn(Deadline deadline) {
-    while (busy_) {
-      auto waited = co_await turn_free_.wait(deadline);
+    while (turns_->taken) {
+      auto waited = co_await turns_->free.wait(deadline);
       if (!waited) co_return Error(ErrorCode::kUnavailable, "the metadata store is busy; nothing was applied");
     }
     if (broken_.code != ErrorCode::kNone) co_return broken_.in("metadata store failed before");
@@ -186,8 +191,8 @@ class KvMetaStore final : public MetaStore {
 
   std::unique_ptr<KvStore> kv_;
   Revision revision_;
-  Notifier changes_, turn_free_;
-  bool busy_ = false;
+  Notifier changes_;
+  std::shared_ptr<Turns> turns_;
   Error broken_;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -83,6 +84,7 @@ struct RealEnv::Impl {
   std::unique_ptr<Network> network;
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<asio::signal_set> signals;
+  std::atomic<bool> stopped = false;  // also before run(), which would forget it
   bool dead = false;
 };
 
@@ -126,18 +128,21 @@ WallTime RealEnv::wall_now() {
 void RealEnv::run() {
   ensure(!impl_->dead, "an Env runs once");
   impl_->io.restart();
-  impl_->io.run();
+  if (!impl_->stopped) impl_->io.run();  // a stop() from now on ends it at once
   shutdown();
 }
 
 void RealEnv::run_for(Duration limit, const std::function<bool()>& done) {
   impl_->io.restart();
   auto until = std::chrono::steady_clock::now() + limit;
-  while (!(done && done()) && impl_->io.run_one_until(until) > 0) {
+  while (!impl_->stopped && !(done && done()) && impl_->io.run_one_until(until) > 0) {
   }
 }
 
-void RealEnv::stop() { impl_->io.stop(); }
+void RealEnv::stop() {
+  impl_->stopped = true;
+  impl_->io.stop();
+}
 
 void RealEnv::shutdown() {
   if (impl_->dead) return;

@@ -46,7 +46,7 @@ class RealEnv final : public Env {
   // Runs handlers for at most `limit`, or until stop(), or until `done` (asked after each handler) is true: for tests
   // and for embedders with a loop of their own.
   void run_for(Duration limit, const std::function<bool()>& done = nullptr);
-  // Makes run() or run_for() return soon. From any thread, and from handlers.
+  // Makes run() and run_for() return soon, now or when they are called. From any thread, and from handlers.
   void stop();
   // Waits for the pool's running jobs, abandons all waits and destroys their frames. Nothing runs afterwards.
   void shutdown();

@@ -119,6 +119,13 @@ TEST(RealEnv, DestroysTheFramesOfEverythingThatStillWaitsWhenItStops) {
   EXPECT_TRUE(gone[0] && gone[1] && gone[2]);
 }
 
+TEST(RealEnv, RemembersAStopThatComesBeforeRun) {
+  RealEnv env;
+  env.stop();
+  env.run();
+  EXPECT_TRUE(env.dead());
+}
+
 Task<void> wait_for_signal(RealEnv& env, int& number) {
   auto signal = co_await env.terminated();
   if (signal) number = *signal;
