@@ -93,7 +93,10 @@ void SimDisk::sync_names(const std::shared_ptr<Inode>& dir) {
 
 void SimDisk::resize(Inode& inode, uint64_t size) {
   if (size < inode.live.size()) {
-    // What is being synced was on its way when the cut came: it arrives first.
+    // What is being synced was on its way when the cut came: it arrives first, after the cuts before it.
+    bool arrives = false;
+    for (const auto& [id, ranges] : inode.syncing) arrives |= !ranges.empty();
+    if (arrives && inode.least_size < inode.durable.size()) inode.durable.resize(inode.least_size);
     for (auto& [id, ranges] : inode.syncing) {
       for (auto [begin, end] : ranges) {
         if (inode.durable.size() < end) inode.durable.resize(end);
@@ -103,6 +106,7 @@ void SimDisk::resize(Inode& inode, uint64_t size) {
       }
       ranges.clear();
     }
+    if (arrives) inode.least_size = inode.durable.size();
     inode.dirty.cut(size);
     inode.least_size = std::min(inode.least_size, size);
   }
