@@ -161,9 +161,6 @@ Task<Status> Broker::start_parts() {
   if (!kv) co_return std::move(kv).error().in("metadata in " + directory);
   CO_CHECK(co_await env_.files().sync_dir(directory));  // the metadata's own name
   CO_TRY(auto store, co_await open_kv_meta_store(env_, std::move(*kv)));
-  // Names made just now must be there after a power loss, before anything inside them is promised.
-  CO_CHECK(co_await env_.files().sync_dir(directory));
-  CO_CHECK(co_await env_.files().sync_dir(parent_path(directory)));
   parts_ = std::make_shared<Parts>(env_, config_, std::move(options), std::move(*lock), std::move(store));
   Parts& parts = *parts_;
   auto listening = co_await parts.server.listen();
