@@ -155,9 +155,9 @@ class Log {
   virtual Task<Status> close() = 0;
 };
 
-// Opens or creates the log in `directory` (`<topic>-<partition>`). After an unclean end it scans from the recovery
-// point. kCorrupt: damage below the recovery point; the partition is quarantined (it stays closed until somebody
-// decides: FORMAT.md), nothing was truncated.
+// Opens or creates the log in `directory` (`<topic>-<partition>`), whose parent is there, durably. After an unclean end
+// it scans from the recovery point. kCorrupt: damage below the recovery point; the partition is quarantined (it stays
+// closed until somebody decides: FORMAT.md), nothing was truncated.
 Task<Result<std::unique_ptr<Log>>> open_log(Env& env, SlabArena& arena, std::string directory, LogOptions options);
 
 }  // namespace farshore
