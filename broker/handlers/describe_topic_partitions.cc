@@ -54,8 +54,12 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
     to.is_internal = topic->internal;
     to.topic_authorized_operations = kTopicOperations;
     size_t at = first;
-    for (; at < topic->partitions.size() && left > 0; ++at, --left)
-      describe_partition(services, *topic, topic->partitions[at], to.partitions.emplace_back());
+    for (; at < topic->partitions.size() && left > 0; ++at, --left) {
+      auto& partition = to.partitions.emplace_back();
+      describe_partition(services, *topic, topic->partitions[at], partition);
+      partition.eligible_leader_replicas.emplace();  // Java's client takes no null here
+      partition.last_known_elr.emplace();
+    }
     if (at < topic->partitions.size()) {
       auto& cursor = response.next_cursor.emplace();
       cursor.topic_name = name;
