@@ -294,6 +294,10 @@ def header(source, messages):
             out.append(f'  struct {struct.name} {{')
             out.append(f'    static constexpr size_t kWireBytesMin = {max(1, struct.wire_bytes_min())};')
             out += header_struct(struct, 2)
+            if any(f.struct is struct and f.optional and not f.array for s in [*message.structs, message.body]
+                   for f in s.fields):
+                # A nested struct is default constructible for std::optional (clang 16) only if it says so itself.
+                out.append(f'    {struct.name}() {{}}')
             out.append('    void read(Reader& reader, int16_t version);')
             out.append('    void write(Writer& writer, int16_t version) const;')
             out.append(f'    friend bool operator==(const {struct.name}&, const {struct.name}&) = default;')

@@ -8,6 +8,7 @@
 
 #include "proto/kafka/fetch_stream.h"
 #include "proto/kafka/frame.h"
+#include "proto/kafka/messages/api_versions.h"
 #include "proto/kafka/random_messages.h"
 
 namespace farshore::kafka {
@@ -76,6 +77,27 @@ TEST(Golden, RealFramesAreUnderstoodAndEncodedAlike) {
     EXPECT_EQ(Bytes(bytes.begin() + 4, bytes.end()), frame.bytes) << frame.name();
   }
   EXPECT_GE(keys.size(), 24u);
+}
+
+// What Apache Kafka 4.1.1 advertises: real clients switch features on by the minimum too.
+TEST(Golden, OurVersionsAreThoseThatKafkaAdvertises) {
+  for (const GoldenFrame& frame : golden_frames()) {
+    if (frame.key != ApiVersionsResponse::kApiKey || frame.request) continue;
+    Reader reader(frame.bytes);
+    reader.i32();
+    auto response = ApiVersionsResponse::decode(reader, frame.version);
+    ASSERT_TRUE(response);
+    for (const ApiInfo& api : apis()) {
+      if (api.is_private) continue;
+      auto it = std::find_if(response->api_keys.begin(), response->api_keys.end(),
+                             [&](const auto& each) { return each.api_key == api.key; });
+      ASSERT_NE(it, response->api_keys.end()) << api.name;
+      EXPECT_EQ(api.advertised_min_version, it->min_version) << api.name;
+      EXPECT_LE(api.max_version, it->max_version) << api.name;
+    }
+    return;
+  }
+  FAIL() << "no recorded ApiVersions response";
 }
 
 TEST(Golden, RealFetchResponsesStream) {
