@@ -122,11 +122,13 @@ void SimDisk::start_sync(const std::shared_ptr<Inode>& inode, uint64_t id) {
 void SimDisk::finish_sync(const std::shared_ptr<Inode>& inode, uint64_t id) {
   auto it = inode->syncing.find(id);
   if (it == inode->syncing.end()) return;
-  auto ranges = std::move(it->second);
-  inode->syncing.erase(it);
+  // A sync also waits for what earlier ones have on the way (Linux: pages under writeback).
+  Ranges ranges;
+  const auto later = std::next(it);
+  for (auto at = inode->syncing.begin(); at != later; at = inode->syncing.erase(at))
+    for (auto [begin, end] : at->second) ranges.add(begin, end);
   auto& durable = inode->durable;
   if (inode->least_size < durable.size()) durable.resize(inode->least_size);  // the truncation is durable now
-  durable.resize(std::max<uint64_t>(durable.size(), 0));
   uint64_t end_max = durable.size();
   for (auto [begin, end] : ranges) end_max = std::max(end_max, end);
   // Holes made by truncate() to a larger size are part of the size, as long as nothing dirty lies beyond.
