@@ -1,8 +1,7 @@
-// Bytes that real clients and Apache Kafka's broker sent (golden/frames.txt): each is understood to its last byte, and
+// Bytes that real clients and Apache Kafka's broker sent (golden/frames.inc): each is understood to its last byte, and
 // encoding what was understood gives the same bytes.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -13,6 +12,10 @@
 
 namespace farshore::kafka {
 namespace {
+
+constexpr char kFrames[] =
+#include "golden/frames.inc"
+    ;
 
 struct GoldenFrame {
   int16_t key = 0, version = 0;
@@ -25,7 +28,7 @@ struct GoldenFrame {
 
 std::vector<GoldenFrame> golden_frames() {
   std::vector<GoldenFrame> frames;
-  std::ifstream file(PROTO_KAFKA_GOLDEN);
+  std::istringstream file(kFrames);
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
     std::istringstream words(line);
@@ -43,7 +46,7 @@ std::vector<GoldenFrame> golden_frames() {
 
 TEST(Golden, RealFramesAreUnderstoodAndEncodedAlike) {
   auto frames = golden_frames();
-  ASSERT_GT(frames.size(), 70u) << PROTO_KAFKA_GOLDEN;
+  ASSERT_GT(frames.size(), 70u);
   auto cases = message_cases();
   std::set<int16_t> keys;
   for (const GoldenFrame& frame : frames) {

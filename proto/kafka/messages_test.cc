@@ -1,7 +1,8 @@
 // Every message in every version: round trips, truncation, and bytes that were not made by us.
 #include <gtest/gtest.h>
 
-#include <random>
+#include <cstdlib>
+#include <iostream>
 
 #include "proto/kafka/api_table.h"
 #include "proto/kafka/messages/api_versions.h"
@@ -13,7 +14,7 @@ namespace farshore::kafka {
 namespace {
 
 uint64_t announced_seed() {
-  uint64_t seed = std::random_device()();
+  uint64_t seed = 20261123;
   if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
   std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
   return seed;
