@@ -205,6 +205,39 @@ TEST_F(SimDiskTest, AFailedSyncIsNeverMadeGoodByALaterOne) {
   EXPECT_EQ(disk().contents("/d/f")->find("lost"), std::string::npos);
 }
 
+// Two syncs of one file under way: the one that ends first, whichever it is, has made everything before it durable.
+TEST(SimDiskSync, WaitsForWhatEarlierSyncsHaveOnTheWay) {
+  struct Steps {
+    static Task<void> sync(File& file, std::string& durable, SimDisk& disk) {
+      EXPECT_TRUE(co_await file.sync());
+      durable = disk.durable_contents("/f").value_or("missing");
+    }
+    static Task<void> run(SimEnv& env, Gate& gate, std::string& first, std::string& second) {
+      auto file = co_await env.files().open("/f", open_or_create());
+      CO_ASSERT_OK(file);
+      SimDisk& disk = *env.host().disk;
+      EXPECT_TRUE(co_await put(**file, 0, "one"));
+      EXPECT_TRUE(spawn(gate, "first", sync(**file, first, disk)));
+      co_await env.sleep(microseconds(20));
+      EXPECT_TRUE(co_await put(**file, 3, " two"));
+      EXPECT_TRUE(spawn(gate, "second", sync(**file, second, disk)));
+      co_await gate.close();
+    }
+  };
+  int second_was_first = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SimWorld world({.seed = seed, .buggify = false});
+    SimEnv& env = world.start_process("east-1", "test");
+    Gate gate(env);
+    std::string first, second;
+    EXPECT_TRUE(world.run(env, Steps::run(env, gate, first, second), seconds(10)));
+    EXPECT_EQ(second, "one two") << "seed " << seed;
+    EXPECT_EQ(first.substr(0, 3), "one") << "seed " << seed;
+    second_was_first += first == "one two";
+  }
+  EXPECT_GT(second_was_first, 0);
+}
+
 TEST_F(SimDiskTest, AFullDiskSaysSoAndAFailingOneIsDead) {
   struct Steps {
     static Task<void> run(FileSystem& fs, SimDisk& disk) {
