@@ -1,0 +1,416 @@
+#include "linker/gateway.h"
+
+#include <algorithm>
+
+namespace farshore::linker {
+namespace {
+
+constexpr Duration kLoadLimit = seconds(10), kFirstRoundLimit = seconds(15), kTakeOverLimit = seconds(10);
+constexpr std::string_view kVersion = "0.1.0";
+
+bool is_link_key(std::string_view key) { return key.find('/', 5) == std::string_view::npos; }  // not link/<name>/...
+
+Filter filter_of(const api::Filter& from) {
+  Filter filter;
+  filter.name = from.name();
+  filter.pattern = from.pattern() == api::Filter::PREFIXED ? PatternType::kPrefixed : PatternType::kLiteral;
+  filter.type = from.kind() == api::Filter::EXCLUDE ? FilterType::kExclude : FilterType::kInclude;
+  return filter;
+}
+
+}  // namespace
+
+Result<LinkSpec> spec_of(const api::LinkSpec& from, const std::vector<Endpoint>& default_target) {
+  LinkSpec spec;
+  spec.name = from.name();
+  FARSHORE_TRY(spec.source, parse_bootstrap(from.source().bootstrap()));
+  spec.target = default_target;
+  if (!from.target().bootstrap().empty()) {
+    FARSHORE_TRY(spec.target, parse_bootstrap(from.target().bootstrap()));
+  }
+  spec.source_cluster_id = from.source().cluster_id();
+  spec.target_cluster_id = from.target().cluster_id();
+  if (from.mode() == "relay")
+    return Error(ErrorCode::kUnsupported,
+                 "relay mode is not there yet: this gateway mirrors into Farshore clusters (--mode mirror)");
+  if (!from.mode().empty() && from.mode() != "mirror")
+    return Error(ErrorCode::kInvalidArgument, "mode is mirror or relay, not '" + from.mode() + "'");
+  for (const auto& filter : from.topics()) spec.topics.push_back(filter_of(filter));
+  if (from.groups_size() > 0) spec.groups.clear();
+  for (const auto& filter : from.groups()) spec.groups.push_back(filter_of(filter));
+  spec.topic_prefix = from.topic_prefix();
+  spec.group_sync = from.group_sync();
+  if (from.on_divergence() == "stop") spec.on_divergence = OnDivergence::kStop;
+  for (const auto& [key, value] : from.extra()) FARSHORE_CHECK(set_property(spec, key, value));
+  FARSHORE_CHECK(validate(spec));
+  return spec;
+}
+
+Gateway::Gateway(Env& env, Connector& connector, GatewayOptions options)
+    : env_(env),
+      connector_(connector),
+      options_(std::move(options)),
+      target_(env, connector, "target", options_.target, ""),
+      control_(env, target_),
+      started_(env.now()),
+      stopping_(env),
+      changing_(env),
+      gate_(env) {}
+
+Gateway::~Gateway() = default;
+
+void Gateway::start() { spawn(gate_, "gateway load", load()); }
+
+Task<void> Gateway::stop() {
+  stopping_.set();
+  target_.close();
+  for (auto& entry : links_) co_await entry.second->stop();
+  co_await gate_.close();
+  links_.clear();
+}
+
+Task<void> Gateway::load() {
+  while (!stopping_.is_set()) {
+    Status loaded = ok();
+    auto stored = co_await control_.list("link/", env_.in(kLoadLimit));
+    if (stored) {
+      for (auto& entry : *stored) {
+        if (!is_link_key(entry.key)) continue;
+        auto taken = co_await take_over(entry, env_.in(kTakeOverLimit));
+        if (!taken) loaded = taken;
+      }
+    } else {
+      loaded = stored.error();
+    }
+    if (loaded) {
+      loaded_ = true;
+      env_.log().info("gateway ready", {{"target", to_string(options_.target)}, {"links", links_.size()}});
+      co_return;
+    }
+    if (load_error_ != loaded.error().to_string())
+      env_.log().warn("the stored links cannot be taken over yet", {{"error", loaded.error()}});
+    load_error_ = loaded.error().to_string();
+    (void)co_await stopping_.wait(env_.in(options_.retry));
+  }
+}
+
+Task<Status> Gateway::take_over(StoredEntry entry, Deadline deadline) {
+  auto guard = co_await changing_.lock();
+  auto link = decode_stored_link(entry.value);
+  if (!link) co_return std::move(link).error().in(entry.key);
+  if (links_.count(link->spec.name)) co_return ok();
+  link->epoch = link->epoch + 1;
+  entry.value = encode(*link);
+  auto revision = co_await control_.replace(std::move(entry), deadline);
+  if (!revision) co_return revision.error();
+  if (stopping_.is_set()) co_return Error(ErrorCode::kClosed);
+  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, *link, *revision);
+  controller->start();
+  env_.log().info("link taken over", {{"link", link->spec.name}, {"epoch", link->epoch}});
+  links_[link->spec.name] = std::move(controller);
+  co_return ok();
+}
+
+Result<Gateway::Controller> Gateway::find(const std::string& link) const {
+  auto it = links_.find(link);
+  if (it != links_.end()) return it->second;
+  if (!loaded_) return Error(ErrorCode::kUnavailable, "the gateway has not read its links yet: " + load_error_);
+  std::string known;
+  for (const auto& entry : links_) known += (known.empty() ? "" : ", ") + entry.first;
+  return Error(ErrorCode::kNotFound,
+               "no link '" + link + "'; " + (known.empty() ? "there is none" : "there are: " + known));
+}
+
+Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest request, Deadline deadline) {
+  CO_TRY(LinkSpec spec, spec_of(request.spec(), options_.target));
+  if (!loaded_) co_return Error(ErrorCode::kUnavailable, "the target does not answer yet: " + load_error_);
+  auto guard = co_await changing_.lock();
+  if (links_.count(spec.name))
+    co_return Error(ErrorCode::kAlreadyExists, "there is a link '" + spec.name + "' already");
+  if (links_.size() >= options_.links_max)
+    co_return Error(ErrorCode::kResourceExhausted,
+                    "this gateway has " + std::to_string(links_.size()) + " links, its limit");
+
+  // Both ends are asked before anything is stored.
+  auto source = std::make_unique<ClusterAdmin>(env_, connector_, "source", spec.source, spec.source_cluster_id);
+  auto target = std::make_unique<ClusterAdmin>(env_, connector_, "target", spec.target, spec.target_cluster_id);
+  auto source_identity = co_await source->identify(std::min(deadline, env_.in(kLoadLimit)));
+  if (!source_identity) co_return source_identity.error();
+  auto target_identity = co_await target->identify(std::min(deadline, env_.in(kLoadLimit)));
+  if (!target_identity) co_return target_identity.error();
+  CO_TRY(auto own, co_await target_.identify(std::min(deadline, env_.in(kLoadLimit))));
+  if (source_identity->cluster_id == target_identity->cluster_id)
+    co_return Error(ErrorCode::kInvalidArgument, "source and target are the same cluster (" +
+                                                     source_identity->cluster_id + "): a link joins two clusters");
+  if (target_identity->cluster_id != own.cluster_id)
+    co_return Error(ErrorCode::kInvalidArgument, "the target is cluster " + target_identity->cluster_id +
+                                                     ", but this gateway keeps its links at " + own.cluster_id +
+                                                     ": run a gateway with --target of that cluster");
+  if (!target_identity->farshore)
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "the target is no Farshore cluster: mirror mode keeps offsets, which only it can");
+  spec.source_cluster_id = source_identity->cluster_id;
+  spec.target_cluster_id = target_identity->cluster_id;
+  CO_TRY(auto topics, co_await source->topics(deadline));
+  api::CreateLinkReply reply;
+  StoredLink stored;
+  stored.spec = spec;
+  stored.id = env_.random().uuid();
+  stored.epoch = LinkEpoch(1);
+  stored.created_ms = env_.wall_now().milliseconds_since_epoch;
+  TargetControl target_control(env_, *target);
+  for (const auto& topic : topics) {
+    if (topic.internal || !selected(spec.topics, topic.name)) continue;
+    reply.add_plan("mirror " + topic.name + " (" + std::to_string(topic.partitions) + " partitions) as " +
+                   target_topic_name(spec, topic.name));
+    TargetControl::NewMirror check;
+    check.topic = target_topic_name(spec, topic.name);
+    check.source_cluster_id = spec.source_cluster_id;
+    check.source_topic = topic.name;
+    check.source_topic_id = topic.id;
+    check.partitions = topic.partitions;
+    check.dry_run = true;
+    auto possible = co_await target_control.create(stored.id, stored.epoch, std::move(check), deadline);
+    if (!possible) reply.add_warnings(possible.error().detail);
+  }
+  if (reply.plan_size() == 0)
+    reply.add_warnings("no topic of the source is selected now; later ones will be, when they appear");
+  source->close();
+  target->close();
+  if (request.dry_run()) {
+    reply.add_plan("keep consumer group offsets " + std::string(spec.group_sync ? "in step" : "apart"));
+    co_return reply;
+  }
+  StoredEntry entry;
+  entry.key = "link/" + spec.name;
+  entry.value = encode(stored);
+  auto revision = co_await control_.replace(std::move(entry), deadline);
+  if (!revision) {
+    if (revision.error() == ErrorCode::kConflict)
+      co_return Error(ErrorCode::kAlreadyExists,
+                      "there is a link '" + spec.name + "' already, made by another gateway");
+    co_return revision.error();
+  }
+  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, stored, *revision);
+  controller->start();
+  links_[spec.name] = controller;
+  auto first = co_await controller->first_round(std::min(deadline, env_.in(kFirstRoundLimit)));
+  if (!first) reply.add_warnings("the first round of discovery failed: " + first.error().to_string());
+  *reply.mutable_link() = controller->describe();
+  co_return reply;
+}
+
+Task<Result<api::ListLinksReply>> Gateway::list_links() {
+  if (!loaded_) co_return Error(ErrorCode::kUnavailable, "the gateway has not read its links yet: " + load_error_);
+  api::ListLinksReply reply;
+  for (const auto& entry : links_) *reply.add_links() = entry.second->describe();
+  co_return reply;
+}
+
+Task<Result<api::Link>> Gateway::describe_link(std::string name) {
+  CO_TRY(auto link, find(name));
+  co_return link->describe();
+}
+
+Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  LinkController::Edit edit = [&request](StoredLink& stored) -> Status {
+    for (const auto& [key, value] : request.set()) FARSHORE_CHECK(set_property(stored.spec, key, value));
+    return ok();
+  };
+  StoredLink check = link->link();
+  CO_CHECK(edit(check));
+  if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline));
+  co_return link->describe();
+}
+
+Task<Result<api::Link>> Gateway::pause_link(std::string name, bool paused, Deadline deadline) {
+  CO_TRY(auto link, find(name));
+  LinkController::Edit edit = [paused](StoredLink& stored) -> Status {
+    stored.state = paused ? LinkState::kPaused : LinkState::kActive;
+    stored.state_reason = paused ? "paused by its operator" : "";
+    return ok();
+  };
+  CO_CHECK(co_await link->update(std::move(edit), deadline));
+  co_return link->describe();
+}
+
+Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest request, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  api::DeleteLinkReply reply;
+  int live = 0;
+  for (const auto& topic : link->mirror_names()) {
+    auto mirror = link->describe_mirror(topic);
+    if (mirror && mirror->state() != "STOPPED") {
+      ++live;
+      reply.add_plan("leave " + topic + " as a read-only mirror that nothing fills (" + mirror->state() + ")");
+    }
+  }
+  reply.add_plan("forget link " + request.link());
+  if (request.dry_run()) co_return reply;
+  if (live > 0 && !request.force())
+    co_return Error(ErrorCode::kInvalidArgument, "link " + request.link() + " has " + std::to_string(live) +
+                                                     " mirror topics that are not STOPPED: promote or fail them over "
+                                                     "first, or give --force (they stay read-only)");
+  auto guard = co_await changing_.lock();
+  CO_CHECK(co_await link->forget(deadline));
+  links_.erase(request.link());
+  co_await link->stop();
+  co_return reply;
+}
+
+Task<Result<api::MirrorTopic>> Gateway::create_mirror(api::CreateMirrorRequest request, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  const std::string name = target_topic_name(link->link().spec, request.source_topic());
+  if (!request.topic().empty() && request.topic() != name)
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "the link's prefix makes the name '" + name + "': a mirror topic is named by its link");
+  LinkController::Edit edit = [&request](StoredLink& stored) -> Status {
+    Filter filter;
+    filter.name = request.source_topic();
+    if (!selected(stored.spec.topics, filter.name)) stored.spec.topics.push_back(filter);
+    if (!selected(stored.spec.topics, filter.name))
+      return Error(ErrorCode::kInvalidArgument, "an exclude filter of the link names '" + filter.name + "'");
+    return ok();
+  };
+  StoredLink check = link->link();
+  CO_CHECK(edit(check));
+  api::MirrorTopic out;
+  if (!request.dry_run()) {
+    CO_CHECK(co_await link->update(std::move(edit), deadline));
+    while (!link->has_mirror(name)) {
+      auto waited = co_await stopping_.wait(std::min(deadline, env_.in(milliseconds(50))));
+      if (waited || deadline.passed(env_.now()))
+        co_return Error(ErrorCode::kTimedOut,
+                        "the source has no topic '" + request.source_topic() + "' yet; it is mirrored when it appears");
+    }
+    if (auto mirror = link->describe_mirror(name)) out = *mirror;
+  }
+  co_return out;
+}
+
+Task<Result<api::ListMirrorsReply>> Gateway::list_mirrors(api::ListMirrorsRequest request) {
+  if (!request.state().empty() && !parse_mirror_state(request.state()))
+    co_return Error(ErrorCode::kInvalidArgument, "no mirror topic state is called '" + request.state() + "'");
+  api::ListMirrorsReply reply;
+  if (!request.link().empty()) CO_CHECK(find(request.link()));
+  for (const auto& entry : links_) {
+    if (!request.link().empty() && entry.first != request.link()) continue;
+    for (const auto& topic : entry.second->mirror_names()) {
+      auto mirror = entry.second->describe_mirror(topic);
+      if (mirror && (request.state().empty() || mirror->state() == request.state())) *reply.add_mirrors() = *mirror;
+    }
+  }
+  co_return reply;
+}
+
+Task<Result<api::MirrorTopic>> Gateway::describe_mirror(api::MirrorRef request) {
+  CO_TRY(auto link, find(request.link()));
+  auto mirror = link->describe_mirror(request.topic());
+  if (!mirror)
+    co_return Error(ErrorCode::kNotFound, "link " + request.link() + " has no mirror topic " + request.topic());
+  co_return *mirror;
+}
+
+Result<std::vector<std::string>> Gateway::topics_of(const Controller& link,
+                                                    const google::protobuf::RepeatedPtrField<std::string>& named,
+                                                    bool all) const {
+  std::vector<std::string> topics(named.begin(), named.end());
+  if (all) topics = link->mirror_names();
+  if (topics.empty()) return Error(ErrorCode::kInvalidArgument, "no mirror topic is named, and the link has none");
+  for (const auto& topic : topics)
+    if (!link->has_mirror(topic))
+      return Error(ErrorCode::kNotFound, "link " + link->link().spec.name + " has no mirror topic " + topic);
+  return topics;
+}
+
+Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  CO_TRY(auto topics, topics_of(link, request.topics(), request.all()));
+  api::MirrorsReply reply;
+  for (const auto& topic : topics) {
+    reply.add_plan((paused ? "pause " : "resume ") + topic);
+    if (!request.dry_run()) CO_CHECK(co_await link->pause_mirror(topic, paused, deadline));
+    if (auto mirror = link->describe_mirror(topic)) *reply.add_mirrors() = *mirror;
+  }
+  co_return reply;
+}
+
+Task<Status> Gateway::failover(api::FailoverRequest request, LinkController::Progress progress, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  CO_TRY(auto topics, topics_of(link, request.topics(), request.all()));
+  for (const auto& topic : topics) {
+    auto done = co_await link->failover(topic, request.dry_run(), progress, deadline);
+    if (done) continue;
+    api::VerbProgress failed;
+    failed.set_topic(topic);
+    failed.set_done(true);
+    failed.set_error(done.error().to_string());
+    progress(std::move(failed));
+  }
+  co_return ok();
+}
+
+Task<Status> Gateway::promote(api::PromoteRequest request, LinkController::Progress progress, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  CO_TRY(auto topics, topics_of(link, request.topics(), request.all()));
+  LinkController::PromoteOptions options;
+  options.dry_run = request.dry_run();
+  options.source_quiesced = request.source_quiesced();
+  options.allow_source_writes = request.allow_source_writes();
+  for (const auto& topic : topics) {
+    auto done = co_await link->promote(topic, options, progress, deadline);
+    if (done) continue;
+    api::VerbProgress failed;
+    failed.set_topic(topic);
+    failed.set_done(true);
+    failed.set_error(done.error().to_string());
+    progress(std::move(failed));
+  }
+  co_return ok();
+}
+
+Task<Status> Gateway::verify(api::VerifyRequest request, LinkController::Verified verified, Deadline deadline) {
+  CO_TRY(auto link, find(request.link()));
+  CO_TRY(auto topics, topics_of(link, request.topics(), request.all()));
+  for (const auto& topic : topics) {
+    auto done = co_await link->verify(topic, verified, deadline);
+    if (done) continue;
+    api::VerifyProgress failed;
+    failed.set_topic(topic);
+    failed.set_done(true);
+    failed.set_error(done.error().to_string());
+    verified(std::move(failed));
+  }
+  co_return ok();
+}
+
+Task<Result<api::TranslateOffsetReply>> Gateway::translate(api::TranslateOffsetRequest request) {
+  CO_TRY(auto link, find(request.link()));
+  co_return link->translate(request);
+}
+
+Task<Result<api::ListGroupSyncReply>> Gateway::group_sync(api::ListGroupSyncRequest request) {
+  CO_TRY(auto link, find(request.link()));
+  api::ListGroupSyncReply all = link->group_sync(), reply;
+  for (const auto& group : all.groups())
+    if (request.group().empty() || group.group() == request.group()) *reply.add_groups() = group;
+  co_return reply;
+}
+
+api::StatusReply Gateway::status(const api::StatusRequest& request) const {
+  api::StatusReply reply;
+  reply.set_gateway_version(std::string(kVersion));
+  reply.set_uptime_ms(std::chrono::duration_cast<milliseconds>(env_.now() - started_).count());
+  for (const auto& [name, link] : links_) {
+    if (!request.link().empty() && name != request.link()) continue;
+    *reply.add_links() = link->describe();
+    for (const auto& topic : link->mirror_names()) {
+      auto mirror = link->describe_mirror(topic);
+      if (mirror) *reply.add_mirrors() = std::move(*mirror);
+    }
+  }
+  return reply;
+}
+
+}  // namespace farshore::linker

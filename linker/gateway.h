@@ -1,0 +1,77 @@
+// Gateway: the links of one target cluster, and what the control API does with them. A plain class of tasks; the gRPC
+// adapter (linker/grpc) beside main posts calls to the Env's executor. A gateway keeps nothing: links are stored at the
+// target, and a gateway that starts takes them over by raising their link epochs.
+// Executor: the Env's. Errors: Result's codes; the adapter turns them into gRPC's.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linker/link_controller.h"
+
+namespace farshore::linker {
+
+struct GatewayOptions {
+  std::vector<Endpoint> target;  // where links are stored, and the default target of new ones
+  Duration retry = seconds(1);   // while the target does not answer at the start
+  size_t links_max = 256;
+};
+
+class Gateway {
+ public:
+  Gateway(Env& env, Connector& connector, GatewayOptions options);
+  ~Gateway();
+
+  void start();  // takes the stored links over, in the background, as soon as the target answers
+  Task<void> stop();
+  bool ready() const { return loaded_; }
+  // Why it is not ready; empty when it is.
+  std::string not_ready_reason() const { return loaded_ ? "" : load_error_; }
+
+  Task<Result<api::CreateLinkReply>> create_link(api::CreateLinkRequest request, Deadline deadline);
+  Task<Result<api::ListLinksReply>> list_links();
+  Task<Result<api::Link>> describe_link(std::string link);
+  Task<Result<api::Link>> update_link(api::UpdateLinkRequest request, Deadline deadline);
+  Task<Result<api::Link>> pause_link(std::string link, bool paused, Deadline deadline);
+  Task<Result<api::DeleteLinkReply>> delete_link(api::DeleteLinkRequest request, Deadline deadline);
+  Task<Result<api::MirrorTopic>> create_mirror(api::CreateMirrorRequest request, Deadline deadline);
+  Task<Result<api::ListMirrorsReply>> list_mirrors(api::ListMirrorsRequest request);
+  Task<Result<api::MirrorTopic>> describe_mirror(api::MirrorRef request);
+  Task<Result<api::MirrorsReply>> pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline);
+  // `progress` is called on the executor. Every topic's outcome is told through it; the status is about the request.
+  Task<Status> failover(api::FailoverRequest request, LinkController::Progress progress, Deadline deadline);
+  Task<Status> promote(api::PromoteRequest request, LinkController::Progress progress, Deadline deadline);
+  Task<Status> verify(api::VerifyRequest request, LinkController::Verified verified, Deadline deadline);
+  Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
+  Task<Result<api::ListGroupSyncReply>> group_sync(api::ListGroupSyncRequest request);
+  api::StatusReply status(const api::StatusRequest& request) const;
+
+ private:
+  using Controller = std::shared_ptr<LinkController>;
+  Result<Controller> find(const std::string& link) const;
+  Task<void> load();
+  Task<Status> take_over(StoredEntry entry, Deadline deadline);
+  Result<std::vector<std::string>> topics_of(const Controller& link,
+                                             const google::protobuf::RepeatedPtrField<std::string>& named,
+                                             bool all) const;
+
+  Env& env_;
+  Connector& connector_;
+  const GatewayOptions options_;
+  SlabArena arena_;
+  ClusterAdmin target_;
+  TargetControl control_;
+  std::map<std::string, Controller> links_;
+  bool loaded_ = false;
+  std::string load_error_ = "the stored links have not been read yet";
+  MonoTime started_;
+  Event stopping_;
+  AsyncMutex changing_;  // links_ as a whole
+  Gate gate_;
+};
+
+Result<LinkSpec> spec_of(const api::LinkSpec& from, const std::vector<Endpoint>& default_target);
+
+}  // namespace farshore::linker

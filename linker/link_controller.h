@@ -1,0 +1,141 @@
+// LinkController: one link at work. Discovers topics at the source, makes their mirrors, keeps configs and consumer
+// group offsets in step, moves the bytes (replicator), and carries out promote and failover. Everything durable is at
+// the target: the controller can be killed anywhere, and a new one, with a higher link epoch, goes on.
+// Executor: the Env's. Owner: Gateway.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/gate.h"
+#include "linker/group_sync_rule.h"
+#include "linker/link_spec.h"
+#include "linker/mirror_state.h"
+#include "linker/target_control.h"
+#include "proto/control/control.pb.h"
+#include "replicator/mirror_sink.h"
+#include "replicator/replicator.h"
+
+namespace farshore::linker {
+
+namespace api = control::v1;
+
+struct LinkTask {  // how one of the periodic tasks fares
+  std::string name;
+  Error error;
+  int64_t last_run_ms = 0, runs = 0;
+};
+
+class LinkController final : private replicator::PumpListener {
+ public:
+  // `revision` is that of the stored link. Connections are made through `connector`; all references outlive it.
+  LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision);
+  ~LinkController() override;
+
+  void start();
+  Task<void> stop();  // ends all tasks and connections; forgets nothing that is durable
+
+  const StoredLink& link() const { return link_; }
+  LinkState state() const { return state_; }
+  // Waits for the first round of discovery (or its failure), so that a link that cannot work is reported at once.
+  Task<Status> first_round(Deadline deadline);
+
+  // Changes the stored definition (compare-and-set at the target) and applies it.
+  using Edit = std::function<Status(StoredLink&)>;
+  Task<Status> update(Edit edit, Deadline deadline);
+  Task<Status> forget(Deadline deadline);  // deletes the stored link
+
+  std::vector<std::string> mirror_names() const;
+  bool has_mirror(const std::string& topic) const { return mirrors_.count(topic) != 0; }
+  Task<Status> pause_mirror(std::string topic, bool paused, Deadline deadline);
+
+  using Progress = std::function<void(api::VerbProgress)>;
+  Task<Status> failover(std::string topic, bool dry_run, Progress progress, Deadline deadline);
+  struct PromoteOptions {
+    bool dry_run = false, source_quiesced = false, allow_source_writes = false;
+    PromoteOptions() {}
+  };
+  Task<Status> promote(std::string topic, PromoteOptions options, Progress progress, Deadline deadline);
+  using Verified = std::function<void(api::VerifyProgress)>;
+  Task<Status> verify(std::string topic, Verified verified, Deadline deadline);
+
+  // Mirror mode: the identity up to what is mirrored. kNotFound: no such mirror; kOutOfRange: not mirrored.
+  Result<api::TranslateOffsetReply> translate(const api::TranslateOffsetRequest& request) const;
+
+  api::Link describe() const;
+  std::optional<api::MirrorTopic> describe_mirror(const std::string& topic) const;
+  api::ListGroupSyncReply group_sync() const { return group_sync_; }
+  Notifier& changes() { return replicator_.changes(); }
+
+ private:
+  struct Mirror {
+    std::string topic, source_topic;
+    TopicId id, source_id;
+    MirrorState state = MirrorState::kPending;
+    std::string reason;
+    int64_t since_ms = 0;
+    std::vector<replicator::PumpKey> pumps;  // by partition
+    std::vector<std::string> drift;
+    std::optional<api::PromotionRecord> promotion;
+  };
+
+  // replicator::PumpListener
+  void pump_caught_up(const replicator::PumpKey& key) override;
+  void pump_diverged(const replicator::PumpKey& key, replicator::LostRange lost, bool cut) override;
+  void pump_retention_gap(const replicator::PumpKey& key, SourceOffset from, SourceOffset to, bool skipped) override;
+  void pump_log_start_moved(const replicator::PumpKey& key, SourceOffset log_start) override;
+  void pump_topic_gone(const replicator::PumpKey& key, const Error& why) override;
+  void pump_failed(const replicator::PumpKey& key, const Error& why) override;
+
+  Task<void> discovery_loop();
+  Task<void> group_loop();
+  Task<void> watch_loop();
+  Task<Status> discover(Deadline deadline);
+  Task<Status> take_topic(TopicInfo topic, std::map<std::string, std::string> configs, Deadline deadline);
+  Task<Status> sync_configs(std::map<std::string, std::map<std::string, std::string>> source, Deadline deadline);
+  Task<Status> sync_groups(Deadline deadline);
+  Task<Status> sync_group(GroupInfo group, bool members_at_target, Deadline deadline);
+  Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
+  Task<Result<std::map<int32_t, int64_t>>> source_ends(std::string source_topic, Deadline deadline);
+  bool follows(const std::string& config_key) const;
+  void set_state(Mirror& mirror, MirrorState state, std::string reason);
+  void set_link_state(LinkState state, std::string reason);
+  void stop_pumps(Mirror& mirror);
+  Mirror* mirror_of(const replicator::PumpKey& key);
+  void ran(LinkTask& task, const Status& status);
+  api::PromotionRecord promotion_of(const MirrorAnswer& answer, const Mirror& mirror) const;
+  std::string where(const replicator::PumpKey& key);
+  int64_t wall_ms() const;
+
+  Env& env_;
+  StoredLink link_;
+  int64_t revision_;
+  LinkState state_ = LinkState::kActive;
+  std::string state_reason_;
+  int64_t state_since_ms_ = 0;
+  ClusterAdmin source_, target_;
+  TargetControl target_control_, source_control_;
+  kafka::ClusterClient source_data_;  // of its own: bytes never wait behind metadata
+  kafka::ClusterClient target_data_;
+  replicator::MirrorSink sink_;
+  replicator::Replicator replicator_;
+  bool source_is_farshore_ = false;
+  std::map<std::string, Mirror> mirrors_;  // by name at the target
+  std::map<replicator::PumpKey, std::string> mirror_by_pump_;
+  std::map<std::string, std::map<TopicPartition, int64_t>> last_written_;  // group -> what this link committed
+  std::map<std::string, int64_t> last_written_revision_;
+  api::ListGroupSyncReply group_sync_;
+  LinkTask discovery_{"topic-discovery", {}, 0, 0}, configs_{"config-sync", {}, 0, 0}, groups_{"group-sync", {}, 0, 0};
+  Notifier rounds_;
+  Event stopping_, wake_discovery_;
+  AsyncMutex storing_;
+  MonoTime last_source_contact_{}, rate_at_{};
+  uint64_t rate_bytes_ = 0;
+  double bytes_per_second_ = 0;
+  Gate gate_;
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,122 @@
+// Consumer group offsets of one link: what the rule (group_sync_rule.h) decides, for every group and partition.
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "linker/link_controller.h"
+
+namespace farshore::linker {
+namespace {
+constexpr Duration kRoundLimit = seconds(20);
+}
+
+Task<void> LinkController::group_loop() {
+  while (!stopping_.is_set()) {
+    if (link_.spec.group_sync && state_ == LinkState::kActive && !mirrors_.empty())
+      ran(groups_, co_await sync_groups(env_.in(kRoundLimit)));
+    (void)co_await stopping_.wait(env_.in(milliseconds(link_.spec.group_sync_interval_ms)));
+  }
+}
+
+Task<Status> LinkController::sync_groups(Deadline deadline) {
+  CO_TRY(auto source_groups, co_await source_.groups(deadline));
+  CO_TRY(auto target_groups, co_await target_.groups(deadline));
+  last_source_contact_ = env_.now();
+  std::set<std::string> members;
+  for (const auto& group : target_groups)
+    if (group.has_members) members.insert(group.id);
+  api::ListGroupSyncReply before = std::move(group_sync_);
+  group_sync_ = api::ListGroupSyncReply();
+  Status result;
+  for (const auto& group : source_groups) {
+    if (!selected(link_.spec.groups, group.id)) continue;
+    auto synced = co_await sync_group(group, members.count(group.id) != 0, deadline);
+    if (!synced) result = synced;
+  }
+  if (!result) group_sync_ = std::move(before);
+  co_return result;
+}
+
+Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target, Deadline deadline) {
+  CO_TRY(auto source, co_await source_.group_offsets(group.id, deadline));
+  CO_TRY(auto target, co_await target_.group_offsets(group.id, deadline));
+  auto& written = last_written_[group.id];
+  if (written.empty()) {
+    // What an earlier gateway wrote for this link is remembered at the target.
+    const std::string key = "link/" + link_.spec.name + "/group/" + group.id;
+    CO_TRY(auto stored, co_await target_control_.list(key, deadline));
+    for (const auto& entry : stored) {
+      if (entry.key != key) continue;
+      last_written_revision_[group.id] = entry.revision;
+      auto json = nlohmann::json::parse(entry.value, nullptr, false);
+      if (!json.is_object() || !json.contains("offsets") || !json["offsets"].is_array()) continue;
+      for (const auto& row : json["offsets"])
+        if (row.is_array() && row.size() == 3 && row[0].is_string() && row[1].is_number() && row[2].is_number())
+          written[{row[0].get<std::string>(), row[1].get<int32_t>()}] = row[2].get<int64_t>();
+    }
+  }
+  GroupOffsets to_commit;
+  std::vector<TopicPartition> to_delete;
+  api::GroupSync shown;
+  shown.set_group(group.id);
+  for (auto& [name, mirror] : mirrors_) {
+    if (!pumps(mirror.state)) continue;
+    for (size_t p = 0; p < mirror.pumps.size(); ++p) {
+      const TopicPartition here{name, static_cast<int32_t>(p)};
+      const auto commit = source.find({mirror.source_topic, static_cast<int32_t>(p)});
+      const auto there = target.find(here);
+      GroupSyncInput input;
+      auto progress = replicator_.progress(mirror.pumps[p]);
+      if (!progress) continue;
+      input.mirrored_end = progress->pump.target_high_watermark;
+      if (commit != source.end()) {
+        input.source_commit = SourceOffset(commit->second.offset);
+        input.translated = TargetOffset(std::min(commit->second.offset, input.mirrored_end.value()));
+      }
+      if (there != target.end()) input.target_commit = TargetOffset(there->second.offset);
+      if (auto w = written.find(here); w != written.end()) input.last_written = TargetOffset(w->second);
+      input.members_at_target = members_at_target;
+      if (!input.source_commit && !input.target_commit) continue;
+      const GroupSyncDecision decision = decide(input);
+      // The commit carries no epoch: the target's own lineage may differ after a failback.
+      if (decision.action == GroupSyncAction::kCommit) to_commit[here] = GroupOffset{decision.value->value(), -1};
+      if (decision.action == GroupSyncAction::kDelete) to_delete.push_back(here);
+      auto& row = *shown.add_partitions();
+      row.set_topic(name);
+      row.set_partition(here.partition);
+      row.set_source_committed(input.source_commit ? input.source_commit->value() : -1);
+      row.set_target_committed(decision.action == GroupSyncAction::kCommit ? decision.value->value()
+                               : input.target_commit                       ? input.target_commit->value()
+                                                                           : -1);
+      row.set_target_wanted(decision.value ? decision.value->value() : -1);
+      row.set_clamped(decision.clamped);
+      row.set_state(linker::name(decision.state));
+    }
+  }
+  if (shown.partitions_size() > 0) *group_sync_.add_groups() = std::move(shown);
+  if (to_commit.empty() && to_delete.empty()) co_return ok();
+  // Remembered after it is written: a crash between the two leaves a value that looks foreign, and is only ever raised.
+  auto remembered = written;
+  for (const auto& [where, value] : to_commit) remembered[where] = value.offset;
+  for (const auto& where : to_delete) remembered.erase(where);
+  nlohmann::json json{{"v", 1}, {"offsets", nlohmann::json::array()}};
+  for (const auto& [where, offset] : remembered) json["offsets"].push_back({where.topic, where.partition, offset});
+  StoredEntry entry;
+  entry.key = "link/" + link_.spec.name + "/group/" + group.id;
+  entry.value = json.dump();
+  entry.revision = last_written_revision_[group.id];
+  if (!to_commit.empty()) {
+    auto committed = co_await target_.commit_group_offsets(group.id, to_commit, deadline);
+    if (!committed) {
+      if (committed.error() == ErrorCode::kConflict) co_return ok();  // members joined meanwhile: theirs is the word
+      co_return committed;
+    }
+  }
+  if (!to_delete.empty()) CO_CHECK(co_await target_.delete_group_offsets(group.id, to_delete, deadline));
+  written = std::move(remembered);
+  auto stored = co_await target_control_.replace(std::move(entry), deadline);
+  if (!stored) co_return stored.error();
+  last_written_revision_[group.id] = *stored;
+  co_return ok();
+}
+
+}  // namespace farshore::linker
