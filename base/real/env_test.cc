@@ -126,6 +126,27 @@ TEST(RealEnv, RemembersAStopThatComesBeforeRun) {
   EXPECT_TRUE(env.dead());
 }
 
+Task<void> write_to_a_full_disk(Env& env, ErrorCode& first, ErrorCode& second, uint64_t& size) {
+  auto file = co_await env.files().open("/dev/full", OpenMode());
+  CO_ASSERT_OK(file);
+  ConstBytes piece = as_bytes("no room for this");
+  auto written = co_await (*file)->write_at(0, ConstBytesList(&piece, 1));
+  first = written ? ErrorCode::kNone : written.error().code;
+  written = co_await (*file)->write_at(0, ConstBytesList(&piece, 1));
+  second = written ? ErrorCode::kNone : written.error().code;
+  size = (*file)->size();
+}
+
+TEST(RealFiles, AFullDiskIsSaidSoAndTheFileMayBeWrittenAgain) {
+  RealHarness harness;
+  ErrorCode first = ErrorCode::kNone, second = ErrorCode::kNone;
+  uint64_t size = 1;
+  harness.run(write_to_a_full_disk(harness.env(), first, second, size));
+  EXPECT_EQ(first, ErrorCode::kNoSpace);
+  EXPECT_EQ(second, ErrorCode::kNoSpace);
+  EXPECT_EQ(size, 0u);
+}
+
 Task<void> wait_for_signal(RealEnv& env, int& number) {
   auto signal = co_await env.terminated();
   if (signal) number = *signal;
