@@ -15,7 +15,7 @@ constexpr std::string_view kPartitionMetadata = "partition.metadata";
 constexpr size_t kPartitionMetadataBytesMax = 4096;
 constexpr Duration kDiskCheck = seconds(1);
 constexpr Duration kApplyPause = seconds(1);  // between tries, after the disk refused
-// How many logs are opened at the same time: recovery waits for the disk, not for the processor.
+// How many logs are opened or closed at the same time: that waits for the disk, not for the processor.
 constexpr size_t kOpensMax = 16;
 
 // Kafka's file of this name: two lines.
@@ -84,16 +84,25 @@ Task<Status> PartitionTable::stop() {
   applied_changed_.notify();
   co_await gate_.close();
   Status result = ok();
+  Gate closes(env_);
   for (const auto& partition : all()) {
-    auto closed = co_await partition->close();
-    if (closed) continue;
+    while (closes.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
+    spawn(closes, "close partition", close_partition(partition, result));
+  }
+  co_await closes.close();
+  topics_.clear();
+  topics_by_id_.clear();
+  co_return result;
+}
+
+Task<void> PartitionTable::close_partition(PartitionPtr partition, Status& result) {
+  auto closed = co_await partition->close();
+  if (!closed) {
     env_.log().error("log not closed",
                      {{"topic", partition->topic()}, {"partition", partition->partition()}, {"error", closed.error()}});
     result = std::move(closed);
   }
-  topics_.clear();
-  topics_by_id_.clear();
-  co_return result;
+  opened_.notify();
 }
 
 Result<PartitionPtr> PartitionTable::slot(const Topic* topic, int32_t partition) const {
@@ -227,6 +236,14 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
   auto partition = std::make_shared<Partition>(env_, image->name, image->id, index, std::move(log), options_.durability,
                                                placed.leadership_epoch, disk_);
   partition->set_client_access(access_of(*image));
+  // The lineage goes on from here, also before the first write: clients that heard of this epoch ask where it ends.
+  if (!active_mirror(*image)) {
+    auto begun = co_await partition->set_leadership_epoch(placed.leadership_epoch);
+    if (!begun) {
+      (void)co_await partition->close();
+      co_return std::move(begun).error();
+    }
+  }
   co_return partition;
 }
 

@@ -70,6 +70,7 @@ class PartitionTable {
   Task<Status> apply(ImagePtr image);
   Task<void> open_slot(std::shared_ptr<Topic> topic, TopicPtr image, int32_t partition);
   Task<Result<PartitionPtr>> open_partition(TopicPtr image, int32_t index, LogOptions options);
+  Task<void> close_partition(PartitionPtr partition, Status& result);  // `result`: stop()'s, which waits
   Task<void> update_open(Topic& topic, TopicPtr image);
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
   Task<Status> remove_log(std::string directory);
