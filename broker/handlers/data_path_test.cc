@@ -199,7 +199,7 @@ Task<void> refuses_batches(TestCluster& cluster) {
   Batch cut = batch(3);
   cut.pop_back();
   answer = co_await client.produce("t", 0, cut);
-  EXPECT_EQ(answer.error_code, wire_code(Code::kCorruptMessage));
+  EXPECT_EQ(answer.error_code, wire_code(Code::kInvalidRecord));
 
   Batch two = batch(1);
   Batch second = batch(1);
@@ -555,6 +555,7 @@ TEST(DataPath, ASessionTellsOnlyWhatChanged) {
 Task<void> produces_five(TestCluster& cluster) {
   DataClient client(cluster);
   FARSHORE_CO_REQUIRE(co_await client.ready("t", 1));
+  FARSHORE_CO_REQUIRE(co_await client.make("empty", 1));
   EXPECT_EQ((co_await client.produce("t", 0, batch(5))).error_code, 0);
 }
 
@@ -603,6 +604,14 @@ Task<void> fences(TestCluster& cluster, int32_t old_epoch) {
     EXPECT_EQ(response->topics[0].partitions[1].end_offset, 7);
     EXPECT_EQ(response->topics[0].partitions[2].end_offset, -1);
   }
+
+  // A partition without a record knows its epochs too: a consumer at its end must not be told that it was truncated.
+  topic.topic = "empty";
+  auto empty = co_await again.call(ends, 4);
+  FARSHORE_CO_REQUIRE(empty && empty->topics[0].partitions.size() == 3);
+  EXPECT_EQ(empty->topics[0].partitions[0].end_offset, 0);
+  EXPECT_EQ(empty->topics[0].partitions[1].leader_epoch, epoch);
+  EXPECT_EQ(empty->topics[0].partitions[1].end_offset, 0);
 
   EXPECT_EQ((co_await again.fetch_one(at("t", 0, 8))).error_code, wire_code(Code::kOffsetOutOfRange));
   EXPECT_EQ((co_await again.fetch_one(at("t", 0, -1))).error_code, wire_code(Code::kOffsetOutOfRange));

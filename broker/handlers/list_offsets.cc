@@ -63,7 +63,8 @@ Task<Code> look_up(PartitionPtr partition, Asked asked, bool read_committed, Ans
   Offset visible = read_committed ? ends.last_stable : ends.high_watermark;
   switch (asked.timestamp) {
     case kLatest:
-      say(answer, -1, visible, LogEpoch(partition->leadership_epoch().value()));
+      // The log's lineage: the leadership epoch, except on a mirror, where the epochs are the source's.
+      say(answer, -1, visible, log.last_epoch());
       co_return Code::kNone;
     case kEarliest:
       say(answer, -1, ends.log_start, first_epoch(log, ends));

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "broker/api.h"
 #include "broker/errors.h"
 #include "broker/metadata.h"
@@ -52,18 +53,29 @@ Code outcome_error(AppendOutcome outcome) {
   return Code::kUnknownServerError;
 }
 
+// A batch that can never be valid: the client's mistake, if its CRC says that it was sent so (then asking again cannot
+// help), else damage on the way.
+Code broken_batch(ConstBytes bytes) {
+  if (bytes.size() < kBatchHeaderBytes) return Code::kInvalidRecord;
+  auto crc = load_be<uint32_t>(bytes.data() + BatchField::kCrc);
+  return crc32c(bytes.subspan(BatchField::kAttributes)) == crc ? Code::kInvalidRecord : Code::kCorruptMessage;
+}
+
 // One v2 batch, and nothing else.
 Refusal parse_records(const RequestContext& context, const kafka::Records& records, BatchRun& run) {
   ConstBytes bytes = records.bytes();
   if (bytes.empty()) return {Code::kInvalidRecord, "a partition without a record batch"};
-  if (bytes.size() > BatchField::kMagic && std::to_integer<int>(bytes[BatchField::kMagic]) != 2)
+  if (bytes.size() > BatchField::kMagic && std::to_integer<int>(bytes[BatchField::kMagic]) < 2)
     return {Code::kInvalidRecord, "only record batches of magic 2 are taken"};
   SliceList slices;
   slices.append(context.slice_of(bytes));
   ParseBatches how;
   how.ordered = false;
   auto parsed = parse_batches(std::move(slices), how);
-  if (!parsed) return {Code::kCorruptMessage, parsed.error().to_string()};
+  if (!parsed) {
+    Code code = parsed.error() == ErrorCode::kTruncated ? Code::kInvalidRecord : broken_batch(bytes);
+    return {code, parsed.error().to_string()};
+  }
   run = std::move(*parsed);
   if (run.batches.size() != 1)
     return {Code::kInvalidRecord, "exactly one record batch per partition, not " + std::to_string(run.batches.size())};
@@ -75,6 +87,7 @@ Refusal parse_records(const RequestContext& context, const kafka::Records& recor
     return {Code::kUnsupportedCompressionType, "compression " + std::to_string(header.attributes & 7) +
                                                    " is not possible in Produce " +
                                                    std::to_string(context.api_version)};
+  if (header.control()) return {Code::kInvalidRecord, "clients write no control batches"};
   if (header.transactional())
     return {Code::kInvalidTxnState, "transactions are not supported: this cluster has no transaction coordinator"};
   return {};
@@ -155,6 +168,7 @@ class Produce {
     if (Refusal refusal = parse_records(context_, data.records, run)) co_return refusal;
     size_t bytes = run.bytes.size();
     auto info = co_await partition.append(std::move(run), AppendOrigin::kClient);
+    answer.log_start_offset = partition.ends().log_start.value();
     if (!info) {
       Refusal refusal = refusal_of(kafka_error(info.error()));
       refusal.message = info.error().to_string();
@@ -200,7 +214,6 @@ class Produce {
     answer.error_code = static_cast<int16_t>(refusal.code);
     answer.base_offset = -1;
     answer.log_append_time_ms = -1;
-    answer.log_start_offset = -1;
     if (!refusal.message.empty()) answer.error_message = std::move(refusal.message);
   }
 
