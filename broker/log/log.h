@@ -150,8 +150,8 @@ class Log {
   virtual const LogRecovery& recovery() const = 0;
   virtual uint64_t size_bytes() const = 0;
 
-  // Flushes, writes checkpoints and snapshots, closes files. The next open() is clean. To be called before the log is
-  // destroyed, unless its Env is dead; later calls give kClosed.
+  // Flushes, writes checkpoints and snapshots, closes files. The next open() is clean. Waits for every call that is
+  // under way. To be called before the log is destroyed, unless its Env is dead; later calls give kClosed.
   virtual Task<Status> close() = 0;
 };
 

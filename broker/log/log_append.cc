@@ -79,6 +79,8 @@ Result<std::vector<std::optional<ControlMarker>>> read_markers(const BatchRun& r
 }  // namespace
 
 Task<Result<AppendInfo>> LogImpl::append(BatchRun run, AppendOrigin origin, LogEpoch epoch) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   if (run.empty()) co_return Error(ErrorCode::kInvalidArgument, "an empty run");
   if (origin != AppendOrigin::kCoordinator) CO_CHECK(verify_crc(run));
   CO_TRY(Markers markers, read_markers(run));
@@ -262,6 +264,8 @@ Task<Status> LogImpl::roll_over_gap(Offset base) {
 Task<void> LogImpl::flush_after_roll() { (void)co_await flush_to_end(); }
 
 Task<Status> LogImpl::begin_epoch(LogEpoch epoch) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   auto guard = co_await writer_.lock();
   CO_CHECK(usable());
   if (epoch < epochs_.latest())

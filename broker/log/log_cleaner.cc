@@ -59,11 +59,10 @@ struct LogImpl::Keys {
 Task<Result<uint64_t>> LogImpl::clean() {
   CO_CHECK(usable());
   if (options_.cleanup_policy == CleanupPolicy::kDelete || options_.follows_source || cleaning_) co_return 0;
-  if (!gate_.enter()) co_return Error(ErrorCode::kClosed, directory_);
+  Inside inside(gate_);
   cleaning_ = true;
   auto cleaned = co_await clean_pass();
   cleaning_ = false;
-  gate_.leave();
   co_return cleaned;
 }
 

@@ -14,7 +14,7 @@ constexpr uint64_t kJumpsKept = 64 << 10;  // bytes; more make recovery no bette
 
 Status LogImpl::usable() const {
   if (dead_) return *dead_;
-  if (closed_) return Error(ErrorCode::kClosed, directory_);
+  if (closed_ || gate_.closed()) return Error(ErrorCode::kClosed, directory_);
   return ok();
 }
 
@@ -75,6 +75,7 @@ Task<Status> LogImpl::remove_snapshots(Offset above) {
 }
 
 Task<Status> LogImpl::flush() {
+  Inside inside(gate_);
   CO_CHECK(usable());
   co_return co_await flush_to_end();
 }
@@ -147,10 +148,9 @@ Task<Status> LogImpl::flush_pass() {
 
 Task<Status> LogImpl::close() {
   if (closed_) co_return Error(ErrorCode::kClosed, directory_);
-  auto guard = co_await writer_.lock();
-  if (closed_) co_return Error(ErrorCode::kClosed, directory_);
   closed_ = true;
-  co_await gate_.close();
+  co_await gate_.close();  // what waits for the lock sees that it is closed
+  auto guard = co_await writer_.lock();
   if (dead_) co_return *dead_;
   CO_CHECK(co_await flush_to_end());
   if (epochs_dirty_) CO_CHECK(co_await save_epochs());

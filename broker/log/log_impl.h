@@ -76,7 +76,21 @@ class LogImpl final : public Log {
 
   // log_append.cc
   using Markers = std::vector<std::optional<ControlMarker>>;  // of the control batches of a run
-  Status usable() const;
+  // Every public coroutine is inside the gate while it runs, so that close() can wait for all of them.
+  class Inside {
+   public:
+    explicit Inside(Gate& gate) : gate_(gate), inside_(gate.enter()) {}
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() {
+      if (inside_) gate_.leave();
+    }
+
+   private:
+    Gate& gate_;
+    bool inside_;
+  };
+  Status usable() const;  // also false when the gate is closed
   Task<Result<AppendInfo>> append_client(BatchRun run, LogEpoch epoch);
   Task<Result<AppendInfo>> append_checked(BatchRun run, Markers markers);
   Task<Status> note_jumps(const BatchRun& run);

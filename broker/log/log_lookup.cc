@@ -103,6 +103,8 @@ Task<Status> LogImpl::ensure_txns(SegmentPtr segment) {
 }
 
 Task<Result<std::vector<AbortedTxn>>> LogImpl::aborted_in(Offset from, Offset to) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   for (;;) {
     CO_CHECK(usable());
     std::vector<AbortedTxn> found;
@@ -152,6 +154,8 @@ Task<Result<std::optional<OffsetAndTime>>> LogImpl::find_time(SegmentPtr segment
 }
 
 Task<Result<std::optional<OffsetAndTime>>> LogImpl::offset_for_time(int64_t timestamp_ms) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   for (;;) {
     CO_CHECK(usable());
     const uint64_t generation = generation_;
@@ -168,6 +172,8 @@ Task<Result<std::optional<OffsetAndTime>>> LogImpl::offset_for_time(int64_t time
 }
 
 Task<Result<std::optional<OffsetAndTime>>> LogImpl::offset_of_max_time() {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   for (;;) {
     CO_CHECK(usable());
     const uint64_t generation = generation_;

@@ -106,6 +106,8 @@ Task<Result<uint64_t>> LogImpl::slice_end(SegmentPtr segment, uint64_t begin, ui
 }
 
 Task<Result<LogSlice>> LogImpl::read(Offset from, ReadBound bound, size_t bytes_max) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   for (;;) {
     CO_CHECK(usable());
     if (from < log_start_ || from > end_) {
@@ -150,6 +152,8 @@ Task<Result<LogSlice>> LogImpl::read(Offset from, ReadBound bound, size_t bytes_
 }
 
 Task<Result<BatchRun>> LogImpl::read_run(Offset from, ReadBound bound, size_t bytes_max) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   CO_TRY(LogSlice slice, co_await read(from, bound, bytes_max));
   SliceList bytes;
   for (auto& range : slice.ranges) {

@@ -83,6 +83,31 @@ TEST_F(LogTest, FlushMovesTheFlushedEndAndIsShared) {
   EXPECT_EQ(env->syncs - before, 1U);
 }
 
+TEST_F(LogTest, CloseWaitsForWhatIsUnderWay) {
+  options.cleanup_policy = CleanupPolicy::kCompact;
+  options.segment_bytes = 500;
+  options.min_cleanable_ratio = 0.01;
+  log->set_options(options);
+  fill(20);
+  commit();
+  int ended = 0;
+  bool closed = false;
+  auto count = [&ended](std::exception_ptr, auto) { ++ended; };
+  asio::co_spawn(env->executor(), log->clean(), count);
+  asio::co_spawn(env->executor(), log->append(batch_of(1).build_run(arena), AppendOrigin::kClient, LogEpoch(0)), count);
+  asio::co_spawn(env->executor(), log->read(Offset(0), ReadBound::kLogEnd, 1), count);
+  asio::co_spawn(env->executor(), log->flush(), count);
+  asio::co_spawn(env->executor(), log->close(), [&](std::exception_ptr, Status status) {
+    EXPECT_TRUE(status);
+    EXPECT_EQ(ended, 4);
+    closed = true;
+  });
+  env->run();
+  EXPECT_TRUE(closed);
+  log.reset();
+  EXPECT_TRUE(open());
+}
+
 TEST_F(LogTest, AFailedSyncEndsTheLog) {
   fill(1);
   env->fail_sync_at = env->syncs + 1;

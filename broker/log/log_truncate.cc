@@ -8,6 +8,8 @@
 namespace farshore {
 
 Task<Status> LogImpl::truncate_to(Offset to, bool below_high_watermark) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   auto guard = co_await writer_.lock();
   CO_CHECK(usable());
   if (to < log_start_)
@@ -70,6 +72,8 @@ Task<Status> LogImpl::truncate_locked(Offset to) {
 }
 
 Task<Status> LogImpl::reset_to(Offset start) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   auto guard = co_await writer_.lock();
   CO_CHECK(usable());
   if (start < Offset(0)) co_return Error(ErrorCode::kInvalidArgument, "a log cannot start below 0");
@@ -93,6 +97,8 @@ Task<Status> LogImpl::reset_locked(Offset start) {
 }
 
 Task<Status> LogImpl::advance_log_start(Offset to) {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   auto guard = co_await writer_.lock();
   CO_CHECK(usable());
   if (to > high_watermark_)
@@ -139,6 +145,8 @@ bool LogImpl::expired(const Segment& segment, int64_t now_ms, uint64_t total_byt
 }
 
 Task<Result<int>> LogImpl::apply_retention() {
+  Inside inside(gate_);
+  CO_CHECK(usable());
   auto guard = co_await writer_.lock();
   CO_CHECK(usable());
   const int64_t now_ms = env_.wall_now().milliseconds_since_epoch;

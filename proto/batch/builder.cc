@@ -126,14 +126,15 @@ BatchBuilder& BatchBuilder::add_marker(ControlType type, int32_t coordinator_epo
 
 std::vector<std::byte> BatchBuilder::build() const {
   BatchHeader header = header_;
-  std::vector<std::byte> payload =
-      header.compression() == Compression::kNone || records_.empty() ? records_ : compress(header.compression(), records_);
+  std::vector<std::byte> payload = header.compression() == Compression::kNone || records_.empty()
+                                       ? records_
+                                       : compress(header.compression(), records_);
   ensure(payload.size() < (1U << 31) - kBatchHeaderBytes, "a batch is below 2 GiB");
   header.batch_length = static_cast<int32_t>(kBatchHeaderBytes - kBatchLengthOverhead + payload.size());
   std::vector<std::byte> batch(kBatchHeaderBytes + payload.size());
   std::span<std::byte, kBatchHeaderBytes> raw(batch.data(), kBatchHeaderBytes);
   header.store(raw);
-  std::memcpy(batch.data() + kBatchHeaderBytes, payload.data(), payload.size());
+  if (!payload.empty()) std::memcpy(batch.data() + kBatchHeaderBytes, payload.data(), payload.size());
   header.crc = crc32c(ConstBytes(batch).subspan(BatchField::kAttributes));
   header.store(raw);
   return batch;
