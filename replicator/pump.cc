@@ -313,8 +313,13 @@ void PartitionPump::on_target(uint32_t generation, const TargetState& state, Los
   phase_ = PumpPhase::kRunning;
   wish_ = {};
   session_ = state.session;
-  received_end_ = sent_end_ = target_end_ = state.end;
-  received_epoch_ = sent_epoch_ = state.last_epoch;
+  target_end_ = state.end;
+  if (!options_.test_only_resume_from_memory || received_end_ == SourceOffset(0)) {
+    received_end_ = state.end;
+    received_epoch_ = state.last_epoch;
+  }
+  sent_end_ = received_end_;
+  sent_epoch_ = received_epoch_;
   target_high_watermark_ = state.high_watermark;
   target_log_start_ = state.log_start;
   told_ = !heard_;  // nothing is known yet that could be told

@@ -27,6 +27,8 @@ struct PumpOptions {
   OnMismatch on_divergence = OnMismatch::kFollow;
   OnMismatch on_retention_gap = OnMismatch::kFollow;
   int corrupt_fetches_max = 3;  // in a row, before the partition is failed
+  // A planted bug, for the simulation to find: after a reset it goes on where it was, not where the target is.
+  bool test_only_resume_from_memory = false;
 };
 
 // Who makes a pump's wishes happen. Called from inside the pump's calls: take note, act later.

@@ -143,6 +143,30 @@ TEST_F(MirrorLink, ADivergenceStopsTheMirrorWhereThePolicySaysSo) {
   EXPECT_FALSE(link().gateway().events.diverged.empty());
 }
 
+TEST_F(MirrorLink, ATargetThatLostItsTailIsFilledAgain) {
+  produce(0, 10);
+  link().start_gateway();
+  expect_sync();
+  link().power_off("west-1", sim::PowerLoss::kDropAll);
+  link().start_broker("west-1");
+  ASSERT_FALSE(link().in_sync());
+  produce(0, 1);
+  expect_sync();
+  link().expect_same_bytes();
+}
+
+TEST_F(MirrorLink, AGatewayThatTrustsItsMemoryDoesNotGetAway) {
+  produce(0, 10);
+  replicator::ReplicatorOptions options;
+  options.pump.test_only_resume_from_memory = true;
+  link().start_gateway(1, options);
+  expect_sync();
+  link().power_off("west-1", sim::PowerLoss::kDropAll);
+  link().start_broker("west-1");
+  produce(0, 1);
+  EXPECT_FALSE(link().until([this] { return link().in_sync(); }, seconds(60)));
+}
+
 TEST_F(MirrorLink, RetentionThatOutranTheMirrorIsNamedAndSkipped) {
   produce(0, 5);
   link().start_gateway();
@@ -264,7 +288,7 @@ TEST_P(MirrorLinkSeeds, WhateverIsKilledOrCutTheMirrorBecomesTheSource) {
   EXPECT_TRUE(link.world().failure().empty()) << link.world().failure();
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, MirrorLinkSeeds, testing::Range<uint64_t>(100, 112));
+INSTANTIATE_TEST_SUITE_P(Seeds, MirrorLinkSeeds, testing::Range<uint64_t>(100, 130));
 
 }  // namespace
 }  // namespace farshore::broker

@@ -347,6 +347,10 @@ Task<void> one_topic(RequestContext& context, const Request& request, const Topi
       co_return;
     }
     problem = services.mirrors.find(topic->id, request.link_id, LinkEpoch(request.link_epoch)).problem;
+    if (!problem && !from.source_topic_id.is_zero() && from.source_topic_id != topic->mirror->source_topic)
+      problem = {Code::kInconsistentTopicId, "topic " + topic->name + " mirrors source topic " +
+                                                 topic->mirror->source_topic.to_string() + ", not " +
+                                                 from.source_topic_id.to_string()};
     if (!problem && !request.dry_run)
       problem = co_await take_link_epoch(services, *topic, LinkEpoch(request.link_epoch), deadline);
   }
