@@ -541,9 +541,8 @@ Task<void> work(Env& env, Progress& progress) {
     auto wanted = find_request("g");
     auto found = co_await member.client.call(std::move(wanted), 6);
     if (!found) co_return;
-    auto request = commit_request("g", progress.sent + 1);
+    auto request = commit_request("g", ++progress.sent);
     auto committed = co_await member.client.call(std::move(request), 9);
-    ++progress.sent;
     if (!committed) co_return;
     if (committed->topics[0].partitions[0].error_code == 0) progress.acknowledged = progress.sent;
     if (progress.acknowledged >= 4) break;
