@@ -15,10 +15,11 @@ class TestClient {
  public:
   static constexpr Duration kLimit = seconds(30);
 
-  explicit TestClient(Env& env) : env_(env) {}
+  // `limit`: of each connect, read and write.
+  explicit TestClient(Env& env, Duration limit = kLimit) : env_(env), limit_(limit) {}
 
   Task<Status> connect(Endpoint to) {
-    CO_TRY(stream_, co_await env_.network().connect(std::move(to), env_.in(kLimit)));
+    CO_TRY(stream_, co_await env_.network().connect(std::move(to), env_.in(limit_)));
     co_return ok();
   }
 
@@ -66,19 +67,20 @@ class TestClient {
   }
   Task<Status> send_bytes(kafka::Bytes bytes) {
     ConstBytes piece(bytes);
-    co_return co_await stream_->write(ConstBytesList(&piece, 1), env_.in(kLimit));
+    co_return co_await stream_->write(ConstBytesList(&piece, 1), env_.in(limit_));
   }
   Task<Result<kafka::Bytes>> receive_frame() {
     std::byte length[sizeof(int32_t)];
-    CO_CHECK(co_await read_exact(*stream_, length, env_.in(kLimit)));
+    CO_CHECK(co_await read_exact(*stream_, length, env_.in(limit_)));
     kafka::Bytes body(static_cast<size_t>(load_be<int32_t>(length)));
-    CO_CHECK(co_await read_exact(*stream_, body, env_.in(kLimit)));
+    CO_CHECK(co_await read_exact(*stream_, body, env_.in(limit_)));
     co_return body;
   }
   void close() { stream_->close(); }
 
  private:
   Env& env_;
+  Duration limit_;
   std::unique_ptr<Stream> stream_;
   kafka::Bytes frame_;  // views of the last response point into it
   int32_t sent_ = 0, answered_ = 0;

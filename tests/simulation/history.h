@@ -1,0 +1,64 @@
+// What a run promised and what it left: the client's record of sent and acknowledged batches, every batch ever seen in
+// the source's log, and the rules that the end must keep. Knows nothing of brokers: a wrong history can be fed to it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace farshore::simulation {
+
+struct StoredBatch {
+  int64_t offset = 0, next = 0;
+  int32_t epoch = -1;
+  uint32_t crc = 0;  // of a batch as sent: no two sent batches are equal
+};
+
+// Whole batches with a right CRC from the front of a log file; ends at the first that is not.
+std::vector<StoredBatch> batches_of(std::string_view bytes);
+
+struct PartitionState {
+  std::string source, mirror;  // bytes of the logs
+};
+
+class History {
+ public:
+  explicit History(int32_t partitions) : partitions_(partitions) {}
+
+  // By the client.
+  void sent(int32_t partition, uint32_t crc) { sent_.emplace(partition, crc); }
+  void acknowledged(int32_t partition, int64_t offset, uint32_t crc);
+  void producer_id(int64_t id);
+  size_t acknowledgements() const { return acknowledgements_.size(); }
+
+  // By the scenario, whenever it looks. Lineage: one batch per (partition, offset, epoch) for ever; a mirror holds
+  // nothing that its source never held.
+  void seen_at_source(int32_t partition, const StoredBatch& batch);
+  void seen_at_mirror(int32_t partition, const StoredBatch& batch);
+
+  void violation(std::string text);
+  const std::vector<std::string>& violations() const { return violations_; }
+
+  // After healing and convergence. `may_lose`: power was lost and acknowledgements did not wait for a sync.
+  void check_end(const std::vector<PartitionState>& states, bool may_lose);
+
+ private:
+  using Place = std::tuple<int32_t, int64_t, int32_t>;  // partition, offset, epoch
+  struct Acknowledgement {
+    int32_t partition;
+    int64_t offset;
+    uint32_t crc;
+  };
+  int32_t partitions_;
+  std::set<std::pair<int32_t, uint32_t>> sent_;
+  std::vector<Acknowledgement> acknowledgements_;
+  std::set<int64_t> producer_ids_;
+  std::map<Place, StoredBatch> source_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace farshore::simulation

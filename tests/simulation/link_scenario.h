@@ -1,0 +1,33 @@
+// One seeded run: a source broker, a target broker, the real gateway between them, producers, and faults; then healing,
+// convergence, and the rules of History. A violation is fully described by the seed and the length.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "tests/simulation/history.h"
+
+namespace farshore::simulation {
+
+struct RunOptions {
+  uint64_t seed = 1;
+  Duration length = seconds(20);  // virtual, with faults; healing comes after
+  bool verbose = false;           // faults on stdout
+};
+
+struct RunResult {
+  uint64_t hash = 0, steps = 0;
+  Duration virtual_time{};
+  size_t acknowledged = 0, faults = 0;
+  std::string how;  // what the seed chose
+  std::vector<std::string> violations;
+  // What the checker was fed, for the canary.
+  History history{0};
+  std::vector<PartitionState> end;
+};
+
+RunResult run_link(const RunOptions& options);
+
+}  // namespace farshore::simulation
