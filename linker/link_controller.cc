@@ -101,7 +101,27 @@ Task<void> LinkController::discovery_loop() {
   }
 }
 
+Task<Status> LinkController::adopt(Deadline deadline) {
+  // Before the source is asked: a gateway that starts after the source was lost must be able to fail over.
+  CO_TRY(auto found, co_await target_control_.mirrors_of(link_.id, deadline));
+  for (const auto& answer : found) {
+    Mirror& mirror = mirrors_[answer.name.value_or("")];
+    if (!mirror.topic.empty()) continue;
+    mirror.topic = *answer.name;
+    mirror.source_topic = answer.source_topic.value_or("");
+    mirror.id = answer.topic_id;
+    mirror.source_id = answer.source_topic_id;
+    set_state(mirror, MirrorState::kActive, "");
+    if (answer.mirror_state == 0) continue;
+    mirror.promotion = promotion_of(answer, mirror);
+    set_state(mirror, MirrorState::kStopped, mirror.promotion->kind());
+  }
+  adopted_ = true;
+  co_return ok();
+}
+
 Task<Status> LinkController::discover(Deadline deadline) {
+  if (!adopted_) CO_CHECK(co_await adopt(deadline));
   CO_TRY(auto source, co_await source_.identify(deadline));
   CO_TRY(auto target, co_await target_.identify(deadline));
   if (source.cluster_id == target.cluster_id)

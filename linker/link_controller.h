@@ -94,6 +94,7 @@ class LinkController final : private replicator::PumpListener {
   Task<void> group_loop();
   Task<void> watch_loop();
   Task<Status> discover(Deadline deadline);
+  Task<Status> adopt(Deadline deadline);  // the mirrors that an earlier gateway made
   Task<Status> take_topic(TopicInfo topic, std::map<std::string, std::string> configs, Deadline deadline);
   Task<Status> sync_configs(std::map<std::string, std::map<std::string, std::string>> source, Deadline deadline);
   Task<Status> sync_groups(Deadline deadline);
@@ -123,6 +124,7 @@ class LinkController final : private replicator::PumpListener {
   replicator::MirrorSink sink_;
   replicator::Replicator replicator_;
   bool source_is_farshore_ = false;
+  bool adopted_ = false;
   std::map<std::string, Mirror> mirrors_;  // by name at the target
   std::map<replicator::PumpKey, std::string> mirror_by_pump_;
   std::map<std::string, std::map<TopicPartition, int64_t>> last_written_;  // group -> what this link committed

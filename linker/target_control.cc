@@ -1,5 +1,7 @@
 #include "linker/target_control.h"
 
+#include <algorithm>
+
 #include "proto/kafka/messages/link_state.h"
 #include "replicator/mirror_sink.h"
 
@@ -122,6 +124,28 @@ Task<Result<MirrorAnswer>> TargetControl::describe(std::string name, int32_t par
   topic.name = std::move(name);
   for (int32_t p = 0; p < partitions; ++p) topic.partitions.emplace_back().partition = p;
   co_return co_await ask(std::move(request), deadline);
+}
+
+Task<Result<std::vector<MirrorAnswer>>> TargetControl::mirrors_of(LinkId link, Deadline deadline) {
+  constexpr size_t kTopicsPerAsk = 200;
+  CO_TRY(auto topics, co_await cluster_.topics(deadline));
+  std::vector<MirrorAnswer> out;
+  for (size_t at = 0; at < topics.size(); at += kTopicsPerAsk) {
+    Control request;
+    request.timeout_ms = kTimeoutMs;
+    request.op = replicator::kMirrorDescribe;
+    for (size_t i = at; i < std::min(topics.size(), at + kTopicsPerAsk); ++i) {
+      auto& topic = request.topics.emplace_back();
+      topic.name = topics[i].name;
+      for (int32_t p = 0; p < topics[i].partitions; ++p) topic.partitions.emplace_back().partition = p;
+    }
+    auto response = co_await cluster_.client().call_any(std::move(request), Repeat::kYes, deadline);
+    if (!response) co_return std::move(response).error().in("target: mirror topics");
+    for (auto& answer : response->topics)
+      if (answer.error_code == 0 && answer.mirror_state >= 0 && answer.link_id == link)
+        out.push_back(std::move(answer));
+  }
+  co_return out;
 }
 
 Task<Status> TargetControl::set_read_only(std::string name, bool read_only, Deadline deadline) {

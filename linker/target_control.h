@@ -47,6 +47,8 @@ class TargetControl {
                                         Deadline deadline);
   // Any topic of a Farshore cluster, by name.
   Task<Result<MirrorAnswer>> describe(std::string topic, int32_t partitions, Deadline deadline);
+  // The mirror topics of `link` that the cluster has, promoted ones included, whatever became of the source.
+  Task<Result<std::vector<MirrorAnswer>>> mirrors_of(LinkId link, Deadline deadline);
   Task<Status> set_read_only(std::string topic, bool read_only, Deadline deadline);
   // Digests of [from, to) of one partition, cut into at most `ranges`.
   Task<Result<MirrorAnswer>> digest(std::string topic, int32_t partition, int64_t from, int64_t to, int32_t ranges,
