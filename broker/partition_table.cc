@@ -11,6 +11,7 @@ namespace farshore::broker {
 namespace {
 
 constexpr std::string_view kDeletedSuffix = "-delete";
+constexpr std::string_view kStraySuffix = "-stray";
 constexpr std::string_view kPartitionMetadata = "partition.metadata";
 constexpr size_t kPartitionMetadataBytesMax = 4096;
 constexpr Duration kDiskCheck = seconds(1);
@@ -265,7 +266,7 @@ Task<void> PartitionTable::update_open(Topic& topic, TopicPtr image) {
 }
 
 // Closes the logs, takes their directories out of the way under another name (the topic may be made again at once), and
-// removes them. A crash in between leaves directories that remove_leftovers() finds.
+// removes them. What a crash in between leaves, remove_leftovers() finds.
 Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
   topics_by_id_.erase(topic->id);
   if (auto it = topics_.find(topic->name); it != topics_.end() && it->second == topic) topics_.erase(it);
@@ -287,7 +288,8 @@ Task<Status> PartitionTable::remove_log(std::string directory) {
   co_return co_await env_.files().remove_all(aside);
 }
 
-// Directories of deletions that were interrupted: renamed ones, and logs of topics that the metadata does not know.
+// Finishes deletions that were interrupted. A log that the metadata does not know is set aside, not removed: it may be
+// of a topic whose deletion was cut off by a crash, but also of a restored or foreign metadata store.
 Task<Status> PartitionTable::remove_leftovers(const ClusterImage& image) {
   CO_TRY(auto names, co_await env_.files().list(options_.data_dir));
   for (const auto& name : names) {
@@ -296,12 +298,16 @@ Task<Status> PartitionTable::remove_leftovers(const ClusterImage& image) {
       CO_CHECK(co_await env_.files().remove_all(directory));
       continue;
     }
+    if (name.ends_with(kStraySuffix)) continue;
     auto text = co_await read_file(env_.files(), join_path(directory, kPartitionMetadata), kPartitionMetadataBytesMax);
     if (!text) continue;  // not one of our logs
     auto id = parse_partition_metadata(*text);
     if (!id || image.topic(*id)) continue;
-    env_.log().info("log of a deleted topic removed", {{"directory", name}, {"topic_id", *id}});
-    CO_CHECK(co_await remove_log(directory));
+    std::string aside = name + "." + env_.random().uuid().to_string() + std::string(kStraySuffix);
+    env_.log().warn("log of a topic that does not exist set aside",
+                    {{"directory", name}, {"topic_id", *id}, {"now", aside}});
+    CO_CHECK(co_await env_.files().rename(directory, join_path(options_.data_dir, aside)));
+    CO_CHECK(co_await env_.files().sync_dir(options_.data_dir));
   }
   co_return ok();
 }
