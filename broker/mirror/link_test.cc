@@ -228,6 +228,50 @@ TEST_F(MirrorLink, ASilentSourceIsNoticedWithinTenSeconds) {
   expect_sync();
 }
 
+TEST_F(MirrorLink, TinyBudgetsSlowTheLinkAndDoNotStopIt) {
+  for (int32_t partition = 0; partition < LinkWorld::kPartitions; ++partition)
+    produce(partition, 30, 5, std::string(4000, 'b'));
+  replicator::ReplicatorOptions options;
+  options.inflight_bytes_max = 60 << 10;
+  options.pump.buffered_bytes_max = 30 << 10;
+  link().start_gateway(1, options);
+  expect_sync();
+  link().expect_same_bytes();
+  link().world().run_for(seconds(2));  // the last answers
+  EXPECT_EQ(link().gateway().replicator.inflight_bytes(), 0u);
+}
+
+TEST_F(MirrorLink, AWayTooSlowForOneResponseStillProgresses) {
+  for (int32_t partition = 0; partition < LinkWorld::kPartitions; ++partition)
+    produce(partition, 50, 5, std::string(4000, 's'));
+  sim::LinkProfile slow;
+  slow.bytes_per_second = 100e3;
+  link().world().net().set_profile("east-1", "gateway", slow);
+  link().start_gateway();
+  expect_sync(seconds(120));
+  link().expect_same_bytes();
+}
+
+TEST_F(MirrorLink, APausedPartitionStandsStillAndGoesOn) {
+  produce(0, 3);
+  auto& gateway = link().start_gateway();
+  expect_sync();
+  const auto key = gateway.replicator.progress()[0].key;
+  auto pause = [](LinkWorld::Gateway& g, replicator::PumpKey k, bool on) -> Task<void> {
+    if (on)
+      g.replicator.pause(k);
+    else
+      g.replicator.resume(k);
+    co_return;
+  };
+  ASSERT_TRUE(link().world().run(gateway.env, pause(gateway, key, true), seconds(5)));
+  produce(key.partition.value(), 3);
+  EXPECT_FALSE(link().until([this] { return link().in_sync(); }, seconds(10)));
+  ASSERT_TRUE(link().world().run(gateway.env, pause(gateway, key, false), seconds(5)));
+  expect_sync();
+  link().expect_same_bytes();
+}
+
 class MirrorLinkSeeds : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(MirrorLinkSeeds, WhateverIsKilledOrCutTheMirrorBecomesTheSource) {
