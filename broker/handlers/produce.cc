@@ -9,6 +9,7 @@
 
 #include "base/crc32c.h"
 #include "broker/api.h"
+#include "broker/broker_config.h"
 #include "broker/errors.h"
 #include "broker/metadata.h"
 #include "broker/partition_lookup.h"
@@ -116,7 +117,11 @@ struct Pending {
 class Produce {
  public:
   Produce(RequestContext& context, kafka::ProduceRequest request)
-      : context_(context), services_(context.services), request_(std::move(request)) {}
+      : context_(context), services_(context.services), request_(std::move(request)) {
+    // With fsync no acknowledgement comes before the disk, not even the leader's own (acks=1): of a partition with one
+    // replica the high watermark is the durable end.
+    waits_ = request_.acks == -1 || (request_.acks == 1 && services_.options.durability == Durability::kFsync);
+  }
 
   Task<Result<kafka::ProduceResponse>> run() {
     context_.no_response = request_.acks == 0;
@@ -141,7 +146,7 @@ class Produce {
       to.name = std::move(topic.name);
       to.topic_id = topic.topic_id;
     }
-    if (request_.acks == -1) co_await wait_for_all();
+    if (!pending_.empty()) co_await wait_for_all();
     // Nobody reads an answer, so the connection's end is all that can be said (as Kafka does): the client looks again.
     if (request_.acks == 0 && failed_) co_return Error(ErrorCode::kClosed, "a produce request with acks=0 failed");
     co_return std::move(response_);
@@ -183,7 +188,7 @@ class Produce {
     answer.base_offset = info->first.value();
     answer.log_append_time_ms = info->log_append_time_ms;
     answer.log_start_offset = info->log_start.value();
-    if (request_.acks == -1 && partition.ends().high_watermark <= info->last) {
+    if (waits_ && partition.ends().high_watermark <= info->last) {
       size_t at = static_cast<size_t>(&answer - response_.responses.back().partition_responses.data());
       pending_.push_back({std::move(found.partition), info->last, response_.responses.size() - 1, at});
     }
@@ -222,6 +227,7 @@ class Produce {
   kafka::ProduceRequest request_;
   kafka::ProduceResponse response_;
   std::vector<Pending> pending_;
+  bool waits_ = false;
   bool failed_ = false;
 };
 
