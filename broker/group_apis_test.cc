@@ -533,7 +533,8 @@ struct Progress {
 
 Task<void> work(Env& env, Progress& progress) {
   Member member(env);
-  if (!co_await member.client.connect(address())) co_return;
+  auto connected = co_await member.client.connect(address());
+  if (!connected) co_return;
   auto topic = create_topic("t");
   auto created = co_await member.client.call(std::move(topic), 7);
   if (!created) co_return;

@@ -215,7 +215,8 @@ class KillTest : public CoordinatorTest {
     while (groups.list().error != Code::kNone) co_await env.sleep(milliseconds(1));
     for (int i = 0; i < 6; ++i) {
       auto request = commit_request("g", ++client.sent);
-      if (co_await groups.commit(std::move(request)) == Code::kNone) client.acknowledged = client.sent;
+      const Code committed = co_await groups.commit(std::move(request));
+      if (committed == Code::kNone) client.acknowledged = client.sent;
     }
     for (int i = 0; i < 2; ++i) {  // two generations
       auto join = join_request(client.member_id);

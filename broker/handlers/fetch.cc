@@ -104,7 +104,8 @@ class Fetch {
       co_await collect();
       if (urgent_ || bytes_ >= bytes_min_ || served_.empty() || deadline.passed(services_.env.now())) break;
       if (progressed()) continue;  // while others were read
-      if (!co_await wait_for_progress(deadline)) {
+      const bool still_there = co_await wait_for_progress(deadline);
+      if (!still_there) {
         (void)services_.fetch_sessions.finish(plan_, false, services_.env.now());
         co_return Error(ErrorCode::kClosed, "the client is gone");
       }

@@ -87,7 +87,8 @@ struct TestBroker {
       if (reply == Reply::kWrongId) writer.patch_i32(4, 12345678);
       auto message = finish_frame(writer);
       ensure(message, "a test answers what can be encoded");
-      if (!co_await write_message(*stream, *message, Deadline::never())) co_return;
+      auto written = co_await write_message(*stream, *message, Deadline::never());
+      if (!written) co_return;
     }
   }
 
