@@ -151,8 +151,24 @@ bool MirrorSink::gather(Lane& lane, Append& request, std::vector<InFlight>& in_f
 
 Task<void> MirrorSink::run_lane(std::shared_ptr<Lane> lane) {
   while (!stopping_.is_set()) {
+    if (lane->client && !lane->client->usable() && lane->in_flight == 0) {  // those under way fail first
+      lane->client.reset();
+      fail_lane(*lane);
+      continue;
+    }
     if (!may_send(*lane)) {
-      (void)co_await lane->wake.wait(Deadline::never());
+      Deadline probe = Deadline::never();
+      if (lane->client && lane->in_flight == 0) probe = env_.in(options_.probe_interval);
+      auto woken = co_await lane->wake.wait(probe);
+      if (!woken && woken.error().code == ErrorCode::kTimedOut && !stopping_.is_set() && lane->client &&
+          lane->client->usable()) {
+        Append nothing;
+        nothing.link_id = link_;
+        nothing.link_epoch = epoch_.value();
+        nothing.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.timeout).count());
+        ++lane->in_flight;
+        spawn(gate_, "mirror probe", send(lane, std::move(nothing), {}));
+      }
       continue;
     }
     if (!lane->client || !lane->client->usable()) {
@@ -204,6 +220,15 @@ Task<void> MirrorSink::send(std::shared_ptr<Lane> lane, Append request, std::vec
 void MirrorSink::fail_all(const std::vector<InFlight>& in_flight, const Error& error) {
   for (const InFlight& flight : in_flight) {
     if (Entry* entry = find(flight.key)) entry->pump->on_append_failed(flight.generation, error, std::nullopt);
+  }
+}
+
+// A target that went away may have come back with less: each pump asks anew what it has, also those with nothing to
+// send.
+void MirrorSink::fail_lane(const Lane& lane) {
+  Error lost(ErrorCode::kConnectionReset, "the connection to target broker " + std::to_string(lane.broker) + " ended");
+  for (auto& [key, entry] : entries_) {
+    if (entry.lane == &lane) entry.pump->on_append_failed(entry.pump->generation(), lost, std::nullopt);
   }
 }
 

@@ -26,6 +26,8 @@ struct MirrorSinkOptions {
   int requests_eager = 2, requests_max = 8;
   size_t large_request_bytes = 1 << 20;
   Duration timeout = seconds(10);
+  // A lane with nothing to send asks so often whether the target still answers: if not, it may come back with less.
+  Duration probe_interval = seconds(5);
 };
 
 class MirrorSink final : public BatchSink {
@@ -70,6 +72,7 @@ class MirrorSink final : public BatchSink {
   Task<void> send(std::shared_ptr<Lane> lane, Append request, std::vector<InFlight> in_flight);
   void deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAppendResponse& response);
   void fail_all(const std::vector<InFlight>& in_flight, const Error& error);
+  void fail_lane(const Lane& lane);
   Task<Result<ControlResult>> control(PumpKey key, int8_t op, PumpSession session, int64_t offset, int32_t epoch);
   static Result<TargetState> state_of(const ControlResult& result);
 
