@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""The story of deploy/quickstart: east and west, a link, an application, a lost region, and a report with numbers."""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TOPIC, LINK, GROUP, PARTITIONS = 'packages', 'east-to-west', 'inventory', 8
+PACE = 0.1  # seconds between them, so that there is a stream to be cut off
+CHUNK = 500  # records per producer run: kcat's exit code acknowledges all of them
+TERMINAL = sys.stdout.isatty()
+
+
+class Failed(Exception):
+    pass
+
+
+def say(text):
+    if TERMINAL:
+        sys.stdout.write('\r\033[K')
+    print(text, flush=True)
+
+
+def live(text):
+    """One line that is overwritten on a terminal; elsewhere only what say() prints."""
+    if TERMINAL:
+        sys.stdout.write('\r\033[K' + text)
+        sys.stdout.flush()
+
+
+class Process:
+    """A program of ours; killed at the end unless it is kept."""
+
+    def __init__(self, name, command, directory):
+        self.name, self.log = name, directory / f'{name}.log'
+        self.out = directory / f'{name}.out'
+        self.process = subprocess.Popen(command, stdout=open(self.out, 'w'), stderr=open(self.log, 'w'),
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def ready(self, word, seconds=15):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for line in self.out.read_text().splitlines():
+                parts = line.split()
+                if line.startswith('ready:') and word in parts:
+                    return parts[parts.index(word) + 1]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise Failed(f'{self.name} did not get ready; its log {self.log} ends:\n' + self.log.read_text()[-2000:])
+
+    def kill(self, signum):
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+
+    def stop(self, seconds=10):
+        self.kill(signal.SIGTERM)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def packages(limit):
+    """(name, stanza) of the machine's own package index."""
+    dump = subprocess.run(['apt-cache', 'dumpavail'], capture_output=True, check=True).stdout
+    records = []
+    for stanza in dump.split(b'\n\n'):
+        if stanza.startswith(b'Package: '):
+            name = stanza[9:stanza.index(b'\n')]
+            records.append((name, stanza.replace(b'\x1e', b' ').replace(b'\x1f', b' ')))
+            if limit and len(records) == limit:
+                break
+    if not records:
+        raise Failed('apt-cache dumpavail lists no package: run apt-get update first')
+    return records
+
+
+class Producer(threading.Thread):
+    """Sends chunk after chunk with kcat; a chunk counts when kcat has the acknowledgement of all of it."""
+
+    def __init__(self, records, bootstrap):
+        super().__init__(daemon=True)
+        self.records, self.bootstrap = records, bootstrap
+        self.acknowledged = collections.Counter()  # by cluster address
+        self.sent, self.unsure, self.stopping, self.halted = 0, 0, False, False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def run(self):
+        at = 0
+        while at < len(self.records) and not self.stopping:
+            self.gate.wait()
+            time.sleep(PACE)
+            chunk = self.records[at:at + CHUNK]
+            bootstrap = self.bootstrap
+            data = b'\x1e'.join(name + b'\x1f' + stanza for name, stanza in chunk) + b'\x1e'
+            run = subprocess.run(['kcat', '-P', '-b', bootstrap, '-t', TOPIC, '-K', '\x1f', '-D', '\x1e', '-z', 'zstd',
+                                  '-X', 'enable.idempotence=true', '-X', 'message.timeout.ms=3000', '-X', 'partitioner=murmur2_random'],
+                                 input=data, capture_output=True)
+            if run.returncode == 0:
+                self.acknowledged[bootstrap] += len(chunk)
+                at += len(chunk)
+                self.sent = at
+            else:
+                # The region is gone: what was in this chunk may or may not have been acknowledged. It is sent again to
+                # whatever cluster comes next, as a producer without memory would do.
+                self.unsure += len(chunk)
+                self.halted = True
+                self.gate.clear()
+
+
+def batches(directory):
+    """(base offset, last offset, record count, bytes) of each batch of one partition's files, in order."""
+    for path in sorted(directory.glob('*.log')):
+        data = path.read_bytes()
+        at = 0
+        while at + 61 <= len(data):
+            base, length = struct.unpack_from('>qi', data, at)
+            if length <= 0 or at + 12 + length > len(data):
+                break
+            delta, = struct.unpack_from('>i', data, at + 23)
+            count, = struct.unpack_from('>i', data, at + 57)
+            yield base, base + delta, count, data[at:at + 12 + length]
+            at += 12 + length
+
+
+def cli(arguments, *words):
+    run = subprocess.run([arguments.bin / 'farshore', '--api', arguments.api, *words], capture_output=True, text=True)
+    if run.returncode != 0:
+        raise Failed(f'farshore {" ".join(words)}: {run.stderr.strip() or run.stdout.strip()}')
+    return run.stdout
+
+
+def consumed_lines(path):
+    return [line.split(' ', 3) for line in path.read_text(errors='replace').splitlines() if line.startswith('R ')] \
+        if path.exists() else []
+
+
+def wait_for(what, condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Failed(f'{what} did not happen within {seconds} s')
+        time.sleep(0.1)
+
+
+def story(arguments, directory, processes):
+    started = time.monotonic()
+
+    def start(name, *command):
+        processes[name] = Process(name, [str(c) for c in command], directory)
+        return processes[name]
+
+    broker = arguments.bin / 'farshore-broker'
+    east = start('east', broker, '--data', directory / 'east', '--listen', '127.0.0.1:0',
+                 '--set', f'num.partitions={PARTITIONS}', '--set', 'group.initial.rebalance.delay.ms=0').ready('kafka')
+    west = start('west', broker, '--data', directory / 'west', '--listen', '127.0.0.1:0',
+                 '--set', 'group.initial.rebalance.delay.ms=0').ready('kafka')
+    arguments.api = start('gateway', arguments.bin / 'farshore-gateway', '--target', west, '--api', '127.0.0.1:0',
+                          '--http', '127.0.0.1:0').ready('api')
+    say(f'east {east}, west {west}, gateway {arguments.api}: ready after {time.monotonic() - started:.2f} s')
+
+    records = packages(arguments.records)
+    say(f'input: {len(records):,} packages of this machine, {sum(len(s) for _, s in records) / 1e6:.0f} MB')
+    subprocess.run(['kcat', '-L', '-b', east, '-t', TOPIC], capture_output=True)
+    producer = Producer(records, east)
+    producer.start()
+    wait_for('the first acknowledgement', lambda: producer.sent > 0, 20)
+
+    began = time.monotonic()
+    say(cli(arguments, 'link', 'create', LINK, '--source', east, '--topics', TOPIC, '--set', 'group.sync.interval.ms=200').strip())
+
+    out = directory / 'application.txt'
+    start('application', arguments.bin / 'farshore-example-consumer', '--source', east, '--target', west, '--group',
+          GROUP, '--topic', TOPIC, '--out', out, '--idle-exit-ms', '4000')
+
+    def status():
+        return json.loads(cli(arguments, 'status', '-o', 'json'))
+
+    half = len(records) // 2
+    last = 0.0
+    while producer.sent < half and not producer.halted:
+        link = status()['links'][0]
+        text = (f'produced {producer.sent:,}  lag {link["lag_records"]:,} records, {link["lag_ms_max"]} ms  '
+                f'{link["bytes_per_second"] / 1e6:.1f} MB/s  consumed {len(consumed_lines(out)):,}')
+        live(text)
+        if not TERMINAL and time.monotonic() - last > 2:
+            last = time.monotonic()
+            say(text)
+        time.sleep(0.2)
+    wait_for('consumption on east', lambda: len(consumed_lines(out)) > half // 4, 60)
+    if not producer.is_alive():
+        raise Failed('all was produced before east could die under production: use more --records')
+    say(f'mirroring for {time.monotonic() - began:.1f} s; now east dies (SIGKILL) under production')
+    processes['east'].kill(signal.SIGKILL)
+    died = time.monotonic()
+    wait_for('the producer noticing', lambda: producer.halted or not producer.is_alive(), 30)
+
+    report = json.loads(cli(arguments, 'mirror', 'failover', '--link', LINK, '--all', '-o', 'json'))
+    over = time.monotonic()
+    done = [p for p in report if p['done']]
+    promotion = done[0]['mirror']['promotion']
+    say(f'failed over {over - died:.2f} s after the kill; the verb itself took {done[0]["rto_ms"]} ms')
+    producer.bootstrap = west
+    producer.halted = False
+    producer.gate.set()
+    while producer.is_alive():
+        live(f'producing on west: {producer.sent:,} of {len(records):,}  consumed {len(consumed_lines(out)):,}')
+        producer.join(0.3)
+    try:
+        processes['application'].process.wait(60)
+    except subprocess.TimeoutExpired:
+        raise Failed('the application did not become idle within 60 s; its log: ' + processes['application'].log.read_text()[-1500:])
+
+    return judge(directory, producer, east, west, promotion, out)
+
+
+def judge(directory, producer, east, west, promotion, out):
+    ends = {p['partition']: p['failover_offset'] for p in promotion['partitions']}
+    reported_lost = sum(p['lost_at_least_records'] for p in promotion['partitions'])
+    blind = max(p['blind_window_ms'] for p in promotion['partitions'])
+    on_east, mirrored, truly_lost, equal, west_total = 0, 0, 0, 0, 0
+    west_offsets = collections.defaultdict(set)
+    differing = []
+    for p in range(PARTITIONS if len(ends) > 1 else len(ends)):
+        source = list(batches(directory / 'east' / f'{TOPIC}-{p}'))
+        target = list(batches(directory / 'west' / f'{TOPIC}-{p}'))
+        end = ends.get(p, 0)
+        on_east += sum(b[2] for b in source)
+        truly_lost += sum(b[2] for b in source if b[0] >= end)
+        mirrored += sum(b[2] for b in target if b[0] < end)
+        west_total += sum(b[2] for b in target)
+        a = b''.join(b[3] for b in source if b[0] < end)
+        b = b''.join(b[3] for b in target if b[0] < end)
+        if a == b:
+            equal += len(a)
+        else:
+            differing.append(p)
+        for batch in target:
+            west_offsets[p].update(range(batch[0], batch[1] + 1))
+
+    seen, twice, disorder, unmirrored = set(), 0, 0, 0
+    last = {}
+    for _, partition, offset, _ in consumed_lines(out):
+        key = (int(partition), int(offset))
+        lost_there = key[1] >= ends.get(key[0], 0)
+        if key in seen and not lost_there:
+            twice += 1
+        if not lost_there and last.get(key[0], -1) >= key[1]:
+            disorder += 1
+        if not lost_there:
+            last[key[0]] = key[1]
+        seen.add(key)
+    skipped = sum(1 for p, offsets in west_offsets.items() for o in offsets if (p, o) not in seen)
+    events = [l[2:] for l in out.read_text(errors='replace').splitlines() if l.startswith('E ')]
+    but_lost = sum(int(word.split('=')[1]) for e in events for word in e.split() if word.startswith('consumed_but_lost='))
+
+    say('')
+    rows = [
+        ('records acknowledged by east', f'{producer.acknowledged[east]:,}'),
+        ("records in east's files", f'{on_east:,}'),
+        ('mirrored to west before the end', f'{mirrored:,}'),
+        ('lost with the region: reported, at least', f'{reported_lost:,}  (blind for {blind} ms)'),
+        ("lost with the region: the truth, from east's files", f'{truly_lost:,}'),
+        ('acknowledged by west afterwards', f'{producer.acknowledged[west]:,}'),
+        ('records in west in the end', f'{west_total:,}'),
+        ('consumed by the application', f'{len(seen):,}'),
+        ('consumed but lost with the region', f'{but_lost:,}'),
+        ('consumed twice', f'{twice}'),
+        ('out of order per key', f'{disorder}'),
+        ('skipped although at west', f'{skipped}'),
+        ('bytes compared up to the mirrored end', f'{equal:,}' + (f'; DIFFERENT in partitions {differing}' if differing else ', all equal')),
+    ]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        say(f'  {name.ljust(width)}  {value}')
+    wrong = []
+    if twice or disorder or skipped:
+        wrong.append('the application saw duplicates, disorder or gaps')
+    if differing or mirrored == 0:
+        wrong.append('the batches of both sides differ, or nothing was mirrored')
+    if reported_lost > truly_lost:
+        wrong.append('"at least" was reported higher than the truth')
+    if not events:
+        wrong.append('the application never failed over')
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--bin', type=lambda p: pathlib.Path(p).resolve(), required=True)
+    parser.add_argument('--keep', action='store_true')
+    parser.add_argument('--records', type=int, default=0)
+    arguments = parser.parse_args()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix='farshore-quickstart-'))
+    processes = {}
+    wrong = ['it did not come to an end']
+    try:
+        wrong = story(arguments, directory, processes)
+    except Failed as failed:
+        wrong = [str(failed)]
+    except KeyboardInterrupt:
+        wrong = ['interrupted']
+    finally:
+        if arguments.keep:
+            say('')
+            say(f'left running; data and logs in {directory}')
+            for name, process in processes.items():
+                if process.process.poll() is None:
+                    say(f'  {name}: pid {process.process.pid}  {process.out.read_text().strip()}')
+            say(f'  try: {arguments.bin}/farshore --api {getattr(arguments, "api", "HOST:PORT")} status')
+            say(f'  stop: kill {" ".join(str(p.process.pid) for p in processes.values() if p.process.poll() is None)}')
+        else:
+            for process in processes.values():
+                process.stop()
+            if wrong:
+                say(f'data and logs are kept in {directory}')
+            else:
+                shutil.rmtree(directory, ignore_errors=True)
+    for text in wrong:
+        say('FAILED: ' + text)
+    if not wrong:
+        say('\nThe same bytes, at the same offsets, on the far shore.')
+    return 1 if wrong else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
