@@ -1,0 +1,260 @@
+#include "offsets/client/mirror_watch.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <boost/asio/post.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/gate.h"
+#include "base/real/env.h"
+#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/messages/mirror_control.h"
+
+namespace farshore::client {
+namespace {
+
+constexpr int8_t kDescribe = 7;  // op of MirrorControl
+constexpr Duration kEvery = seconds(1), kRound = seconds(4), kProbe = seconds(2);
+
+std::chrono::milliseconds steady_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+Result<std::vector<Endpoint>> parse_list(const std::string& text) {
+  std::vector<Endpoint> out;
+  for (size_t at = 0; at <= text.size();) {
+    size_t comma = std::min(text.find(',', at), text.size());
+    FARSHORE_TRY(Endpoint endpoint, Endpoint::parse(std::string_view(text).substr(at, comma - at)));
+    out.push_back(std::move(endpoint));
+    at = comma + 1;
+  }
+  return out;
+}
+
+RealEnvOptions env_options() {
+  RealEnvOptions options;
+  options.log_level = LogLevel::kError;  // a library is silent: what matters is in events
+  options.blocking_threads = 1;
+  return options;
+}
+
+kafka::ClusterOptions cluster_options(std::vector<Endpoint> bootstrap) {
+  kafka::ClusterOptions options;
+  options.bootstrap = std::move(bootstrap);
+  options.client.client_id = "libfarshore";
+  options.connect_timeout = kProbe;
+  options.request_timeout = kRound;
+  options.backoff_max = milliseconds(500);
+  return options;
+}
+
+TopicAtTarget read_topic(const kafka::MirrorControlResponse::MirrorControlTopicResult& from) {
+  using State = TopicAtTarget::State;
+  TopicAtTarget to;
+  to.state = State::kNotMirror;
+  if (from.mirror_state == 0) to.state = State::kMirror;
+  if (from.mirror_state == 1) to.state = State::kPromoted;
+  if (from.mirror_state == 2) to.state = State::kFailedOver;
+  for (const auto& partition : from.partitions) {
+    auto& out = to.partitions[partition.partition];  // also where it failed: then its failover offset is unknown
+    if (partition.error_code != 0) continue;
+    out.end_offset = partition.end_offset;
+    if (partition.promotion) out.failover_offset = partition.promotion->offset;
+  }
+  return to;
+}
+
+}  // namespace
+
+class MirrorWatch::Impl {
+ public:
+  Impl(std::vector<Endpoint> target, std::vector<Endpoint> source, const MirrorWatchOptions& options)
+      : env_(env_options()),
+        gate_(env_),
+        wake_(env_),
+        stop_(env_),
+        periodic_(options.periodic),
+        topics_(options.topics.begin(), options.topics.end()),
+        target_(env_, env_.network(), cluster_options(std::move(target))) {
+    if (!source.empty())
+      source_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), cluster_options(std::move(source)));
+    running_ = source_ ? 2 : 1;
+    spawn(gate_, "libfarshore target", watch_target());
+    if (source_) spawn(gate_, "libfarshore source", watch_source());
+    sigset_t all, before;  // the application's handlers run on the application's threads
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread_ = std::thread([this] { env_.run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  ~Impl() {
+    asio::post(env_.executor(), [this] {
+      stopping_ = true;
+      target_.close();
+      if (source_) source_->close();
+      wake_.close();
+      stop_.close();
+    });
+    thread_.join();
+  }
+
+  std::shared_ptr<const TargetView> view() const {
+    std::lock_guard lock(mutex_);
+    return view_;
+  }
+  std::chrono::milliseconds source_seen() const {
+    std::lock_guard lock(mutex_);
+    return source_seen_;
+  }
+  void ask_now() {
+    asio::post(env_.executor(), [this] { wake(); });
+  }
+  std::shared_ptr<const TargetView> fresh(const std::string& topic, std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    topics_.insert(topic);
+    const uint64_t wanted = rounds_begun_ + 1;
+    ask_now();
+    if (!changed_.wait_for(lock, timeout, [&] { return rounds_done_ >= wanted; })) return nullptr;
+    return view_;
+  }
+
+ private:
+  void wake() {
+    asked_ = true;
+    wake_.notify();
+  }
+  void ended() {
+    if (--running_ == 0) env_.stop();
+  }
+
+  Task<void> watch_target() {
+    while (!stopping_) {
+      if (periodic_ || asked_) {
+        asked_ = false;
+        const uint64_t round = begin_round();
+        auto answer = co_await ask(topics());
+        publish(round, std::move(answer));
+      }
+      if (!asked_ && !stopping_) (void)co_await wake_.wait(env_.in(kEvery));
+    }
+    ended();
+  }
+
+  Task<void> watch_source() {
+    while (!stopping_) {
+      auto answer = co_await source_->refresh_all(env_.in(kProbe));
+      if (answer) {
+        std::lock_guard lock(mutex_);
+        source_seen_ = steady_now();
+      } else {
+        wake();
+      }
+      if (!stopping_) (void)co_await stop_.wait(env_.in(kEvery));
+    }
+    ended();
+  }
+
+  Task<Result<std::map<std::string, TopicAtTarget>>> ask(std::vector<std::string> names) {
+    Deadline deadline = env_.in(kRound);
+    std::map<std::string, TopicAtTarget> out;
+    CO_TRY(auto cluster, co_await target_.refresh(names, deadline));
+    kafka::MirrorControlRequest request;
+    request.timeout_ms = 3000;
+    request.op = kDescribe;
+    for (const auto& name : names) {
+      out[name];  // not there, unless it is described
+      auto found = cluster->topics.find(name);
+      if (found == cluster->topics.end() || found->second.partitions.empty()) continue;
+      auto& topic = request.topics.emplace_back();
+      topic.name = name;
+      for (const auto& [index, unused] : found->second.partitions) topic.partitions.emplace_back().partition = index;
+    }
+    if (request.topics.empty()) co_return out;
+    auto answer = co_await target_.call_any(std::move(request), kafka::Repeat::kYes, deadline);
+    if (!answer) co_return std::move(answer).error();
+    if (answer->error_code != 0)
+      co_return kafka::to_error(answer->error_code, "describe mirrors: " + answer->error_message.value_or(""));
+    for (const auto& topic : answer->topics) {
+      if (!topic.name) continue;
+      if (topic.error_code != 0)
+        co_return kafka::to_error(topic.error_code,
+                                  "describe " + *topic.name + ": " + topic.error_message.value_or(""));
+      out[*topic.name] = read_topic(topic);
+    }
+    co_return out;
+  }
+
+  std::vector<std::string> topics() const {
+    std::lock_guard lock(mutex_);
+    return {topics_.begin(), topics_.end()};
+  }
+  uint64_t begin_round() {
+    std::lock_guard lock(mutex_);
+    return ++rounds_begun_;
+  }
+  void publish(uint64_t round, Result<std::map<std::string, TopicAtTarget>> answer) {
+    auto next = std::make_shared<TargetView>();
+    std::lock_guard lock(mutex_);
+    if (answer) {
+      next->answered = true;
+      next->topics = std::move(*answer);
+    } else {
+      *next = *view_;
+      next->problem = answer.error().to_string();
+    }
+    view_ = std::move(next);
+    rounds_done_ = round;
+    changed_.notify_all();
+  }
+
+  RealEnv env_;
+  Gate gate_;
+  Notifier wake_, stop_;
+  const bool periodic_;
+  bool stopping_ = false, asked_ = false;  // of the thread
+  int running_ = 0;                        // of the thread: coroutines that have not ended
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::string> topics_;
+  std::shared_ptr<const TargetView> view_ = std::make_shared<TargetView>();
+  std::chrono::milliseconds source_seen_{0};
+  uint64_t rounds_begun_ = 0, rounds_done_ = 0;
+  kafka::ClusterClient target_;
+  std::unique_ptr<kafka::ClusterClient> source_;
+  std::thread thread_;
+};
+
+std::unique_ptr<MirrorWatch> MirrorWatch::open(const MirrorWatchOptions& options, Problem& problem) {
+  auto target = parse_list(options.target);
+  if (!target) {
+    problem = {Problem::Kind::kInvalid, "target: " + target.error().to_string()};
+    return nullptr;
+  }
+  std::vector<Endpoint> source;
+  if (!options.source.empty()) {
+    auto parsed = parse_list(options.source);
+    if (!parsed) {
+      problem = {Problem::Kind::kInvalid, "source: " + parsed.error().to_string()};
+      return nullptr;
+    }
+    source = std::move(*parsed);
+  }
+  return std::unique_ptr<MirrorWatch>(
+      new MirrorWatch(std::make_unique<Impl>(std::move(*target), std::move(source), options)));
+}
+
+MirrorWatch::MirrorWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MirrorWatch::~MirrorWatch() = default;
+std::shared_ptr<const TargetView> MirrorWatch::view() const { return impl_->view(); }
+std::chrono::milliseconds MirrorWatch::source_seen() const { return impl_->source_seen(); }
+void MirrorWatch::ask_now() { impl_->ask_now(); }
+std::shared_ptr<const TargetView> MirrorWatch::fresh(const std::string& topic, std::chrono::milliseconds timeout) {
+  return impl_->fresh(topic, timeout);
+}
+
+}  // namespace farshore::client
