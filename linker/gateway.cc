@@ -104,7 +104,7 @@ Task<Status> Gateway::take_over(StoredEntry entry, Deadline deadline) {
   auto revision = co_await control_.replace(std::move(entry), deadline);
   if (!revision) co_return revision.error();
   if (stopping_.is_set()) co_return Error(ErrorCode::kClosed);
-  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, *link, *revision);
+  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, *link, *revision, options_.replicator);
   controller->start();
   env_.log().info("link taken over", {{"link", link->spec.name}, {"epoch", link->epoch}});
   links_[link->spec.name] = std::move(controller);
@@ -191,7 +191,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
                       "there is a link '" + spec.name + "' already, made by another gateway");
     co_return revision.error();
   }
-  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, stored, *revision);
+  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, stored, *revision, options_.replicator);
   controller->start();
   links_[spec.name] = controller;
   auto first = co_await controller->first_round(std::min(deadline, env_.in(kFirstRoundLimit)));

@@ -17,6 +17,7 @@ struct GatewayOptions {
   std::vector<Endpoint> target;  // where links are stored, and the default target of new ones
   Duration retry = seconds(1);   // while the target does not answer at the start
   size_t links_max = 256;
+  replicator::ReplicatorOptions replicator;  // of every link; what a link's definition says wins
 };
 
 class Gateway {

@@ -18,15 +18,15 @@ kafka::ClusterOptions data_options(const std::vector<Endpoint>& bootstrap, const
   return options;
 }
 
-replicator::ReplicatorOptions replicator_options(const LinkSpec& spec) {
-  replicator::ReplicatorOptions options;
+replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
   if (spec.on_divergence == OnDivergence::kStop) options.pump.on_divergence = replicator::OnMismatch::kStop;
   return options;
 }
 
 }  // namespace
 
-LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision)
+LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision,
+                               replicator::ReplicatorOptions options)
     : env_(env),
       link_(std::move(link)),
       revision_(revision),
@@ -37,7 +37,7 @@ LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena,
       source_data_(env, connector, data_options(link_.spec.source, link_.spec.source_cluster_id)),
       target_data_(env, connector, data_options(link_.spec.target, link_.spec.target_cluster_id)),
       sink_(env, target_data_, link_.id, link_.epoch, replicator::MirrorSinkOptions()),
-      replicator_(env, arena, source_data_, sink_, link_.id, replicator_options(link_.spec), *this),
+      replicator_(env, arena, source_data_, sink_, link_.id, replicator_options(link_.spec, options), *this),
       rounds_(env),
       stopping_(env),
       wake_discovery_(env),

@@ -32,7 +32,8 @@ struct LinkTask {  // how one of the periodic tasks fares
 class LinkController final : private replicator::PumpListener {
  public:
   // `revision` is that of the stored link. Connections are made through `connector`; all references outlive it.
-  LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision);
+  LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision,
+                 replicator::ReplicatorOptions options);
   ~LinkController() override;
 
   void start();

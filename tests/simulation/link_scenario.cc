@@ -120,6 +120,7 @@ class LinkRun {
     gateway_env_ = &world_.start_process(kGateway, "gateway");
     linker::GatewayOptions options;
     options.target.push_back(Endpoint{kWest, 9092});
+    options.replicator.pump.test_only_resume_from_memory = options_.plant_resume_from_memory;
     auto made = std::make_shared<linker::Gateway>(*gateway_env_, gateway_env_->network(), std::move(options));
     gateway_ = made.get();
     world_.spawn(*gateway_env_, gateway_task());

@@ -15,6 +15,8 @@ struct RunOptions {
   uint64_t seed = 1;
   Duration length = seconds(20);  // virtual, with faults; healing comes after
   bool verbose = false;           // faults on stdout
+  // A planted bug: after a reset pumps go on from the gateway's memory, not from where the target is.
+  bool plant_resume_from_memory = false;
 };
 
 struct RunResult {

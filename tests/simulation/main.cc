@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kUsage =
     "simulation --seed N | --seeds A-B [--seconds 20] [--verbose] [--hashes FILE]\n"
+    "simulation ... --plant-resume-from-memory     with a bug that must be found\n"
     "simulation --canary [--seed N]     fails, because the checker finds wrong histories\n";
 
 struct Arguments {
@@ -29,6 +30,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     }
     if (flag == "--verbose") {
       arguments.run.verbose = true;
+      continue;
+    }
+    if (flag == "--plant-resume-from-memory") {
+      arguments.run.plant_resume_from_memory = true;
       continue;
     }
     if (++i == argc) return false;
@@ -76,8 +81,9 @@ int play(const Arguments& arguments) {
     if (!bad) continue;
     ++failed;
     for (const std::string& text : result.violations) std::printf("  VIOLATION: %s\n", text.c_str());
-    std::printf("  again: simulation --seed %" PRIu64 " --seconds %lld --verbose\n", seed,
-                static_cast<long long>(options.length / seconds(1)));
+    std::printf("  again: simulation --seed %" PRIu64 " --seconds %lld%s --verbose\n", seed,
+                static_cast<long long>(options.length / seconds(1)),
+                options.plant_resume_from_memory ? " --plant-resume-from-memory" : "");
     std::fflush(stdout);
   }
   std::printf("%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64 " batches acknowledged, %" PRIu64 " faults\n",
