@@ -52,8 +52,8 @@ std::optional<api::MirrorTopic> LinkController::describe_mirror(const std::strin
         row.set_state("OPENING");
         break;
       case replicator::PumpPhase::kRunning:
-        // Before the source has answered once nothing is known of the lag, and a lag of 0 would be a lie.
-        row.set_state(p->contact ? "ACTIVE" : "OPENING");
+        // Before the source has mentioned the partition nothing is known of its lag, and a lag of 0 would be a lie.
+        row.set_state(p->pump.last_news == MonoTime() ? "OPENING" : "ACTIVE");
         break;
       case replicator::PumpPhase::kPaused:
         row.set_state("PAUSED");

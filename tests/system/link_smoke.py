@@ -6,74 +6,21 @@ gateway is killed and comes back with nothing; the source is killed; a gateway t
 over; the target is writable, and every record that was mirrored is there.
 """
 import json
-import pathlib
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import time
 
-BIN = pathlib.Path(sys.argv[1])
-DIRECTORY = pathlib.Path(tempfile.mkdtemp(prefix='farshore-link-smoke-'))
-STARTED = []
+from harness import World, check, files_of, kcat, until
 
 
-def start(name, *command):
-    out = open(DIRECTORY / f'{name}.out', 'w')
-    process = subprocess.Popen([str(c) for c in command], stdout=out, stderr=open(DIRECTORY / f'{name}.log', 'a'),
-                               stdin=subprocess.DEVNULL)
-    STARTED.append(process)
-    for _ in range(300):
-        for line in (DIRECTORY / f'{name}.out').read_text().splitlines():
-            if line.startswith('ready:'):
-                return process, line.split()[2]
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise SystemExit(f'{name} did not start: ' + (DIRECTORY / f'{name}.log').read_text()[-2000:])
+def main(world):
+    broker = world.bin / 'farshore-broker'
+    east, east_at = world.start('east', broker, '--data', world.directory / 'east', '--listen', '127.0.0.1:0', '--set', 'num.partitions=3')
+    _, west_at = world.start('west', broker, '--data', world.directory / 'west', '--listen', '127.0.0.1:0')
+    gateway = world.gateway('gateway', west_at)
 
-
-def kcat(*arguments, data=None, expect=0):
-    run = subprocess.run(['kcat', *arguments], input=data, capture_output=True, timeout=60)
-    if expect is not None and run.returncode != expect:
-        raise SystemExit(f'kcat {arguments}: exit {run.returncode}: {run.stderr.decode()[-500:]}')
-    return run
-
-
-def until(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f'{what}: not within {seconds} s')
-        time.sleep(0.1)
-
-
-def check(what, good):
-    print(('ok    ' if good else 'WRONG ') + what, flush=True)
-    if not good:
-        raise SystemExit(1)
-
-
-def main():
-    broker = BIN / 'farshore-broker'
-    east, east_at = start('east', broker, '--data', DIRECTORY / 'east', '--listen', '127.0.0.1:0', '--set', 'num.partitions=3')
-    _, west_at = start('west', broker, '--data', DIRECTORY / 'west', '--listen', '127.0.0.1:0')
-    gateway, api = start('gateway', BIN / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0')
-
-    def farshore(*words, expect=0):
-        run = subprocess.run([BIN / 'farshore', '--api', api, *words], capture_output=True, text=True, timeout=60)
-        if expect is not None and run.returncode != expect:
-            raise SystemExit(f'farshore {words}: exit {run.returncode}: {run.stdout}{run.stderr}')
-        return run
-
-    def lag():
-        links = json.loads(farshore('status', '-o', 'json').stdout)
-        rows = [p for m in links['mirrors'] for p in m['partitions']]
-        return sum(p['lag_records'] for p in rows) if rows and all(p['state'] == 'ACTIVE' for p in rows) else -1
+    farshore, lag = world.farshore, world.lag
 
     def partition_files(side):
-        return [b''.join(f.read_bytes() for f in sorted((DIRECTORY / side / f'orders-{p}').glob('*.log'))) for p in range(3)]
+        return files_of(world.directory / side, 'orders', 3)
 
     records = b''.join(b'key-%d&value-%d\n' % (n % 500, n) for n in range(20000))
     for codec in ('lz4', 'zstd', 'none'):
@@ -104,7 +51,7 @@ def main():
     gateway.send_signal(signal.SIGKILL)
     gateway.wait()
     kcat('-P', '-b', east_at, '-t', 'orders', '-K&', '-z', 'lz4', data=records)
-    gateway, api = start('gateway2', BIN / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0')
+    gateway = world.gateway('gateway2', west_at)
     until('a gateway without a disk goes on', lambda: lag() == 0)
     check('byte-identical after the gateway was killed', partition_files('east') == partition_files('west'))
 
@@ -113,7 +60,7 @@ def main():
     east.send_signal(signal.SIGKILL)
     east.wait()
     before = partition_files('west')
-    _, api = start('gateway3', BIN / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0')
+    world.gateway('gateway3', west_at)
     until('the mirrors are known without the source', lambda: len(json.loads(farshore('mirror', 'list', '-o', 'json').stdout)) == 1)
     dry = farshore('mirror', 'failover', '--link', 'l', '--all', '--dry-run').stdout
     check('a dry run of the failover changes nothing', 'would end the mirror' in dry
@@ -130,15 +77,4 @@ def main():
     check('a consumer reads all of it', count == 80001)
 
 
-try:
-    main()
-except BaseException:
-    for log in sorted(DIRECTORY.glob('*.log')):
-        print(f'--- {log.name}\n{log.read_text()[-1500:]}')
-    raise
-finally:
-    for process in STARTED:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
+World('link-smoke').run(main)
