@@ -69,7 +69,7 @@ def main():
             for match in re.finditer(pattern, code):
                 line = code.count("\n", 0, match.start()) + 1
                 findings.append(f"{path}:{line}: {rule}: {instead}")
-        if path.endswith(".h") and "#pragma once" not in text and path != "cmake/precompiled.h":
+        if path.endswith(".h") and "#pragma once" not in text and "\n#ifndef " not in text and path != "cmake/precompiled.h":
             findings.append(f"{path}:1: no #pragma once")
         lines = text.count("\n")
         if lines > LINES_MAX:
