@@ -18,6 +18,16 @@ Filter filter_of(const api::Filter& from) {
   return filter;
 }
 
+// The last message about a topic whose verb could not be carried out.
+template <class Message>
+Message failed(const std::string& topic, const Error& error) {
+  Message message;
+  message.set_topic(topic);
+  message.set_done(true);
+  message.set_error(error.to_string());
+  return message;
+}
+
 }  // namespace
 
 Result<LinkSpec> spec_of(const api::LinkSpec& from, const std::vector<Endpoint>& default_target) {
@@ -341,12 +351,7 @@ Task<Status> Gateway::failover(api::FailoverRequest request, LinkController::Pro
   CO_TRY(auto topics, topics_of(link, request.topics(), request.all()));
   for (const auto& topic : topics) {
     auto done = co_await link->failover(topic, request.dry_run(), progress, deadline);
-    if (done) continue;
-    api::VerbProgress failed;
-    failed.set_topic(topic);
-    failed.set_done(true);
-    failed.set_error(done.error().to_string());
-    progress(std::move(failed));
+    if (!done) progress(failed<api::VerbProgress>(topic, done.error()));
   }
   co_return ok();
 }
@@ -360,12 +365,7 @@ Task<Status> Gateway::promote(api::PromoteRequest request, LinkController::Progr
   options.allow_source_writes = request.allow_source_writes();
   for (const auto& topic : topics) {
     auto done = co_await link->promote(topic, options, progress, deadline);
-    if (done) continue;
-    api::VerbProgress failed;
-    failed.set_topic(topic);
-    failed.set_done(true);
-    failed.set_error(done.error().to_string());
-    progress(std::move(failed));
+    if (!done) progress(failed<api::VerbProgress>(topic, done.error()));
   }
   co_return ok();
 }
@@ -375,12 +375,7 @@ Task<Status> Gateway::verify(api::VerifyRequest request, LinkController::Verifie
   CO_TRY(auto topics, topics_of(link, request.topics(), request.all()));
   for (const auto& topic : topics) {
     auto done = co_await link->verify(topic, verified, deadline);
-    if (done) continue;
-    api::VerifyProgress failed;
-    failed.set_topic(topic);
-    failed.set_done(true);
-    failed.set_error(done.error().to_string());
-    verified(std::move(failed));
+    if (!done) verified(failed<api::VerifyProgress>(topic, done.error()));
   }
   co_return ok();
 }
