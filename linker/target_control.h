@@ -9,25 +9,20 @@
 
 #include "linker/cluster_admin.h"
 #include "linker/link_spec.h"
+#include "linker/link_store.h"
 #include "proto/kafka/messages/mirror_control.h"
 
 namespace farshore::linker {
 
 using MirrorAnswer = kafka::MirrorControlResponse::MirrorControlTopicResult;
 
-struct StoredEntry {
-  std::string key, value;
-  int64_t revision = 0;  // 0: not there
-};
-
-class TargetControl {
+class TargetControl final : public LinkStore {
  public:
   TargetControl(Env& env, ClusterAdmin& cluster) : env_(env), cluster_(cluster) {}
 
-  // --- links. kConflict: another revision than `entry.revision` is there; re-read.
-  Task<Result<std::vector<StoredEntry>>> list(std::string prefix, Deadline deadline);
-  // Returns the new revision. An empty value deletes.
-  Task<Result<int64_t>> replace(StoredEntry entry, Deadline deadline);
+  // --- links: in the cluster's MetaStore
+  Task<Result<std::vector<StoredEntry>>> list(std::string prefix, Deadline deadline) override;
+  Task<Result<int64_t>> replace(StoredEntry entry, Deadline deadline) override;
 
   // --- mirrors
   struct NewMirror {

@@ -1,0 +1,56 @@
+// The words of a relay link's offset translation, shared by the sink that relays, the store that translates and the
+// log of record in the target's topic __farshore_offsets.
+//
+// Every relayed batch names its source by itself: it carries {producer id, epoch, sequence} of its link's producer, and
+// an anchor that was acknowledged before it says which source offset a sequence stands for. Inside an anchor,
+//   source offset = anchor.source + (sequence - anchor.sequence)
+// A run is what is known for certain: these source offsets became those target offsets. A claim never goes beyond what
+// the target durably acknowledged.
+#pragma once
+
+#include <cstdint>
+
+#include "base/ids.h"
+
+namespace farshore {
+
+// A partition of the source, as one link sees it. Never a name: a topic that was deleted and made anew is another one.
+struct TranslationKey {
+  LinkId link;
+  TopicId source_topic;
+  PartitionId partition;
+  friend auto operator<=>(const TranslationKey&, const TranslationKey&) = default;
+};
+
+// Who wrote a batch at the target. The id belongs to one transactional id (one per TranslationKey); each takeover
+// raises the epoch.
+struct RelayProducer {
+  int64_t id = -1;
+  int16_t epoch = -1;
+  friend auto operator<=>(const RelayProducer&, const RelayProducer&) = default;
+};
+
+// Written before the first batch after a takeover and at each discontinuity: a jump of source offsets, another source
+// epoch, 2^30 records.
+struct RelayAnchor {
+  RelayProducer producer;
+  int32_t sequence = 0;       // of the first record under this anchor
+  SourceOffset source;        // its offset at the source
+  LogEpoch source_epoch{-1};  // of all records under this anchor
+  TargetOffset target_from;   // no record under this anchor stands below this offset at the target
+  friend bool operator==(const RelayAnchor&, const RelayAnchor&) = default;
+};
+
+// [source, source + length) at the source is [target, target + length) at the target, record by record.
+struct TranslationRun {
+  SourceOffset source;
+  TargetOffset target;
+  int64_t length = 0;  // in records; > 0
+  LogEpoch source_epoch{-1};
+  LeadershipEpoch target_epoch{-1};  // of the target's leader that acknowledged it; -1: not known
+  SourceOffset source_end() const { return source + length; }
+  TargetOffset target_end() const { return target + length; }
+  friend bool operator==(const TranslationRun&, const TranslationRun&) = default;
+};
+
+}  // namespace farshore
