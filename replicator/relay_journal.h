@@ -15,7 +15,9 @@ namespace farshore::replicator {
 
 // What is written down about a partition.
 struct RelayClaims {
-  std::vector<RelayAnchor> anchors;        // all that may still matter, by (producer, sequence)
+  // Those that batches at or above the end of `last_run` may belong to, and the newest one; all where nothing is
+  // claimed.
+  std::vector<RelayAnchor> anchors;
   std::optional<TranslationRun> last_run;  // the one with the highest source end; none: nothing was ever claimed
 };
 
@@ -33,16 +35,19 @@ class RelayJournal {
   virtual Task<Result<RelayClaims>> take_over(PumpKey key, RelayProducer owner, Deadline deadline) = 0;
 
   // Acknowledged by the log of record (acks=all) when it resolves. kFenced: another gateway has the partition. Any
-  // other error: it may or may not be there; the caller runs a takeover.
+  // other error: it may or may not be there; the caller runs a takeover. The caller has everything below the anchor
+  // acknowledged by the target before it calls; one anchor of a key at a time.
   virtual Task<Status> write_anchor(PumpKey key, RelayAnchor anchor, Deadline deadline) = 0;
 
   // The target acknowledged these records; runs of one key come in source order. Nothing waits for this: the journal
-  // writes a run down when it closes, and the open one at most once per second.
+  // writes a run down when it closes, and the open one at most once per second. After a takeover the first runs may be
+  // what the target turned out to hold beyond the last claim.
   virtual void relayed(const PumpKey& key, const TranslationRun& run) = 0;
 
   // At a takeover the target turned out to hold less than was claimed (an unclean election): everything at and above
-  // `target` is not claimed any more. Durable in the log of record when it resolves.
-  virtual Task<Status> lower_claim(PumpKey key, TargetOffset target, Deadline deadline) = 0;
+  // `target` is not claimed any more, and anchors with target_from above it are gone (they vouch for what was lost).
+  // Durable in the log of record when it resolves; returns what is still written down.
+  virtual Task<Result<RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline deadline) = 0;
 };
 
 }  // namespace farshore::replicator
