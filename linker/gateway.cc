@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "linker/mirror_target.h"
+
 namespace farshore::linker {
 namespace {
 
@@ -114,11 +116,20 @@ Task<Status> Gateway::take_over(StoredEntry entry, Deadline deadline) {
   auto revision = co_await control_.replace(std::move(entry), deadline);
   if (!revision) co_return revision.error();
   if (stopping_.is_set()) co_return Error(ErrorCode::kClosed);
-  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, *link, *revision, options_.replicator);
+  auto controller = make_controller(*link, *revision);
   controller->start();
   env_.log().info("link taken over", {{"link", link->spec.name}, {"epoch", link->epoch}});
   links_[link->spec.name] = std::move(controller);
   co_return ok();
+}
+
+std::unique_ptr<LinkTarget> Gateway::make_target(const StoredLink& link) {
+  return std::make_unique<MirrorTarget>(env_, connector_, link);
+}
+
+Gateway::Controller Gateway::make_controller(const StoredLink& link, int64_t revision) {
+  return std::make_shared<LinkController>(env_, connector_, arena_, control_, make_target(link), link, revision,
+                                          options_.replicator);
 }
 
 Result<Gateway::Controller> Gateway::find(const std::string& link) const {
@@ -143,10 +154,16 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
 
   // Both ends are asked before anything is stored.
   auto source = std::make_unique<ClusterAdmin>(env_, connector_, "source", spec.source, spec.source_cluster_id);
-  auto target = std::make_unique<ClusterAdmin>(env_, connector_, "target", spec.target, spec.target_cluster_id);
   auto source_identity = co_await source->identify(std::min(deadline, env_.in(kLoadLimit)));
   if (!source_identity) co_return source_identity.error();
-  auto target_identity = co_await target->identify(std::min(deadline, env_.in(kLoadLimit)));
+  StoredLink stored;
+  stored.spec = spec;
+  stored.spec.source_cluster_id = source_identity->cluster_id;
+  stored.id = env_.random().uuid();
+  stored.epoch = LinkEpoch(1);
+  stored.created_ms = env_.wall_now().milliseconds_since_epoch;
+  auto target = make_target(stored);
+  auto target_identity = co_await target->cluster().identify(std::min(deadline, env_.in(kLoadLimit)));
   if (!target_identity) co_return target_identity.error();
   CO_TRY(auto own, co_await target_.identify(std::min(deadline, env_.in(kLoadLimit))));
   if (source_identity->cluster_id == target_identity->cluster_id)
@@ -156,31 +173,21 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
     co_return Error(ErrorCode::kInvalidArgument, "the target is cluster " + target_identity->cluster_id +
                                                      ", but this gateway keeps its links at " + own.cluster_id +
                                                      ": run a gateway with --target of that cluster");
-  if (!target_identity->farshore)
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "the target is no Farshore cluster: mirror mode keeps offsets, which only it can");
-  spec.source_cluster_id = source_identity->cluster_id;
-  spec.target_cluster_id = target_identity->cluster_id;
+  CO_CHECK(target->fits(*target_identity));
+  stored.spec.target_cluster_id = target_identity->cluster_id;
   CO_TRY(auto topics, co_await source->topics(deadline));
   api::CreateLinkReply reply;
-  StoredLink stored;
-  stored.spec = spec;
-  stored.id = env_.random().uuid();
-  stored.epoch = LinkEpoch(1);
-  stored.created_ms = env_.wall_now().milliseconds_since_epoch;
-  TargetControl target_control(env_, *target);
+  TargetControl source_control(env_, *source);
+  const LinkSource from{*source, source_control, source_identity->farshore};
   for (const auto& topic : topics) {
     if (topic.internal || !selected(spec.topics, topic.name)) continue;
     reply.add_plan("mirror " + topic.name + " (" + std::to_string(topic.partitions) + " partitions) as " +
                    target_topic_name(spec, topic.name));
-    TargetControl::NewMirror check;
+    WantedTopic check;
     check.topic = target_topic_name(spec, topic.name);
-    check.source_cluster_id = spec.source_cluster_id;
-    check.source_topic = topic.name;
-    check.source_topic_id = topic.id;
-    check.partitions = topic.partitions;
+    check.source = topic;
     check.dry_run = true;
-    auto possible = co_await target_control.create(stored.id, stored.epoch, std::move(check), deadline);
+    auto possible = co_await target->make(std::move(check), from, deadline);
     if (!possible) reply.add_warnings(possible.error().detail);
   }
   if (reply.plan_size() == 0)
@@ -201,7 +208,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
                       "there is a link '" + spec.name + "' already, made by another gateway");
     co_return revision.error();
   }
-  auto controller = std::make_shared<LinkController>(env_, connector_, arena_, stored, *revision, options_.replicator);
+  auto controller = make_controller(stored, *revision);
   controller->start();
   links_[spec.name] = controller;
   auto first = co_await controller->first_round(std::min(deadline, env_.in(kFirstRoundLimit)));
@@ -382,7 +389,7 @@ Task<Status> Gateway::verify(api::VerifyRequest request, LinkController::Verifie
 
 Task<Result<api::TranslateOffsetReply>> Gateway::translate(api::TranslateOffsetRequest request) {
   CO_TRY(auto link, find(request.link()));
-  co_return link->translate(request);
+  co_return co_await link->translate(std::move(request));
 }
 
 Task<Result<api::ListGroupSyncReply>> Gateway::group_sync(api::ListGroupSyncRequest request) {

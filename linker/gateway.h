@@ -54,6 +54,8 @@ class Gateway {
   Result<Controller> find(const std::string& link) const;
   Task<void> load();
   Task<Status> take_over(StoredEntry entry, Deadline deadline);
+  std::unique_ptr<LinkTarget> make_target(const StoredLink& link);
+  Controller make_controller(const StoredLink& link, int64_t revision);
   Result<std::vector<std::string>> topics_of(const Controller& link,
                                              const google::protobuf::RepeatedPtrField<std::string>& named,
                                              bool all) const;

@@ -9,15 +9,6 @@ constexpr Duration kRoundLimit = seconds(20);        // of one round of a task
 constexpr Duration kUnavailableAfter = seconds(10);  // without a word from the source
 constexpr Duration kWatchInterval = milliseconds(500);
 
-kafka::ClusterOptions data_options(const std::vector<Endpoint>& bootstrap, const std::string& cluster_id) {
-  kafka::ClusterOptions options;
-  options.bootstrap = bootstrap;
-  if (!cluster_id.empty()) options.cluster_id = cluster_id;
-  options.connect_timeout = seconds(5);
-  options.request_timeout = seconds(10);
-  return options;
-}
-
 replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
   if (spec.on_divergence == OnDivergence::kStop) options.pump.on_divergence = replicator::OnMismatch::kStop;
   return options;
@@ -25,19 +16,18 @@ replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicato
 
 }  // namespace
 
-LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision,
+LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena, LinkStore& store,
+                               std::unique_ptr<LinkTarget> target, StoredLink link, int64_t revision,
                                replicator::ReplicatorOptions options)
     : env_(env),
       link_(std::move(link)),
       revision_(revision),
+      store_(store),
+      target_(std::move(target)),
       source_(env, connector, "source", link_.spec.source, link_.spec.source_cluster_id),
-      target_(env, connector, "target", link_.spec.target, link_.spec.target_cluster_id),
-      target_control_(env, target_),
       source_control_(env, source_),
-      source_data_(env, connector, data_options(link_.spec.source, link_.spec.source_cluster_id)),
-      target_data_(env, connector, data_options(link_.spec.target, link_.spec.target_cluster_id)),
-      sink_(env, target_data_, link_.id, link_.epoch, replicator::MirrorSinkOptions()),
-      replicator_(env, arena, source_data_, sink_, link_.id, replicator_options(link_.spec, options), *this),
+      source_data_(env, connector, data_cluster_options(link_.spec.source, link_.spec.source_cluster_id)),
+      replicator_(env, arena, source_data_, target_->sink(), link_.id, replicator_options(link_.spec, options), *this),
       rounds_(env),
       stopping_(env),
       wake_discovery_(env),
@@ -66,9 +56,8 @@ Task<void> LinkController::stop() {
   rounds_.notify();
   co_await replicator_.stop();
   source_.close();
-  target_.close();
   source_data_.close();
-  target_data_.close();
+  target_->close();
   co_await gate_.close();
 }
 
@@ -94,171 +83,13 @@ Task<void> LinkController::discovery_loop() {
       ran(discovery_, found);
       if (!found && (found.error() == ErrorCode::kConflict || found.error() == ErrorCode::kFenced))
         set_link_state(LinkState::kFailed, found.error().to_string());
+    } else if (!adopted_) {  // a paused link can be failed over, too
+      ran(discovery_, co_await adopt(env_.in(kRoundLimit)));
     }
     wake_discovery_.reset();
     if (stopping_.is_set()) break;
     (void)co_await wake_discovery_.wait(env_.in(milliseconds(link_.spec.topic_sync_interval_ms)));
   }
-}
-
-Task<Status> LinkController::adopt(Deadline deadline) {
-  // Before the source is asked: a gateway that starts after the source was lost must be able to fail over.
-  CO_TRY(auto found, co_await target_control_.mirrors_of(link_.id, deadline));
-  for (const auto& answer : found) {
-    Mirror& mirror = mirrors_[answer.name.value_or("")];
-    if (!mirror.topic.empty()) continue;
-    mirror.topic = *answer.name;
-    mirror.source_topic = answer.source_topic.value_or("");
-    mirror.id = answer.topic_id;
-    mirror.source_id = answer.source_topic_id;
-    set_state(mirror, MirrorState::kActive, "");
-    if (answer.mirror_state == 0) continue;
-    mirror.promotion = promotion_of(answer, mirror);
-    set_state(mirror, MirrorState::kStopped, mirror.promotion->kind());
-  }
-  adopted_ = true;
-  co_return ok();
-}
-
-Task<Status> LinkController::discover(Deadline deadline) {
-  if (!adopted_) CO_CHECK(co_await adopt(deadline));
-  CO_TRY(auto source, co_await source_.identify(deadline));
-  CO_TRY(auto target, co_await target_.identify(deadline));
-  if (source.cluster_id == target.cluster_id)
-    co_return Error(ErrorCode::kConflict,
-                    "source and target are the same cluster (" + source.cluster_id + "): a link joins two");
-  if (!target.farshore)
-    co_return Error(ErrorCode::kConflict,
-                    "the target is no Farshore cluster: mirror mode keeps offsets, which only it can; "
-                    "use --mode relay");
-  source_is_farshore_ = source.farshore;
-  link_.spec.source_cluster_id = source.cluster_id;
-  link_.spec.target_cluster_id = target.cluster_id;
-  CO_TRY(auto topics, co_await source_.topics(deadline));
-  last_source_contact_ = env_.now();
-  std::vector<std::string> names;
-  std::vector<TopicInfo> chosen;
-  for (auto& topic : topics) {
-    if (topic.internal || !selected(link_.spec.topics, topic.name)) continue;
-    names.push_back(topic.name);
-    chosen.push_back(std::move(topic));
-  }
-  CO_TRY(auto configs, co_await source_.topic_configs(names, deadline));
-  Status result;
-  for (auto& topic : chosen) {
-    auto taken = co_await take_topic(topic, configs[topic.name], deadline);
-    if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
-    if (!taken) result = taken;
-  }
-  ran(configs_, co_await sync_configs(std::move(configs), deadline));
-  co_return result;
-}
-
-bool LinkController::follows(const std::string& key) const {
-  const auto& keys = link_.spec.config_include.empty() ? default_config_include() : link_.spec.config_include;
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
-
-Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, std::string> configs,
-                                        Deadline deadline) {
-  const std::string name = target_topic_name(link_.spec, topic.name);
-  Mirror& mirror = mirrors_[name];
-  if (mirror.topic.empty()) {
-    mirror.topic = name;
-    mirror.source_topic = topic.name;
-    mirror.since_ms = wall_ms();
-  }
-  if (mirror.state == MirrorState::kStopped) co_return ok();
-  if (mirror.state == MirrorState::kFailed && mirror.source_id == topic.id) co_return ok();  // until it is resumed
-  if (!mirror.pumps.empty() && mirror.source_id == topic.id &&
-      mirror.pumps.size() >= static_cast<size_t>(topic.partitions))
-    co_return ok();
-  TargetControl::NewMirror wanted;
-  wanted.topic = name;
-  wanted.source_cluster_id = link_.spec.source_cluster_id;
-  wanted.source_topic = topic.name;
-  wanted.source_topic_id = topic.id;
-  wanted.partitions = topic.partitions;
-  for (auto& [key, value] : configs)
-    if (follows(key)) wanted.configs[key] = value;
-  if (source_is_farshore_) {
-    auto there = co_await source_control_.describe(topic.name, 0, deadline);
-    if (there) wanted.provenance = there->source_provenance;
-  }
-  auto made = co_await target_control_.create(link_.id, link_.epoch, std::move(wanted), deadline);
-  if (!made) {
-    // What was promoted by this link before a restart of the gateway is shown as what it is.
-    auto there = co_await target_control_.describe(name, topic.partitions, deadline);
-    if (there && there->link_id == link_.id && there->mirror_state > 0) {
-      mirror.id = there->topic_id;
-      mirror.source_id = there->source_topic_id;
-      mirror.promotion = promotion_of(*there, mirror);
-      mirror.state = MirrorState::kActive;
-      set_state(mirror, MirrorState::kStopped, mirror.promotion->kind());
-      co_return ok();
-    }
-    if (error_retriable(made.error().code)) co_return made.error();
-    if (mirror.state != MirrorState::kFailed) {
-      stop_pumps(mirror);
-      set_state(mirror, MirrorState::kFailed, made.error().to_string());
-    }
-    co_return made.error();
-  }
-  mirror.id = made->topic_id;
-  mirror.source_id = topic.id;
-  for (int32_t p = static_cast<int32_t>(mirror.pumps.size()); p < topic.partitions; ++p) {
-    replicator::PartitionSpec spec;
-    spec.source_topic = topic.name;
-    spec.source_topic_id = topic.id;
-    spec.partition = p;
-    spec.target.topic = name;
-    spec.target.topic_id = mirror.id;
-    auto key = replicator_.add(std::move(spec));
-    mirror.pumps.push_back(key);
-    mirror_by_pump_[key] = name;
-  }
-  const auto& paused = link_.paused_topics;
-  if (std::find(paused.begin(), paused.end(), name) != paused.end()) {
-    for (const auto& key : mirror.pumps) replicator_.pause(key);
-    set_state(mirror, MirrorState::kPaused, "paused by its operator");
-  } else {
-    set_state(mirror, MirrorState::kActive, "");
-  }
-  co_return ok();
-}
-
-Task<Status> LinkController::sync_configs(std::map<std::string, std::map<std::string, std::string>> source,
-                                          Deadline deadline) {
-  std::vector<std::string> names;
-  for (const auto& [name, mirror] : mirrors_)
-    if (pumps(mirror.state)) names.push_back(name);
-  if (names.empty()) co_return ok();
-  CO_TRY(auto target, co_await target_.topic_configs(names, deadline));
-  Status result;
-  for (const auto& name : names) {
-    Mirror& mirror = mirrors_[name];
-    const auto& wanted = source[mirror.source_topic];
-    auto& have = target[name];
-    std::map<std::string, std::optional<std::string>> changes;
-    mirror.drift.clear();
-    for (const auto& [key, value] : wanted) {
-      if (have.count(key) && have[key] == value) continue;
-      if (follows(key))
-        changes[key] = value;
-      else
-        mirror.drift.push_back(key + ": source " + value + ", target " + (have.count(key) ? have[key] : "default"));
-    }
-    for (const auto& [key, value] : have)
-      if (!wanted.count(key) && follows(key)) changes[key] = std::nullopt;
-    for (auto& change : changes) {
-      std::map<std::string, std::optional<std::string>> one{change};
-      auto altered = co_await target_.alter_topic_configs(name, std::move(one), deadline);
-      if (altered) continue;
-      mirrors_[name].drift.push_back(change.first + ": " + altered.error().to_string());
-      if (error_retriable(altered.error().code)) result = altered;
-    }
-  }
-  co_return result;
 }
 
 Task<Status> LinkController::update(Edit edit, Deadline deadline) {
@@ -269,9 +100,9 @@ Task<Status> LinkController::update(Edit edit, Deadline deadline) {
   entry.key = "link/" + changed.spec.name;
   entry.value = encode(changed);
   entry.revision = revision_;
-  auto revision = co_await target_control_.replace(std::move(entry), deadline);
+  auto revision = co_await store_.replace(std::move(entry), deadline);
   if (!revision) {
-    if (revision.error() == ErrorCode::kConflict)
+    if (revision.error() == ErrorCode::kConflict || revision.error() == ErrorCode::kFenced)
       set_link_state(LinkState::kFailed, "another gateway has taken this link over");
     co_return revision.error();
   }
@@ -300,7 +131,7 @@ Task<Status> LinkController::forget(Deadline deadline) {
   StoredEntry entry;
   entry.key = "link/" + link_.spec.name;
   entry.revision = revision_;
-  CO_CHECK(co_await target_control_.replace(std::move(entry), deadline));
+  CO_CHECK(co_await store_.replace(std::move(entry), deadline));
   co_return ok();
 }
 
@@ -381,6 +212,45 @@ void LinkController::set_link_state(LinkState state, std::string reason) {
   state_since_ms_ = wall_ms();
 }
 
+void LinkController::add_pumps(Mirror& mirror, int32_t partitions) {
+  for (int32_t p = static_cast<int32_t>(mirror.pumps.size()); p < partitions; ++p) {
+    replicator::PartitionSpec spec;
+    spec.source_topic = mirror.source_topic;
+    spec.source_topic_id = mirror.source_id;
+    spec.partition = p;
+    spec.target.topic = mirror.topic;
+    spec.target.topic_id = mirror.id;
+    auto key = replicator_.add(std::move(spec));
+    mirror.pumps.push_back(key);
+    mirror_by_pump_[key] = mirror.topic;
+  }
+  const auto& paused = link_.paused_topics;
+  const bool topic_paused = std::find(paused.begin(), paused.end(), mirror.topic) != paused.end();
+  if (topic_paused || link_.state == LinkState::kPaused)
+    for (const auto& key : mirror.pumps) replicator_.pause(key);
+  if (topic_paused)
+    set_state(mirror, MirrorState::kPaused, "paused by its operator");
+  else
+    set_state(mirror, MirrorState::kActive, "");
+}
+
+void LinkController::ended(Mirror& mirror, api::PromotionRecord record) {
+  stop_pumps(mirror);
+  set_state(mirror, MirrorState::kStopped, record.kind());
+  mirror.promotion = std::move(record);
+}
+
+TargetTopic LinkController::target_topic(const Mirror& mirror) const {
+  TargetTopic topic;
+  topic.topic = mirror.topic;
+  topic.source_topic = mirror.source_topic;
+  topic.id = mirror.id;
+  topic.source_id = mirror.source_id;
+  topic.partitions = static_cast<int32_t>(mirror.pumps.size());
+  topic.promotion = mirror.promotion;
+  return topic;
+}
+
 void LinkController::stop_pumps(Mirror& mirror) {
   for (const auto& key : mirror.pumps) {
     replicator_.remove(key);
@@ -430,6 +300,7 @@ void LinkController::pump_topic_gone(const replicator::PumpKey& key, const Error
 }
 
 void LinkController::pump_failed(const replicator::PumpKey& key, const Error& why) {
+  if (why == ErrorCode::kFenced) set_link_state(LinkState::kFailed, "another gateway has taken this link over");
   Mirror* mirror = mirror_of(key);
   if (mirror && pumps(mirror->state))
     set_state(*mirror, MirrorState::kFailed,

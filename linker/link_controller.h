@@ -1,6 +1,7 @@
-// LinkController: one link at work. Discovers topics at the source, makes their mirrors, keeps configs and consumer
-// group offsets in step, moves the bytes (replicator), and carries out promote and failover. Everything durable is at
-// the target: the controller can be killed anywhere, and a new one, with a higher link epoch, goes on.
+// LinkController: one link at work. Discovers topics at the source, has them made at the target, keeps configs and
+// consumer group offsets in step, moves the bytes (replicator), and carries out promote and failover. What differs
+// between mirrors and relays is in its LinkTarget. Everything durable is at the target: the controller can be killed
+// anywhere, and a new one, with a higher link epoch, goes on.
 // Executor: the Env's. Owner: Gateway.
 #pragma once
 
@@ -12,16 +13,11 @@
 
 #include "base/gate.h"
 #include "linker/group_sync_rule.h"
-#include "linker/link_spec.h"
+#include "linker/link_store.h"
+#include "linker/link_target.h"
 #include "linker/mirror_state.h"
-#include "linker/target_control.h"
-#include "proto/control/control.pb.h"
-#include "replicator/mirror_sink.h"
-#include "replicator/replicator.h"
 
 namespace farshore::linker {
-
-namespace api = control::v1;
 
 struct LinkTask {  // how one of the periodic tasks fares
   std::string name;
@@ -31,9 +27,9 @@ struct LinkTask {  // how one of the periodic tasks fares
 
 class LinkController final : private replicator::PumpListener {
  public:
-  // `revision` is that of the stored link. Connections are made through `connector`; all references outlive it.
-  LinkController(Env& env, Connector& connector, SlabArena& arena, StoredLink link, int64_t revision,
-                 replicator::ReplicatorOptions options);
+  // `revision` is that of the link in `store`. Connections are made through `connector`; all references outlive it.
+  LinkController(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, std::unique_ptr<LinkTarget> target,
+                 StoredLink link, int64_t revision, replicator::ReplicatorOptions options);
   ~LinkController() override;
 
   void start();
@@ -60,11 +56,11 @@ class LinkController final : private replicator::PumpListener {
     PromoteOptions() {}
   };
   Task<Status> promote(std::string topic, PromoteOptions options, Progress progress, Deadline deadline);
-  using Verified = std::function<void(api::VerifyProgress)>;
+  using Verified = LinkTarget::Verified;
   Task<Status> verify(std::string topic, Verified verified, Deadline deadline);
 
-  // Mirror mode: the identity up to what is mirrored. kNotFound: no such mirror; kOutOfRange: not mirrored.
-  Result<api::TranslateOffsetReply> translate(const api::TranslateOffsetRequest& request) const;
+  // kNotFound: no such mirror topic or partition; kOutOfRange: not at the other end.
+  Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
 
   api::Link describe() const;
   std::optional<api::MirrorTopic> describe_mirror(const std::string& topic) const;
@@ -80,6 +76,7 @@ class LinkController final : private replicator::PumpListener {
     int64_t since_ms = 0;
     std::vector<replicator::PumpKey> pumps;  // by partition
     std::vector<std::string> drift;
+    bool caught_up = false;  // all partitions were at the source's end at once, since this gateway runs
     std::optional<api::PromotionRecord> promotion;
   };
 
@@ -101,14 +98,19 @@ class LinkController final : private replicator::PumpListener {
   Task<Status> sync_groups(Deadline deadline);
   Task<Status> sync_group(GroupInfo group, bool members_at_target, Deadline deadline);
   Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
+  Task<Result<api::PromotionRecord>> end_topic(EndOfTopic request, Deadline deadline);
   Task<Result<std::map<int32_t, int64_t>>> source_ends(std::string source_topic, Deadline deadline);
   bool follows(const std::string& config_key) const;
+  bool caught_up(const Mirror& mirror) const;
+  void add_pumps(Mirror& mirror, int32_t partitions);
+  void ended(Mirror& mirror, api::PromotionRecord record);
+  TargetTopic target_topic(const Mirror& mirror) const;
+  LinkSource source() { return {source_, source_control_, source_is_farshore_}; }
   void set_state(Mirror& mirror, MirrorState state, std::string reason);
   void set_link_state(LinkState state, std::string reason);
   void stop_pumps(Mirror& mirror);
   Mirror* mirror_of(const replicator::PumpKey& key);
   void ran(LinkTask& task, const Status& status);
-  api::PromotionRecord promotion_of(const MirrorAnswer& answer, const Mirror& mirror) const;
   std::string where(const replicator::PumpKey& key);
   int64_t wall_ms() const;
 
@@ -118,11 +120,11 @@ class LinkController final : private replicator::PumpListener {
   LinkState state_ = LinkState::kActive;
   std::string state_reason_;
   int64_t state_since_ms_ = 0;
-  ClusterAdmin source_, target_;
-  TargetControl target_control_, source_control_;
+  LinkStore& store_;
+  std::unique_ptr<LinkTarget> target_;
+  ClusterAdmin source_;
+  TargetControl source_control_;
   kafka::ClusterClient source_data_;  // of its own: bytes never wait behind metadata
-  kafka::ClusterClient target_data_;
-  replicator::MirrorSink sink_;
   replicator::Replicator replicator_;
   bool source_is_farshore_ = false;
   bool adopted_ = false;

@@ -19,7 +19,7 @@ Task<void> LinkController::group_loop() {
 
 Task<Status> LinkController::sync_groups(Deadline deadline) {
   CO_TRY(auto source_groups, co_await source_.groups(deadline));
-  CO_TRY(auto target_groups, co_await target_.groups(deadline));
+  CO_TRY(auto target_groups, co_await target_->cluster().groups(deadline));
   last_source_contact_ = env_.now();
   std::set<std::string> members;
   for (const auto& group : target_groups)
@@ -38,12 +38,12 @@ Task<Status> LinkController::sync_groups(Deadline deadline) {
 
 Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target, Deadline deadline) {
   CO_TRY(auto source, co_await source_.group_offsets(group.id, deadline));
-  CO_TRY(auto target, co_await target_.group_offsets(group.id, deadline));
+  CO_TRY(auto target, co_await target_->cluster().group_offsets(group.id, deadline));
   auto& written = last_written_[group.id];
   if (written.empty()) {
     // What an earlier gateway wrote for this link is remembered at the target.
     const std::string key = "link/" + link_.spec.name + "/group/" + group.id;
-    CO_TRY(auto stored, co_await target_control_.list(key, deadline));
+    CO_TRY(auto stored, co_await store_.list(key, deadline));
     for (const auto& entry : stored) {
       if (entry.key != key) continue;
       last_written_revision_[group.id] = entry.revision;
@@ -70,7 +70,8 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
       input.mirrored_end = progress->pump.target_high_watermark;
       if (commit != source.end()) {
         input.source_commit = SourceOffset(commit->second.offset);
-        input.translated = TargetOffset(std::min(commit->second.offset, input.mirrored_end.value()));
+        CO_TRY(input.translated,
+               co_await target_->to_target(mirror.pumps[p], std::min(input.source_commit.value(), input.mirrored_end)));
       }
       if (there != target.end()) input.target_commit = TargetOffset(there->second.offset);
       if (auto w = written.find(here); w != written.end()) input.last_written = TargetOffset(w->second);
@@ -105,15 +106,15 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
   entry.value = json.dump();
   entry.revision = last_written_revision_[group.id];
   if (!to_commit.empty()) {
-    auto committed = co_await target_.commit_group_offsets(group.id, to_commit, deadline);
+    auto committed = co_await target_->cluster().commit_group_offsets(group.id, to_commit, deadline);
     if (!committed) {
       if (committed.error() == ErrorCode::kConflict) co_return ok();  // members joined meanwhile: theirs is the word
       co_return committed;
     }
   }
-  if (!to_delete.empty()) CO_CHECK(co_await target_.delete_group_offsets(group.id, to_delete, deadline));
+  if (!to_delete.empty()) CO_CHECK(co_await target_->cluster().delete_group_offsets(group.id, to_delete, deadline));
   written = std::move(remembered);
-  auto stored = co_await target_control_.replace(std::move(entry), deadline);
+  auto stored = co_await store_.replace(std::move(entry), deadline);
   if (!stored) co_return stored.error();
   last_written_revision_[group.id] = *stored;
   co_return ok();

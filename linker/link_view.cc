@@ -93,7 +93,7 @@ api::Link LinkController::describe() const {
   spec.mutable_source()->set_kind(source_is_farshore_ ? "farshore" : "kafka");
   spec.mutable_target()->set_bootstrap(to_string(link_.spec.target));
   spec.mutable_target()->set_cluster_id(link_.spec.target_cluster_id);
-  spec.mutable_target()->set_kind("farshore");
+  spec.mutable_target()->set_kind(target_->kind());
   spec.set_mode(name(link_.spec.mode));
   fill_filters(*spec.mutable_topics(), link_.spec.topics);
   fill_filters(*spec.mutable_groups(), link_.spec.groups);

@@ -1,0 +1,151 @@
+// Topic discovery of one link: which topics of the source it takes, what becomes of them at the target, and their
+// configs.
+#include <algorithm>
+
+#include "linker/link_controller.h"
+
+namespace farshore::linker {
+
+Task<Status> LinkController::adopt(Deadline deadline) {
+  // Before the source is asked: a gateway that starts after the source was lost must be able to fail over.
+  CO_TRY(auto found, co_await target_->adopt(deadline));
+  for (const auto& topic : found) {
+    Mirror& mirror = mirrors_[topic.topic];
+    if (!mirror.topic.empty()) continue;
+    mirror.topic = topic.topic;
+    mirror.source_topic = topic.source_topic;
+    mirror.id = topic.id;
+    mirror.source_id = topic.source_id;
+    set_state(mirror, MirrorState::kActive, "");
+    if (topic.promotion)
+      ended(mirror, *topic.promotion);
+    else
+      add_pumps(mirror, topic.partitions);
+  }
+  adopted_ = true;
+  co_return ok();
+}
+
+Task<Status> LinkController::discover(Deadline deadline) {
+  if (!adopted_) CO_CHECK(co_await adopt(deadline));
+  CO_TRY(auto source, co_await source_.identify(deadline));
+  CO_TRY(auto target, co_await target_->cluster().identify(deadline));
+  if (source.cluster_id == target.cluster_id)
+    co_return Error(ErrorCode::kConflict,
+                    "source and target are the same cluster (" + source.cluster_id + "): a link joins two");
+  if (auto fits = target_->fits(target); !fits) co_return Error(ErrorCode::kConflict, fits.error().detail);
+  source_is_farshore_ = source.farshore;
+  link_.spec.source_cluster_id = source.cluster_id;
+  link_.spec.target_cluster_id = target.cluster_id;
+  CO_TRY(auto topics, co_await source_.topics(deadline));
+  last_source_contact_ = env_.now();
+  std::vector<std::string> names;
+  std::vector<TopicInfo> chosen;
+  for (auto& topic : topics) {
+    if (topic.internal || !selected(link_.spec.topics, topic.name)) continue;
+    names.push_back(topic.name);
+    chosen.push_back(std::move(topic));
+  }
+  CO_TRY(auto configs, co_await source_.topic_configs(names, deadline));
+  Status result;
+  for (auto& topic : chosen) {
+    auto taken = co_await take_topic(topic, configs[topic.name], deadline);
+    if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
+    if (!taken) result = taken;
+  }
+  ran(configs_, co_await sync_configs(std::move(configs), deadline));
+  co_return result;
+}
+
+bool LinkController::follows(const std::string& key) const {
+  const auto& keys = link_.spec.config_include.empty() ? default_config_include() : link_.spec.config_include;
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, std::string> configs,
+                                        Deadline deadline) {
+  const std::string name = target_topic_name(link_.spec, topic.name);
+  Mirror& mirror = mirrors_[name];
+  if (mirror.topic.empty()) {
+    mirror.topic = name;
+    mirror.source_topic = topic.name;
+    mirror.since_ms = wall_ms();
+  }
+  if (mirror.state == MirrorState::kStopped) co_return ok();
+  if (mirror.state == MirrorState::kFailed && mirror.source_id == topic.id) co_return ok();  // until it is resumed
+  if (!mirror.pumps.empty() && mirror.source_id == topic.id &&
+      mirror.pumps.size() >= static_cast<size_t>(topic.partitions))
+    co_return ok();
+  WantedTopic wanted;
+  wanted.topic = name;
+  wanted.source = topic;
+  for (auto& [key, value] : configs)
+    if (follows(key)) wanted.configs[key] = value;
+  auto made = co_await target_->make(std::move(wanted), source(), deadline);
+  if (!made) {
+    if (error_retriable(made.error().code)) co_return made.error();
+    if (mirror.state != MirrorState::kFailed) {
+      stop_pumps(mirror);
+      set_state(mirror, MirrorState::kFailed, made.error().to_string());
+    }
+    co_return made.error();
+  }
+  mirror.id = made->id;
+  mirror.source_id = made->source_id;
+  if (made->promotion) {
+    mirror.state = MirrorState::kActive;
+    ended(mirror, *made->promotion);
+    co_return ok();
+  }
+  add_pumps(mirror, topic.partitions);
+  co_return ok();
+}
+
+bool LinkController::caught_up(const Mirror& mirror) const {
+  if (mirror.pumps.empty()) return false;
+  for (const auto& key : mirror.pumps) {
+    auto progress = replicator_.progress(key);
+    if (!progress || progress->pump.last_news == MonoTime() || progress->pump.lag_offsets > 0) return false;
+  }
+  return true;
+}
+
+Task<Status> LinkController::sync_configs(std::map<std::string, std::map<std::string, std::string>> source,
+                                          Deadline deadline) {
+  std::vector<std::string> names;
+  for (const auto& [name, mirror] : mirrors_)
+    if (pumps(mirror.state)) names.push_back(name);
+  if (names.empty()) co_return ok();
+  CO_TRY(auto target, co_await target_->cluster().topic_configs(names, deadline));
+  Status result;
+  for (const auto& name : names) {
+    Mirror& mirror = mirrors_[name];
+    if (!source.count(mirror.source_topic)) continue;  // gone, or not selected any more: nothing to follow
+    mirror.caught_up = mirror.caught_up || caught_up(mirror);
+    const auto& wanted = source[mirror.source_topic];
+    auto& have = target[name];
+    std::map<std::string, std::string> followed;
+    for (const auto& [key, value] : wanted)
+      if (follows(key)) followed[key] = value;
+    CO_TRY(auto plan, co_await target_->configs(name, std::move(followed), mirror.caught_up, deadline));
+    std::map<std::string, std::optional<std::string>> changes;
+    mirror.drift = std::move(plan.drift);
+    for (const auto& [key, value] : plan.wanted)
+      if (!have.count(key) || have[key] != value) changes[key] = value;
+    for (const auto& [key, value] : wanted)
+      if (!follows(key) && (!have.count(key) || have[key] != value))
+        mirror.drift.push_back(key + ": source " + value + ", target " + (have.count(key) ? have[key] : "default"));
+    for (const auto& [key, value] : have)
+      if (!plan.wanted.count(key) && follows(key)) changes[key] = std::nullopt;
+    for (auto& change : changes) {
+      std::map<std::string, std::optional<std::string>> one{change};
+      auto altered = co_await target_->cluster().alter_topic_configs(name, std::move(one), deadline);
+      if (altered) continue;
+      mirrors_[name].drift.push_back(change.first + ": " + altered.error().to_string());
+      if (error_retriable(altered.error().code)) result = altered;
+    }
+  }
+  co_return result;
+}
+
+}  // namespace farshore::linker
