@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BANNED = [
     ("include by ../", r'#include\s+"\.\./', (), "include by the path from the top: \"room/header.h\""),
     ("clock", r"\b(steady_clock|system_clock|high_resolution_clock)::now|\bclock_gettime\s*\(|\bgettimeofday\s*\(",
-     ("base/", "tests/bench", "offsets/client", "linker/cli", "linker/grpc"), "ask Env::now() or Env::wall_now()"),
+     ("base/", "tests/bench", "tests/net_proxy", "offsets/client", "linker/cli", "linker/grpc"), "ask Env::now() or Env::wall_now()"),
     ("randomness", r"\b(std::random_device|std::mt19937|std::default_random_engine|rand)\s*[({]",
      ("base/",), "use Env::random()"),
     ("thread", r"\bstd::(thread|jthread|async|mutex|condition_variable)\b",
