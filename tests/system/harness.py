@@ -26,7 +26,7 @@ class World:
     def start(self, name, *command):
         """A program of ours; returns it and the address of its `ready:` line."""
         process = self.spawn(name, *command)
-        for _ in range(300):
+        for _ in range(1200):  # a minute: it ends earlier when the program does
             for line in (self.directory / f'{name}.out').read_text().splitlines():
                 if line.startswith('ready:'):
                     return process, line.split()[2]
