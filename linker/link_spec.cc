@@ -175,7 +175,8 @@ std::string encode(const StoredLink& link) {
       {"config_include", spec.config_include},
       {"on_divergence", spec.on_divergence == OnDivergence::kStop ? "stop" : "truncate"},
   };
-  return json.dump();
+  // What a peer said may be any bytes: they are replaced, not thrown over.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<StoredLink> decode_stored_link(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "broker/groups/group_records.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/bytes.h"
@@ -96,7 +97,7 @@ Result<CoordinatorRecord> decode_record(std::string_view key_bytes, std::optiona
       committed.leader_epoch = (*value)->leader_epoch;
       committed.metadata = std::move((*value)->metadata);
       committed.commit_ms = (*value)->commit_timestamp;
-      committed.expire_ms = (*value)->expire_timestamp;
+      committed.expire_ms = std::max<int64_t>((*value)->expire_timestamp, -1);  // any negative time says: none
     }
     return CoordinatorRecord(std::move(record));
   }
