@@ -13,7 +13,7 @@ void add_what_was_seen(api::PromotionRecord& record, const std::vector<replicato
     const int64_t seen = progress->pump.source.high_watermark.value();
     if (seen > out.source_high_watermark()) out.set_source_high_watermark(seen);
     out.set_lost_at_least_records(std::max<int64_t>(0, out.source_high_watermark() - out.failover_offset()));
-    out.set_blind_window_ms(std::chrono::duration_cast<milliseconds>(now - progress->last_contact).count());
+    out.set_blind_window_ms(std::chrono::duration_cast<milliseconds>(now - progress->known_as_of).count());
     if (out.lost_at_least_records() > 0)
       out.set_lost_at_least_ms(std::chrono::duration_cast<milliseconds>(progress->pump.lag).count());
   }

@@ -364,9 +364,11 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
   request.session_epoch = session_epoch_;
   Visitor visitor(*this);
   progressed_ = false;
+  const MonoTime asked_at = env_.now();
   CO_CHECK(co_await client.fetch(std::move(request), slabs_, &budget_, visitor,
                                  env_.in(options_.max_wait + options_.silence_max)));
   last_contact_ = env_.now();
+  known_as_of_ = asked_at;
   contacted_ = connection_worked_ = true;
   last_error_ = {};
   response_bytes_max_ = std::min(options_.response_bytes_max, response_bytes_max_ + response_bytes_max_ / 8);

@@ -59,6 +59,9 @@ class Fetcher {
   int32_t broker() const { return broker_; }
   bool contacted() const { return contacted_; }            // a whole response ever came
   MonoTime last_contact() const { return last_contact_; }  // when the last one did
+  // When it had been asked for. What the source said is at least as new as that; of later times nothing is known: an
+  // answer may have waited in a socket while this process was stopped.
+  MonoTime known_as_of() const { return known_as_of_; }
   Error last_error(const PumpKey& key) const;  // of the connection, or of this partition; kNone while all is well
 
  private:
@@ -107,7 +110,7 @@ class Fetcher {
   bool full_ = false;          // a pump would be asked, but holds all it may
   bool progressed_ = false;    // records came in the response under way
   std::unique_ptr<kafka::Client> client_;
-  MonoTime last_contact_;
+  MonoTime last_contact_, known_as_of_;
   bool contacted_ = false, connection_worked_ = false;
   Error last_error_;
 };

@@ -29,6 +29,8 @@ Error mirror_error(int16_t code, const std::optional<std::string>& message) {
     case Code::kUnknownTopicId:
     case Code::kInconsistentTopicId:
       return Error(ErrorCode::kNotFound, std::move(text));
+    case Code::kTopicAlreadyExists:  // it is no mirror
+      return Error(ErrorCode::kAlreadyExists, std::move(text));
     case Code::kInvalidRequest:
     case Code::kUnsupportedVersion:
       return Error(ErrorCode::kInvalidArgument, std::move(text));
@@ -338,6 +340,12 @@ Task<Result<Truncated>> MirrorSink::truncate(PumpKey key, PumpSession session, S
 Task<Result<TargetState>> MirrorSink::advance_log_start(PumpKey key, PumpSession session, SourceOffset to) {
   CO_CHECK(co_await control(key, kMirrorAdvanceLogStart, session, to.value(), -1));
   co_return co_await open(key);
+}
+
+size_t MirrorSink::appends_in_flight() const {
+  size_t count = 0;
+  for (const auto& [broker, lane] : lanes_) count += static_cast<size_t>(lane->in_flight);
+  return count;
 }
 
 Task<void> MirrorSink::stop() {

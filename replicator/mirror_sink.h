@@ -42,6 +42,7 @@ class MirrorSink final : public BatchSink {
   Task<Result<TargetState>> open(PumpKey key) override;
   Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
   Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
+  size_t appends_in_flight() const override;
   Task<void> stop() override;
 
  private:

@@ -184,11 +184,13 @@ size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchR
 
 void PartitionPump::on_bad_bytes(uint32_t generation, const Error& error) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
+  driver_.pump_trouble(*this, PumpTrouble::kCorrupt, error);
   if (++corrupt_fetches_ >= options_.corrupt_fetches_max) return fail(error.in(place(key_, received_end_)));
   driver_.pump_fetch_changed(*this);
 }
 
 void PartitionPump::diverge(LogEpoch epoch, SourceOffset end) {
+  driver_.pump_trouble(*this, PumpTrouble::kDiverged, Error(ErrorCode::kConflict));
   if (options_.on_divergence == OnMismatch::kStop) {
     LostRange lost{std::min(end, target_end_), target_end_, epoch, received_epoch_};
     listener_.pump_diverged(key_, lost, false);
@@ -208,6 +210,7 @@ void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffse
 }
 
 void PartitionPump::retention_gap(SourceOffset log_start) {
+  driver_.pump_trouble(*this, PumpTrouble::kGap, Error(ErrorCode::kOutOfRange));
   if (options_.on_retention_gap == OnMismatch::kStop) {
     listener_.pump_retention_gap(key_, received_end_, log_start, false);
     fail(Error(ErrorCode::kOutOfRange,
@@ -276,7 +279,9 @@ void PartitionPump::on_appended(uint32_t generation, const AppendAck& ack) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning || !held_) return;
   auto& sent = held_->sent;
   if (!sent.empty()) sent.erase(sent.begin());  // answers come in the order of the appends
-  failed_appends_ = 0;
+  // That a target takes an append without batches says nothing about why it refused one with (a full disk): only
+  // progress ends the waiting, or that there is nothing more to append.
+  if (ack.end > target_end_ || ack.end >= source_.high_watermark) failed_appends_ = 0;
   target_end_ = ack.end;
   target_high_watermark_ = ack.high_watermark;
   target_log_start_ = ack.log_start;
@@ -287,6 +292,7 @@ void PartitionPump::on_appended(uint32_t generation, const AppendAck& ack) {
 
 void PartitionPump::on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
+  driver_.pump_trouble(*this, PumpTrouble::kAppend, error);
   if (is_final(error.code)) return fail(error.in("append of " + place(key_, target_end_)));
   if (failed_appends_ < 255) ++failed_appends_;
   reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
@@ -330,6 +336,7 @@ void PartitionPump::on_target(uint32_t generation, const TargetState& state, Los
 
 void PartitionPump::on_wish_failed(uint32_t generation, const Error& error) {
   if (generation != generation_ || phase_ != PumpPhase::kWishing) return;
+  driver_.pump_trouble(*this, PumpTrouble::kWish, error);
   if (is_final(error.code)) return fail(error.in("opening " + place(key_, target_end_)));
   // The session of a truncation ended meanwhile: a new one, and the source will say again that it differs.
   if (error.code == ErrorCode::kConflict && wish_.kind != PumpWish::Kind::kOpen)

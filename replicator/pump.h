@@ -31,6 +31,14 @@ struct PumpOptions {
   bool test_only_resume_from_memory = false;
 };
 
+enum class PumpTrouble : uint8_t {
+  kAppend,    // an append was refused, or its answer is lost
+  kWish,      // open, truncate or advance was refused
+  kCorrupt,   // what the source sent cannot be taken
+  kDiverged,  // the source has another history than the target
+  kGap        // the source deleted what was not mirrored yet
+};
+
 // Who makes a pump's wishes happen. Called from inside the pump's calls: take note, act later.
 class PumpDriver {
  public:
@@ -38,6 +46,8 @@ class PumpDriver {
   virtual void pump_can_send(PartitionPump& pump) = 0;       // take() has something
   virtual void pump_fetch_changed(PartitionPump& pump) = 0;  // next() answers differently than it did
   virtual void pump_needs_control(PartitionPump& pump) = 0;  // wish() is not kNone
+  // To be counted, each time; what follows from it is said elsewhere.
+  virtual void pump_trouble(PartitionPump&, PumpTrouble, const Error&) {}
 };
 
 // Who wants to know. Called from inside the pump's calls: take note, act later.

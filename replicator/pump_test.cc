@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <map>
 
 #include "base/random.h"
 #include "proto/batch/builder.h"
@@ -15,6 +16,9 @@ class Recorder final : public PumpDriver, public PumpListener {
   void pump_can_send(PartitionPump&) override { ++sends; }
   void pump_fetch_changed(PartitionPump&) override { ++fetch_changes; }
   void pump_needs_control(PartitionPump&) override { ++controls; }
+  void pump_trouble(PartitionPump&, PumpTrouble trouble, const Error& error) override {
+    ++troubles[{trouble, error.code}];
+  }
   void pump_caught_up(const PumpKey&) override { ++caught_up; }
   void pump_diverged(const PumpKey&, LostRange lost, bool cut) override { diverged.emplace_back(lost, cut); }
   void pump_retention_gap(const PumpKey&, SourceOffset from, SourceOffset to, bool skipped) override {
@@ -29,6 +33,7 @@ class Recorder final : public PumpDriver, public PumpListener {
     bool skipped;
   };
   int sends = 0, fetch_changes = 0, controls = 0, caught_up = 0, gone = 0;
+  std::map<std::pair<PumpTrouble, ErrorCode>, int> troubles;
   std::vector<std::pair<LostRange, bool>> diverged;
   std::vector<Gap> gaps;
   SourceOffset log_start_seen;
@@ -287,6 +292,43 @@ TEST_F(PumpTest, ABadChecksumKeepsTheGoodBatchesAndFailsAfterSeveralTries) {
   }
   EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
   EXPECT_EQ(recorder_.failure.code, ErrorCode::kCorrupt);
+  const int counted = recorder_.troubles[{PumpTrouble::kCorrupt, ErrorCode::kCorrupt}];
+  EXPECT_EQ(counted, options_.corrupt_fetches_max) << "each of them is counted";
+}
+
+TEST_F(PumpTest, EveryRefusedAppendAndWishIsCountedByItsKind) {
+  Error full(ErrorCode::kNoSpace, "full"), gone(ErrorCode::kTimedOut, "gone");
+  pump().on_wish_failed(pump().generation(), gone);
+  open(0);
+  fetched(batch(0, 5), state(5));
+  ASSERT_TRUE(pump().take(1 << 20));
+  const uint32_t sent = pump().generation();
+  pump().on_append_failed(sent, full, std::nullopt);
+  pump().on_append_failed(sent, full, std::nullopt);  // of a generation that is over: part of the same failure
+  const std::map<std::pair<PumpTrouble, ErrorCode>, int> expected{{{PumpTrouble::kWish, ErrorCode::kTimedOut}, 1},
+                                                                  {{PumpTrouble::kAppend, ErrorCode::kNoSpace}, 1}};
+  EXPECT_EQ(recorder_.troubles, expected);
+}
+
+TEST_F(PumpTest, AnAppendWithoutBatchesDoesNotEndTheWaitingAfterARefusedOne) {
+  open(0);
+  for (int i = 1; i <= 3; ++i) {
+    fetched(batch(0, 5), state(5));
+    ASSERT_TRUE(pump().take(1 << 20));
+    pump().on_append_failed(pump().generation(), Error(ErrorCode::kNoSpace, "full"), std::nullopt);
+    EXPECT_EQ(pump().failed_appends(), i);
+    open(0, -1, i + 1);
+    auto news = pump().take(1 << 20);
+    ASSERT_TRUE(news && news->run.empty());
+    AppendAck nothing;  // the target's end stays 0
+    pump().on_appended(news->generation, nothing);
+    EXPECT_EQ(pump().failed_appends(), i);
+  }
+  fetched(batch(0, 5), state(5));
+  auto pumped = pump().take(1 << 20);
+  ASSERT_TRUE(pumped);
+  pump().on_appended(pumped->generation, ack(*pumped));
+  EXPECT_EQ(pump().failed_appends(), 0);
 }
 
 TEST_F(PumpTest, EpochsThatGoBackAreRefused) {

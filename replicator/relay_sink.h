@@ -58,6 +58,7 @@ class RelaySink final : public BatchSink {
   Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
   // The next batch begins a new anchor at `to`.
   Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
+  size_t appends_in_flight() const override;
   Task<void> stop() override;
 
  private:

@@ -45,6 +45,9 @@ void Replicator::remove(const PumpKey& key) {
   if (!entry) return;
   if (entry->fetcher) entry->fetcher->remove(key);
   sink_.detach(key);
+  const PumpProgress last = entry->pump->progress(env_.now());
+  counters_.bytes += last.bytes;
+  counters_.batches += last.batches;
   unplaced_.erase(key);
   entries_.erase(key);
   changes_.notify();
@@ -76,6 +79,27 @@ void Replicator::pump_needs_control(PartitionPump& pump) {
   Entry* entry = find(pump.key());
   if (!entry || entry->wishing) return;
   entry->wishing = spawn(gate_, "wishes of a pump", grant_wishes(pump.key()));
+}
+
+void Replicator::pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) {
+  switch (trouble) {
+    case PumpTrouble::kAppend:
+      ++counters_.append_errors[error.code];
+      if (Entry* entry = find(pump.key())) entry->append_error = error;
+      break;
+    case PumpTrouble::kWish:
+      ++counters_.control_errors[error.code];
+      break;
+    case PumpTrouble::kCorrupt:
+      ++counters_.corrupt;
+      break;
+    case PumpTrouble::kDiverged:
+      ++counters_.divergences;
+      break;
+    case PumpTrouble::kGap:
+      ++counters_.gaps;
+      break;
+  }
 }
 
 void Replicator::fetcher_lost_partition(const PumpKey& key) {
@@ -245,6 +269,24 @@ Task<void> Replicator::stop() {
   co_await gate_.close();
 }
 
+ReplicatorCounters Replicator::counters() const {
+  ReplicatorCounters counters = counters_;
+  for (const auto& [key, entry] : entries_) {
+    const PumpProgress now = entry.pump->progress(env_.now());
+    counters.bytes += now.bytes;
+    counters.batches += now.batches;
+  }
+  return counters;
+}
+
+ReplicatorLoad Replicator::load() const {
+  ReplicatorLoad load;
+  load.appends_in_flight = sink_.appends_in_flight();
+  load.held_bytes = budget_.used_bytes();
+  load.held_bytes_max = budget_.bytes_max();
+  return load;
+}
+
 PartitionProgress Replicator::progress_of(const PumpKey& key, const Entry& entry) const {
   PartitionProgress progress;
   progress.key = key;
@@ -253,10 +295,13 @@ PartitionProgress Replicator::progress_of(const PumpKey& key, const Entry& entry
   progress.pump = entry.pump->progress(env_.now());
   progress.source_error = entry.source_error;
   progress.target_error = entry.target_error;
+  if (progress.target_error.code == ErrorCode::kNone && entry.pump->failed_appends() > 0)
+    progress.target_error = entry.append_error;
   if (entry.fetcher) {
     progress.source_broker = entry.fetcher->broker();
     progress.contact = entry.fetcher->contacted();
     progress.last_contact = entry.fetcher->last_contact();
+    progress.known_as_of = entry.fetcher->known_as_of();
     if (progress.source_error.code == ErrorCode::kNone) progress.source_error = entry.fetcher->last_error(key);
   }
   return progress;

@@ -17,6 +17,7 @@
 
 #include "base/gate.h"
 #include "replicator/fetcher.h"
+#include "replicator/replicator_counters.h"
 #include "replicator/sink.h"
 
 namespace farshore::replicator {
@@ -48,8 +49,9 @@ struct PartitionProgress {
   int32_t source_broker = -1;  // -1: no leader is known
   bool contact = false;        // the source ever answered a fetch
   MonoTime last_contact;       // last whole fetch response from its broker
+  MonoTime known_as_of;        // when that one had been asked for: what happened later is not known
   Error source_error;          // why the source cannot be read now; kNone: it can
-  Error target_error;          // why the last wish at the target failed
+  Error target_error;          // why the last wish or append at the target failed, and none went well since
 };
 
 class Replicator final : private PumpDriver, private FetcherOwner {
@@ -73,6 +75,8 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   std::vector<PartitionProgress> progress() const;
   std::optional<PartitionProgress> progress(const PumpKey& key) const;
   size_t inflight_bytes() const { return budget_.used_bytes(); }
+  ReplicatorCounters counters() const;
+  ReplicatorLoad load() const;
   // Notified when progress() changed in a way that somebody may wait for (an append was acknowledged, a state changed).
   Notifier& changes() { return changes_; }
 
@@ -85,11 +89,13 @@ class Replicator final : private PumpDriver, private FetcherOwner {
     bool wishing = false;  // a coroutine carries its wishes out
     int missing_looks = 0;
     Error source_error, target_error;
+    Error append_error;  // of the last append that failed; holds until one goes well
   };
 
   void pump_can_send(PartitionPump& pump) override;
   void pump_fetch_changed(PartitionPump& pump) override;
   void pump_needs_control(PartitionPump& pump) override;
+  void pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) override;
   void fetcher_lost_partition(const PumpKey& key) override;
 
   Entry* find(const PumpKey& key);
@@ -114,6 +120,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   std::map<PumpKey, Entry> entries_;
   std::map<std::pair<int32_t, int32_t>, std::unique_ptr<Fetcher>> fetchers_;  // by broker and lane
   std::set<PumpKey> unplaced_;
+  ReplicatorCounters counters_;  // bytes and batches: of partitions that were removed
 };
 
 }  // namespace farshore::replicator

@@ -42,6 +42,9 @@ class BatchSink {
   // The source's log begins at `to`, above the target's end: the target goes on there.
   virtual Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) = 0;
 
+  // Append requests that are on their way to the target's brokers.
+  virtual size_t appends_in_flight() const = 0;
+
   virtual Task<void> stop() = 0;  // ends what is under way; nothing is handed to pumps any more
 };
 
