@@ -1,12 +1,11 @@
 // farshore-broker: one broker process.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 
 #include "base/gate.h"
 #include "base/real/env.h"
 #include "base/real/http.h"
+#include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
@@ -24,11 +23,9 @@ struct Arguments {
 Result<Config> read_config(const Arguments& arguments) {
   Config config(broker_schema());
   if (!arguments.config_file.empty()) {
-    std::ifstream file(arguments.config_file);
-    std::ostringstream text;
-    if (!file || !(text << file.rdbuf()))
-      return Error(ErrorCode::kNotFound, "configuration file " + arguments.config_file + " cannot be read");
-    FARSHORE_CHECK(config.parse(text.str(), arguments.config_file));
+    auto text = read_text_file(arguments.config_file);
+    if (!text) return std::move(text).error().in("--config");
+    FARSHORE_CHECK(config.parse(*text, arguments.config_file));
   }
   for (const auto& setting : arguments.settings) FARSHORE_CHECK(config.parse(setting, "--set"));
   if (!arguments.data.empty()) FARSHORE_CHECK(config.set("log.dirs", arguments.data));

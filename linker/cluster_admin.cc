@@ -7,9 +7,11 @@
 #include "proto/kafka/messages/incremental_alter_configs.h"
 #include "proto/kafka/messages/list_groups.h"
 #include "proto/kafka/messages/mirror_append.h"
+#include "proto/kafka/messages/mirror_control.h"
 #include "proto/kafka/messages/offset_commit.h"
 #include "proto/kafka/messages/offset_delete.h"
 #include "proto/kafka/messages/offset_fetch.h"
+#include "replicator/mirror_sink.h"
 
 namespace farshore::linker {
 namespace {
@@ -48,6 +50,13 @@ Task<Result<ClusterIdentity>> ClusterAdmin::identify(Deadline deadline) {
   auto view = co_await client_.refresh({}, deadline);
   if (!view) co_return here(std::move(view).error());
   identity.cluster_id = (*view)->cluster_id;
+  if (identity.farshore) {
+    kafka::MirrorControlRequest request;
+    request.op = replicator::kMirrorDescribe;  // of no topic: only who is there
+    auto response = co_await client_.call_any(std::move(request), Repeat::kYes, deadline);
+    if (!response) co_return here(std::move(response).error());
+    if (!response->incarnation.is_zero()) identity.incarnation = response->incarnation.to_string();
+  }
   co_return identity;
 }
 

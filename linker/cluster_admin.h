@@ -15,7 +15,8 @@ namespace farshore::linker {
 
 struct ClusterIdentity {
   std::string cluster_id;
-  bool farshore = false;  // has the private APIs
+  bool farshore = false;    // has the private APIs
+  std::string incarnation;  // of its metadata: new after it was wiped; empty: the cluster does not say (Apache Kafka)
 };
 
 struct TopicInfo {

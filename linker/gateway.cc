@@ -62,14 +62,28 @@ Gateway::Gateway(Env& env, Connector& connector, GatewayOptions options)
     : env_(env),
       connector_(connector),
       options_(std::move(options)),
-      target_(env, connector, "target", options_.target, ""),
+      target_(env, connector, "target", options_.target, options_.target_cluster_id),
       control_(env, target_),
       started_(env.now()),
+      metrics_(std::make_shared<LinkMetrics>(env.metrics())),
       stopping_(env),
       changing_(env),
-      gate_(env) {}
+      gate_(env) {
+  env.metrics().on_collect([this, alive = std::weak_ptr<LinkMetrics>(metrics_)] {
+    if (!alive.expired()) show_metrics();
+  });
+}
 
 Gateway::~Gateway() = default;
+
+void Gateway::show_metrics() {
+  MetricRegistry& registry = env_.metrics();
+  registry.gauge("farshore_gateway_ready", "1 when the stored links have been taken over.").set(loaded_ ? 1 : 0);
+  registry.gauge("farshore_gateway_links", "Links of this gateway.").set(static_cast<double>(links_.size()));
+  std::vector<LinkReading> readings;
+  for (const auto& [name, link] : links_) readings.push_back(link->read(options_.metrics_topics_max));
+  metrics_->show(readings);
+}
 
 void Gateway::start() { spawn(gate_, "gateway load", load()); }
 
@@ -159,6 +173,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   StoredLink stored;
   stored.spec = spec;
   stored.spec.source_cluster_id = source_identity->cluster_id;
+  stored.spec.source_incarnation = source_identity->incarnation;
   stored.id = env_.random().uuid();
   stored.epoch = LinkEpoch(1);
   stored.created_ms = env_.wall_now().milliseconds_since_epoch;
@@ -175,6 +190,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
                                                      ": run a gateway with --target of that cluster");
   CO_CHECK(target->fits(*target_identity));
   stored.spec.target_cluster_id = target_identity->cluster_id;
+  stored.spec.target_incarnation = target_identity->incarnation;
   CO_TRY(auto topics, co_await source->topics(deadline));
   api::CreateLinkReply reply;
   TargetControl source_control(env_, *source);

@@ -14,9 +14,11 @@
 namespace farshore::linker {
 
 struct GatewayOptions {
-  std::vector<Endpoint> target;  // where links are stored, and the default target of new ones
-  Duration retry = seconds(1);   // while the target does not answer at the start
+  std::vector<Endpoint> target;   // where links are stored, and the default target of new ones
+  std::string target_cluster_id;  // any other cluster behind the address is refused; empty: any
+  Duration retry = seconds(1);    // while the target does not answer at the start
   size_t links_max = 256;
+  size_t metrics_topics_max = 100;           // of each link: topics with series of their own in /metrics
   replicator::ReplicatorOptions replicator;  // of every link; what a link's definition says wins
 };
 
@@ -52,6 +54,7 @@ class Gateway {
  private:
   using Controller = std::shared_ptr<LinkController>;
   Result<Controller> find(const std::string& link) const;
+  void show_metrics();
   Task<void> load();
   Task<Status> take_over(StoredEntry entry, Deadline deadline);
   std::unique_ptr<LinkTarget> make_target(const StoredLink& link);
@@ -70,6 +73,7 @@ class Gateway {
   bool loaded_ = false;
   std::string load_error_ = "the stored links have not been read yet";
   MonoTime started_;
+  std::shared_ptr<LinkMetrics> metrics_;
   Event stopping_;
   AsyncMutex changing_;  // links_ as a whole
   Gate gate_;

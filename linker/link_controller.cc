@@ -71,6 +71,7 @@ void LinkController::ran(LinkTask& task, const Status& status) {
   if (!status && task.error.to_string() != status.error().to_string())
     env_.log().warn("link task failed", {{"link", link_.spec.name}, {"task", task.name}, {"error", status.error()}});
   task.error = status ? Error() : status.error();
+  if (!status) ++task.errors;
   task.last_run_ms = wall_ms();
   ++task.runs;
   rounds_.notify();

@@ -13,6 +13,7 @@
 
 #include "base/gate.h"
 #include "linker/group_sync_rule.h"
+#include "linker/link_metrics.h"
 #include "linker/link_store.h"
 #include "linker/link_target.h"
 #include "linker/mirror_state.h"
@@ -22,7 +23,7 @@ namespace farshore::linker {
 struct LinkTask {  // how one of the periodic tasks fares
   std::string name;
   Error error;
-  int64_t last_run_ms = 0, runs = 0;
+  int64_t last_run_ms = 0, runs = 0, errors = 0;
 };
 
 class LinkController final : private replicator::PumpListener {
@@ -63,6 +64,8 @@ class LinkController final : private replicator::PumpListener {
   Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
 
   api::Link describe() const;
+  // For /metrics; the lag of at most `topics_max` topics is told one by one.
+  LinkReading read(size_t topics_max) const;
   std::optional<api::MirrorTopic> describe_mirror(const std::string& topic) const;
   api::ListGroupSyncReply group_sync() const { return group_sync_; }
   Notifier& changes() { return replicator_.changes(); }

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/config.h"
+
 namespace farshore::linker {
 namespace {
 
@@ -48,6 +50,30 @@ Result<std::vector<Filter>> parse_filters(const std::string& text) {
     at = comma + 1;
   }
   return filters;
+}
+
+// The keys of set_property(), for naming the nearest.
+const ConfigSchema& property_names() {
+  using enum ConfigType;
+  static const ConfigSchema schema({
+      {"topics", kList, "", "Names, 'prefix*', '*', '!excluded'."},
+      {"groups", kList, "*", "Consumer groups whose offsets follow."},
+      {"group.sync.enable", kBool, "true", "Whether they do."},
+      {"group.sync.interval.ms", kLong, "1000", "How often."},
+      {"topic.sync.interval.ms", kLong, "5000", "How often topics and configs of the source are looked at."},
+      {"on.divergence", kString, "truncate", "If the source loses acknowledged data: truncate or stop."},
+      {"source.bootstrap", kString, "", "Addresses of the same source."},
+      {"topic.config.include", kList, "", "Topic configs that follow the source."},
+  });
+  return schema;
+}
+
+Error unknown_property(const std::string& key) {
+  std::string known;
+  for (const auto& property : property_names().keys())
+    known += (known.empty() ? "" : ", ") + std::string(property.name);
+  return invalid("unknown link property '" + key.substr(0, 256) + "'; did you mean '" +
+                 std::string(property_names().nearest(key)) + "'? Known: " + known);
 }
 
 Json filters_to_json(const std::vector<Filter>& filters) {
@@ -116,6 +142,16 @@ std::string target_topic_name(const LinkSpec& spec, std::string_view source_topi
   return spec.topic_prefix + std::string(source_topic);
 }
 
+Status check_incarnation(std::string_view role, std::string_view cluster_id, std::string_view expected,
+                         std::string_view found) {
+  if (expected.empty() || found.empty() || expected == found) return ok();
+  return Error(ErrorCode::kConflict,
+               std::string(role) + ": cluster " + std::string(cluster_id) +
+                   " was wiped: its metadata is new (incarnation " + std::string(found) + ", the link was made with " +
+                   std::string(expected) +
+                   "). Bring the old data back and resume the link, or delete the link and make it anew");
+}
+
 Status set_property(LinkSpec& spec, const std::string& key, const std::string& value) {
   if (key == "topics" || key == "groups") {
     FARSHORE_TRY(auto filters, parse_filters(value));
@@ -143,9 +179,7 @@ Status set_property(LinkSpec& spec, const std::string& key, const std::string& v
   } else if (key == "topic.prefix" || key == "mode" || key == "name") {
     return invalid(key + " cannot change after creation: the mirrors that exist carry it");
   } else {
-    return invalid("unknown link property '" + key +
-                   "'; known: topics, groups, group.sync.enable, group.sync.interval.ms, topic.sync.interval.ms, "
-                   "on.divergence, source.bootstrap, topic.config.include");
+    return unknown_property(key);
   }
   return validate(spec);
 }
@@ -165,6 +199,8 @@ std::string encode(const StoredLink& link) {
       {"target", to_string(spec.target)},
       {"source_cluster_id", spec.source_cluster_id},
       {"target_cluster_id", spec.target_cluster_id},
+      {"source_incarnation", spec.source_incarnation},
+      {"target_incarnation", spec.target_incarnation},
       {"mode", name(spec.mode)},
       {"topics", filters_to_json(spec.topics)},
       {"groups", filters_to_json(spec.groups)},
@@ -202,6 +238,8 @@ Result<StoredLink> decode_stored_link(std::string_view text) {
     FARSHORE_TRY(spec.target, parse_bootstrap(json.at("target").get<std::string>()));
     spec.source_cluster_id = json.at("source_cluster_id").get<std::string>();
     spec.target_cluster_id = json.at("target_cluster_id").get<std::string>();
+    spec.source_incarnation = json.value("source_incarnation", "");
+    spec.target_incarnation = json.value("target_incarnation", "");
     spec.mode = json.at("mode").get<std::string>() == "relay" ? LinkMode::kRelay : LinkMode::kMirror;
     spec.topics = filters_from_json(json.at("topics"));
     spec.groups = filters_from_json(json.at("groups"));

@@ -30,6 +30,9 @@ struct LinkSpec {
   std::vector<Endpoint> source, target;  // bootstrap
   std::string source_cluster_id;         // as found at creation; another cluster at the address is refused
   std::string target_cluster_id;
+  // Of the clusters' metadata, as found at creation: the same cluster id with another one is a cluster that was wiped.
+  // Empty: not known (Apache Kafka, or a link that was made before they were kept).
+  std::string source_incarnation, target_incarnation;
   LinkMode mode = LinkMode::kMirror;
   std::vector<Filter> topics;
   std::vector<Filter> groups{Filter{"*", PatternType::kLiteral, FilterType::kInclude}};
@@ -70,8 +73,13 @@ std::string to_string(const std::vector<Endpoint>& bootstrap);
 // The target's name for a topic of the source, and back. nullopt: not a name this link could have made.
 std::string target_topic_name(const LinkSpec& spec, std::string_view source_topic);
 
-// Sets one property by its name, as in `link update --set key=value`. kInvalidArgument: unknown key (all are listed) or
-// a value that it cannot have; what cannot change after creation says so.
+// The cluster behind a known address: kConflict if it is another one than the link was made with, saying how it
+// differs.
+Status check_incarnation(std::string_view role, std::string_view cluster_id, std::string_view expected,
+                         std::string_view found);
+
+// Sets one property by its name, as in `link update --set key=value`. kInvalidArgument: unknown key (the nearest one is
+// named, and all are listed) or a value that it cannot have; what cannot change after creation says so.
 Status set_property(LinkSpec& spec, const std::string& key, const std::string& value);
 
 std::string encode(const StoredLink& link);

@@ -18,6 +18,8 @@ TEST(LinkSpec, AStoredLinkRoundTrips) {
   StoredLink link;
   link.spec = spec();
   link.spec.topic_prefix = "east.";
+  link.spec.source_incarnation = "AAAA";
+  link.spec.target_incarnation = "BBBB";
   link.spec.on_divergence = OnDivergence::kStop;
   link.spec.config_include = {"retention.ms"};
   link.id.bytes[3] = 7;
@@ -27,6 +29,30 @@ TEST(LinkSpec, AStoredLinkRoundTrips) {
   auto again = decode_stored_link(encode(link));
   ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_EQ(*again, link);
+}
+
+TEST(LinkSpec, AWipedClusterIsAnotherOneAndWhatIsNotKnownIsNotChecked) {
+  auto wiped = check_incarnation("source", "c1", "one", "two");
+  ASSERT_FALSE(wiped);
+  EXPECT_EQ(wiped.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(wiped.error().detail.substr(0, 32), "source: cluster c1 was wiped: it");
+  EXPECT_TRUE(check_incarnation("source", "c1", "one", "one"));
+  EXPECT_TRUE(check_incarnation("source", "c1", "", "two"));
+  EXPECT_TRUE(check_incarnation("source", "c1", "one", ""));
+}
+
+TEST(LinkSpec, ALinkThatWasStoredBeforeIncarnationsWereKeptIsStillRead) {
+  StoredLink link;
+  link.spec = spec();
+  std::string json = encode(link);
+  for (const char* field : {"\"source_incarnation\":\"\",", "\"target_incarnation\":\"\","}) {
+    auto at = json.find(field);
+    ASSERT_NE(at, std::string::npos) << json;
+    json.erase(at, std::string(field).size());
+  }
+  auto read = decode_stored_link(json);
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(*read, link);
 }
 
 TEST(LinkSpec, WhatANewerGatewayWroteIsRefusedNotMisread) {
@@ -70,6 +96,7 @@ TEST(LinkSpec, AnUnknownPropertyListsTheKnownOnes) {
   LinkSpec s = spec();
   auto refused = set_property(s, "topicz", "x");
   ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("did you mean 'topics'?"), std::string::npos);
   EXPECT_NE(refused.error().detail.find("group.sync.interval.ms"), std::string::npos);
   EXPECT_FALSE(set_property(s, "mode", "relay"));
   EXPECT_FALSE(set_property(s, "group.sync.interval.ms", "5"));

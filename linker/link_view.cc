@@ -142,4 +142,24 @@ api::Link LinkController::describe() const {
   return out;
 }
 
+LinkReading LinkController::read(size_t topics_max) const {
+  LinkReading reading;
+  reading.link = describe();
+  for (const auto& entry : mirrors_) {
+    if (reading.topics.size() == topics_max) break;
+    reading.topics.push_back(*describe_mirror(entry.first));
+  }
+  reading.topics_not_shown = mirrors_.size() - reading.topics.size();
+  reading.counters = replicator_.counters();
+  reading.load = replicator_.load();
+  for (const LinkTask* task : {&discovery_, &configs_, &groups_}) {
+    TaskReading& to = reading.tasks.emplace_back();
+    to.name = task->name;
+    to.runs = static_cast<uint64_t>(task->runs);
+    to.errors = static_cast<uint64_t>(task->errors);
+    to.in_error = task->error.code != ErrorCode::kNone;
+  }
+  return reading;
+}
+
 }  // namespace farshore::linker

@@ -6,15 +6,34 @@
 #include "base/gate.h"
 #include "base/real/env.h"
 #include "base/real/http.h"
+#include "base/real/text_file.h"
+#include "linker/gateway_config.h"
 #include "linker/grpc/server.h"
 
 namespace farshore::linker {
 namespace {
 
 struct Arguments {
-  std::string target, api = "127.0.0.1:9870", http;
-  bool debug = false;
+  std::string config_file, target, api, http;
+  std::vector<std::string> settings;
+  bool debug = false, help_config = false;
 };
+
+// The file first, then --set, then the options that have a name of their own.
+Result<GatewaySettings> read_settings(const Arguments& arguments) {
+  Config config(gateway_schema());
+  if (!arguments.config_file.empty()) {
+    auto text = read_text_file(arguments.config_file);
+    if (!text) return std::move(text).error().in("--config");
+    FARSHORE_CHECK(parse_gateway_yaml(config, *text, arguments.config_file));
+  }
+  for (const auto& setting : arguments.settings) FARSHORE_CHECK(set_gateway_key(config, setting));
+  if (!arguments.target.empty()) FARSHORE_CHECK(config.set("target", arguments.target));
+  if (!arguments.api.empty()) FARSHORE_CHECK(config.set("api", arguments.api));
+  if (!arguments.http.empty()) FARSHORE_CHECK(config.set("http", arguments.http));
+  if (arguments.debug) FARSHORE_CHECK(config.set("debug", "true"));
+  return gateway_settings(config);
+}
 
 struct Program {
   Program(RealEnv& e, GatewayOptions options)
@@ -27,33 +46,29 @@ struct Program {
   int exit_code = 1;
 };
 
-Task<Status> serve(Program& program, const Arguments& arguments) {
-  auto api_at = Endpoint::parse(arguments.api);
-  if (!api_at) co_return api_at.error().in("--api");
-  if (!arguments.http.empty()) {
-    auto http_at = Endpoint::parse(arguments.http);
-    if (!http_at) co_return http_at.error().in("--http");
+Task<Status> serve(Program& program, const GatewaySettings& settings) {
+  if (settings.http) {
     Gateway& gateway = program.gateway;
     add_process_routes(program.http, program.env.metrics(), [&gateway]() -> Status {
       if (gateway.ready()) return ok();
       return Error(ErrorCode::kUnavailable, gateway.not_ready_reason());
     });
-    auto started = co_await program.http.start(std::move(*http_at));
-    if (!started) co_return started.error().in("--http " + arguments.http);
+    auto started = co_await program.http.start(*settings.http);
+    if (!started) co_return started.error().in("http " + settings.http->to_string());
   }
+  CO_TRY(auto bound, program.control.start(settings.api));
   program.gateway.start();
-  CO_TRY(auto bound, program.control.start(*api_at));
   std::string line = "ready: api " + bound.to_string();
-  if (!arguments.http.empty()) line += " http " + program.http.local().to_string();
-  line += " target " + arguments.target;
+  if (settings.http) line += " http " + program.http.local().to_string();
+  line += " target " + to_string(settings.gateway.target);
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
   CO_CHECK(co_await program.env.terminated());
   co_return ok();
 }
 
-Task<void> run_gateway(Program& program, const Arguments& arguments) {
-  auto served = co_await serve(program, arguments);
+Task<void> run_gateway(Program& program, const GatewaySettings& settings) {
+  auto served = co_await serve(program, settings);
   if (!served) std::fprintf(stderr, "farshore-gateway: %s\n", served.error().to_string().c_str());
   // gRPC's shutdown waits for calls that wait for this executor: so from a thread of its own.
   Wait<void> stopped(program.env);
@@ -70,18 +85,20 @@ Task<void> run_gateway(Program& program, const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-  GatewayOptions options;
-  auto target = parse_bootstrap(arguments.target);
-  if (!target) {
-    std::fprintf(stderr, "farshore-gateway: --target: %s\n", target.error().to_string().c_str());
+  if (arguments.help_config) {
+    std::fputs(gateway_config_help().c_str(), stdout);
+    return 0;
+  }
+  auto settings = read_settings(arguments);
+  if (!settings) {
+    std::fprintf(stderr, "farshore-gateway: %s\n", settings.error().to_string().c_str());
     return 2;
   }
-  options.target = std::move(*target);
   RealEnvOptions env_options;
-  if (arguments.debug) env_options.log_level = LogLevel::kDebug;
+  if (settings->debug) env_options.log_level = LogLevel::kDebug;
   RealEnv env(env_options);
-  Program program(env, std::move(options));
-  spawn(program.gate, "gateway", run_gateway(program, arguments));
+  Program program(env, settings->gateway);
+  spawn(program.gate, "gateway", run_gateway(program, *settings));
   env.run();
   return program.exit_code;
 }
@@ -92,9 +109,15 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   farshore::linker::Arguments arguments;
   CLI::App app("Links a source and a target cluster of Kafka-protocol logs.", "farshore-gateway");
-  app.add_option("--target", arguments.target, "bootstrap of the target cluster, where links are stored")->required();
-  app.add_option("--api", arguments.api, "HOST:PORT of the control API (gRPC, loopback); port 0: a free one");
-  app.add_option("--http", arguments.http, "HOST:PORT for /metrics, /healthz and /readyz");
+  app.add_option("--config", arguments.config_file, "gateway.yaml; the options below win over it")->type_name("FILE");
+  app.add_option("--target", arguments.target, "bootstrap of the target cluster, where links are stored")
+      ->type_name("HOST:PORT[,...]");
+  app.add_option("--api", arguments.api,
+                 "the control API (gRPC, loopback only; default 127.0.0.1:9870; port 0: a free one)")
+      ->type_name("HOST:PORT");
+  app.add_option("--http", arguments.http, "serves /metrics, /healthz and /readyz")->type_name("HOST:PORT");
+  app.add_option("--set", arguments.settings, "one key of gateway.yaml; may be repeated")->type_name("KEY=VALUE");
+  app.add_flag("--help-config", arguments.help_config, "lists the keys of gateway.yaml");
   app.add_flag("--debug", arguments.debug, "log more");
   CLI11_PARSE(app, argc, argv);
   return farshore::linker::run(arguments);

@@ -374,6 +374,7 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
   const Deadline deadline =
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kLimitMax));
   Response response;
+  response.incarnation = services.metadata.image()->incarnation;
   if (request.op < kOpen || request.op > kCreate) {
     response.error_code = static_cast<int16_t>(Code::kInvalidRequest);
     response.error_message = "operation " + std::to_string(request.op) + " is none";

@@ -101,16 +101,26 @@ class Mailbox {
   std::optional<grpc::Status> status_;
 };
 
+// On the Env's executor, as all counting.
+void count_refusal(Env& env, const Error& error) {
+  env.metrics()
+      .counter("farshore_gateway_calls_refused_total", "Calls of the control API that ended in an error, by its kind.",
+               {{"code", std::string(error_name(error.code))}})
+      .add();
+}
+
 template <class Reply>
-Task<void> answer(std::shared_ptr<Mailbox<Reply>> mailbox, Task<Result<Reply>> work) {
+Task<void> answer(Env& env, std::shared_ptr<Mailbox<Reply>> mailbox, Task<Result<Reply>> work) {
   auto result = co_await std::move(work);
+  if (!result) count_refusal(env, result.error());
   if (result) mailbox->push(std::move(*result));
   mailbox->finish(result ? grpc::Status::OK : to_grpc(result.error()));
 }
 
 template <class Message>
-Task<void> answer_stream(std::shared_ptr<Mailbox<Message>> mailbox, Task<Status> work) {
+Task<void> answer_stream(Env& env, std::shared_ptr<Mailbox<Message>> mailbox, Task<Status> work) {
   auto result = co_await std::move(work);
+  if (!result) count_refusal(env, result.error());
   mailbox->finish(result ? grpc::Status::OK : to_grpc(result.error()));
 }
 
@@ -237,7 +247,7 @@ class Service final : public api::Control::Service {
   grpc::Status call(grpc::ServerContext* context, Reply* reply, Work work) {
     auto mailbox = std::make_shared<Mailbox<Reply>>();
     asio::post(env_.executor(), [this, mailbox, work]() mutable {
-      if (!spawn(gate_, "control call", answer(mailbox, work())))
+      if (!spawn(gate_, "control call", answer(env_, mailbox, work())))
         mailbox->finish({grpc::StatusCode::UNAVAILABLE, "the gateway is stopping"});
     });
     grpc::Status status;
@@ -253,7 +263,7 @@ class Service final : public api::Control::Service {
     auto mailbox = std::make_shared<Mailbox<Message>>();
     asio::post(env_.executor(), [this, mailbox, work]() mutable {
       auto told = [mailbox](Message message) { mailbox->push(std::move(message)); };
-      if (!spawn(gate_, "control stream", answer_stream(mailbox, work(told))))
+      if (!spawn(gate_, "control stream", answer_stream(env_, mailbox, work(told))))
         mailbox->finish({grpc::StatusCode::UNAVAILABLE, "the gateway is stopping"});
     });
     grpc::Status status;
