@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""The story of deploy/quickstart: east and west, a link, an application, a lost region, and a report with numbers."""
+"""The story of deploy/quickstart: east and west, a link, an application, a lost region, and a report with numbers.
+
+Exit code 0: every check held. That records were lost with the region is no failure, if the report is true about it.
+1: a check failed, or a program did; the last lines say which. 2: wrong options.
+"""
 import argparse
 import collections
 import json
-import os
 import pathlib
+import re
 import shutil
 import signal
 import struct
@@ -33,7 +37,7 @@ def say(text):
 def live(text):
     """One line that is overwritten on a terminal; elsewhere only what say() prints."""
     if TERMINAL:
-        sys.stdout.write('\r\033[K' + text)
+        sys.stdout.write('\r\033[K' + text[:shutil.get_terminal_size().columns - 1])
         sys.stdout.flush()
 
 
@@ -67,6 +71,7 @@ class Process:
 
     def stop(self, seconds=10):
         self.kill(signal.SIGTERM)
+        self.kill(signal.SIGCONT)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -153,9 +158,18 @@ def consumed_lines(path):
         if path.exists() else []
 
 
-def wait_for(what, condition, seconds):
+def all_alive(processes, but=()):
+    """A program that ends before its time ends the story, with its last words."""
+    for name, process in processes.items():
+        code = process.process.poll()
+        if code is not None and name not in but:
+            raise Failed(f'{name} ended by itself (exit code {code}); its log {process.log} ends:\n' + process.log.read_text()[-1500:])
+
+
+def wait_for(what, condition, seconds, processes=None):
     end = time.monotonic() + seconds
     while not condition():
+        all_alive(processes or {})
         if time.monotonic() > end:
             raise Failed(f'{what} did not happen within {seconds} s')
         time.sleep(0.1)
@@ -173,8 +187,12 @@ def story(arguments, directory, processes):
                  '--set', f'num.partitions={PARTITIONS}', '--set', 'group.initial.rebalance.delay.ms=0').ready('kafka')
     west = start('west', broker, '--data', directory / 'west', '--listen', '127.0.0.1:0',
                  '--set', 'group.initial.rebalance.delay.ms=0').ready('kafka')
+    arguments.west = west
+    # With --lose-known the link may hold only so much that west stops it while east still has more.
+    small = ['link.inflight.max.bytes=262144', 'partition.buffered.max.bytes=65536', 'fetch.max.bytes=262144',
+             'max.partition.fetch.bytes=65536'] if arguments.lose_known else []
     arguments.api = start('gateway', arguments.bin / 'farshore-gateway', '--target', west, '--api', '127.0.0.1:0',
-                          '--http', '127.0.0.1:0').ready('api')
+                          '--http', '127.0.0.1:0', *(word for key in small for word in ('--set', key))).ready('api')
     say(f'east {east}, west {west}, gateway {arguments.api}: ready after {time.monotonic() - started:.2f} s')
 
     records = packages(arguments.records)
@@ -182,7 +200,7 @@ def story(arguments, directory, processes):
     subprocess.run(['kcat', '-L', '-b', east, '-t', TOPIC], capture_output=True)
     producer = Producer(records, east)
     producer.start()
-    wait_for('the first acknowledgement', lambda: producer.sent > 0, 20)
+    wait_for('the first acknowledgement', lambda: producer.sent > 0, 20, processes)
 
     began = time.monotonic()
     say(cli(arguments, 'link', 'create', LINK, '--source', east, '--topics', TOPIC, '--set', 'group.sync.interval.ms=200').strip())
@@ -197,6 +215,7 @@ def story(arguments, directory, processes):
     half = len(records) // 2
     last = 0.0
     while producer.sent < half and not producer.halted:
+        all_alive(processes)
         link = status()['links'][0]
         text = (f'produced {producer.sent:,}  lag {link["lag_records"]:,} records, {link["lag_ms_max"]} ms  '
                 f'{link["bytes_per_second"] / 1e6:.1f} MB/s  consumed {len(consumed_lines(out)):,}')
@@ -205,16 +224,21 @@ def story(arguments, directory, processes):
             last = time.monotonic()
             say(text)
         time.sleep(0.2)
-    wait_for('consumption on east', lambda: len(consumed_lines(out)) > half // 4, 60)
+    wait_for('consumption on east', lambda: len(consumed_lines(out)) > half // 4, 60, processes)
     sent, producer.limit = producer.sent, len(records)
-    wait_for('production going on', lambda: producer.sent > sent or producer.halted, 30)
+    wait_for('production going on', lambda: producer.sent > sent or producer.halted, 30, processes)
+    blind_since = cut_off(arguments, producer, processes, status)
+    all_alive(processes)
     if not producer.is_alive():
         raise Failed('all was produced before east could die under production: use more --records')
     say(f'mirroring for {time.monotonic() - began:.1f} s; now east dies (SIGKILL) under production')
     processes['east'].kill(signal.SIGKILL)
     died = time.monotonic()
+    processes['west'].kill(signal.SIGCONT)
+    processes['gateway'].kill(signal.SIGCONT)
     wait_for('the producer noticing', lambda: producer.halted or not producer.is_alive(), 30)
 
+    asked = time.monotonic()
     report = json.loads(cli(arguments, 'mirror', 'failover', '--link', LINK, '--all', '-o', 'json'))
     over = time.monotonic()
     done = [p for p in report if p['done']]
@@ -225,6 +249,7 @@ def story(arguments, directory, processes):
     producer.gate.set()
     patience = time.monotonic() + 180
     while producer.is_alive():
+        all_alive(processes, but=('east',))
         if producer.halted:  # west was slow to answer: once more
             if time.monotonic() > patience:
                 raise Failed('west did not take the rest of the records within 180 s')
@@ -233,18 +258,68 @@ def story(arguments, directory, processes):
         live(f'producing on west: {producer.sent:,} of {len(records):,}  consumed {len(consumed_lines(out)):,}')
         producer.join(0.3)
     application = processes['application']
+    ends = {p['partition']: p['failover_offset'] for p in promotion['partitions']}
     total = sum(b[2] for p in range(PARTITIONS) for b in batches(directory / 'west' / f'{TOPIC}-{p}'))
     try:
-        wait_for('consumption of all that west has', lambda: len(consumed_lines(out)) >= total or not application.running(), 120)
+        wait_for('consumption of all that west has', lambda: consumed_at_west(out, ends) >= total or not application.running(), 120)
         time.sleep(1)  # for what should not come
     except Failed as late:
         say(f'{late}; the log of the application ends: {application.log.read_text()[-1500:]}')  # judged as skipped, below
     application.stop(30)
 
-    return judge(directory, producer, east, west, promotion, out)
+    if processes['application'].process.returncode != 0:
+        raise Failed(f'the application ended with exit code {processes["application"].process.returncode}; its log: '
+                     + processes['application'].log.read_text()[-1500:])
+    blind_ms = int((asked - blind_since) * 1000) if blind_since else 0
+    return judge(arguments, directory, producer, east, west, promotion, out, blind_ms)
 
 
-def judge(directory, producer, east, west, promotion, out):
+def consumption(out, ends):
+    """What the application read, [(lost with east, partition, offset)]; how many of them it said were consumed but lost;
+    whether it failed over. Offsets from the end of a mirrored partition on exist twice: as records that were lost with
+    east, and as those that west gave the offsets to afterwards; which one was read is told by where the consumer was."""
+    reads, told, at_west = [], 0, False
+    for line in out.read_text(errors='replace').splitlines():
+        if line.startswith('E '):
+            found = re.search(r'failover offset \d+.*consumed but lost (\d+)', line)
+            at_west = at_west or bool(found)
+            told += int(found.group(1)) if found else 0
+        elif line.startswith('R ') and line.count(' ') >= 3:
+            _, partition, offset, _ = line.split(' ', 3)
+            reads.append((not at_west and int(offset) >= ends.get(int(partition), 0), int(partition), int(offset)))
+    return reads, told, at_west
+
+
+def consumed_at_west(out, ends):
+    return sum(not lost for lost, _, _ in consumption(out, ends)[0])
+
+
+def cut_off(arguments, producer, processes, status):
+    """--lose and --lose-known: east goes on acknowledging what west does not get any more. Returns since when the
+    gateway has seen nothing of east, if it has not."""
+    def acknowledge_more(count):
+        # And the chunk that is on its way now: an answer with some of it may be in the gateway's socket already.
+        until = producer.sent + count + CHUNK
+        wait_for(f'the acknowledgement of {count:,} records more', lambda: producer.sent >= until or not producer.is_alive(), 60)
+
+    if arguments.lose_known:
+        say(f'the link is held up (SIGSTOP) until east has acknowledged {arguments.lose_known:,} records more; then the gateway '
+            'sees how many there are, but west does not take them')
+        processes['gateway'].kill(signal.SIGSTOP)
+        acknowledge_more(arguments.lose_known)
+        processes['west'].kill(signal.SIGSTOP)
+        processes['gateway'].kill(signal.SIGCONT)
+        wait_for('the gateway noticing its lag', lambda: status()['links'][0]['lag_records'] >= arguments.lose_known // 2, 8)
+    if arguments.lose:
+        say(f'the gateway is cut off (SIGSTOP) until east has acknowledged {arguments.lose:,} records more')
+        processes['gateway'].kill(signal.SIGSTOP)
+        since = time.monotonic()
+        acknowledge_more(arguments.lose)
+        return since
+    return None
+
+
+def judge(arguments, directory, producer, east, west, promotion, out, blind_ms):
     ends = {p['partition']: p['failover_offset'] for p in promotion['partitions']}
     reported_lost = sum(p['lost_at_least_records'] for p in promotion['partitions'])
     blind = max(p['blind_window_ms'] for p in promotion['partitions'])
@@ -268,21 +343,15 @@ def judge(directory, producer, east, west, promotion, out):
         for batch in target:
             west_offsets[p].update(range(batch[0], batch[1] + 1))
 
-    seen, twice, disorder, unmirrored = set(), 0, 0, 0
-    last = {}
-    for _, partition, offset, _ in consumed_lines(out):
-        key = (int(partition), int(offset))
-        lost_there = key[1] >= ends.get(key[0], 0)
-        if key in seen and not lost_there:
-            twice += 1
-        if not lost_there and last.get(key[0], -1) >= key[1]:
-            disorder += 1
-        if not lost_there:
-            last[key[0]] = key[1]
-        seen.add(key)
-    skipped = sum(1 for p, offsets in west_offsets.items() for o in offsets if (p, o) not in seen)
-    events = [l[2:] for l in out.read_text(errors='replace').splitlines() if l.startswith('E ')]
-    but_lost = sum(int(word.split('=')[1]) for e in events for word in e.split() if word.startswith('consumed_but_lost='))
+    seen, last, twice, disorder = set(), {}, 0, 0
+    reads, told_but_lost, failed_over = consumption(out, ends)
+    for lost, partition, offset in reads:
+        twice += (lost, partition, offset) in seen
+        disorder += last.get((lost, partition), -1) >= offset
+        last[lost, partition] = offset
+        seen.add((lost, partition, offset))
+    truly_but_lost = sum(lost for lost, _, _ in reads)
+    skipped = sum(1 for p, offsets in west_offsets.items() for o in offsets if (False, p, o) not in seen)
 
     say('')
     rows = [
@@ -294,7 +363,8 @@ def judge(directory, producer, east, west, promotion, out):
         ('acknowledged by west afterwards', f'{producer.acknowledged[west]:,}'),
         ('records in west in the end', f'{west_total:,}'),
         ('consumed by the application', f'{len(seen):,}'),
-        ('consumed but lost with the region', f'{but_lost:,}'),
+        ('consumed but lost with the region: told by the application', f'{told_but_lost:,}'),
+        ('consumed but lost with the region: the truth', f'{truly_but_lost:,}'),
         ('consumed twice', f'{twice}'),
         ('out of order per key', f'{disorder}'),
         ('skipped although at west', f'{skipped}'),
@@ -310,8 +380,20 @@ def judge(directory, producer, east, west, promotion, out):
         wrong.append('the batches of both sides differ, or nothing was mirrored')
     if reported_lost > truly_lost:
         wrong.append('"at least" was reported higher than the truth')
-    if not events:
+    if blind < blind_ms:
+        wrong.append(f'the gateway was cut off for {blind_ms} ms, and reported a blind window of {blind} ms')
+    if producer.acknowledged[east] > on_east:
+        wrong.append('east acknowledged more records than are in its files')
+    if producer.acknowledged[east] - mirrored > truly_lost:
+        wrong.append('more records are missing at west than east\'s files say')
+    if told_but_lost != truly_but_lost:
+        wrong.append('the application told another number of consumed but lost records than is true')
+    if not failed_over:
         wrong.append('the application never failed over')
+    if truly_lost < arguments.lose:
+        wrong.append(f'{arguments.lose:,} records should have been lost with the region, and were not')
+    if arguments.lose_known and reported_lost == 0:
+        wrong.append('records that the gateway knew of were lost, and none was reported')
     return wrong
 
 
@@ -320,6 +402,8 @@ def main():
     parser.add_argument('--bin', type=lambda p: pathlib.Path(p).resolve(), required=True)
     parser.add_argument('--keep', action='store_true')
     parser.add_argument('--records', type=int, default=0)
+    parser.add_argument('--lose', type=int, default=0)
+    parser.add_argument('--lose-known', type=int, default=0)
     arguments = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix='farshore-quickstart-'))
     processes = {}
@@ -338,6 +422,8 @@ def main():
                 if process.process.poll() is None:
                     say(f'  {name}: pid {process.process.pid}  {process.out.read_text().strip()}')
             say(f'  try: {arguments.bin}/farshore --api {getattr(arguments, "api", "HOST:PORT")} status')
+            if getattr(arguments, 'west', None):
+                say(f'  try: kcat -C -b {arguments.west} -t {TOPIC} -e -q -f "%k\\n" | head')
             say(f'  stop: kill {" ".join(str(p.process.pid) for p in processes.values() if p.process.poll() is None)}')
         else:
             for process in processes.values():
