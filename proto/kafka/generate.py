@@ -148,6 +148,7 @@ class Message:
         self.structs = []  # nested ones, inner before outer
         self.body = Struct(name, versions, self)
         self.key = self.record = self.response = None
+        self.private = False  # data of ours, in no Kafka
 
 
 class Api:
@@ -190,6 +191,7 @@ def parse_file(path):
                     data = Api(-1, words[1], words[2:])
                     message = Message(data.name, data.versions, data.flexible)
                     message.record = getattr(data, 'record', None)
+                    message.private = data.private
                 elif words[0] in ('request', 'response'):
                     message = Message(api.name + words[0].capitalize(), api.versions, api.flexible)
                     message.key = api.key

@@ -124,7 +124,7 @@ def main():
         apis, messages = generate.parse_file(path)
         private = {api.key for api in apis if api.private}
         for message in messages:
-            if message.key in private:
+            if message.key in private or message.private:
                 continue
             kafka = known.get(message.name)
             if kafka is None:

@@ -53,4 +53,10 @@ struct TranslationRun {
   friend bool operator==(const TranslationRun&, const TranslationRun&) = default;
 };
 
+// The log of record: compacted, in the target cluster. Keys are spread over its first partitions by a hash that never
+// changes; more partitions than these are never used, so that one that grows changes nothing.
+inline constexpr char kTranslationTopic[] = "__farshore_offsets";
+inline constexpr int32_t kTranslationLogPartitions = 16;
+int32_t translation_log_partition(const TranslationKey& key);
+
 }  // namespace farshore
