@@ -29,6 +29,7 @@ bool is_final(ErrorCode code) {
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kPermissionDenied:
     case ErrorCode::kNotFound:
+    case ErrorCode::kOutOfRange:
     case ErrorCode::kUnsupported:
     case ErrorCode::kInternal:
       return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 namespace farshore::replicator {
@@ -38,9 +39,11 @@ const RelayAnchor* anchor_of(const RelayClaims& claims, RelayProducer producer, 
     if (anchor.producer != producer || anchor.target_from > base) continue;
     const int32_t distance = sequence_distance(anchor.sequence, sequence);
     if (distance > kAnchorReachMax) continue;
-    if (!best || anchor.target_from > best->target_from ||
-        (anchor.target_from == best->target_from && distance < sequence_distance(best->sequence, sequence)))
-      best = &anchor;
+    // The one written last: of two for the same sequence, nothing was relayed under the first.
+    auto rank = [&](const RelayAnchor& each) {
+      return std::tuple(each.target_from, -sequence_distance(each.sequence, sequence), each.source);
+    };
+    if (!best || rank(anchor) > rank(*best)) best = &anchor;
   }
   return best;
 }

@@ -127,6 +127,13 @@ TEST(RelayEvidence, ABatchUnderALaterAnchorIsPlacedByThatOne) {
   EXPECT_EQ(at.found[0], run(100, 40, 8));
 }
 
+TEST(RelayEvidence, OfTwoAnchorsForOneSequenceTheLaterCounts) {
+  // The source deleted what the first one was written for before it was sent.
+  RelayClaims claims{{anchor(0, 0, 0, 10), anchor(0, 30, 100, 40), anchor(0, 30, 500, 40)}, run(0, 10, 30)};
+  EXPECT_EQ(resumed(claims, evidence(40, 60)).source, SourceOffset(500));
+  EXPECT_EQ(resumed(claims, evidence(40, 60, {seen(0, 30, 4, 40)})).source, SourceOffset(504));
+}
+
 TEST(RelayEvidence, BatchesOfSeveralTakeoversAreFollowed) {
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(1, 0, 20, 32), anchor(2, 0, 25, 40)}, {}};
   RelayResume at = resumed(claims, evidence(10, 60, {seen(0, 0, 20, 10), seen(1, 0, 5, 33), seen(2, 0, 5, 41)}));
