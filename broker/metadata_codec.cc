@@ -31,7 +31,12 @@ struct BadValue {  // thrown inside this file only
 template <class T, class Read>
 Result<T> decode_value(std::string_view what, std::string_view value, Read read) {
   try {
-    Json json = Json::parse(value.begin(), value.end());
+    // No number of ours has a fraction: such a field is left out, and missed below. (As an integer it could be
+    // undefined.)
+    auto no_fractions = [](int, Json::parse_event_t event, Json& parsed) {
+      return event != Json::parse_event_t::value || !parsed.is_number_float();
+    };
+    Json json = Json::parse(value.begin(), value.end(), no_fractions);
     if (int version = json.at("v").get<int>(); version != kFormatVersion)
       return Error(ErrorCode::kUnsupported, std::string(what) + " has format version " + std::to_string(version) +
                                                 ", this program reads " + std::to_string(kFormatVersion));

@@ -216,7 +216,12 @@ std::string encode(const StoredLink& link) {
 }
 
 Result<StoredLink> decode_stored_link(std::string_view text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  // No number of ours has a fraction: such a field is left out, and missed below. (As an integer it could be
+  // undefined.)
+  auto no_fractions = [](int, Json::parse_event_t event, Json& parsed) {
+    return event != Json::parse_event_t::value || !parsed.is_number_float();
+  };
+  Json json = Json::parse(text, no_fractions, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("v") || !json["v"].is_number_integer())
     return Error(ErrorCode::kCorrupt, "a stored link is not a JSON object with a version");
   if (json["v"].get<int>() > kFormatVersion)

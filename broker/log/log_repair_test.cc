@@ -35,6 +35,31 @@ TEST_F(LogTest, TruncationBelowTheHighWatermarkMustBeMeant) {
   EXPECT_EQ(log->ends().high_watermark, Offset(4));
 }
 
+TEST_F(LogTest, ATruncationThatDiedBeforeItsEpochsWereForgottenIsFinishedByTheNextOne) {
+  int stale = 0;
+  for (uint64_t n = 1; n <= 60; ++n) {
+    stop();
+    disk = Disk();
+    env = std::make_unique<TestEnv>(disk);
+    ASSERT_TRUE(open());
+    fill(3, 2, 0);
+    fill(2, 2, 1);
+    ASSERT_TRUE(run(*env, log->flush()));
+    env->die_at = env->steps + n;
+    (void)try_run(*env, log->truncate_to(Offset(6), true));
+    ASSERT_TRUE(reopen_killed());
+    if (log->ends().end == Offset(6) && log->last_epoch() == LogEpoch(1)) ++stale;
+    for (int time = 0; time < 2; ++time) {
+      ASSERT_TRUE(run(*env, log->truncate_to(Offset(6), true)));
+      EXPECT_EQ(log->ends().end, Offset(6)) << n;
+      EXPECT_EQ(log->last_epoch(), LogEpoch(0)) << n;
+      ASSERT_TRUE(reopen_killed());
+      EXPECT_EQ(log->last_epoch(), LogEpoch(0)) << n;
+    }
+  }
+  EXPECT_GT(stale, 0) << "no death fell between the cut and the epochs";
+}
+
 TEST_F(LogTest, TruncationTakesEpochsProducersAndTransactionsBack) {
   fill(1, 1, 1);
   BatchBuilder first = batch_of(1);

@@ -15,7 +15,13 @@ Task<Status> LogImpl::truncate_to(Offset to, bool below_high_watermark) {
   if (to < log_start_)
     co_return Error(ErrorCode::kOutOfRange, "the log starts at " + std::to_string(log_start_.value()) +
                                                 ": what is below is gone already; to empty it, reset it");
-  if (to >= end_) co_return ok();
+  if (to >= end_) {
+    // No bytes go, but an epoch that began at `to` and holds nothing does: one is left where a truncation was
+    // interrupted between its cut and its epochs, and the source would ask for the same truncation for ever.
+    if (!epochs_.truncate_end(to)) co_return ok();
+    epochs_dirty_ = true;
+    co_return co_await save_epochs();
+  }
   if (to < high_watermark_ && !below_high_watermark)
     co_return Error(ErrorCode::kInvalidArgument, "truncation to " + std::to_string(to.value()) +
                                                      " would remove what is committed up to " +

@@ -28,7 +28,7 @@ class Input {
 
 class Life {
  public:
-  explicit Life(Input& input) : input_(input) {
+  Life(Input& input, SlabArena& arena) : input_(input), arena_(arena) {
     options_.segment_bytes = 600 + 100 * (input_.byte() & 7);
     options_.index_interval_bytes = 150;
     options_.retention_ms = -1;
@@ -200,7 +200,7 @@ class Life {
 
   Input& input_;
   Disk disk_;
-  SlabArena arena_;
+  SlabArena& arena_;
   LogOptions options_;
   std::unique_ptr<TestEnv> env_;
   std::unique_ptr<Log> log_;
@@ -210,7 +210,8 @@ class Life {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static SlabArena arena;
   Input input(data, size);
-  Life(input).play();
+  Life(input, arena).play();
   return 0;
 }

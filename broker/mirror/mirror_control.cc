@@ -118,11 +118,11 @@ Task<MirrorProblem> truncate_one(Services& services, const PartitionRequest& fro
   // The common point: where the epoch ends there, or here, whichever comes first (KIP-101, KIP-279).
   Offset keep = std::min(Offset(from.offset), end);
   if (EpochEnd here = log.epoch_end(LogEpoch(from.epoch)); here.end >= Offset(0)) keep = std::min(keep, here.end);
+  auto cut = co_await log.truncate_to(keep, /*below_high_watermark=*/true);  // also at the end: empty epochs go
+  if (!cut) co_return mirror_problem(cut.error());
   if (keep < end) {
     to.removed_from = keep.value();
     to.removed_to = end.value();
-    auto cut = co_await log.truncate_to(keep, /*below_high_watermark=*/true);
-    if (!cut) co_return mirror_problem(cut.error());
     partition->changed();
     services.env.log().warn("mirror truncated: the source has another history", {{"topic", partition->topic()},
                                                                                  {"partition", partition->partition()},
