@@ -1,6 +1,9 @@
 // TranslationStore: the exact offset translation of relay links, on a KvStore (RocksDB in a gateway, memory in
 // libfarshore). It is a rebuildable image of the target's topic __farshore_offsets, plus what was acknowledged since
 // the last checkpoint: it can be deleted at any time. Executor: the KvStore's. FORMAT.md has the key layout.
+//
+// The runs of one key have one order: by (source epoch, source offset), and by target offset, which is the same, since
+// a relay only appends. Every rule below follows from that. Calls that write one key must not overlap.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +13,13 @@
 #include <vector>
 
 #include "base/kv.h"
-#include "proto/translation/translation.h"
+#include "proto/translation/translation_records.h"
 
 namespace farshore::offsets {
 
-// What one record of __farshore_offsets does to the image. See proto/translation/translation_records.h for its bytes.
 struct Claims {
-  std::vector<RelayAnchor> anchors;
-  std::optional<TranslationRun> last_run;  // the one with the highest source end
+  std::vector<RelayAnchor> anchors;        // by (producer, sequence)
+  std::optional<TranslationRun> last_run;  // in the order above: what was relayed last
 };
 
 struct Translated {
@@ -26,35 +28,65 @@ struct Translated {
   bool exact = true;  // false: there is no such record at the other end; this is the next one after it
 };
 
+// How far a partition of the log of record was applied, and in which epoch its last batch was written: a log that ends
+// that epoch below `next_offset` is another one, or was cut.
+struct AppliedTo {
+  int64_t next_offset = 0;
+  int32_t leader_epoch = -1;
+  friend bool operator==(const AppliedTo&, const AppliedTo&) = default;
+};
+
 class TranslationStore {
  public:
+  // `kv` outlives it, and is used by nobody else.
   explicit TranslationStore(KvStore& kv) : kv_(kv) {}
 
-  // --- writing. Runs of one key never contradict each other: what overlaps an earlier run replaces it from there on.
-  // A run that continues the last one on both sides (and has its epochs) extends it.
+  // --- writing. A run removes all that is claimed at or after its (source epoch, source) and at or above its target,
+  // then claims its range: the one that grows, written again, and the one that comes after a loss are the same case.
+  // Length 0: claims nothing, and removes the same. kInvalidArgument: negative numbers.
   Task<Status> put_run(TranslationKey key, TranslationRun run, Sync sync = Sync::kNo);
   Task<Status> put_anchor(TranslationKey key, RelayAnchor anchor, Sync sync = Sync::kNo);
+  // What a record of __farshore_offsets does to the image.
+  Task<Status> apply(TranslationRecord record, Sync sync = Sync::kNo);
   // Durable before it resolves: everything at and above `target` is claimed no more (under-claim first).
   Task<Status> lower_claim(TranslationKey key, TargetOffset target);
-  // Runs and anchors that lie whole below the source's log start.
-  Task<Status> erase_below(TranslationKey key, SourceOffset source);
-  Task<Status> erase(TranslationKey key);
+  // A run that the target acknowledged and that the log of record does not hold yet, so that it translates already.
+  // `logged_end`: what of the key is below it, the log holds. drop_unlogged() takes all such runs back (a takeover goes
+  // by the log alone, so that nothing is missing there); all_logged(): the log holds everything now.
+  Task<Status> put_unlogged(TranslationKey key, TranslationRun run, TargetOffset logged_end);
+  Task<Status> drop_unlogged(TranslationKey key);
+  Task<Status> all_logged(TranslationKey key);
+  // Exactly this run (by epoch and source), this anchor (by producer and sequence); not there: nothing happens.
+  Task<Status> erase_run(TranslationKey key, LogEpoch source_epoch, SourceOffset source);
+  Task<Status> erase_anchor(TranslationKey key, RelayAnchor anchor);
+  Task<Status> erase(TranslationKey key);  // everything of the key
+  Task<Status> clear();                    // everything
 
   // --- reading
   Task<Result<Claims>> claims(TranslationKey key);
+  // In order, from the one that holds `from` in the newest epoch that had begun there, or the next one.
   Task<Result<std::vector<TranslationRun>>> runs(TranslationKey key, SourceOffset from, size_t items_max);
+  // What lower_claim(target) would change, highest first.
+  Task<Result<std::vector<TranslationRun>>> runs_above(TranslationKey key, TargetOffset target, size_t items_max);
   // The record at a source offset, and back. An offset that holds no record at the other end (a gap, a foreign record,
-  // a marker) gives the next one, exact = false; the end of the last run gives the end. `epoch`: where the source lost
-  // and rewrote offsets, which of the two is meant; none: the newest.
+  // a marker) gives the next one, exact = false; the end of the last run gives the end, exact: the next to come.
+  // `epoch`: where the source lost and rewrote offsets, which of the two is meant (of the record at `offset`, or of the
+  // one before it); none: the newest.
   // kOutOfRange: beyond what is claimed, or below the first run. kNotFound: nothing is known of this key.
   Task<Result<Translated>> to_target(TranslationKey key, SourceOffset offset, std::optional<LogEpoch> epoch);
   Task<Result<Translated>> to_source(TranslationKey key, TargetOffset offset);
 
-  // --- how far the log of record was applied, per partition of it: written with what was applied.
-  Task<Result<std::map<int32_t, int64_t>>> applied();
-  Task<Status> set_applied(int32_t log_partition, int64_t next_offset, Sync sync = Sync::kNo);
+  // --- how far the log of record was applied, per partition of it. Written after what was applied, and made durable
+  // with it at the latest: a crash between the two applies some records again, which changes nothing.
+  Task<Result<std::map<int32_t, AppliedTo>>> applied();
+  Task<Status> set_applied(int32_t log_partition, AppliedTo to, Sync sync = Sync::kNo);
+  // Which log this is the image of (cluster id and topic id); empty: none yet. Set it on an empty store.
+  Task<Result<std::string>> log_identity();
+  Task<Status> set_log_identity(std::string identity);
 
  private:
+  Task<Result<std::optional<LogEpoch>>> lineage_epoch(TranslationKey key, SourceOffset offset, LogEpoch epoch_max);
+  Task<Error> not_translated(TranslationKey key, std::string what);
   KvStore& kv_;
 };
 

@@ -1,0 +1,39 @@
+// The keys and values of the store, as FORMAT.md tells them. Bytes from the KvStore are checked: a store of another
+// version, or damaged, gives kCorrupt, and is deleted by its owner.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "offsets/store/translation_store.h"
+
+namespace farshore::offsets::layout {
+
+inline constexpr char kRunRows = 'r', kTargetRows = 't', kAnchorRows = 'a', kAppliedRows = 'p', kUnloggedRows = 'u';
+inline constexpr char kIdentityKey[] = "m/log";
+
+// Of one table ('r', 't', 'a'), all rows of a key: [prefix, prefix_end).
+std::string prefix(char table, const TranslationKey& key);
+std::string prefix_end(char table, const TranslationKey& key);
+
+std::string run_key(const TranslationKey& key, LogEpoch epoch, SourceOffset source);
+std::string run_value(const TranslationRun& run);
+Result<TranslationRun> read_run(std::string_view key, std::string_view value);
+
+// The same run, found by its target.
+std::string target_key(const TranslationKey& key, TargetOffset target);
+std::string target_value(const TranslationRun& run);
+Result<TranslationRun> read_target(std::string_view key, std::string_view value);
+
+std::string anchor_key(const TranslationKey& key, const RelayAnchor& anchor);
+std::string anchor_value(const RelayAnchor& anchor);
+Result<RelayAnchor> read_anchor(std::string_view key, std::string_view value);
+
+std::string unlogged_value(TargetOffset logged_end);  // its key is the bare prefix
+Result<TargetOffset> read_unlogged(std::string_view value);
+
+std::string applied_key(int32_t log_partition);
+std::string applied_value(const AppliedTo& to);
+Result<std::pair<int32_t, AppliedTo>> read_applied(std::string_view key, std::string_view value);
+
+}  // namespace farshore::offsets::layout
