@@ -1,0 +1,71 @@
+// A gateway's process and a FakeKafka on the simulated network, for tests of what the linker keeps in a plain Kafka.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "base/contract/harness.h"
+#include "base/sim/net.h"
+#include "base/sim/world.h"
+#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/fake/fake_kafka.h"
+
+// In a coroutine: the statement must succeed. Named, since g++ 12 corrupts frames of an unnamed awaited condition.
+#define CO_DO(...)              \
+  do {                          \
+    auto co_do = (__VA_ARGS__); \
+    CO_ASSERT_OK(co_do);        \
+  } while (0)
+
+namespace farshore::linker {
+
+inline uint64_t announced_seed() {
+  uint64_t seed = 20261126;
+  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
+  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
+  return seed;
+}
+
+class KafkaFixture : public testing::Test {
+ public:
+  using Fate = kafka::FakeKafka::Fate;
+  static constexpr int16_t kProduceKey = 0;
+
+  KafkaFixture()
+      : world_(options()),
+        env_(world_.start_process("gateway", "test")),
+        broker_env_(world_.start_process("kafka", "broker")),
+        kafka_(broker_env_, Endpoint{"kafka", 9092}) {
+    world_.spawn(broker_env_, kafka_.run());
+    EXPECT_EQ(world_.run_until([&] { return kafka_.listening(); }, seconds(10)), sim::RunEnd::kDone);
+    cluster_ = connect(env_);
+  }
+  ~KafkaFixture() override {
+    world_.kill(broker_env_);
+    world_.kill(env_);
+  }
+
+  static sim::SimOptions options() {
+    sim::SimOptions options;
+    options.seed = announced_seed();
+    options.buggify = false;
+    return options;
+  }
+  static std::unique_ptr<kafka::ClusterClient> connect(sim::SimEnv& env) {
+    kafka::ClusterOptions cluster;
+    cluster.bootstrap.push_back(Endpoint{"kafka", 9092});
+    return std::make_unique<kafka::ClusterClient>(env, env.network(), std::move(cluster));
+  }
+  void play(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(10))); }
+  Deadline soon() { return env_.in(seconds(30)); }
+
+  sim::SimWorld world_;
+  sim::SimEnv& env_;
+  sim::SimEnv& broker_env_;
+  kafka::FakeKafka kafka_;
+  std::unique_ptr<kafka::ClusterClient> cluster_;
+};
+
+}  // namespace farshore::linker
