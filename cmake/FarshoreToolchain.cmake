@@ -21,12 +21,12 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual -fno-omit-frame-pointer
+add_compile_options(-Wall -Wextra -Werror "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Woverloaded-virtual>" -fno-omit-frame-pointer
                     -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # g++ 12 reports false positives of these from coroutine frames and std::vector internals at -O1 and above.
   add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
-                      -Wno-restrict -Wno-dangling-pointer -Wno-mismatched-new-delete -fpch-deps)
+                      -Wno-restrict -Wno-dangling-pointer "$<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>" -fpch-deps)
 endif()
 if(FARSHORE_SANITIZE)
   add_compile_options(-fsanitize=${FARSHORE_SANITIZE} -fno-sanitize-recover=all)

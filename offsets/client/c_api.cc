@@ -19,6 +19,8 @@ struct farshore_consumer {
 };
 struct farshore_translator {
   std::unique_ptr<farshore::Translator> translator;
+  bool exact = true;  // of the last call
+  int64_t limit = -1;
 };
 
 namespace {
@@ -77,8 +79,20 @@ const void* bytes(const std::optional<std::string>& from, size_t* size) {
   return from ? from->data() : nullptr;
 }
 
-int64_t translated(const farshore::Translator::Position& position) {
+int64_t told(farshore_translator& translator, const farshore::Translator::Position& position) {
+  translator.exact = position.exact;
+  translator.limit = position.limit;
   return position.problem ? tell(position.problem) : position.offset;
+}
+
+farshore_translator* open_translator(const char* target, const char* prefix, const char* link) {
+  return guarded(static_cast<farshore_translator*>(nullptr), [&]() -> farshore_translator* {
+    auto out = std::make_unique<farshore_translator>();
+    Problem problem;
+    out->translator = farshore::Translator::open({target, prefix, link}, problem);
+    if (!out->translator) return tell(problem), nullptr;
+    return out.release();
+  });
 }
 
 }  // namespace
@@ -177,28 +191,30 @@ FARSHORE_API int farshore_event_partition(const farshore_consumer* c, size_t ind
 
 FARSHORE_API farshore_translator* farshore_translator_open(const char* target, const char* prefix) {
   if (!target) return invalid("a null pointer"), nullptr;
-  return guarded(static_cast<farshore_translator*>(nullptr), [&]() -> farshore_translator* {
-    auto out = std::make_unique<farshore_translator>();
-    Problem problem;
-    out->translator = farshore::Translator::open({target, prefix ? prefix : ""}, problem);
-    if (!out->translator) return tell(problem), nullptr;
-    return out.release();
-  });
+  return open_translator(target, prefix ? prefix : "", "");
+}
+FARSHORE_API farshore_translator* farshore_translator_open_link(const char* target, const char* link) {
+  if (!target || !link) return invalid("a null pointer"), nullptr;
+  return open_translator(target, "", link);
 }
 FARSHORE_API void farshore_translator_close(farshore_translator* translator) { delete translator; }
 FARSHORE_API int64_t farshore_to_target(farshore_translator* translator, const char* topic, int32_t partition,
                                         int64_t offset, int timeout_ms) {
   return guarded(static_cast<int64_t>(FARSHORE_FAILED), [&]() -> int64_t {
     const std::chrono::milliseconds timeout(timeout_ms < 0 ? 0 : timeout_ms);
-    return translated(translator->translator->to_target(topic, partition, offset, timeout));
+    return told(*translator, translator->translator->to_target(topic, partition, offset, timeout));
   });
 }
 FARSHORE_API int64_t farshore_to_source(farshore_translator* translator, const char* topic, int32_t partition,
                                         int64_t offset, int timeout_ms) {
   return guarded(static_cast<int64_t>(FARSHORE_FAILED), [&]() -> int64_t {
     const std::chrono::milliseconds timeout(timeout_ms < 0 ? 0 : timeout_ms);
-    return translated(translator->translator->to_source(topic, partition, offset, timeout));
+    return told(*translator, translator->translator->to_source(topic, partition, offset, timeout));
   });
 }
+FARSHORE_API int farshore_translated_exactly(const farshore_translator* translator) {
+  return translator->exact ? 1 : 0;
+}
+FARSHORE_API int64_t farshore_translation_limit(const farshore_translator* translator) { return translator->limit; }
 
 }  // extern "C"

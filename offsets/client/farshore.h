@@ -64,13 +64,23 @@ typedef struct farshore_continued {
 /* Fills `out` for index < farshore_event_partitions(); else FARSHORE_OUT_OF_RANGE. */
 int farshore_event_partition(const farshore_consumer* consumer, size_t index, farshore_continued* out);
 
-farshore_translator* farshore_translator_open(const char* target, const char* prefix); /* NULL: refused */
+/* `target`: host:port[,host:port...]. `prefix`: of a mirror link, or NULL. NULL is returned when refused. */
+farshore_translator* farshore_translator_open(const char* target, const char* prefix);
+/* The same for a target where several relay links have topics of one name: `link` says which one is meant. */
+farshore_translator* farshore_translator_open_link(const char* target, const char* link);
 void farshore_translator_close(farshore_translator* translator);
-/* The offset at the other cluster, or an error. */
+/* The offset at the other cluster, or an error: FARSHORE_UNAVAILABLE (call again), FARSHORE_OUT_OF_RANGE (past what was
+ * mirrored), FARSHORE_NOT_MIRRORED (no link has the topic), FARSHORE_INVALID (several links have it: open_link),
+ * FARSHORE_FAILED. Blocks for at most `timeout_ms`. An offset without a record at the other end gives the next one
+ * there; farshore_translated_exactly() tells. */
 int64_t farshore_to_target(farshore_translator* translator, const char* topic, int32_t partition, int64_t offset,
                            int timeout_ms);
 int64_t farshore_to_source(farshore_translator* translator, const char* topic, int32_t partition, int64_t offset,
                            int timeout_ms);
+/* Of the last call on this handle: 1, or 0 if there is no such record at the other end. */
+int farshore_translated_exactly(const farshore_translator* translator);
+/* Of the last call on this handle: the highest position that translates, where the question's offset is from; -1. */
+int64_t farshore_translation_limit(const farshore_translator* translator);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,190 @@
+#include "offsets/client/relay_lookup.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <boost/asio/post.hpp>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "base/gate.h"
+#include "base/real/env.h"
+#include "offsets/client/relay_map.h"
+#include "proto/kafka/messages/mirror_append.h"
+
+namespace farshore::client {
+namespace {
+
+Result<std::vector<Endpoint>> parse_list(const std::string& text) {
+  std::vector<Endpoint> out;
+  for (size_t at = 0; at <= text.size();) {
+    size_t comma = std::min(text.find(',', at), text.size());
+    FARSHORE_TRY(Endpoint endpoint, Endpoint::parse(std::string_view(text).substr(at, comma - at)));
+    out.push_back(std::move(endpoint));
+    at = comma + 1;
+  }
+  return out;
+}
+
+RealEnvOptions env_options() {
+  RealEnvOptions options;
+  options.log_level = LogLevel::kError;  // a library is silent: what matters is in results
+  options.blocking_threads = 1;
+  return options;
+}
+
+kafka::ClusterOptions cluster_options(std::vector<Endpoint> bootstrap) {
+  kafka::ClusterOptions options;
+  options.bootstrap = std::move(bootstrap);
+  options.client.client_id = "libfarshore";
+  options.connect_timeout = seconds(2);
+  options.request_timeout = seconds(5);
+  options.backoff_max = milliseconds(500);
+  return options;
+}
+
+Problem problem_of(const Error& error) {
+  using Kind = Problem::Kind;
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+      return {Kind::kNotMirrored, error.detail};
+    case ErrorCode::kOutOfRange:
+      return {Kind::kOutOfRange, error.detail};
+    case ErrorCode::kConflict:
+    case ErrorCode::kInvalidArgument:
+      return {Kind::kInvalid, error.detail};
+    case ErrorCode::kClosed:
+      return {Kind::kClosed, "closed"};
+    case ErrorCode::kTimedOut:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kConnectionReset:
+      return {Kind::kUnavailable, "the target does not answer: " + error.to_string()};
+    default:
+      return {Kind::kFailed, error.to_string()};
+  }
+}
+
+}  // namespace
+
+class RelayLookup::Impl {
+ public:
+  explicit Impl(std::vector<Endpoint> target)
+      : env_(env_options()),
+        gate_(env_),
+        cluster_(env_, env_.network(), cluster_options(std::move(target))),
+        map_(env_, cluster_) {
+    sigset_t all, before;  // the application's handlers run on the application's threads
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    spawn(gate_, "libfarshore translator", idle());
+    thread_ = std::thread([this] { env_.run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  ~Impl() {
+    asio::post(env_.executor(), [this] {
+      cluster_.close();
+      stop_.close();
+    });
+    thread_.join();
+  }
+
+  // Blocks until `task` has ended, which it does by its deadline.
+  void run(const std::function<Task<void>(Deadline)>& task, std::chrono::milliseconds timeout) {
+    std::lock_guard one_at_a_time(calls_);
+    std::unique_lock lock(mutex_);
+    done_ = false;
+    asio::post(env_.executor(),
+               [this, &task, timeout] { spawn(gate_, "libfarshore call", call(task(env_.in(timeout)))); });
+    changed_.wait(lock, [&] { return done_; });
+  }
+
+  Env& env() { return env_; }
+  kafka::ClusterClient& cluster() { return cluster_; }
+  RelayMap& map() { return map_; }
+
+ private:
+  Task<void> idle() {
+    (void)co_await stop_.wait(Deadline::never());
+    env_.stop();
+  }
+  Task<void> call(Task<void> task) {
+    co_await std::move(task);
+    std::lock_guard lock(mutex_);
+    done_ = true;
+    changed_.notify_all();
+  }
+
+  RealEnv env_;
+  Gate gate_;
+  Notifier stop_{env_};
+  kafka::ClusterClient cluster_;
+  RelayMap map_;
+  std::mutex calls_, mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+std::unique_ptr<RelayLookup> RelayLookup::open(const std::string& target, Problem& problem) {
+  auto parsed = parse_list(target);
+  if (!parsed) {
+    problem = {Problem::Kind::kInvalid, "target: " + parsed.error().to_string()};
+    return nullptr;
+  }
+  return std::unique_ptr<RelayLookup>(new RelayLookup(std::make_unique<Impl>(std::move(*parsed))));
+}
+
+RelayLookup::RelayLookup(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RelayLookup::~RelayLookup() = default;
+
+Problem RelayLookup::is_farshore(bool& farshore, std::chrono::milliseconds timeout) {
+  Problem problem;
+  struct Ask {
+    static Task<void> run(Impl& impl, bool& farshore, Problem& problem, Deadline deadline) {
+      auto client = co_await impl.cluster().any(deadline);
+      while (!client && client.error() == ErrorCode::kUnavailable) {
+        auto paused = co_await impl.cluster().pause(2, deadline);
+        if (!paused) break;
+        client = co_await impl.cluster().any(deadline);
+      }
+      if (!client) {
+        problem = problem_of(client.error());
+      } else {
+        farshore = (*client)->range_of(kafka::MirrorAppendRequest::kApiKey) != nullptr;
+      }
+    }
+  };
+  impl_->run([&](Deadline deadline) { return Ask::run(*impl_, farshore, problem, deadline); }, timeout);
+  return problem;
+}
+
+RelayLookup::Answer RelayLookup::ask(Question question, std::chrono::milliseconds timeout) {
+  Answer answer;
+  struct Ask {
+    static Task<void> run(Impl& impl, Question& question, Answer& answer, Deadline deadline) {
+      RelayMap::Question wanted;
+      wanted.link = question.link;
+      wanted.topic = question.topic;
+      wanted.partition = question.partition;
+      wanted.offset = question.offset;
+      wanted.direction =
+          question.direction == Direction::kToTarget ? RelayMap::Direction::kToTarget : RelayMap::Direction::kToSource;
+      auto found = co_await impl.map().ask(std::move(wanted), deadline);
+      answer.limit = impl.map().limit();
+      answer.ended = impl.map().ended();
+      if (!found) {
+        answer.problem = problem_of(found.error());
+        co_return;
+      }
+      answer.topic = found->topic;
+      answer.offset = found->offset;
+      answer.exact = found->exact;
+    }
+  };
+  impl_->run([&](Deadline deadline) { return Ask::run(*impl_, question, answer, deadline); }, timeout);
+  return answer;
+}
+
+}  // namespace farshore::client

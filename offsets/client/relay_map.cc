@@ -1,0 +1,261 @@
+#include "offsets/client/relay_map.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "proto/batch/records.h"
+
+namespace farshore::client {
+namespace {
+
+constexpr char kLinksTopic[] = "__farshore_links";
+constexpr std::string_view kLinkPrefix = "link/", kTopicMiddle = "/topic/";
+constexpr int kFormatVersion = 1;
+constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
+// A batch this far ahead of an anchor still belongs to it: anchors are at most 2^30 records apart.
+constexpr int32_t kAnchorReachMax = (1 << 30) + (1 << 29);
+
+// Sequences are 31 bits and wrap to 0, as Kafka's.
+int32_t sequence_distance(int32_t from, int32_t to) {
+  return static_cast<int32_t>((int64_t{to} - from) & std::numeric_limits<int32_t>::max());
+}
+
+// The anchor that says what this batch stands for; none: it is not of the relay.
+const RelayAnchor* anchor_of(const std::vector<RelayAnchor>& anchors, const BatchHeader& batch) {
+  const RelayAnchor* best = nullptr;
+  for (const RelayAnchor& anchor : anchors) {
+    if (anchor.producer.id != batch.producer_id || anchor.producer.epoch != batch.producer_epoch) continue;
+    if (anchor.target_from.value() > batch.base_offset) continue;
+    const int32_t distance = sequence_distance(anchor.sequence, batch.base_sequence);
+    if (distance > kAnchorReachMax) continue;
+    if (!best || anchor.target_from > best->target_from ||
+        (anchor.target_from == best->target_from && distance < sequence_distance(best->sequence, batch.base_sequence)))
+      best = &anchor;
+  }
+  return best;
+}
+
+// Reads on to `end`, and hands each answer out. A log that does not reach so far any more ends it too.
+template <class Apply>
+Task<Status> read_to(kafka::PartitionReader& reader, Offset end, Apply apply, Deadline deadline) {
+  for (int empty = 0; reader.position() < end && empty < kEmptyReadsMax;) {
+    CO_TRY(auto read, co_await reader.next(deadline));
+    empty = read.run.empty() ? empty + 1 : 0;
+    CO_CHECK(co_await apply(read));
+  }
+  co_return ok();
+}
+
+std::string text_at(const nlohmann::json& json, const char* field) {
+  auto it = json.find(field);
+  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Result<RelayedTopic> parse_relayed_topic(std::string_view key, std::string_view text) {
+  const size_t middle = key.find(kTopicMiddle);
+  if (!key.starts_with(kLinkPrefix) || middle == std::string_view::npos)
+    return Error(ErrorCode::kCorrupt, "no relayed topic");
+  auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto version = json.is_object() ? json.find("v") : json.end();
+  if (!json.is_object() || version == json.end() || !version->is_number_integer())
+    return Error(ErrorCode::kCorrupt, std::string(key) + " in " + kLinksTopic + " is not a JSON object with a version");
+  if (version->get<int64_t>() > kFormatVersion)
+    return Error(ErrorCode::kUnsupported,
+                 std::string(key) + " in " + kLinksTopic + " was written by a later Farshore: use its libfarshore");
+  RelayedTopic out;
+  out.link = std::string(key.substr(kLinkPrefix.size(), middle - kLinkPrefix.size()));
+  out.topic = std::string(key.substr(middle + kTopicMiddle.size()));
+  out.source_topic = text_at(json, "source_topic");
+  auto link_id = Uuid::parse(text_at(json, "link")), source_id = Uuid::parse(text_at(json, "source_id"));
+  auto partitions = json.find("partitions");
+  if (out.source_topic.empty() || !link_id || !source_id || partitions == json.end() ||
+      !partitions->is_number_integer())
+    return Error(ErrorCode::kCorrupt, std::string(key) + " in " + kLinksTopic + " lacks what it must have");
+  out.key.link = *link_id;
+  out.key.source_topic = *source_id;
+  out.partitions = partitions->get<int32_t>();
+  auto promotion = json.find("promotion");
+  out.ended = promotion != json.end() && promotion->is_object();
+  return out;
+}
+
+RelayMap::RelayMap(Env& env, kafka::ClusterClient& target) : env_(env), target_(target), store_(kv_) {}
+RelayMap::~RelayMap() = default;
+
+Status RelayMap::apply_links(const BatchHeader& header, const SliceList& bytes, size_t begin) {
+  if (header.control()) return ok();
+  FARSHORE_TRY(auto records, RecordReader::open(header, bytes, begin));
+  Record record;
+  for (;;) {
+    FARSHORE_TRY(bool more, records.next(record));
+    if (!more) return ok();
+    if (!record.key) continue;
+    if (record.value)
+      links_[std::string(*record.key)] = std::string(*record.value);
+    else
+      links_.erase(std::string(*record.key));
+  }
+}
+
+Task<Status> RelayMap::read_links(Deadline deadline) {
+  TopicPartition links{kLinksTopic, 0};
+  auto end = co_await kafka::partition_offset(target_, links, kafka::OffsetOf::kEnd, deadline);
+  if (!end && end.error() == ErrorCode::kNotFound)
+    co_return Error(ErrorCode::kNotFound,
+                    "the target has no topic " + std::string(kLinksTopic) + ": no relay link was ever made to it");
+  if (!end) co_return std::move(end).error();
+  if (!links_reader_ || links_reader_->position() > *end) {
+    links_.clear();
+    links_reader_ = std::make_unique<kafka::PartitionReader>(env_, target_, arena_, links, Offset(0));
+  }
+  auto apply = [this](const kafka::PartitionRead& read) -> Task<Status> {
+    size_t begin = 0;
+    for (const BatchHeader& header : read.run.batches) {
+      CO_CHECK(apply_links(header, read.run.bytes, begin));
+      begin += header.size_bytes();
+    }
+    co_return ok();
+  };
+  auto done = co_await read_to(*links_reader_, *end, apply, deadline);
+  if (!done) links_reader_.reset();
+  co_return done;
+}
+
+Result<RelayedTopic> RelayMap::find(const Question& question) const {
+  std::optional<RelayedTopic> found;
+  for (const auto& [key, value] : links_) {
+    if (key.find(kTopicMiddle) == std::string::npos) continue;
+    FARSHORE_TRY(RelayedTopic each, parse_relayed_topic(key, value));
+    const bool named =
+        question.direction == Direction::kToTarget ? each.source_topic == question.topic : each.topic == question.topic;
+    if (!named || (!question.link.empty() && each.link != question.link)) continue;
+    if (found)
+      return Error(ErrorCode::kConflict, "the links " + found->link + " and " + each.link + " both relay " +
+                                             question.topic + ": say which one is meant");
+    found = std::move(each);
+  }
+  if (!found)
+    return Error(ErrorCode::kNotFound, question.link.empty()
+                                           ? "no relay link of this target has a topic " + question.topic
+                                           : "link " + question.link + " has no topic " + question.topic);
+  if (question.partition < 0 || question.partition >= found->partitions)
+    return Error(ErrorCode::kNotFound, question.topic + " has partitions 0 to " +
+                                           std::to_string(found->partitions - 1) + ", not " +
+                                           std::to_string(question.partition));
+  return *found;
+}
+
+Task<Status> RelayMap::apply_log(const kafka::PartitionRead& read) {
+  size_t begin = 0;
+  for (const BatchHeader& header : read.run.batches) {
+    const size_t at = begin;
+    begin += header.size_bytes();
+    if (header.control()) continue;
+    CO_TRY(auto records, RecordReader::open(header, read.run.bytes, at));
+    for (Record record;;) {
+      CO_TRY(bool more, records.next(record));
+      if (!more) break;
+      if (!record.key) continue;
+      CO_TRY(auto decoded, decode_translation(*record.key, record.value));
+      CO_CHECK(co_await store_.apply(std::move(decoded)));
+    }
+  }
+  co_return ok();
+}
+
+Task<Status> RelayMap::read_log(int32_t partition, Deadline deadline) {
+  TopicPartition where{kTranslationTopic, partition};
+  CO_TRY(Offset end, co_await kafka::partition_offset(target_, where, kafka::OffsetOf::kEnd, deadline));
+  auto& reader = logs_[partition];
+  if (reader && reader->position() > end) {  // the log lost its tail: everything anew
+    CO_CHECK(co_await store_.clear());
+    for (auto& [index, each] : logs_) each.reset();
+  }
+  if (!reader) reader = std::make_unique<kafka::PartitionReader>(env_, target_, arena_, where, Offset(0));
+  auto apply = [this](const kafka::PartitionRead& read) { return apply_log(read); };
+  auto done = co_await read_to(*reader, end, apply, deadline);
+  if (!done) reader.reset();  // from the start: applying once more changes nothing
+  co_return done;
+}
+
+Task<Status> RelayMap::read_tail(TopicPartition at, TranslationKey key, Offset end, Deadline deadline) {
+  CO_TRY(offsets::Claims claims, co_await store_.claims(key));
+  if (claims.anchors.empty()) co_return ok();
+  TargetOffset from(std::numeric_limits<int64_t>::max());
+  for (const RelayAnchor& anchor : claims.anchors) from = std::min(from, anchor.target_from);
+  const TargetOffset logged_end = claims.last_run ? claims.last_run->target_end() : TargetOffset(0);
+  if (claims.last_run) from = std::max(from, logged_end);
+  if (from.value() >= end.value()) co_return ok();
+  CO_TRY(Offset start, co_await kafka::partition_offset(target_, at, kafka::OffsetOf::kLogStart, deadline));
+  kafka::PartitionReader reader(env_, target_, arena_, at, std::max(start, Offset(from.value())));
+  std::optional<TranslationRun> open;
+  auto apply = [&](const kafka::PartitionRead& read) -> Task<Status> {
+    for (const BatchHeader& header : read.run.batches) {
+      if (header.control() || header.next() > end) continue;
+      const RelayAnchor* anchor = anchor_of(claims.anchors, header);
+      if (!anchor) continue;
+      const int32_t distance = sequence_distance(anchor->sequence, header.base_sequence);
+      TranslationRun run;
+      run.source = anchor->source + distance;
+      run.target = TargetOffset(header.base_offset);
+      run.length = header.last_offset_delta + int64_t{1};
+      run.source_epoch = anchor->source_epoch;
+      const int64_t claimed = std::clamp<int64_t>(logged_end - run.target, 0, run.length);
+      run.source += claimed;
+      run.target += claimed;
+      run.length -= claimed;
+      if (run.length == 0) continue;
+      if (open && open->source_end() == run.source && open->target_end() == run.target &&
+          open->source_epoch == run.source_epoch) {
+        open->length += run.length;
+        continue;
+      }
+      if (open) CO_CHECK(co_await store_.put_unlogged(key, *open, logged_end));
+      open = run;
+    }
+    co_return ok();
+  };
+  CO_CHECK(co_await read_to(reader, end, apply, deadline));
+  if (open) CO_CHECK(co_await store_.put_unlogged(key, *open, logged_end));
+  co_return ok();
+}
+
+Task<Result<RelayAnswer>> RelayMap::ask(Question question, Deadline deadline) {
+  limit_ = -1;
+  ended_ = false;
+  CO_CHECK(co_await read_links(deadline));
+  CO_TRY(RelayedTopic topic, find(question));
+  ended_ = topic.ended;
+  TranslationKey key = topic.key;
+  key.partition = PartitionId(question.partition);
+  TopicPartition at{topic.topic, question.partition};
+  // First where the partition ends, then the log: an anchor is acknowledged before the batches that it explains, so
+  // that all below this end are explained by what is read afterwards.
+  CO_TRY(Offset end, co_await kafka::partition_offset(target_, at, kafka::OffsetOf::kEnd, deadline));
+  CO_CHECK(co_await store_.drop_unlogged(key));
+  CO_CHECK(co_await read_log(translation_log_partition(key), deadline));
+  CO_CHECK(co_await read_tail(std::move(at), key, end, deadline));
+  CO_TRY(offsets::Claims claims, co_await store_.claims(key));
+  const bool to_target = question.direction == Direction::kToTarget;
+  if (claims.last_run)
+    limit_ = to_target ? claims.last_run->source_end().value() : claims.last_run->target_end().value();
+  RelayAnswer answer;
+  answer.topic = to_target ? topic.topic : topic.source_topic;
+  answer.limit = limit_;
+  answer.ended = ended_;
+  if (to_target) {
+    CO_TRY(auto translated, co_await store_.to_target(key, SourceOffset(question.offset), std::nullopt));
+    answer.offset = translated.offset;
+    answer.exact = translated.exact;
+  } else {
+    CO_TRY(auto translated, co_await store_.to_source(key, TargetOffset(question.offset)));
+    answer.offset = translated.offset;
+    answer.exact = translated.exact;
+  }
+  co_return answer;
+}
+
+}  // namespace farshore::client

@@ -1,0 +1,81 @@
+// RelayMap: the exact offset translation of relay links, read from the target cluster alone: the links' state
+// (__farshore_links), the log of record (__farshore_offsets), and, for what is not written down yet, the tail of the
+// partition itself, whose batches name their source by producer and sequence. It writes nothing and fences nobody, and
+// needs neither gateway nor source.
+// Executor: the Env's. Memory: the runs and anchors of the log partitions that were asked about (some 150 bytes each).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/env.h"
+#include "base/memory_kv.h"
+#include "offsets/store/translation_store.h"
+#include "proto/kafka/partition_reader.h"
+
+namespace farshore::client {
+
+// What is known of a topic that a relay link fills, or filled.
+struct RelayedTopic {
+  std::string link, topic, source_topic;
+  TranslationKey key;  // without the partition
+  int32_t partitions = 0;
+  bool ended = false;  // promoted or failed over: nothing comes any more
+};
+// Of a value of __farshore_links under link/<name>/topic/<topic>. kCorrupt; kUnsupported: of a later Farshore.
+Result<RelayedTopic> parse_relayed_topic(std::string_view key, std::string_view json);
+
+struct RelayAnswer {
+  std::string topic;  // at the other end
+  int64_t offset = -1;
+  bool exact = true;   // false: there is no such record there; this is the next one
+  int64_t limit = -1;  // the highest position that translates now, in the offsets of the question
+  bool ended = false;
+};
+
+class RelayMap {
+ public:
+  enum class Direction : uint8_t { kToTarget, kToSource };
+  struct Question {
+    std::string link;   // empty: whichever has the topic
+    std::string topic;  // as it is called where the offset is from
+    int32_t partition = 0;
+    int64_t offset = 0;
+    Direction direction = Direction::kToTarget;
+  };
+
+  // References outlive it.
+  RelayMap(Env& env, kafka::ClusterClient& target);
+  ~RelayMap();
+
+  // As of now: what the target acknowledged before the call is known. One call at a time.
+  // kNotFound: no relay link fills this topic, or nothing was relayed of the partition; kConflict: several links do,
+  // name one; kOutOfRange: beyond what was relayed (limit is set), or below it; otherwise the target's errors.
+  Task<Result<RelayAnswer>> ask(Question question, Deadline deadline);
+  // Set by the last ask() that ended with kOutOfRange; -1: not known.
+  int64_t limit() const { return limit_; }
+  bool ended() const { return ended_; }
+
+ private:
+  Task<Status> read_links(Deadline deadline);
+  Task<Status> read_log(int32_t partition, Deadline deadline);
+  Task<Status> read_tail(TopicPartition at, TranslationKey key, Offset end, Deadline deadline);
+  Result<RelayedTopic> find(const Question& question) const;
+  Status apply_links(const BatchHeader& header, const SliceList& bytes, size_t begin);
+  Task<Status> apply_log(const kafka::PartitionRead& read);
+
+  Env& env_;
+  kafka::ClusterClient& target_;
+  SlabArena arena_;
+  std::unique_ptr<kafka::PartitionReader> links_reader_;
+  std::map<std::string, std::string> links_;  // key -> value
+  MemoryKv kv_;
+  offsets::TranslationStore store_;
+  std::map<int32_t, std::unique_ptr<kafka::PartitionReader>> logs_;
+  int64_t limit_ = -1;
+  bool ended_ = false;
+};
+
+}  // namespace farshore::client

@@ -1,0 +1,303 @@
+// RelayMap against a FakeKafka whose topics were filled as a relay fills them.
+#include "offsets/client/relay_map.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/contract/harness.h"
+#include "base/sim/net.h"
+#include "base/sim/world.h"
+#include "proto/batch/builder.h"
+#include "proto/kafka/fake/fake_kafka.h"
+
+namespace farshore::client {
+namespace {
+
+using Direction = RelayMap::Direction;
+
+uint64_t announced_seed() {
+  uint64_t seed = 20261126;
+  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
+  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
+  return seed;
+}
+
+class RelayMapTest : public testing::Test {
+ public:
+  RelayMapTest()
+      : world_(options()),
+        env_(world_.start_process("app", "test")),
+        broker_env_(world_.start_process("kafka", "broker")),
+        kafka_(broker_env_, Endpoint{"kafka", 9092}) {
+    world_.spawn(broker_env_, kafka_.run());
+    EXPECT_EQ(world_.run_until([&] { return kafka_.listening(); }, seconds(10)), sim::RunEnd::kDone);
+    kafka::ClusterOptions cluster;
+    cluster.bootstrap.push_back(Endpoint{"kafka", 9092});
+    cluster_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), std::move(cluster));
+    key_.link.bytes.fill(0x11);
+    key_.source_topic.bytes.fill(0x22);
+  }
+  ~RelayMapTest() override {
+    world_.kill(broker_env_);
+    world_.kill(env_);
+  }
+  static sim::SimOptions options() {
+    sim::SimOptions options;
+    options.seed = announced_seed();
+    options.buggify = false;
+    return options;
+  }
+  void play(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(10))); }
+  Deadline soon() { return env_.in(seconds(30)); }
+
+  // --- what a relay would have written
+  void add_topics() {
+    kafka_.add_topic("__farshore_links", 1);
+    kafka_.add_topic(kTranslationTopic, kTranslationLogPartitions);
+    kafka_.add_topic("east.orders", 1);
+    store_link("link/e2w/topic/east.orders", link_json(false));
+  }
+  std::string link_json(bool ended, int version = 1) const {
+    return "{\"v\":" + std::to_string(version) + ",\"link\":\"" + key_.link.to_string() +
+           "\",\"topic\":\"east.orders\",\"source_topic\":\"orders\",\"source_id\":\"" + key_.source_topic.to_string() +
+           "\",\"partitions\":1" + (ended ? ",\"promotion\":{}" : "") + "}";
+  }
+  void store_link(const std::string& key, const std::string& value) {
+    BatchBuilder builder;
+    builder.add(1, std::string_view(key), std::string_view(value));
+    kafka_.append("__farshore_links", 0, builder.build());
+  }
+  void log(const TranslationRecord& record) {
+    auto encoded = encode_translation(record).value();
+    std::optional<std::string_view> value;
+    if (encoded.value) value = *encoded.value;
+    BatchBuilder builder;
+    builder.add(1, std::string_view(encoded.key), value);
+    kafka_.append(kTranslationTopic, translation_log_partition(key_), builder.build());
+  }
+  void log_run(int64_t source, int64_t target, int64_t length) {
+    RunRecord record;
+    record.key = key_;
+    record.run.source = SourceOffset(source);
+    record.run.target = TargetOffset(target);
+    record.run.length = length;
+    record.run.source_epoch = LogEpoch(4);
+    log(record);
+  }
+  void log_anchor(RelayProducer producer, int32_t sequence, int64_t source) {
+    AnchorRecord record;
+    record.key = key_;
+    record.anchor.producer = producer;
+    record.anchor.sequence = sequence;
+    record.anchor.source = SourceOffset(source);
+    record.anchor.source_epoch = LogEpoch(4);
+    record.anchor.target_from = TargetOffset(kafka_.partition("east.orders", 0).end);
+    log(record);
+  }
+  int64_t append(std::optional<RelayProducer> producer, int32_t sequence, int64_t records) {
+    BatchBuilder builder;
+    if (producer) builder.producer(producer->id, producer->epoch, sequence);
+    for (int64_t i = 0; i < records; ++i) builder.add(1, std::nullopt, std::string_view("v"));
+    return kafka_.append("east.orders", 0, builder.build());
+  }
+  void marker(RelayProducer producer) {
+    BatchBuilder builder;
+    builder.producer(producer.id, producer.epoch, -1).transactional();
+    builder.add_marker(ControlType::kAbort, 0, 1);
+    kafka_.append("east.orders", 0, builder.build());
+  }
+
+  static Task<Result<RelayAnswer>> ask(RelayMap& map, Deadline deadline, Direction direction, int64_t offset,
+                                       std::string link = "") {
+    RelayMap::Question question;
+    question.link = std::move(link);
+    question.topic = direction == Direction::kToTarget ? "orders" : "east.orders";
+    question.offset = offset;
+    question.direction = direction;
+    co_return co_await map.ask(std::move(question), deadline);
+  }
+
+  sim::SimWorld world_;
+  sim::SimEnv& env_;
+  sim::SimEnv& broker_env_;
+  kafka::FakeKafka kafka_;
+  std::unique_ptr<kafka::ClusterClient> cluster_;
+  TranslationKey key_;
+};
+
+// Runs that are written down, partly or not at all, takeovers with their markers, gaps at the source, foreign records;
+// while the same map is asked again and again, and by a new one.
+TEST_F(RelayMapTest, EveryOffsetTranslatesWhetherItsRunIsWrittenDownOrNot) {
+  struct Play {
+    static Task<void> check(RelayMapTest& t, RelayMap& map, std::map<int64_t, int64_t> wanted, int64_t source_end) {
+      if (wanted.empty()) co_return;
+      for (int64_t source = wanted.begin()->first; source <= source_end; ++source) {
+        auto got = co_await ask(map, t.soon(), Direction::kToTarget, source);
+        CO_ASSERT_OK(got);
+        auto next = wanted.lower_bound(source);
+        const bool exact = next != wanted.end() ? next->first == source : true;
+        EXPECT_EQ(got->offset, next != wanted.end() ? next->second : wanted.rbegin()->second + 1) << source;
+        EXPECT_EQ(got->exact, exact) << source;
+        EXPECT_EQ(got->limit, source_end);
+      }
+      for (const auto& [source, target] : wanted) {
+        auto back = co_await ask(map, t.soon(), Direction::kToSource, target);
+        CO_ASSERT_OK(back);
+        EXPECT_EQ(back->offset, source) << "target " << target;
+        EXPECT_EQ(back->topic, "orders");
+      }
+      auto beyond = co_await ask(map, t.soon(), Direction::kToTarget, source_end + 1);
+      EXPECT_ERROR(beyond, ErrorCode::kOutOfRange);
+      EXPECT_EQ(map.limit(), source_end);
+    }
+    static Task<void> run(RelayMapTest& t) {
+      t.add_topics();
+      Random& random = t.world_.random();
+      RelayMap old(t.env_, *t.cluster_);
+      std::map<int64_t, int64_t> wanted;
+      RelayProducer producer;
+      producer.id = 77;
+      producer.epoch = 0;
+      int64_t source = 100, run_source = 0, run_target = 0, run_length = 0;
+      int32_t sequence = 0;
+      bool anchored = false;
+      std::vector<std::array<int64_t, 3>> closed;  // and not written down yet
+      auto write_down = [&] {
+        if (run_length > 0) closed.push_back({run_source, run_target, run_length});
+        for (const auto& run : closed) t.log_run(run[0], run[1], run[2]);
+        closed.clear();
+      };
+      for (int step = 0; step < 60; ++step) {
+        if (random.chance(0.15)) {  // a takeover: what was not written down is, then a new epoch
+          write_down();
+          run_length = 0;
+          ++producer.epoch;
+          t.marker(producer);
+          sequence = 0;
+          anchored = false;
+        }
+        if (random.chance(0.2)) {  // a gap at the source
+          source += random.between(1, 3);
+          anchored = false;
+        }
+        if (random.chance(0.3)) t.append(std::nullopt, -1, random.between(1, 3));
+        if (!anchored) t.log_anchor(producer, sequence, source);
+        anchored = true;
+        const int64_t records = random.between(1, 5);
+        const int64_t target = t.append(producer, sequence, records);
+        if (run_length > 0 && run_source + run_length == source && run_target + run_length == target) {
+          run_length += records;
+        } else {
+          if (run_length > 0) closed.push_back({run_source, run_target, run_length});
+          run_source = source;
+          run_target = target;
+          run_length = records;
+        }
+        if (random.chance(0.2)) write_down();  // a checkpoint
+        for (int64_t i = 0; i < records; ++i) wanted[source + i] = target + i;
+        source += records;
+        sequence += static_cast<int32_t>(records);
+        if (step % 6 != 5) continue;
+        co_await check(t, old, wanted, source);
+        RelayMap fresh(t.env_, *t.cluster_);
+        co_await check(t, fresh, wanted, source);
+        if (testing::Test::HasFailure()) co_return;
+      }
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(RelayMapTest, WhatIsNotThereIsSaidInWords) {
+  struct Play {
+    static Task<void> run(RelayMapTest& t) {
+      RelayMap map(t.env_, *t.cluster_);
+      auto none = co_await ask(map, t.soon(), Direction::kToTarget, 0);
+      EXPECT_ERROR(none, ErrorCode::kNotFound);
+      EXPECT_NE(none.error().detail.find("__farshore_links"), std::string::npos) << none.error().detail;
+      t.add_topics();
+      none = co_await ask(map, t.soon(), Direction::kToTarget, 0);
+      EXPECT_ERROR(none, ErrorCode::kNotFound);  // nothing was relayed yet
+      none = co_await ask(map, t.soon(), Direction::kToTarget, 0, "w2e");
+      EXPECT_ERROR(none, ErrorCode::kNotFound);
+      EXPECT_NE(none.error().detail.find("w2e"), std::string::npos) << none.error().detail;
+      t.log_run(10, 0, 5);
+      t.append(std::nullopt, -1, 5);
+      none = co_await ask(map, t.soon(), Direction::kToTarget, 3);
+      EXPECT_ERROR(none, ErrorCode::kOutOfRange);
+      auto found = co_await ask(map, t.soon(), Direction::kToTarget, 12);
+      CO_ASSERT_OK(found);
+      EXPECT_EQ(found->offset, 2);
+      EXPECT_EQ(found->topic, "east.orders");
+      EXPECT_FALSE(found->ended);
+      t.store_link("link/other/topic/other.orders", t.link_json(false));
+      none = co_await ask(map, t.soon(), Direction::kToTarget, 12);
+      EXPECT_ERROR(none, ErrorCode::kConflict);
+      found = co_await ask(map, t.soon(), Direction::kToTarget, 12, "e2w");
+      CO_ASSERT_OK(found);
+      t.store_link("link/e2w/topic/east.orders", t.link_json(true));
+      found = co_await ask(map, t.soon(), Direction::kToTarget, 12, "e2w");
+      CO_ASSERT_OK(found);
+      EXPECT_TRUE(found->ended);
+      t.store_link("link/e2w/topic/east.orders", t.link_json(false, 2));
+      none = co_await ask(map, t.soon(), Direction::kToTarget, 12, "e2w");
+      EXPECT_ERROR(none, ErrorCode::kUnsupported);
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(RelayMapTest, BatchesOfAnOlderEpochAreNotTakenForTheNewOnes) {
+  struct Play {
+    static Task<void> run(RelayMapTest& t) {
+      t.add_topics();
+      RelayProducer producer;
+      producer.id = 77;
+      producer.epoch = 1;
+      t.log_anchor(producer, 0, 1000);
+      t.append(producer, 0, 5);
+      RelayProducer stranger;
+      stranger.id = 78;
+      stranger.epoch = 1;
+      t.append(stranger, 5, 5);
+      producer.epoch = 2;
+      t.marker(producer);
+      t.log_anchor(producer, 0, 1005);
+      t.append(producer, 0, 5);
+      RelayMap map(t.env_, *t.cluster_);
+      for (int64_t source = 1000; source < 1010; ++source) {
+        auto got = co_await ask(map, t.soon(), Direction::kToTarget, source);
+        CO_ASSERT_OK(got);
+        EXPECT_EQ(got->offset, source < 1005 ? source - 1000 : source - 1005 + 11);
+        EXPECT_TRUE(got->exact);
+      }
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(RelayMapTest, ALogThatWasMadeAnewIsReadAnew) {
+  struct Play {
+    static Task<void> run(RelayMapTest& t) {
+      t.add_topics();
+      t.append(std::nullopt, -1, 50);
+      for (int64_t i = 0; i < 4; ++i) t.log_run(i * 10, i * 10, 5);
+      RelayMap map(t.env_, *t.cluster_);
+      auto got = co_await ask(map, t.soon(), Direction::kToTarget, 32);
+      CO_ASSERT_OK(got);
+      t.kafka_.cut(kTranslationTopic, translation_log_partition(t.key_), 2);
+      got = co_await ask(map, t.soon(), Direction::kToTarget, 32);
+      EXPECT_ERROR(got, ErrorCode::kOutOfRange);
+      got = co_await ask(map, t.soon(), Direction::kToTarget, 12);
+      CO_ASSERT_OK(got);
+      EXPECT_EQ(got->offset, 12);
+    }
+  };
+  play(Play::run(*this));
+}
+
+}  // namespace
+}  // namespace farshore::client
