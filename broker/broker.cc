@@ -94,7 +94,7 @@ struct Broker::Parts {
         producer_ids(env, metadata),
         coordinator_topics(services),
         groups(env, arena, coordinator_topics, group_options(config)),
-        mirrors(services),
+        mirrors(env, services),
         services{env,        arena,          config,       options, metrics, metadata,
                  partitions, fetch_sessions, producer_ids, groups,  mirrors},
         server(services) {}
@@ -117,7 +117,8 @@ struct Broker::Parts {
   bool ready = false;
 };
 
-Broker::Broker(Env& env, KvOpener& kv, Config config) : env_(env), kv_(kv), config_(std::move(config)) {}
+Broker::Broker(Env& env, KvOpener& kv, Config config, BrokerPlants plants)
+    : env_(env), kv_(kv), config_(std::move(config)), plants_(plants) {}
 
 Broker::~Broker() = default;
 
@@ -147,6 +148,7 @@ Task<Status> Broker::start() {
 
 Task<Status> Broker::start_parts() {
   CO_TRY(BrokerOptions options, broker_options(config_));
+  options.plants = plants_;
   const std::string directory = options.data_dir;
   auto made = co_await make_data_directory(env_.files(), directory);
   if (!made) co_return std::move(made).error().in("data directory " + directory);
@@ -167,10 +169,11 @@ Task<Status> Broker::start_parts() {
   if (!listening) co_return std::move(listening).error().in("listener " + parts.options.listen.to_string());
   CO_TRY(Endpoint advertised, advertised_endpoint(parts.options, parts.server.local()));
   parts.metadata.advertise(std::move(advertised));
+  parts.metadata.use_salt(parts.options.producer_id_salt);
   CO_CHECK(co_await parts.metadata.start(parts.options.cluster_id, env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.producer_ids.start(env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.partitions.start());
-  co_await parts.mirrors.start();
+  parts.mirrors.start();
   parts.groups.start();
   parts.server.start();
   parts.ready = true;

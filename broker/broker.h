@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/env.h"
 #include "base/kv.h"
+#include "broker/broker_config.h"
 
 namespace farshore::broker {
 
@@ -17,7 +18,7 @@ struct Services;
 class Broker {
  public:
   // `config` has broker_schema(). `env` and `kv` outlive the broker.
-  Broker(Env& env, KvOpener& kv, Config config);
+  Broker(Env& env, KvOpener& kv, Config config, BrokerPlants plants = BrokerPlants());
   // Frees memory and files, nothing else: what stop() has not written is recovered by the next start.
   ~Broker();
 
@@ -43,6 +44,7 @@ class Broker {
   Env& env_;
   KvOpener& kv_;
   Config config_;
+  const BrokerPlants plants_;
   std::shared_ptr<Parts> parts_;  // shared with the metrics' refresher, which may outlive the broker
 };
 

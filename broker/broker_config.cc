@@ -14,6 +14,10 @@ std::vector<ConfigKey> keys() {
       {"broker.id", kInt, "-1", "The older name of node.id; -1: node.id counts.", -1},
       {"broker.rack", kString, "", "The rack (region, zone) that this broker is in."},
       {"cluster.id", kString, "", "The cluster that the data must belong to; empty: any, made on first start."},
+      {"producer.id.salt", kInt, "",
+       "The cluster's own part of the producer ids that it gives; empty: as stored (chosen at random at first). To be "
+       "set, to another value, when a link refuses two clusters that have the same.",
+       1, (1 << kProducerIdSaltBits) - 1},
       {"listeners", kString, "PLAINTEXT://127.0.0.1:9092",
        "Where to listen: PLAINTEXT://HOST:PORT, port 0: a free one."},
       {"advertised.listeners", kString, "", "Where clients find this broker; empty: the listener's own address."},
@@ -135,6 +139,7 @@ Result<BrokerOptions> broker_options(const Config& config) {
   options.cluster_id = config.text("cluster.id");
   if (!options.cluster_id.empty() && !Uuid::parse(options.cluster_id))
     return Error(ErrorCode::kInvalidArgument, "cluster.id is 22 characters of URL-safe base64, as Kafka's");
+  if (config.is_set("producer.id.salt")) options.producer_id_salt = config.number("producer.id.salt");
   FARSHORE_TRY(options.listen, listener("listeners", config.text("listeners")));
   if (auto text = config.text("advertised.listeners"); !text.empty()) {
     FARSHORE_TRY(options.advertised, listener("advertised.listeners", std::move(text)));

@@ -15,10 +15,19 @@ namespace farshore::broker {
 const ConfigSchema& broker_schema();
 
 // What the hot paths read, parsed and checked once.
+// Defects that only tests switch on, to see that they are found.
+struct BrokerPlants {
+  // After a truncation the log still takes the old end for durable, so that the high watermark passes what replaces it
+  // before that is on the disk (KAFKA-14704's order: high watermark first, truncation later).
+  bool high_watermark_before_truncation = false;
+};
+
 struct BrokerOptions {
+  BrokerPlants plants;
   BrokerId id;
   std::string rack;
-  std::string cluster_id;  // empty: made on first start
+  std::string cluster_id;        // empty: made on first start
+  int64_t producer_id_salt = 0;  // 0: as stored, random at first
   Endpoint listen;
   Endpoint advertised;  // empty host: what listen is really bound to
   std::string data_dir;

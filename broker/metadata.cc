@@ -13,7 +13,6 @@ constexpr int kRetriesMax = 16;               // of one change that keeps losing
 constexpr size_t kPartitionsPerTxnMax = 512;  // epoch raises in one transaction
 constexpr Duration kFollowDeadline = seconds(10);
 constexpr Duration kFollowPause = milliseconds(500);
-constexpr int64_t kSaltBits = 22;
 
 struct Placed {  // the partitions of one topic as found in the store, while loading
   std::map<int32_t, PartitionImage> partitions;
@@ -61,7 +60,8 @@ Task<Status> MetadataManager::ensure_cluster(const std::string& cluster_id, Dead
     ClusterRecord record;
     record.cluster_id = cluster_id.empty() ? env_.random().uuid().to_string() : cluster_id;
     record.incarnation = env_.random().uuid();
-    record.salt = static_cast<int64_t>(env_.random().below((uint64_t{1} << kSaltBits) - 1)) + 1;
+    record.salt = static_cast<int64_t>(env_.random().below((uint64_t{1} << kProducerIdSaltBits) - 1)) + 1;
+    if (salt_ > 0) record.salt = salt_;
     MetaTxn txn;
     txn.conditions.push_back(Compare::absent(key));
     txn.then.push_back(KvPut{key, encode_cluster(record)});
@@ -75,6 +75,15 @@ Task<Status> MetadataManager::ensure_cluster(const std::string& cluster_id, Dead
     co_return Error(ErrorCode::kInvalidArgument, "the data directory belongs to cluster " + record.cluster_id +
                                                      ", but cluster.id is " + cluster_id +
                                                      ": use another directory, or remove cluster.id");
+  if (salt_ > 0 && record.salt != salt_) {
+    env_.log().warn("producer ids carry another salt from now on", {{"before", record.salt}, {"now", salt_}});
+    record.salt = salt_;
+    MetaTxn txn;
+    txn.conditions.push_back(Compare::revision_is(key, found.entries.front().mod_revision));
+    txn.then.push_back(KvPut{key, encode_cluster(record)});
+    CO_TRY(auto reply, co_await store_->commit(std::move(txn), deadline));
+    if (!reply.succeeded) co_return Error(ErrorCode::kConflict, "the cluster record was changed meanwhile");
+  }
   co_return ok();
 }
 

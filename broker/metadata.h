@@ -38,6 +38,9 @@ class MetadataManager {
 
   // Where clients find this broker; before start().
   void advertise(Endpoint at) { self_.advertised = std::move(at); }
+  // The salt of producer ids from now on; before start(). 0: as stored. The counter goes on, so no id is given twice
+  // however often the salt changes.
+  void use_salt(int64_t salt) { salt_ = salt; }
   // Makes the cluster (id, incarnation, producer id salt) if the store is empty, registers this broker, loads the image
   // and raises the LeadershipEpoch of every partition that this broker leads: durable when it returns.
   // kInvalidArgument: the store belongs to another cluster than `cluster_id` (empty: any).
@@ -96,6 +99,7 @@ class MetadataManager {
   Env& env_;
   std::unique_ptr<MetaStore> store_;
   BrokerImage self_;
+  int64_t salt_ = 0;
   ImagePtr image_;
   Notifier changes_;
   Gate gate_;

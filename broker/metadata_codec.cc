@@ -73,6 +73,34 @@ std::vector<BrokerId> ids_of(const Json& json) {
   return ids;
 }
 
+Json ended_json(const std::vector<EndedTransaction>& transactions) {
+  Json list = Json::array();
+  for (const auto& t : transactions) {
+    Json committed = Json::array();
+    for (const auto& c : t.committed)
+      committed.push_back({{"topic", c.topic}, {"partition", c.partition}, {"marker", c.marker.value()}});
+    list.push_back({{"producer_id", t.producer_id},
+                    {"producer_epoch", t.producer_epoch},
+                    {"first_offset", t.first.value()},
+                    {"committed", std::move(committed)}});
+  }
+  return list;
+}
+
+std::vector<EndedTransaction> ended_of(const Json& json) {
+  std::vector<EndedTransaction> transactions;
+  for (const auto& t : json) {
+    EndedTransaction& to = transactions.emplace_back();
+    to.producer_id = t.at("producer_id").get<int64_t>();
+    to.producer_epoch = t.at("producer_epoch").get<int16_t>();
+    to.first = Offset(t.at("first_offset").get<int64_t>());
+    for (const auto& c : t.at("committed"))
+      to.committed.push_back(
+          {c.at("topic").get<std::string>(), c.at("partition").get<int32_t>(), Offset(c.at("marker").get<int64_t>())});
+  }
+  return transactions;
+}
+
 Json promotion_json(const PromotionRecord& record) {
   Json ends = Json::array();
   for (const auto& end : record.partitions) {
@@ -83,7 +111,8 @@ Json promotion_json(const PromotionRecord& record) {
                     {"source_high_watermark", end.source_high_watermark.value()},
                     {"lost_at_least_records", end.lost_at_least_records},
                     {"lost_at_least_ms", end.lost_at_least_ms},
-                    {"blind_window_ms", end.blind_window_ms}});
+                    {"blind_window_ms", end.blind_window_ms},
+                    {"aborted", ended_json(end.aborted)}});
   }
   return {{"kind", record.kind},
           {"wall_ms", record.wall_ms},
@@ -110,6 +139,7 @@ PromotionRecord promotion_of(const Json& json) {
     to.lost_at_least_records = end.at("lost_at_least_records").get<int64_t>();
     to.lost_at_least_ms = end.at("lost_at_least_ms").get<int64_t>();
     to.blind_window_ms = end.at("blind_window_ms").get<int64_t>();
+    if (end.contains("aborted")) to.aborted = ended_of(end.at("aborted"));  // records of before 2026-11-26 have none
   }
   return record;
 }

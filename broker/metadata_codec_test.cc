@@ -37,6 +37,8 @@ TopicImage mirror_topic(Random& random) {
   end.source_high_watermark = Offset(100);
   end.lost_at_least_records = 5;
   end.blind_window_ms = 3;
+  end.aborted.push_back({9, 2, Offset(90), {{"orders", 0, Offset(70)}, {"other", 3, Offset(71)}}});
+  end.aborted.push_back({10, 0, Offset(91), {}});
   record.partitions.push_back(end);
   return topic;
 }
@@ -54,6 +56,16 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_EQ(decoded->mirror->state, MirrorTopicState::kStopped);
   EXPECT_EQ(decoded->mirror->provenance, topic.mirror->provenance);
   EXPECT_EQ(decoded->mirror->promotion->partitions[0].new_epoch, LeadershipEpoch(65536));
+  const auto& aborted = decoded->mirror->promotion->partitions[0].aborted;
+  ASSERT_EQ(aborted.size(), 2u);
+  EXPECT_EQ(aborted[0].producer_id, 9);
+  EXPECT_EQ(aborted[0].producer_epoch, 2);
+  EXPECT_EQ(aborted[0].first, Offset(90));
+  ASSERT_EQ(aborted[0].committed.size(), 2u);
+  EXPECT_EQ(aborted[0].committed[1].topic, "other");
+  EXPECT_EQ(aborted[0].committed[1].partition, 3);
+  EXPECT_EQ(aborted[0].committed[1].marker, Offset(71));
+  EXPECT_TRUE(aborted[1].committed.empty());
   EXPECT_EQ(encode_topic(*decoded), encode_topic(*decode_topic("orders", encode_topic(*decoded))));
 }
 

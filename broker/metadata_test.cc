@@ -38,6 +38,7 @@ class Node {
   MetaStore& store() { return *store_; }
   ImagePtr image() { return manager_->image(); }
   Deadline limit() { return env_->in(kLimit); }
+  int64_t salt = 0;  // for start()
 
  private:
   static sim::SimOptions options(uint64_t seed) {
@@ -55,6 +56,7 @@ class Node {
     self.id = BrokerId(1);
     self.advertised = Endpoint{"east-1", 9092};
     manager_ = std::make_unique<MetadataManager>(*env_, std::move(*store), self);
+    manager_->use_salt(salt);
     auto status = co_await manager_->start("", limit());
     EXPECT_TRUE(status) << status.error().to_string();
     started = status.has_value();
@@ -101,6 +103,21 @@ TEST(MetadataManager, FirstStartMakesAClusterThatStays) {
   EXPECT_EQ(node.image()->cluster_id, id);
   EXPECT_EQ(node.image()->incarnation, incarnation);
   EXPECT_EQ(node.image()->producer_id_salt, salt);
+}
+
+TEST(MetadataManager, ASaltThatIsAskedForStays) {
+  Node node(1);
+  node.salt = 7;
+  ASSERT_TRUE(node.start());
+  EXPECT_EQ(node.image()->producer_id_salt, 7);
+  node.kill();
+  node.salt = 8;  // a link refused 7
+  ASSERT_TRUE(node.start());
+  EXPECT_EQ(node.image()->producer_id_salt, 8);
+  node.kill();
+  node.salt = 0;
+  ASSERT_TRUE(node.start());
+  EXPECT_EQ(node.image()->producer_id_salt, 8);
 }
 
 TEST(MetadataManager, EveryStartRaisesTheLeadershipEpochs) {

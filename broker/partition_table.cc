@@ -67,6 +67,12 @@ std::string PartitionTable::log_directory(const std::string& topic, int32_t part
   return join_path(options_.data_dir, topic + "-" + std::to_string(partition));
 }
 
+LogOptions PartitionTable::options_of(const TopicImage& topic) const {
+  LogOptions options = log_options(config_, topic);
+  options.test_only_high_watermark_before_truncation = options_.plants.high_watermark_before_truncation;
+  return options;
+}
+
 Task<Status> PartitionTable::start() {
   co_await check_disk();
   CO_CHECK(co_await remove_leftovers(*metadata_.image()));
@@ -170,12 +176,12 @@ Task<Status> PartitionTable::apply(ImagePtr image) {
       topic = std::make_shared<Topic>();
       topic->name = name;
       topic->id = wanted->id;
-      topic->options = log_options(config_, *wanted);
+      topic->options = options_of(*wanted);
       topics_[name] = topic;
       topics_by_id_[wanted->id] = topic;
     } else {
       topic = it->second;
-      topic->options = log_options(config_, *wanted);
+      topic->options = options_of(*wanted);
       co_await update_open(*topic, wanted);
     }
     topic->image = wanted;

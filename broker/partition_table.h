@@ -66,6 +66,7 @@ class PartitionTable {
     size_t operator()(const Uuid& id) const noexcept;
   };
   Result<PartitionPtr> slot(const Topic* topic, int32_t partition) const;
+  LogOptions options_of(const TopicImage& topic) const;
   std::string log_directory(const std::string& topic, int32_t partition) const;
   Task<Status> apply(ImagePtr image);
   Task<void> open_slot(std::shared_ptr<Topic> topic, TopicPtr image, int32_t partition);

@@ -17,7 +17,7 @@ constexpr int kAttemptsMax = 20;  // lost compares and ambiguous results in a ro
 
 Task<Status> ProducerIds::start(Deadline deadline) {
   salt_ = metadata_.image()->producer_id_salt;
-  ensure(salt_ > 0 && salt_ < (int64_t{1} << 22), "a cluster has a salt of 22 bits");
+  ensure(salt_ > 0 && salt_ < (int64_t{1} << kProducerIdSaltBits), "a cluster has a salt of 22 bits");
   CO_TRY(MetaSnapshot stored, co_await metadata_.range(std::string(kProducerIdsKey), {}, deadline));
   if (stored.entries.empty()) co_return ok();
   auto counter = decode_producer_ids(stored.entries.front().value);

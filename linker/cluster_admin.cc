@@ -60,6 +60,28 @@ Task<Result<ClusterIdentity>> ClusterAdmin::identify(Deadline deadline) {
   co_return identity;
 }
 
+Task<Result<int64_t>> ClusterAdmin::producer_id_salt(Deadline deadline) {
+  auto client = co_await client_.any(deadline);
+  if (!client) co_return here(std::move(client).error());
+  if (!(*client)->range_of(kafka::MirrorControlRequest::kApiKey)) co_return 0;
+  kafka::MirrorControlRequest request;  // about no topic: the answer is about the cluster
+  request.op = replicator::kMirrorDescribe;
+  request.timeout_ms = 1000;
+  auto response = co_await client_.call_any(std::move(request), Repeat::kYes, deadline);
+  if (!response) co_return here(std::move(response).error());
+  co_return std::max<int64_t>(0, response->producer_id_salt);
+}
+
+Task<Status> refuse_equal_salts(ClusterAdmin& source, ClusterAdmin& target, Deadline deadline) {
+  CO_TRY(int64_t theirs, co_await source.producer_id_salt(deadline));
+  CO_TRY(int64_t ours, co_await target.producer_id_salt(deadline));
+  if (theirs == 0 || theirs != ours) co_return ok();
+  co_return Error(ErrorCode::kConflict,
+                  "source and target give producer ids with the same salt (" + std::to_string(ours) +
+                      "), so that mirrored producers could be mistaken for the target's own: restart one of the two "
+                      "with --set producer.id.salt=N, where N is another number from 1 to 4194303");
+}
+
 Task<Result<std::vector<TopicInfo>>> ClusterAdmin::topics(Deadline deadline) {
   auto view = co_await client_.refresh_all(deadline);
   if (!view) co_return here(std::move(view).error());

@@ -19,6 +19,12 @@ struct ClusterIdentity {
   std::string incarnation;  // of its metadata: new after it was wiped; empty: the cluster does not say (Apache Kafka)
 };
 
+class ClusterAdmin;
+// Both ends give producer ids, and a mirror keeps the source's: with equal salts a promoted topic could take a new
+// producer's records for retries of an old one's, and drop them. kConflict: they are equal (says the remedy). ok also
+// where the source is no Farshore cluster: Apache Kafka's ids have no salt.
+Task<Status> refuse_equal_salts(ClusterAdmin& source, ClusterAdmin& target, Deadline deadline);
+
 struct TopicInfo {
   std::string name;
   TopicId id;  // zero: the cluster is too old to have topic ids, and re-creation cannot be noticed
@@ -48,6 +54,8 @@ class ClusterAdmin {
 
   // kUnavailable / kTimedOut: nobody answers. kConflict: another cluster than `cluster_id` is at the address.
   Task<Result<ClusterIdentity>> identify(Deadline deadline);
+  // Of the ids that this cluster gives to producers; 0: none (no Farshore cluster).
+  Task<Result<int64_t>> producer_id_salt(Deadline deadline);
   Task<Result<std::vector<TopicInfo>>> topics(Deadline deadline);  // sorted by name
   // Of each topic that exists: the configs that are set on the topic itself, not defaults.
   Task<Result<std::map<std::string, std::map<std::string, std::string>>>> topic_configs(std::vector<std::string> topics,

@@ -189,6 +189,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
                                                      ", but this gateway keeps its links at " + own.cluster_id +
                                                      ": run a gateway with --target of that cluster");
   CO_CHECK(target->fits(*target_identity));
+  CO_CHECK(co_await refuse_equal_salts(*source, target->cluster(), std::min(deadline, env_.in(kLoadLimit))));
   stored.spec.target_cluster_id = target_identity->cluster_id;
   stored.spec.target_incarnation = target_identity->incarnation;
   CO_TRY(auto topics, co_await source->topics(deadline));

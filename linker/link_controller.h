@@ -100,6 +100,8 @@ class LinkController final : private replicator::PumpListener {
   Task<Status> sync_configs(std::map<std::string, std::map<std::string, std::string>> source, Deadline deadline);
   Task<Status> sync_groups(Deadline deadline);
   Task<Status> sync_group(GroupInfo group, bool members_at_target, Deadline deadline);
+  // Whether the target ended this mirror already, although nobody here heard the answer; then its record is taken.
+  Task<Result<bool>> find_end(std::string topic, Deadline deadline);
   Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
   Task<Result<api::PromotionRecord>> end_topic(EndOfTopic request, Deadline deadline);
   Task<Result<std::map<int32_t, int64_t>>> source_ends(std::string source_topic, Deadline deadline);
@@ -131,6 +133,7 @@ class LinkController final : private replicator::PumpListener {
   replicator::Replicator replicator_;
   bool source_is_farshore_ = false;
   bool adopted_ = false;
+  bool salts_checked_ = false;             // of producer ids: the two ends differ
   std::map<std::string, Mirror> mirrors_;  // by name at the target
   std::map<replicator::PumpKey, std::string> mirror_by_pump_;
   std::map<std::string, std::map<TopicPartition, int64_t>> last_written_;  // group -> what this link committed

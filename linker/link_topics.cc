@@ -36,6 +36,8 @@ Task<Status> LinkController::discover(Deadline deadline) {
     co_return Error(ErrorCode::kConflict,
                     "source and target are the same cluster (" + source.cluster_id + "): a link joins two");
   if (auto fits = target_->fits(target); !fits) co_return Error(ErrorCode::kConflict, fits.error().detail);
+  if (!salts_checked_) CO_CHECK(co_await refuse_equal_salts(source_, target_->cluster(), deadline));
+  salts_checked_ = true;
   source_is_farshore_ = source.farshore;
   link_.spec.source_cluster_id = source.cluster_id;
   link_.spec.target_cluster_id = target.cluster_id;

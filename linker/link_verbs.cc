@@ -113,13 +113,29 @@ Task<Status> LinkController::drain(std::string topic, std::map<int32_t, int64_t>
   }
 }
 
+Task<Result<bool>> LinkController::find_end(std::string topic, Deadline deadline) {
+  CO_TRY(auto found, co_await target_->adopt(deadline));
+  for (const auto& there : found) {
+    Mirror& mirror = mirrors_[topic];
+    if (there.topic != topic || !there.promotion || there.id != mirror.id) continue;
+    if (mirror.state != MirrorState::kStopped) ended(mirror, *there.promotion);
+    co_return true;
+  }
+  co_return false;
+}
+
 Task<Status> LinkController::promote(std::string topic, PromoteOptions options, Progress progress, Deadline deadline) {
   const MonoTime begun = env_.now();
   if (!has_mirror(topic))
     co_return Error(ErrorCode::kNotFound, "link " + link_.spec.name + " has no mirror topic " + topic);
   Mirror& mirror = mirrors_[topic];
-  const bool again = mirror.state == MirrorState::kStopped;
-  if (!again && !may_follow(mirror.state, MirrorState::kPendingStopped))
+  bool again = mirror.state == MirrorState::kStopped;
+  const bool could = again || may_follow(mirror.state, MirrorState::kPendingStopped);
+  if (!could) {
+    auto over = co_await find_end(topic, deadline);
+    again = over && *over;
+  }
+  if (!again && !could)
     co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + topic + " is " + std::string(name(mirror.state)) +
                                                      ": promote needs an ACTIVE mirror (failover acts in any state)");
   if (!source_is_farshore_ && !options.source_quiesced && !options.allow_source_writes)
@@ -166,7 +182,9 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
   if (result) result = co_await drain(topic, ends, progress, deadline);
   if (result && link_.spec.group_sync) result = co_await sync_groups(deadline);
   Result<api::PromotionRecord> record = Error(ErrorCode::kInternal);
+  bool asked = false;
   if (result) {
+    asked = true;
     EndOfTopic request;
     request.topic = target_topic(mirror);
     request.pumps = mirror.pumps;
@@ -175,8 +193,21 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
     if (!record) result = record.error();
   }
   if (!result) {
-    // Given up: as it was before.
-    if (fenced) (void)co_await source_control_.set_read_only(mirror.source_topic, false, env_.in(seconds(10)));
+    Result<bool> over = false;
+    if (asked) over = co_await find_end(topic, env_.in(seconds(10)));
+    if (over && *over) {  // only the answer was lost
+      api::VerbProgress done = step(topic, "the mirror has ended; the topic is writable");
+      done.set_done(true);
+      *done.mutable_mirror() = *describe_mirror(topic);
+      progress(std::move(done));
+      co_return ok();
+    }
+    // Given up: as it was before. Where nobody knows whether the mirror has ended, the source stays read-only: two
+    // sides that both take writes are worse than none. Asking again finds out.
+    if (fenced && !over)
+      result =
+          result.error().in("the source stays read-only until it is known whether the mirror has ended; ask again");
+    if (fenced && over) (void)co_await source_control_.set_read_only(mirror.source_topic, false, env_.in(seconds(10)));
     if (mirror.state == MirrorState::kPendingStopped) set_state(mirror, MirrorState::kActive, "");
     co_return result.error().in("promote of " + topic);
   }

@@ -32,9 +32,16 @@ api::PromotionRecord promotion_of(const MirrorAnswer& answer) {
     out.set_source_high_watermark(p.promotion->source_high_watermark);
     out.set_lost_at_least_records(p.promotion->lost_at_least_records);
     out.set_blind_window_ms(p.promotion->blind_window_ms);
-    for (const auto& a : p.promotion->aborted)
-      out.add_aborted_transactions("producer " + std::to_string(a.producer_id) + " epoch " +
-                                   std::to_string(a.producer_epoch) + " from offset " + std::to_string(a.first_offset));
+    for (const auto& a : p.promotion->aborted) {
+      const std::string transaction = "producer " + std::to_string(a.producer_id) + " epoch " +
+                                      std::to_string(a.producer_epoch) + " from offset " +
+                                      std::to_string(a.first_offset);
+      out.add_aborted_transactions(transaction);
+      for (const auto& c : a.committed)
+        out.add_torn_transactions(transaction + " is aborted here, but was committed on " + c.topic + " partition " +
+                                  std::to_string(c.partition) + " (marker at offset " +
+                                  std::to_string(c.marker_offset) + ")");
+    }
   }
   return record;
 }

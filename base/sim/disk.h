@@ -50,6 +50,10 @@ class SimDisk {
   // The next `times` operations of this kind on a path that contains `path_part` fail with kIo.
   void fail_next(DiskOp op, std::string path_part, int times = 1);
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }  // writes beyond fail with kNoSpace
+  void heal() {                                             // no failure is planned any more, and there is room
+    planned_.clear();
+    capacity_ = kRoomy;
+  }
   uint64_t used_bytes() const { return *used_; }
   // Every operation takes this long (syncs always take some time; others normally none).
   void set_slow(Duration min, Duration max);
@@ -110,7 +114,8 @@ class SimDisk {
   Random random_;
   uint64_t last_inode_ = 0, last_sync_ = 0, boots_ = 0;
   std::shared_ptr<uint64_t> used_ = std::make_shared<uint64_t>(0);
-  uint64_t capacity_ = uint64_t{1} << 40;
+  static constexpr uint64_t kRoomy = uint64_t{1} << 40;
+  uint64_t capacity_ = kRoomy;
   bool slow_ = false;
   Duration slow_min_{}, slow_max_{}, sync_min_ = microseconds(80), sync_max_ = milliseconds(3);
   std::vector<Planned> planned_;

@@ -80,13 +80,21 @@ struct OffsetAndTime {
   LogEpoch epoch;
 };
 
-struct ProducerSummary {  // DescribeProducers, and the promotion barrier
+struct CommittedTxn {           // the newest transaction of a producer that a marker committed here
+  int16_t producer_epoch = -1;  // of its data; the marker's may be one higher (KIP-890)
+  Offset marker;
+  int64_t timestamp_ms = -1;  // of the marker
+};
+
+struct ProducerSummary {  // DescribeProducers, the promotion barrier, torn transactions
   int64_t producer_id;
   int16_t producer_epoch;
   int32_t last_sequence;
   int64_t last_timestamp_ms;
   std::optional<Offset> txn_first;
   int32_t coordinator_epoch;
+  std::optional<CommittedTxn> last_commit;
+  bool commits_known;  // false: from a snapshot, which does not say what was committed before it
 };
 
 struct LogRecovery {  // what opening found; for the log file of the broker and its metrics

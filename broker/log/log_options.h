@@ -25,6 +25,7 @@ struct LogOptions {
   int64_t producer_id_expiration_ms = 24LL * 3600 * 1000;  // producer.id.expiration.ms
   // A mirror (or follower) deletes and compacts nothing by itself: its log start follows the source's.
   bool follows_source = false;
+  bool test_only_high_watermark_before_truncation = false;  // a planted defect: see BrokerPlants
 };
 
 }  // namespace farshore

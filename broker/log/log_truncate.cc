@@ -54,7 +54,7 @@ Task<Status> LogImpl::truncate_locked(Offset to) {
   ++generation_;
   end_ = kept->next;
   high_watermark_ = std::min(high_watermark_, end_);
-  flushed_end_ = std::min(flushed_end_, end_);
+  if (!options_.test_only_high_watermark_before_truncation) flushed_end_ = std::min(flushed_end_, end_);
   cleaned_to_ = std::min(cleaned_to_, end_);
   producers_ = std::move(producers);
   producers_.on_high_watermark(high_watermark_);

@@ -140,6 +140,8 @@ std::optional<ProducerState::CompletedTxn> ProducerState::apply_marker(const Bat
                                                                        const ControlMarker& marker) {
   if (!header.has_producer()) return std::nullopt;
   Producer& producer = producers_[header.producer_id];
+  if (producer.txn_first && marker.type == ControlType::kCommit)
+    producer.last_commit = {producer.epoch, header.last(), header.max_timestamp};
   if (producer.epoch != header.producer_epoch) {
     producer.batches.clear();
     producer.epoch = header.producer_epoch;
@@ -188,7 +190,7 @@ std::vector<ProducerSummary> ProducerState::summaries() const {
   all.reserve(producers_.size());
   for (const auto& [id, producer] : producers_)
     all.push_back({id, producer.epoch, producer.last_sequence(), producer.last_timestamp_ms, producer.txn_first,
-                   producer.coordinator_epoch});
+                   producer.coordinator_epoch, producer.last_commit, !producer.from_snapshot});
   return all;
 }
 
@@ -245,6 +247,7 @@ Result<ProducerState> ProducerState::decode(std::string_view text) {
     batch.offset_delta = load_be<int32_t>(at + 22);
     producer.last_timestamp_ms = batch.timestamp_ms = load_be<int64_t>(at + 26);
     producer.coordinator_epoch = load_be<int32_t>(at + 34);
+    producer.from_snapshot = true;
     auto txn_first = load_be<int64_t>(at + 38);
     if (batch.last.value() >= 0) producer.batches.push_back(batch);
     if (txn_first >= 0) {

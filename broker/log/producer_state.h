@@ -33,6 +33,8 @@ class ProducerState {
     int32_t coordinator_epoch = -1;
     int64_t last_timestamp_ms = -1;
     std::optional<Offset> txn_first;
+    std::optional<CommittedTxn> last_commit;  // in memory only: Kafka's snapshot has no room for it
+    bool from_snapshot = false;
     boost::container::small_vector<Batch, 1> batches;  // oldest first; empty after a marker of a new epoch
     int32_t last_sequence() const { return batches.empty() ? -1 : batches.back().last_sequence; }
   };

@@ -104,6 +104,27 @@ TEST(ProducerState, TheFirstUnstableOffsetIsTheOldestUndecided) {
   EXPECT_FALSE(state.apply_marker(marker_batch(22, 2, 0), {ControlType::kCommit, 0})) << "nothing was open";
 }
 
+TEST(ProducerState, TheNewestCommitIsKnownByTheEpochOfItsData) {
+  ProducerState state;
+  auto commit_of = [&] { return state.summaries().front().last_commit; };
+  state.apply(txn_batch(0, 1, 3, 0));
+  EXPECT_FALSE(commit_of());
+  (void)state.apply_marker(marker_batch(1, 1, 3), {ControlType::kAbort, 0});
+  EXPECT_FALSE(commit_of());
+  state.apply(txn_batch(2, 1, 3, 1));
+  (void)state.apply_marker(marker_batch(3, 1, 4), {ControlType::kCommit, 0});  // KIP-890: the marker raises the epoch
+  ASSERT_TRUE(commit_of());
+  EXPECT_EQ(commit_of()->producer_epoch, 3);
+  EXPECT_EQ(commit_of()->marker, Offset(3));
+  EXPECT_EQ(commit_of()->timestamp_ms, 1000);
+  (void)state.apply_marker(marker_batch(4, 1, 4), {ControlType::kCommit, 0});
+  EXPECT_EQ(commit_of()->marker, Offset(3)) << "that one ended nothing here";
+  EXPECT_TRUE(state.summaries().front().commits_known);
+  auto again = ProducerState::decode(state.encode());
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->summaries().front().commits_known) << "a snapshot does not say";
+}
+
 TEST(ProducerState, APlainBatchInsideATransactionIsRefused) {
   ProducerState state;
   state.apply(txn_batch(0, 1, 0, 0));

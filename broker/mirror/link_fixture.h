@@ -67,6 +67,7 @@ class LinkWorld {
 
   sim::SimWorld& world() { return world_; }
   Env& client() { return *client_; }
+  sim::SimEnv& client_env() { return *client_; }
   static Endpoint endpoint(const std::string& host) { return Endpoint{host, 9092}; }
   void run(Task<void> task) { ASSERT_TRUE(world_.run(*client_, std::move(task), kLimit)) << "it did not end"; }
   bool until(const std::function<bool()>& done, Duration limit) {
@@ -97,6 +98,11 @@ class LinkWorld {
     world_.power_off(host, how);
     node.broker.reset();
     world_.power_on(host);
+  }
+  void stop_broker(const std::string& host) {
+    Node& node = nodes_[host];
+    EXPECT_TRUE(world_.run(*node.env, node.broker->stop(), kLimit));
+    kill_broker(host);
   }
   Broker& broker(const std::string& host) { return *nodes_[host].broker; }
   sim::SimEnv& broker_env(const std::string& host) { return *nodes_[host].env; }

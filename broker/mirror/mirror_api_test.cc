@@ -23,13 +23,14 @@ Batch source_batch(int64_t base, int records, int32_t epoch) {
   return builder.build();
 }
 
-// One gateway's view of partition 0 of the mirror.
+// One gateway's view of one partition of the mirror.
 struct RawGateway : TestClient {
   explicit RawGateway(LinkWorld& w, int64_t epoch = 1) : TestClient(w.client()), world(w), link_epoch(epoch) {}
   LinkWorld& world;
   int64_t link_epoch;
   LinkId link = LinkWorld::kLink;
   TopicId topic_id = world.mirror_id();
+  int32_t partition_index = 0;
   int64_t session = 0;
 
   Task<bool> ready() {
@@ -44,7 +45,9 @@ struct RawGateway : TestClient {
     request.op = op;
     auto& topic = request.topics.emplace_back();
     topic.topic_id = topic_id;
-    topic.partitions.emplace_back().pump_session = session;
+    auto& partition = topic.partitions.emplace_back();
+    partition.partition = partition_index;
+    partition.pump_session = session;
     return request;
   }
   Task<TopicResult> control(MirrorControlRequest request) {
@@ -72,6 +75,7 @@ struct RawGateway : TestClient {
     auto& topic = request.topics.emplace_back();
     topic.topic_id = topic_id;
     auto& partition = topic.partitions.emplace_back();
+    partition.partition = partition_index;
     partition.pump_session = session;
     partition.expected_end_offset = expected_end;
     partition.previous_epoch = previous_epoch;
@@ -330,6 +334,189 @@ TEST_F(MirrorApi, AFailoverEndsTheMirrorForGoodAndSaysWhatIsLost) {
     EXPECT_EQ(result.partitions[0].promotion->lost_at_least_records, 3);
   };
   world.run(described(world));
+}
+
+// Clients that write as fast as they can to partition 0, from before the failover on.
+struct Eager {
+  bool stop = false;
+  int running = 0;
+  std::vector<int64_t> offsets;  // of what was acknowledged
+};
+Task<void> write_eagerly(LinkWorld& world, Eager& eager) {
+  ++eager.running;
+  Batch batch = source_batch(0, 1, -1);
+  while (!eager.stop) {
+    TestClient client(world.client());
+    auto connected = co_await client.connect(LinkWorld::endpoint("west-1"));
+    while (connected && !eager.stop) {
+      kafka::ProduceRequest request;
+      request.acks = -1;
+      request.timeout_ms = 5000;
+      auto& data = request.topic_data.emplace_back();
+      data.name = "orders";
+      data.partition_data.emplace_back().records = kafka::Records::view(batch);
+      auto response = co_await client.call(std::move(request), 9);
+      if (!response || response->responses.empty()) break;
+      const auto& answer = response->responses[0].partition_responses[0];
+      if (answer.error_code == 0) eager.offsets.push_back(answer.base_offset);
+    }
+    co_await world.client().sleep(milliseconds(5));
+  }
+  --eager.running;
+}
+
+constexpr int64_t kForeignId = 77;  // as Apache Kafka gives them
+
+Task<void> two_open_transactions(LinkWorld& world) {
+  RawGateway gateway(world);
+  FARSHORE_CO_REQUIRE(co_await gateway.ready());
+  EXPECT_EQ(co_await gateway.open(), 0);
+  auto plain = co_await gateway.append(source_batch(0, 5, 3), 0, -1);
+  EXPECT_CODE(plain, Code::kNone);
+  auto first = co_await gateway.append(transactional(5, kForeignId, 3), 5, 3);
+  EXPECT_CODE(first, Code::kNone);
+  auto second = co_await gateway.append(transactional(6, kForeignId + 1, 3), 6, 3);
+  EXPECT_CODE(second, Code::kNone);
+}
+Task<void> ask_for_failover(LinkWorld& world) {
+  RawGateway gateway(world);
+  const bool ready = co_await gateway.ready();
+  if (!ready) co_return;
+  auto request = gateway.control_request(replicator::kMirrorFailover);
+  (void)co_await gateway.control(std::move(request));  // the broker may be killed meanwhile
+}
+
+// Step 1 at offset 7, markers at 7 and 8, and only then clients.
+void expect_markers_before_clients(LinkWorld& world, const Eager& eager, const std::string& when) {
+  auto partition = world.partition("west-1", 0);
+  ASSERT_TRUE(partition);
+  EXPECT_EQ(partition->ends().last_stable, partition->ends().high_watermark) << when;
+  ASSERT_FALSE(eager.offsets.empty()) << when;
+  EXPECT_EQ(*std::min_element(eager.offsets.begin(), eager.offsets.end()), 9) << when;
+}
+
+TEST(MirrorEnd, ClientsWriteOnlyBehindTheMarkersThatAbortWhatWasOpen) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    LinkWorld world(seed);
+    world.start_broker("east-1");
+    world.start_broker("west-1");
+    world.make_topics();
+    world.run(two_open_transactions(world));
+    Eager eager;
+    for (int i = 0; i < 4; ++i) world.world().spawn(world.client_env(), write_eagerly(world, eager));
+    world.run(ask_for_failover(world));
+    ASSERT_TRUE(world.until([&] { return eager.offsets.size() >= 4; }, seconds(20)));
+    eager.stop = true;
+    ASSERT_TRUE(world.until([&] { return eager.running == 0; }, seconds(20)));
+    expect_markers_before_clients(world, eager, "seed " + std::to_string(seed));
+  }
+}
+
+TEST(MirrorEnd, AFailoverCutOffAnywhereIsNotBegunOrFinishedBeforeClientsWrite) {
+  int ended = 0, not_begun = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    LinkWorld world(seed);
+    world.start_broker("east-1");
+    world.start_broker("west-1");
+    world.make_topics();
+    world.run(two_open_transactions(world));
+    Eager eager;
+    for (int i = 0; i < 2; ++i) world.world().spawn(world.client_env(), write_eagerly(world, eager));
+    sim::SimEnv& west = world.broker_env("west-1");
+    west.at_resumption(seed * 4, [&] { world.world().kill(west); });
+    world.run(ask_for_failover(world));
+    world.kill_broker("west-1");
+    world.start_broker("west-1");
+    const std::string when = "killed at resumption " + std::to_string(seed * 4);
+    if (world.broker("west-1").image()->topic("orders")->mirror->ended()) {
+      ++ended;
+      EXPECT_TRUE(world.until([&] { return eager.offsets.size() >= 2; }, seconds(20))) << when;
+      expect_markers_before_clients(world, eager, when);
+    } else {
+      ++not_begun;
+      world.world().run_for(seconds(1));
+      EXPECT_TRUE(eager.offsets.empty()) << when;
+    }
+    eager.stop = true;
+    ASSERT_TRUE(world.until([&] { return eager.running == 0; }, seconds(20)));
+  }
+  EXPECT_GT(ended, 0);
+  EXPECT_GT(not_begun, 0);
+}
+
+Batch commit_marker(int64_t base, int64_t id, int16_t producer_epoch, int32_t epoch, int64_t at_ms) {
+  BatchBuilder builder;
+  builder.base_offset(base).leader_epoch(epoch).producer(id, producer_epoch, -1);
+  builder.add_marker(ControlType::kCommit, 1, at_ms);
+  return builder.build();
+}
+Batch part_of(int64_t base, int64_t id, int32_t sequence, int64_t at_ms) {
+  BatchBuilder builder;
+  builder.base_offset(base).leader_epoch(3).producer(id, 2, sequence).transactional();
+  builder.add(at_ms, "key", "part");
+  return builder.build();
+}
+
+// Producers 1, 2 and 3 have a transaction open in partition 0, from second 10 on. Producer 1's was committed, as
+// partition 1 says; producer 2's commit there is of an earlier transaction; producer 3's was open in partition 1 as
+// well.
+Task<void> torn_between_partitions(LinkWorld& world, int16_t marker_epoch) {
+  RawGateway zero(world), one(world);
+  one.partition_index = 1;
+  const bool connected = co_await zero.ready() && co_await one.ready();
+  FARSHORE_CO_REQUIRE(connected);
+  EXPECT_EQ(co_await zero.open(), 0);
+  EXPECT_EQ(co_await one.open(), 0);
+  auto put = [](RawGateway& to, Batch batch, int64_t at) -> Task<void> {
+    auto done = co_await to.append(std::move(batch), at, at == 0 ? -1 : 3);
+    EXPECT_CODE(done, Code::kNone);
+  };
+  co_await put(zero, part_of(0, 1, 0, 10'000), 0);
+  co_await put(zero, part_of(1, 2, 5, 10'000), 1);
+  co_await put(zero, part_of(2, 3, 0, 10'000), 2);
+  co_await put(one, part_of(0, 2, 0, 5'000), 0);
+  co_await put(one, commit_marker(1, 2, 2, 3, 6'000), 1);
+  co_await put(one, part_of(2, 1, 0, 10'001), 2);
+  co_await put(one, commit_marker(3, 1, marker_epoch, 3, 11'000), 3);
+  co_await put(one, part_of(4, 3, 0, 10'000), 4);
+}
+Task<void> fail_over_torn(LinkWorld& world) {
+  RawGateway gateway(world);
+  FARSHORE_CO_REQUIRE(co_await gateway.ready());
+  for (const bool dry_run : {true, false, false}) {  // the last one: asked again
+    auto request = gateway.control_request(replicator::kMirrorFailover);
+    request.dry_run = dry_run;
+    auto ended = co_await gateway.control(std::move(request));
+    EXPECT_CODE(ended, Code::kNone);
+    FARSHORE_CO_REQUIRE(ended.partitions.size() == LinkWorld::kPartitions && ended.partitions[0].promotion &&
+                        ended.partitions[1].promotion);
+    const auto& aborted = ended.partitions[0].promotion->aborted;
+    FARSHORE_CO_REQUIRE(aborted.size() == 3);
+    FARSHORE_CO_REQUIRE(aborted[0].committed.size() == 1);
+    EXPECT_EQ(aborted[0].producer_id, 1);
+    EXPECT_EQ(aborted[0].committed[0].topic, "orders");
+    EXPECT_EQ(aborted[0].committed[0].partition, 1);
+    EXPECT_EQ(aborted[0].committed[0].marker_offset, 3);
+    EXPECT_TRUE(aborted[1].committed.empty()) << "an earlier transaction's commit tears nothing";
+    EXPECT_TRUE(aborted[2].committed.empty()) << "open everywhere is not torn";
+    FARSHORE_CO_REQUIRE(ended.partitions[1].promotion->aborted.size() == 1);
+    EXPECT_TRUE(ended.partitions[1].promotion->aborted[0].committed.empty());
+  }
+}
+
+TEST_F(MirrorApi, ATransactionThatWasCommittedOnAnotherPartitionIsNamedAsTorn) {
+  world.run(torn_between_partitions(world, 2));
+  world.run(fail_over_torn(world));
+}
+TEST_F(MirrorApi, SoIsOneWhoseMarkersRaiseTheEpoch) {
+  world.run(torn_between_partitions(world, 3));
+  world.run(fail_over_torn(world));
+}
+TEST_F(MirrorApi, TornTransactionsAreFoundAlsoAfterARestartOfTheTarget) {
+  world.run(torn_between_partitions(world, 2));
+  world.stop_broker("west-1");  // in order: its snapshots are then of the very end
+  world.start_broker("west-1");
+  world.run(fail_over_torn(world));
 }
 
 Task<void> promote_waits(LinkWorld& world) {

@@ -6,6 +6,7 @@
 #include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/promotion.h"
 #include "broker/partition_lookup.h"
+#include "broker/producer_ids.h"
 #include "broker/request_metrics.h"
 #include "broker/topic_config.h"
 #include "broker/topics.h"
@@ -60,7 +61,7 @@ void describe_partition(Services& services, const TopicImage& topic, Partition& 
   to.source_seen_ms = target->source.at.milliseconds_since_epoch;
 }
 
-void describe_promotion(const TopicImage& topic, PartitionResult& to, const std::vector<AbortedAtEnd>& aborted) {
+void describe_promotion(const TopicImage& topic, PartitionResult& to) {
   if (!topic.mirror || !topic.mirror->promotion) return;
   const PromotionRecord& record = *topic.mirror->promotion;
   for (const auto& end : record.partitions) {
@@ -73,12 +74,17 @@ void describe_promotion(const TopicImage& topic, PartitionResult& to, const std:
     promotion.blind_window_ms = end.blind_window_ms;
     promotion.lost_at_least_records = end.lost_at_least_records;
     promotion.at_ms = record.wall_ms;
-    for (const auto& a : aborted) {
-      if (a.partition != to.partition) continue;
+    for (const auto& a : end.aborted) {
       auto& out = promotion.aborted.emplace_back();
       out.producer_id = a.producer_id;
       out.producer_epoch = a.producer_epoch;
       out.first_offset = a.first.value();
+      for (const auto& c : a.committed) {
+        auto& committed = out.committed.emplace_back();
+        committed.topic = c.topic;
+        committed.partition = c.partition;
+        committed.marker_offset = c.marker.value();
+      }
     }
   }
 }
@@ -89,7 +95,8 @@ void describe_topic(const TopicImage& topic, TopicResult& to) {
   if (!topic.mirror) return;
   const MirrorImage& mirror = *topic.mirror;
   to.mirror_state = 0;
-  if (mirror.writable() && mirror.promotion) to.mirror_state = mirror.promotion->kind == "promote" ? 1 : 2;
+  // From step 1 on: nothing undoes it, also if clients cannot write yet.
+  if (mirror.ended()) to.mirror_state = mirror.promotion->kind == "promote" ? 1 : 2;
   to.link_id = mirror.link;
   to.link_epoch = mirror.link_epoch.value();
   to.source_cluster_id = mirror.source_cluster_id;
@@ -103,6 +110,7 @@ void describe_topic(const TopicImage& topic, TopicResult& to) {
 Task<MirrorProblem> open_one(Services& services, const Request& request, PartitionPtr partition, PartitionResult& to) {
   auto target = services.mirrors.target(partition->topic_id(), partition->partition());
   auto guard = co_await target->lock.lock();
+  if (target->ended) co_return MirrorProblem{Code::kPolicyViolation, "the mirror has ended"};
   to.pump_session = services.mirrors.open(*target, LinkEpoch(request.link_epoch)).value();
   co_return MirrorProblem{};
 }
@@ -111,7 +119,7 @@ Task<MirrorProblem> truncate_one(Services& services, const PartitionRequest& fro
                                  PartitionResult& to) {
   auto target = services.mirrors.target(partition->topic_id(), partition->partition());
   auto guard = co_await target->lock.lock();
-  if (PumpSession(from.pump_session) != target->session)
+  if (!target->holds(PumpSession(from.pump_session)))
     co_return MirrorProblem{Code::kFencedLeaderEpoch, "the session is not the one that is open: open a new one"};
   Log& log = partition->log();
   const Offset end = log.ends().end;
@@ -137,7 +145,7 @@ Task<MirrorProblem> truncate_one(Services& services, const PartitionRequest& fro
 Task<MirrorProblem> advance_one(Services& services, const PartitionRequest& from, PartitionPtr partition) {
   auto target = services.mirrors.target(partition->topic_id(), partition->partition());
   auto guard = co_await target->lock.lock();
-  if (PumpSession(from.pump_session) != target->session)
+  if (!target->holds(PumpSession(from.pump_session)))
     co_return MirrorProblem{Code::kFencedLeaderEpoch, "the session is not the one that is open: open a new one"};
   Log& log = partition->log();
   Status moved;
@@ -170,8 +178,7 @@ Task<MirrorProblem> digest_one(const PartitionRequest& from, PartitionPtr partit
 Task<MirrorProblem> take_link_epoch(Services& services, const TopicImage& topic, LinkEpoch epoch, Deadline deadline) {
   if (epoch <= topic.mirror->link_epoch) co_return MirrorProblem{};
   MetadataManager::TopicEdit edit = [epoch](TopicImage& image) -> Status {
-    if (!image.mirror || image.mirror->writable())
-      return Error(ErrorCode::kConflict, "the topic is no mirror any more");
+    if (!image.mirror || image.mirror->ended()) return Error(ErrorCode::kConflict, "the topic is no mirror any more");
     if (image.mirror->link_epoch > epoch) return Error(ErrorCode::kFenced, "a newer gateway has the link");
     image.mirror->link_epoch = epoch;
     return ok();
@@ -197,9 +204,21 @@ Task<void> partitions_of(RequestContext& context, const Request& request, const 
       if (request.op == kAdvanceLogStart) problem = co_await advance_one(services, asked, found.partition);
       if (request.op == kDigest) problem = co_await digest_one(asked, found.partition, result);
       describe_partition(services, topic, *found.partition, result);
-      if (request.op == kDescribe) describe_promotion(topic, result, {});
+      if (request.op == kDescribe) describe_promotion(topic, result);
     }
     set(result, std::move(problem), services);
+    to.partitions.push_back(std::move(result));
+  }
+}
+
+void describe_end(Services& services, const TopicImage& topic, TopicResult& to) {
+  describe_topic(topic, to);
+  for (const auto& image : topic.partitions) {
+    PartitionResult result;
+    if (auto partition = services.partitions.find(topic.id, image.partition))
+      describe_partition(services, topic, **partition, result);
+    result.partition = image.partition;
+    describe_promotion(topic, result);
     to.partitions.push_back(std::move(result));
   }
 }
@@ -216,18 +235,18 @@ Task<void> end_topic(RequestContext& context, const Request& request, const Topi
       if (asked.partition >= 0 && static_cast<size_t>(asked.partition) < plan.ends.size())
         plan.ends[static_cast<size_t>(asked.partition)] = Offset(asked.end_offset);
   PromotionOutcome outcome = co_await end_mirror(services, topic, std::move(plan), deadline);
-  if (outcome.topic) {
-    describe_topic(*outcome.topic, to);
-    for (const auto& image : outcome.topic->partitions) {
-      PartitionResult result;
-      if (auto partition = services.partitions.find(topic->id, image.partition))
-        describe_partition(services, *outcome.topic, **partition, result);
-      result.partition = image.partition;
-      describe_promotion(*outcome.topic, result, outcome.aborted);
-      to.partitions.push_back(std::move(result));
-    }
-  }
+  if (outcome.topic) describe_end(services, *outcome.topic, to);
   set(to, std::move(outcome.problem), services);
+}
+
+// Asked again after the answer was lost: the record stands.
+Task<void> end_again(Services& services, TopicPtr topic, TopicResult& to, Deadline deadline) {
+  auto finished = co_await finish_promotion(services, topic, deadline);
+  if (finished)
+    topic = *finished;
+  else
+    set(to, mirror_problem(finished.error()), services);
+  describe_end(services, *topic, to);
 }
 
 Task<MirrorProblem> set_read_only(Services& services, const TopicRequest& from, TopicPtr& topic, Deadline deadline) {
@@ -269,6 +288,8 @@ Task<MirrorProblem> create(Services& services, const Request& request, const Top
     if (mirror.writable())
       co_return MirrorProblem{Code::kPolicyViolation,
                               "topic " + *from.name + " was promoted: it is no mirror any more"};
+    if (mirror.ended())  // for a moment: ask again
+      co_return MirrorProblem{Code::kLeaderNotAvailable, "topic " + *from.name + " is being promoted"};
     if (mirror.source_cluster_id != *from.source_cluster_id || mirror.source_topic != from.source_topic_id)
       co_return MirrorProblem{Code::kInconsistentTopicId, "topic " + *from.name + " mirrors another topic (" +
                                                               mirror.source_topic.to_string() +
@@ -332,20 +353,9 @@ Task<void> one_topic(RequestContext& context, const Request& request, const Topi
   }
   topic = image->topics.at(named->name);
   if (!any_topic(request.op)) {
-    const bool ended = topic->mirror && topic->mirror->link == request.link_id && topic->mirror->writable();
-    if (ended && (request.op == kPromote || request.op == kFailover)) {
-      // Asked again after the answer was lost: the record stands.
-      describe_topic(*topic, to);
-      for (const auto& p : topic->partitions) {
-        PartitionResult result;
-        if (auto partition = services.partitions.find(topic->id, p.partition))
-          describe_partition(services, *topic, **partition, result);
-        result.partition = p.partition;
-        describe_promotion(*topic, result, {});
-        to.partitions.push_back(std::move(result));
-      }
-      co_return;
-    }
+    const bool ended = topic->mirror && topic->mirror->link == request.link_id && topic->mirror->ended();
+    if (ended && (request.op == kPromote || request.op == kFailover))
+      co_return co_await end_again(services, topic, to, deadline);
     problem = services.mirrors.find(topic->id, request.link_id, LinkEpoch(request.link_epoch)).problem;
     if (!problem && !from.source_topic_id.is_zero() && from.source_topic_id != topic->mirror->source_topic)
       problem = {Code::kInconsistentTopicId, "topic " + topic->name + " mirrors source topic " +
@@ -380,6 +390,7 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
     response.error_message = "operation " + std::to_string(request.op) + " is none";
     co_return response;
   }
+  response.producer_id_salt = static_cast<int32_t>(services.producer_ids.salt());
   response.topics.reserve(request.topics.size());
   for (const auto& from : request.topics) {
     auto& to = response.topics.emplace_back();

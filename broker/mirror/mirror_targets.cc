@@ -26,7 +26,7 @@ MirrorTargets::Found MirrorTargets::find(const TopicId& id, const LinkId& link, 
   if (topic->mirror->link != link)
     return {topic,
             {Code::kPolicyViolation, "topic " + topic->name + " belongs to link " + topic->mirror->link.to_string()}};
-  if (topic->mirror->writable())
+  if (topic->mirror->ended())
     return {topic, {Code::kPolicyViolation, "topic " + topic->name + " was promoted: it is no mirror any more"}};
   if (epoch < topic->mirror->link_epoch)
     return {topic,
@@ -46,7 +46,7 @@ PumpSession MirrorTargets::open(Target& target, LinkEpoch epoch) {
 Task<MirrorProblem> MirrorTargets::append(PartitionPtr partition, Append append, Deadline deadline) {
   auto state = target(partition->topic_id(), partition->partition());
   auto guard = co_await state->lock.lock();
-  if (append.session != state->session || append.link_epoch != state->link_epoch)
+  if (!state->holds(append.session) || append.link_epoch != state->link_epoch)
     co_return MirrorProblem{Code::kFencedLeaderEpoch, "the session is not the one that is open: open a new one"};
   Log& log = partition->log();
   const LogEnds before = partition->ends();

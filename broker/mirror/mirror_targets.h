@@ -12,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/event.h"
+#include "base/gate.h"
 #include "broker/metadata.h"
 #include "broker/partition_table.h"
 #include "broker/services.h"
@@ -36,16 +37,20 @@ MirrorProblem mirror_problem(const Error& error);
 
 class MirrorTargets {
  public:
-  explicit MirrorTargets(Services& services) : services_(services) {}
-  // After the partitions are open: goes on with promotions that a crash interrupted. Errors are logged; the next start
-  // tries again.
-  Task<void> start();
-  Task<void> stop() { co_return; }
+  // `services` may still be under construction.
+  MirrorTargets(Env& env, Services& services) : services_(services), stopping_(env), gate_(env) {}
+  // After the partitions are open: goes on with promotions that were interrupted, until they are finished.
+  void start();
+  Task<void> stop();
+  // Some promotion could not be finished: it is tried again in the background.
+  void unfinished();
 
   struct Target {
     explicit Target(Reactor& reactor) : lock(reactor) {}
     AsyncMutex lock;         // append, open, truncate and promote of one partition, one at a time
     PumpSession session{0};  // 0: none is open
+    bool ended = false;      // the mirror has ended: no session is opened any more
+    bool holds(PumpSession given) const { return !ended && given != PumpSession(0) && given == session; }
     LinkEpoch link_epoch{-1};
     SourceSeen source;
   };
@@ -77,7 +82,11 @@ class MirrorTargets {
 
  private:
   Task<Status> raise_leadership(PartitionPtr partition, LogEpoch epoch, Deadline deadline);
+  Task<void> finish_loop();
   Services& services_;
+  Event stopping_;
+  Gate gate_;
+  bool finishing_ = false;
   std::map<std::pair<TopicId, int32_t>, std::shared_ptr<Target>> targets_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/mirror/torn.h"
 #include "broker/producer_ids.h"
 #include "proto/batch/builder.h"
 
@@ -46,10 +47,45 @@ PromotionRecord::PartitionEnd end_of(const Held& held, LeadershipEpoch epoch, Wa
   return end;
 }
 
-void collect_open(const Held& held, std::vector<AbortedAtEnd>& open) {
+std::vector<EndedTransaction> open_in(const Held& held) {
+  std::vector<EndedTransaction> open;
   for (const auto& producer : held.partition->log().producers())
-    if (producer.txn_first)
-      open.push_back({held.partition->partition(), producer.producer_id, producer.producer_epoch, *producer.txn_first});
+    if (producer.txn_first) open.push_back({producer.producer_id, producer.producer_epoch, *producer.txn_first, {}});
+  return open;
+}
+
+// Step 2 of one partition.
+Task<Status> abort_open(Services& services, PartitionPtr partition, PromotionRecord::PartitionEnd end,
+                        Deadline deadline) {
+  auto target = services.mirrors.target(partition->topic_id(), partition->partition());
+  auto guard = co_await target->lock.lock();  // nobody else writes the markers meanwhile
+  // The markers are the first batches of the new lineage. After a restart the partition's epoch is higher than that.
+  const LeadershipEpoch epoch = std::max(end.new_epoch, partition->leadership_epoch());
+  CO_CHECK(co_await partition->set_leadership_epoch(epoch, /*begin_log_epoch=*/true));
+  int64_t highest = -1;
+  Offset last{-1};
+  for (const auto& producer : partition->log().producers()) {
+    highest = std::max(highest, producer.producer_id);
+    if (!producer.txn_first || *producer.txn_first >= end.failover_offset) continue;
+    BatchBuilder builder;
+    builder.producer(producer.producer_id, producer.producer_epoch, -1);
+    builder.transactional();
+    builder.add_marker(ControlType::kAbort, std::max(producer.coordinator_epoch, 0),
+                       services.env.wall_now().milliseconds_since_epoch);
+    CO_TRY(auto appended, co_await partition->append(builder.build_run(services.arena), AppendOrigin::kCoordinator));
+    if (appended.outcome != AppendOutcome::kAppended)
+      co_return Error(ErrorCode::kInternal, "an abort marker was refused: " + appended.refusal);
+    last = appended.last;
+    services.env.log().info("aborted a transaction that was open at the end of the mirror",
+                            {{"topic", partition->topic()},
+                             {"partition", partition->partition()},
+                             {"producer_id", producer.producer_id},
+                             {"first_offset", *producer.txn_first}});
+  }
+  if (last >= Offset(0)) CO_CHECK(co_await partition->wait_committed(last, deadline));
+  // Ids of this cluster that came back with the data (a metadata store restored from a backup would give them again).
+  if (highest >= 0) CO_CHECK(co_await services.producer_ids.never_below(highest, deadline));
+  co_return ok();
 }
 
 }  // namespace
@@ -84,8 +120,9 @@ Task<PromotionOutcome> end_mirror(Services& services, TopicPtr topic, PromotionP
       co_return outcome;
     }
     record.partitions.push_back(end_of(held[i], epoch, now));
-    collect_open(held[i], outcome.aborted);
+    record.partitions.back().aborted = open_in(held[i]);
   }
+  co_await find_torn(services, topic, record, deadline);
   if (plan.dry_run) {
     auto copy = std::make_shared<TopicImage>(*topic);
     copy->mirror->promotion = std::move(record);
@@ -94,11 +131,11 @@ Task<PromotionOutcome> end_mirror(Services& services, TopicPtr topic, PromotionP
   }
   const LinkId link = topic->mirror->link;
   MetadataManager::TopicEdit edit = [record, epoch, link](TopicImage& image) -> Status {
-    if (!image.mirror || image.mirror->link != link)
+    if (!image.mirror || image.mirror->link != link || image.mirror->ended())
       return Error(ErrorCode::kConflict, "the topic is no mirror of this link any more");
     if (image.partitions.size() != record.partitions.size())
       return Error(ErrorCode::kConflict, "the topic has grown meanwhile: ask again");
-    image.mirror->state = MirrorTopicState::kStopped;
+    image.mirror->state = MirrorTopicState::kPendingStopped;
     image.mirror->state_reason = record.kind;
     image.mirror->promotion = record;
     for (auto& partition : image.partitions) partition.leadership_epoch = std::max(partition.leadership_epoch, epoch);
@@ -112,53 +149,66 @@ Task<PromotionOutcome> end_mirror(Services& services, TopicPtr topic, PromotionP
   outcome.topic = *changed;
   for (auto& h : held) {
     h.target->session = PumpSession(0);
-    auto begun = co_await h.partition->set_leadership_epoch(epoch, /*begin_log_epoch=*/true);
-    if (!begun) outcome.problem = mirror_problem(begun.error());
+    h.target->ended = true;
   }
+  held.clear();
   auto finished = co_await finish_promotion(services, *changed, deadline);
-  // The mirror has ended whatever comes of this: the next start goes on with it.
-  if (!finished)
+  if (!finished) {
     services.env.log().error("promotion is not finished yet", {{"topic", topic->name}, {"error", finished.error()}});
-  (void)co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
+    services.mirrors.unfinished();
+    outcome.problem = mirror_problem(finished.error());
+    co_return outcome;
+  }
+  outcome.topic = *finished;
   co_return outcome;
 }
 
-Task<void> MirrorTargets::start() {
-  constexpr Duration kLimit = seconds(30);
-  ImagePtr image = services_.metadata.image();
-  for (const auto& [name, topic] : image->topics) {
-    if (!topic->mirror || !topic->mirror->promotion) continue;
-    auto finished = co_await finish_promotion(services_, topic, services_.env.in(kLimit));
-    if (!finished)
-      services_.env.log().error("promotion is not finished yet", {{"topic", name}, {"error", finished.error()}});
+Task<Result<TopicPtr>> finish_promotion(Services& services, TopicPtr topic, Deadline deadline) {
+  if (!topic->mirror || !topic->mirror->ended() || topic->mirror->writable()) co_return topic;
+  for (const auto& end : topic->mirror->promotion->partitions) {
+    CO_TRY(auto partition, services.partitions.find(topic->id, end.partition));
+    CO_CHECK(co_await abort_open(services, partition, end, deadline));
   }
+  MetadataManager::TopicEdit edit = [](TopicImage& image) -> Status {
+    if (!image.mirror || !image.mirror->ended()) return Error(ErrorCode::kConflict, "the topic is no ended mirror");
+    image.mirror->state = MirrorTopicState::kStopped;
+    return ok();
+  };
+  CO_TRY(auto changed, co_await services.metadata.update_topic(topic->id, std::move(edit), deadline));
+  CO_CHECK(co_await services.partitions.wait_for(services.metadata.image()->revision, deadline));
+  co_return changed;
 }
 
-Task<Status> finish_promotion(Services& services, TopicPtr topic, Deadline deadline) {
-  if (!topic->mirror || !topic->mirror->promotion) co_return ok();
-  const PromotionRecord& record = *topic->mirror->promotion;
-  for (const auto& end : record.partitions) {
-    CO_TRY(auto partition, services.partitions.find(topic->id, end.partition));
-    int64_t highest = -1;
-    for (const auto& producer : partition->log().producers()) {
-      highest = std::max(highest, producer.producer_id);
-      if (!producer.txn_first || *producer.txn_first >= end.failover_offset) continue;
-      BatchBuilder builder;
-      builder.producer(producer.producer_id, producer.producer_epoch, -1);
-      builder.transactional();
-      builder.add_marker(ControlType::kAbort, std::max(producer.coordinator_epoch, 0),
-                         services.env.wall_now().milliseconds_since_epoch);
-      CO_TRY(auto appended, co_await partition->append(builder.build_run(services.arena), AppendOrigin::kCoordinator));
-      CO_CHECK(co_await partition->wait_committed(appended.last, deadline));
-      services.env.log().info("aborted a transaction that was open at the end of the mirror",
-                              {{"topic", topic->name},
-                               {"partition", end.partition},
-                               {"producer_id", producer.producer_id},
-                               {"first_offset", *producer.txn_first}});
+void MirrorTargets::start() { unfinished(); }
+
+void MirrorTargets::unfinished() {
+  if (finishing_) return;
+  finishing_ = true;
+  if (!spawn(gate_, "unfinished promotions", finish_loop())) finishing_ = false;  // stopping: the next start goes on
+}
+
+Task<void> MirrorTargets::stop() {
+  stopping_.set();
+  co_await gate_.close();
+}
+
+Task<void> MirrorTargets::finish_loop() {
+  constexpr Duration kLimit = seconds(30), kPause = seconds(1);
+  bool again = true;
+  while (again && !stopping_.is_set()) {
+    again = false;
+    ImagePtr image = services_.metadata.image();
+    for (const auto& entry : image->topics) {
+      TopicPtr topic = entry.second;
+      if (!topic->mirror || !topic->mirror->ended() || topic->mirror->writable()) continue;
+      auto finished = co_await finish_promotion(services_, topic, services_.env.in(kLimit));
+      if (finished) continue;
+      again = true;
+      services_.env.log().error("promotion is not finished yet", {{"topic", topic->name}, {"error", finished.error()}});
     }
-    if (highest >= 0) CO_CHECK(co_await services.producer_ids.never_below(highest, deadline));
+    if (again) (void)co_await stopping_.wait(services_.env.in(kPause));
   }
-  co_return ok();
+  finishing_ = false;
 }
 
 }  // namespace farshore::broker

@@ -1,5 +1,9 @@
-// The end of a mirror. Promotion (after a drain) and failover (now) are one metadata transaction; everything that must
-// follow it is idempotent, and is done again at the next start of the broker if it was interrupted.
+// The end of a mirror, by promotion (after a drain) or failover (now), in three steps:
+//   1. one metadata transaction: the record, the new epochs, PENDING_STOPPED. Nothing undoes it, and no link writes
+//   more.
+//   2. what was open is aborted by markers; no producer id of the mirrored data can be given out here again.
+//   3. one metadata transaction: STOPPED. Only from here on clients write.
+// Steps 2 and 3 are idempotent, and are tried again, also after a restart, until they are done.
 #pragma once
 
 #include <optional>
@@ -10,13 +14,6 @@
 
 namespace farshore::broker {
 
-struct AbortedAtEnd {  // a transaction that was open at the end of the mirror
-  int32_t partition = 0;
-  int64_t producer_id = -1;
-  int16_t producer_epoch = -1;
-  Offset first;
-};
-
 struct PromotionPlan {
   std::string kind;                         // "promote" or "failover"
   std::vector<std::optional<Offset>> ends;  // by partition: the end that must be reached (promote)
@@ -24,17 +21,15 @@ struct PromotionPlan {
 };
 
 struct PromotionOutcome {
-  MirrorProblem problem;  // of the whole topic: nothing was changed
-  TopicPtr topic;         // with the promotion record (dry run: as it would be)
-  std::vector<AbortedAtEnd> aborted;
+  // Of the whole topic. With a `topic`: the mirror has ended, but step 2 or 3 is not done yet; ask again.
+  MirrorProblem problem;
+  TopicPtr topic;  // with the promotion record (dry run: as it would be)
 };
 
-// OFFSET_OUT_OF_RANGE: a partition has not reached the end that `plan` asks for. A topic that the same link ended
-// before answers with its record.
+// OFFSET_OUT_OF_RANGE: a partition has not reached the end that `plan` asks for.
 Task<PromotionOutcome> end_mirror(Services& services, TopicPtr topic, PromotionPlan plan, Deadline deadline);
 
-// Aborts what was open at the end of the mirror and raises the producer id counter above what the mirror brought.
-// Idempotent: does nothing where it was done.
-Task<Status> finish_promotion(Services& services, TopicPtr topic, Deadline deadline);
+// Steps 2 and 3. Returns the topic as it then is; does nothing where it was done.
+Task<Result<TopicPtr>> finish_promotion(Services& services, TopicPtr topic, Deadline deadline);
 
 }  // namespace farshore::broker

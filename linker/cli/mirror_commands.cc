@@ -21,6 +21,9 @@ void print_promotion(const api::PromotionRecord& record) {
                human_duration_ms(p.blind_window_ms()), human_count(p.stranded_records()),
                std::to_string(p.aborted_transactions_size()), std::to_string(p.torn_transactions_size())});
   std::cout << table.to_string();
+  for (const auto& p : record.partitions())
+    for (const auto& torn : p.torn_transactions())
+      std::cout << "Torn transaction: partition " << p.partition() << ": " << torn << '\n';
 }
 
 void print_mirror(const api::MirrorTopic& mirror) {

@@ -1,5 +1,7 @@
 #include "tests/simulation/history.h"
 
+#include <algorithm>
+
 #include "base/crc32c.h"
 #include "proto/batch/batch.h"
 
@@ -55,6 +57,84 @@ void History::seen_at_mirror(int32_t partition, const StoredBatch& batch) {
     violation("the mirror holds a batch that the source never held at " + place(partition, batch));
   else if (it->second.crc != batch.crc)
     violation("the mirror holds another batch than the source at " + place(partition, batch));
+}
+
+void History::source_at(int32_t partition, int64_t high_watermark, int32_t leadership_epoch) {
+  raise(high_watermark_, partition, high_watermark);
+  raise(epoch_, partition, leadership_epoch);
+}
+
+void History::group_at_target(int32_t partition, int64_t offset, int64_t mirrored_end) {
+  const std::string what = "partition " + std::to_string(partition) + ": the group is at " + std::to_string(offset);
+  if (offset > mirrored_end) violation(what + " at the target, which is mirrored to " + std::to_string(mirrored_end));
+  if (auto it = committed_.find(partition); it == committed_.end() || offset > it->second)
+    violation(what + " at the target, and nobody committed that");
+}
+
+void History::check_ended(const End& end, std::string_view target, bool may_lose, bool all_of_it) {
+  const std::string name = "partition " + std::to_string(end.partition) + " ended: ";
+  const auto highest = [&](const std::map<int32_t, int64_t>& map) {
+    auto it = map.find(end.partition);
+    return it == map.end() ? int64_t{-1} : it->second;
+  };
+  int64_t epoch = highest(epoch_), source_end = 0;
+  for (const auto& [place, batch] : source_) {
+    if (std::get<0>(place) != end.partition) continue;
+    epoch = std::max<int64_t>(epoch, batch.epoch);
+    source_end = std::max(source_end, batch.next);
+  }
+  if (end.new_epoch % (1 << 16) != 0 || end.new_epoch <= epoch)
+    violation(name + "epoch " + std::to_string(end.new_epoch) + " after " + std::to_string(epoch));
+  if (end.failover_offset > source_end)
+    violation(name + "at " + std::to_string(end.failover_offset) + ", the source never had more than " +
+              std::to_string(source_end));
+  const int64_t reached = std::max<int64_t>(0, highest(high_watermark_));
+  if (end.source_high_watermark > reached)
+    violation(name + "the source's high watermark " + std::to_string(end.source_high_watermark) + " was never above " +
+              std::to_string(reached));
+  if (end.lost_at_least != std::max<int64_t>(0, end.source_high_watermark - end.failover_offset))
+    violation(name + std::to_string(end.lost_at_least) + " records lost at least, of a source at " +
+              std::to_string(end.source_high_watermark) + " and an end at " + std::to_string(end.failover_offset));
+  std::map<int64_t, uint32_t> by_offset;
+  int64_t next = 0;
+  for (const StoredBatch& batch : batches_of(target)) {
+    if (batch.offset != next) violation(name + "offsets jump to " + place(end.partition, batch));
+    next = batch.next;
+    by_offset[batch.offset] = batch.crc;
+    if (batch.offset < end.failover_offset)
+      seen_at_mirror(end.partition, batch);
+    else if (batch.epoch < end.new_epoch)
+      violation(name + "a batch of the old lineage behind the end at " + place(end.partition, batch));
+    if (batch.offset < end.failover_offset && batch.next > end.failover_offset)
+      violation(name + "inside of a batch at " + place(end.partition, batch));
+  }
+  if (next < end.failover_offset) violation(name + "the target holds less than it says: " + std::to_string(next));
+  if (may_lose) return;
+  for (const Acknowledgement& ack : acknowledgements_) {
+    if (ack.partition != end.partition) continue;
+    if (ack.offset >= end.failover_offset) {
+      if (all_of_it && ack.offset >= end.failover_offset + end.stranded)
+        violation(name + "the batch acknowledged at offset " + std::to_string(ack.offset) + " was left behind");
+      continue;
+    }
+    auto it = by_offset.find(ack.offset);
+    if (it == by_offset.end() || it->second != ack.crc)
+      violation(name + "the batch acknowledged at offset " + std::to_string(ack.offset) + " is not at the target");
+  }
+}
+
+std::vector<std::string> History::missing(int32_t partition, int64_t from, std::string_view bytes) const {
+  std::vector<std::string> found;
+  std::map<int64_t, uint32_t> by_offset;
+  for (const StoredBatch& batch : batches_of(bytes)) by_offset[batch.offset] = batch.crc;
+  for (const Acknowledgement& ack : acknowledgements_) {
+    if (ack.partition != partition) continue;
+    auto it = by_offset.find(ack.offset);
+    if (ack.offset < from || it == by_offset.end() || it->second != ack.crc)
+      found.push_back("partition " + std::to_string(partition) + ": the batch acknowledged at offset " +
+                      std::to_string(ack.offset) + " is not there");
+  }
+  return found;
 }
 
 void History::check_end(const std::vector<PartitionState>& states, bool may_lose) {

@@ -12,6 +12,9 @@
 
 namespace farshore::simulation {
 
+inline constexpr const char* kTopic = "orders";
+inline constexpr int32_t kPartitions = 3;
+
 struct StoredBatch {
   int64_t offset = 0, next = 0;
   int32_t epoch = -1;
@@ -34,11 +37,32 @@ class History {
   void acknowledged(int32_t partition, int64_t offset, uint32_t crc);
   void producer_id(int64_t id);
   size_t acknowledgements() const { return acknowledgements_.size(); }
+  const std::set<int64_t>& producer_ids() const { return producer_ids_; }
+  // By the client that commits a group's offsets: before it asks.
+  void commits(int32_t partition, int64_t offset) { raise(committed_, partition, offset); }
 
   // By the scenario, whenever it looks. Lineage: one batch per (partition, offset, epoch) for ever; a mirror holds
   // nothing that its source never held.
   void seen_at_source(int32_t partition, const StoredBatch& batch);
   void seen_at_mirror(int32_t partition, const StoredBatch& batch);
+
+  // The source's high watermark and leadership epoch.
+  void source_at(int32_t partition, int64_t high_watermark, int32_t leadership_epoch);
+  // What the group has at the target. `mirrored_end`: below it the mirror held something, now or at some time.
+  void group_at_target(int32_t partition, int64_t offset, int64_t mirrored_end);
+
+  // After the end of the mirror, by partition: where it ended, and what was said about it.
+  struct End {
+    int32_t partition = 0;
+    int64_t failover_offset = 0, source_high_watermark = 0, lost_at_least = 0, stranded = 0;
+    int32_t new_epoch = 0;
+  };
+  // `target`: bytes of the target's log then. `may_lose`: as in check_end. `all_of_it`: promoted, so that nothing that
+  // was acknowledged may be missing but what the record says is stranded.
+  void check_ended(const End& end, std::string_view target, bool may_lose, bool all_of_it);
+
+  // What was acknowledged and is not in `bytes` of the log, or lies below `from`.
+  std::vector<std::string> missing(int32_t partition, int64_t from, std::string_view bytes) const;
 
   void violation(std::string text);
   const std::vector<std::string>& violations() const { return violations_; }
@@ -47,6 +71,10 @@ class History {
   void check_end(const std::vector<PartitionState>& states, bool may_lose);
 
  private:
+  static void raise(std::map<int32_t, int64_t>& map, int32_t key, int64_t value) {
+    int64_t& slot = map.emplace(key, value).first->second;
+    if (slot < value) slot = value;
+  }
   using Place = std::tuple<int32_t, int64_t, int32_t>;  // partition, offset, epoch
   struct Acknowledgement {
     int32_t partition;
@@ -58,6 +86,7 @@ class History {
   std::vector<Acknowledgement> acknowledgements_;
   std::set<int64_t> producer_ids_;
   std::map<Place, StoredBatch> source_;
+  std::map<int32_t, int64_t> committed_, high_watermark_, epoch_;  // by partition: the highest
   std::vector<std::string> violations_;
 };
 

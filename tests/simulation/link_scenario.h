@@ -11,18 +11,23 @@
 
 namespace farshore::simulation {
 
+enum class EndKind : uint8_t { kConverge, kPromote, kFailover };
+
 struct RunOptions {
   uint64_t seed = 1;
   Duration length = seconds(20);  // virtual, with faults; healing comes after
   bool verbose = false;           // faults on stdout
   // A planted bug: after a reset pumps go on from the gateway's memory, not from where the target is.
   bool plant_resume_from_memory = false;
+  // Another: after a truncation the target's log takes its old end for durable.
+  bool plant_high_watermark_before_truncation = false;
 };
 
 struct RunResult {
   uint64_t hash = 0, steps = 0;
   Duration virtual_time{};
-  size_t acknowledged = 0, faults = 0;
+  size_t acknowledged = 0, commits = 0, faults = 0;
+  EndKind kind = EndKind::kConverge;
   std::string how;  // what the seed chose
   std::vector<std::string> violations;
   // What the checker was fed, for the canary.

@@ -14,9 +14,6 @@
 
 namespace farshore::simulation {
 
-inline constexpr const char* kTopic = "orders";
-inline constexpr int32_t kPartitions = 3;
-
 class Producer {
  public:
   // `may_lose` may become true later. While it is false, a refused sequence number is a violation.

@@ -2,7 +2,7 @@
 """The style test: reads every tracked C++ file and fails on what the house does not do.
 
 Formatting (clang-format 16), upward includes by "../", calls that only base/ may make, coroutine traps of g++ 12,
-leftover markers, files that hide a second noun. Each finding says file, line, rule and what to do instead.
+leftover markers, files that hide a second noun, tests that ctest does not know. Each finding says file, line, rule and what to do instead.
 """
 import pathlib
 import re
@@ -57,8 +57,39 @@ def strip_comments(text):
     return text
 
 
+def unregistered():
+    """Tests that ctest does not know. Unit tests are found by name, but only in a room or in a PART of one; programs that
+    test something must be named in an add_test()."""
+    lists = {str(pathlib.Path(p).parent): (ROOT / p).read_text() for p in tracked("CMakeLists.txt", "*/CMakeLists.txt")}
+
+    def is_room(folder):
+        if re.search(rf"farshore_room\(\s*{re.escape(folder)}[\s)]", lists.get(folder, "")):
+            return True
+        above, _, part = folder.rpartition("/")
+        return bool(re.search(rf"farshore_room\(\s*{re.escape(above)}\s[^)]*\bPARTS\b[^)]*\b{re.escape(part)}\b", lists.get(above, "")))
+
+    for path in tracked("*_test.cc"):
+        if not is_room(str(pathlib.Path(path).parent)):
+            yield f"{path}:1: not registered with ctest: its folder is no farshore_room and no PART of one"
+    added = [re.sub(r"\s+", " ", call) for text in lists.values() for call in re.findall(r"add_test\(([^()]*(?:\([^()]*\)[^()]*)*)\)", text)]
+    # No tests: what runs them, what they share, what makes their input, and a trial that needs a container.
+    helpers = {"tests/system/harness.py", "tests/run", "tests/fuzz/seeds.py", "tests/clean_machine",
+               "tests/nightly", "tests/seeds"}
+    for path in tracked("*_smoke", "*_smoke.py", "tests/*"):
+        file = ROOT / path
+        if path in helpers or path.endswith((".cc", ".h", ".md", ".txt")) or path.startswith("tests/bench/"):
+            continue
+        if not file.read_bytes().startswith(b"#!"):
+            continue
+        # Named in an add_test(), or (without its ending) in a foreach() around one.
+        loops = re.findall(r"foreach\(([^()]*)\)", lists.get(str(pathlib.Path(path).parent), ""))
+        if not any(re.search(rf"[/ ]{re.escape(file.name)}( |$)", call) for call in added) and \
+                not any(file.stem in loop.split() for loop in loops):
+            yield f"{path}:1: not registered with ctest: no add_test() runs it"
+
+
 def main():
-    findings = []
+    findings = list(unregistered())
     sources = tracked("*.h", "*.cc")
     for path in sources:
         text = (ROOT / path).read_text()

@@ -1,11 +1,16 @@
 """What the system tests share: programs of ours in a directory of their own, kcat, the command line, checks."""
 import json
+import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+
+PEERS = pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'peers'
 
 
 class World:
@@ -15,6 +20,7 @@ class World:
         self.bin = pathlib.Path(sys.argv[1])
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f'farshore-{name}-'))
         self.started = []
+        self.elsewhere = []  # directories outside of ours that go with it
         self.api = None
 
     def spawn(self, name, *command, env=None):
@@ -63,7 +69,8 @@ class World:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            for directory in (self.directory, *self.elsewhere):
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def kcat(*arguments, data=None, expect=0):
@@ -89,3 +96,29 @@ def check(what, good):
     print(('ok    ' if good else 'WRONG ') + what, flush=True)
     if not good:
         raise SystemExit(1)
+
+
+def peers_or_skip():
+    if not (PEERS / 'kafka-node').exists() or not shutil.which('java') or not shutil.which('mvn'):
+        print('SKIPPED: needs ../shared/peers, a JDK 17 and Maven')
+        sys.exit(77)
+
+
+def kafka_node(world, name):
+    """Starts a single node of Apache Kafka 4.1.1; returns its address, the directory of its logs, and the process."""
+    for port in range(20000, 30000, 7):
+        try:
+            for p in (port, port + 1):
+                with socket.socket() as s:
+                    s.bind(('127.0.0.1', p))
+            break
+        except OSError:
+            continue
+    else:
+        raise SystemExit('no two free ports in a row')
+    # The scripts keep downloads and data under PEERS_HOME; the data of this run is ours, and goes with the world.
+    home = pathlib.Path(os.environ.get('PEERS_HOME', pathlib.Path.home() / '.cache' / 'peers'))
+    name = f'{name}-{os.getpid()}'
+    world.elsewhere.append(home / 'run' / name)
+    process = world.spawn('kafka', PEERS / 'kafka-node', name, port, env={'HEAP': '400m', **os.environ})
+    return f'127.0.0.1:{port}', home / 'run' / name / 'data', process

@@ -5,69 +5,37 @@ Its segment files and the mirror's are byte-identical, group offsets follow, pro
 Skipped (exit 77) where ../shared/peers, a JDK or Maven is missing.
 """
 import json
-import os
-import pathlib
-import shutil
-import socket
-import sys
 
-from harness import World, check, files_of, kcat, until
-
-PEERS = pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'peers'
-
-
-def two_free_ports():
-    for port in range(20000, 30000, 7):
-        try:
-            for p in (port, port + 1):
-                with socket.socket() as s:
-                    s.bind(('127.0.0.1', p))
-            return port
-        except OSError:
-            continue
-    raise SystemExit('no two free ports in a row')
+from harness import World, check, files_of, kafka_node, kcat, peers_or_skip, until
 
 
 def main(world):
-    port = two_free_ports()
-    source = f'127.0.0.1:{port}'
-    # The scripts keep downloads and data under PEERS_HOME; the data of this run is ours, and goes with the world.
-    home = pathlib.Path(os.environ.get('PEERS_HOME', pathlib.Path.home() / '.cache' / 'peers'))
-    name = f'kafka-source-{os.getpid()}'
-    data = home / 'run' / name
-    try:
-        world.spawn('kafka', PEERS / 'kafka-node', name, port)
-        _, west = world.start('west', world.bin / 'farshore-broker', '--data', world.directory / 'west', '--listen', '127.0.0.1:0')
-        world.gateway('gateway', west)
-        until('Apache Kafka answers', lambda: kcat('-L', '-b', source, expect=None).returncode == 0, 90)
-        records = b''.join(b'key-%d&value-%d\n' % (n, n) for n in range(20000))
-        for codec in ('gzip', 'snappy', 'lz4', 'zstd', 'none'):
-            kcat('-P', '-b', source, '-t', 'orders', '-K&', '-z', codec, '-X', 'enable.idempotence=true', data=records)
-        world.farshore('link', 'create', 'k', '--source', source, '--topics', 'orders', '--set', 'group.sync.interval.ms=200')
-        until('lag goes to zero', lambda: world.lag() == 0)
-        check("the files are byte-identical to Apache Kafka's",
-              files_of(data / 'data', 'orders', 4) == files_of(world.directory / 'west', 'orders', 4))
-        kcat('-b', source, '-G', 'readers', '-c', '5000', '-X', 'auto.offset.reset=earliest', 'orders')
+    source, data, _ = kafka_node(world, 'kafka-source')
+    _, west = world.start('west', world.bin / 'farshore-broker', '--data', world.directory / 'west', '--listen', '127.0.0.1:0')
+    world.gateway('gateway', west)
+    until('Apache Kafka answers', lambda: kcat('-L', '-b', source, expect=None).returncode == 0, 90)
+    records = b''.join(b'key-%d&value-%d\n' % (n, n) for n in range(20000))
+    for codec in ('gzip', 'snappy', 'lz4', 'zstd', 'none'):
+        kcat('-P', '-b', source, '-t', 'orders', '-K&', '-z', codec, '-X', 'enable.idempotence=true', data=records)
+    world.farshore('link', 'create', 'k', '--source', source, '--topics', 'orders', '--set', 'group.sync.interval.ms=200')
+    until('lag goes to zero', lambda: world.lag() == 0)
+    check("the files are byte-identical to Apache Kafka's",
+          files_of(data, 'orders', 4) == files_of(world.directory / 'west', 'orders', 4))
+    kcat('-b', source, '-G', 'readers', '-c', '5000', '-X', 'auto.offset.reset=earliest', 'orders')
 
-        def synced():
-            groups = json.loads(world.farshore('offsets', 'groups', '--link', 'k', '-o', 'json').stdout)
-            rows = [p for g in groups for p in g['partitions'] if g['group'] == 'readers']
-            return rows and all(p['source_committed'] == p['target_committed'] for p in rows) \
-                and sum(p['target_committed'] for p in rows) >= 5000
-        until('the group offsets follow', synced)
-        refused = world.farshore('mirror', 'promote', '--link', 'k', '--all', expect=None)
-        check('promote says that Apache Kafka cannot be fenced', refused.returncode == 1 and '--source-quiesced' in refused.stdout)
-        world.farshore('mirror', 'promote', '--link', 'k', '--all', '--source-quiesced')
-        kcat('-P', '-b', west, '-t', 'orders', data=b'after\n')
-        count = kcat('-C', '-b', west, '-t', 'orders', '-e', '-q', '-o', 'beginning').stdout.count(b'\n')
-        check('a consumer reads all of it at the target', count == 100001)
-    finally:
-        for process in world.started:
-            process.kill()
-        shutil.rmtree(data, ignore_errors=True)
+    def synced():
+        groups = json.loads(world.farshore('offsets', 'groups', '--link', 'k', '-o', 'json').stdout)
+        rows = [p for g in groups for p in g['partitions'] if g['group'] == 'readers']
+        return rows and all(p['source_committed'] == p['target_committed'] for p in rows) \
+            and sum(p['target_committed'] for p in rows) >= 5000
+    until('the group offsets follow', synced)
+    refused = world.farshore('mirror', 'promote', '--link', 'k', '--all', expect=None)
+    check('promote says that Apache Kafka cannot be fenced', refused.returncode == 1 and '--source-quiesced' in refused.stdout)
+    world.farshore('mirror', 'promote', '--link', 'k', '--all', '--source-quiesced')
+    kcat('-P', '-b', west, '-t', 'orders', data=b'after\n')
+    count = kcat('-C', '-b', west, '-t', 'orders', '-e', '-q', '-o', 'beginning').stdout.count(b'\n')
+    check('a consumer reads all of it at the target', count == 100001)
 
 
-if not (PEERS / 'kafka-node').exists() or not shutil.which('java') or not shutil.which('mvn'):
-    print('SKIPPED: needs ../shared/peers, a JDK 17 and Maven')
-    sys.exit(77)
+peers_or_skip()
 World('kafka-source').run(main)

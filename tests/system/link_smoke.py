@@ -14,7 +14,7 @@ from harness import World, check, files_of, kcat, until
 def main(world):
     broker = world.bin / 'farshore-broker'
     east, east_at = world.start('east', broker, '--data', world.directory / 'east', '--listen', '127.0.0.1:0', '--set', 'num.partitions=3')
-    _, west_at = world.start('west', broker, '--data', world.directory / 'west', '--listen', '127.0.0.1:0')
+    _, west_at = world.start('west', broker, '--data', world.directory / 'west', '--listen', '127.0.0.1:0', '--set', 'producer.id.salt=5')
     gateway = world.gateway('gateway', west_at)
 
     farshore, lag = world.farshore, world.lag
@@ -28,6 +28,19 @@ def main(world):
     refused = farshore('link', 'create', 'self', '--source', west_at, '--topics', '*', expect=None)
     check('a link of a cluster to itself is refused with the reason',
           refused.returncode == 2 and 'joins two clusters' in refused.stderr)
+    # Two clusters whose producer ids could meet, as after a restore from a backup of the other.
+    def twin(salt):
+        return world.start(f'twin-{salt}', broker, '--data', world.directory / 'twin', '--listen', '127.0.0.1:0', '--set', f'producer.id.salt={salt}')
+    process, twin_at = twin(5)
+    equal = farshore('link', 'create', 'twin', '--source', twin_at, '--topics', '*', expect=None)
+    check('equal producer id salts are refused, naming the remedy', equal.returncode != 0 and '--set producer.id.salt=N' in equal.stderr)
+    process.terminate()
+    process.wait()
+    process, twin_at = twin(6)
+    farshore('link', 'create', 'twin', '--source', twin_at, '--topics', 'none', '--dry-run')
+    check('and accepted after the remedy', True)
+    process.terminate()
+    process.wait()
     down = farshore('link', 'create', 'down', '--source', '127.0.0.1:1', '--topics', '*', expect=None)
     check('a link to a cluster that is down is refused, naming the address', down.returncode == 1 and '127.0.0.1:1' in down.stderr)
     plan = farshore('link', 'create', 'l', '--source', east_at, '--topics', 'orders', '--dry-run').stdout

@@ -1,0 +1,179 @@
+#include "tests/simulation/clusters.h"
+
+#include <cstdio>
+
+#include "base/ensure.h"
+#include "base/sim/disk.h"
+#include "base/sim/net.h"
+#include "broker/broker.h"
+#include "broker/broker_config.h"
+#include "broker/groups/coordinator.h"
+#include "broker/services.h"
+#include "tests/simulation/link_scenario.h"
+
+namespace farshore::simulation {
+namespace {
+
+sim::SimOptions sim_options(uint64_t seed) {
+  sim::SimOptions options;
+  options.seed = seed;
+  return options;
+}
+
+}  // namespace
+
+Clusters::Clusters(const RunOptions& options, History& history)
+    : options_(options),
+      world_(sim_options(options.seed)),
+      random_(world_.random()),
+      history_(history),
+      power_losses_(random_.chance(0.5)),
+      small_segments_(random_.chance(0.5)),
+      bytewise_(random_.chance(0.1)),
+      disk_faults_(random_.chance(0.3)),
+      clock_jumps_(random_.chance(0.3)) {
+  east_.fsync = random_.chance(0.5);
+  west_.fsync = random_.chance(0.5);
+}
+
+std::string Clusters::how() const {
+  return std::string("source ") + (east_.fsync ? "fsync" : "page cache") + ", target " +
+         (west_.fsync ? "fsync" : "page cache") + (power_losses_ ? ", power losses" : "") +
+         (disk_faults_ ? ", disk errors" : "") + (clock_jumps_ ? ", clock jumps" : "") +
+         (bytewise_ ? ", reads of 1-3 bytes" : "");
+}
+
+void Clusters::say(const std::string& text) {
+  if (options_.verbose) std::printf("%s %s\n", world_.time_text().c_str(), text.c_str());
+}
+
+void Clusters::start() {
+  if (bytewise_) world_.net().set_read_style(sim::ReadStyle::kBytes);
+  start_broker(east_);
+  start_broker(west_);
+  start_gateway();
+}
+
+void Clusters::start_broker(Node& node) {
+  Config config(broker::broker_schema());
+  const auto set = [&](const char* name, const std::string& value) {
+    ensure(static_cast<bool>(config.set(name, value)), name);
+  };
+  set("listeners", "PLAINTEXT://" + std::string(node.host) + ":9092");
+  set("log.dirs", "/data");
+  set("durability", node.fsync ? "fsync" : "page-cache");
+  set("offsets.topic.num.partitions", "2");
+  if (small_segments_) set("log.segment.bytes", "20000");
+  broker::BrokerPlants plants;
+  plants.high_watermark_before_truncation = options_.plant_high_watermark_before_truncation;
+  node.env = &world_.start_process(node.host, "broker");
+  auto made = std::make_shared<broker::Broker>(*node.env, node.env->kv(), std::move(config), plants);
+  node.broker = made.get();
+  node.started = false;
+  node.high_watermark = {};
+  world_.spawn(*node.env, start_task(node));
+  node.env->hold(std::move(made));
+  say(std::string("start ") + node.host);
+}
+
+Task<void> Clusters::start_task(Node& node) {
+  sim::SimEnv& env = *node.env;
+  auto started = co_await node.broker->start();
+  if (started) {
+    node.started = true;
+    co_return;
+  }
+  if (!node.disk_fault) {
+    history_.violation(std::string(node.host) + " does not start: " + started.error().to_string());
+    co_return;
+  }
+  say(std::string(node.host) + " does not start on its disk: " + started.error().to_string());
+  world_.kill(env);  // a program that ends; it is started again like any that died
+}
+
+void Clusters::start_gateway() {
+  gateway_env_ = &world_.start_process(kGateway, "gateway");
+  linker::GatewayOptions options;
+  options.target.push_back(Endpoint{kWest, 9092});
+  options.replicator.pump.test_only_resume_from_memory = options_.plant_resume_from_memory;
+  auto made = std::make_shared<linker::Gateway>(*gateway_env_, gateway_env_->network(), std::move(options));
+  gateway_ = made.get();
+  world_.spawn(*gateway_env_, gateway_task());
+  gateway_env_->hold(std::move(made));
+  say("start gateway");
+}
+
+Task<void> Clusters::gateway_task() {  // and the operator, who asks for a link until there is one
+  sim::SimEnv& env = *gateway_env_;
+  linker::Gateway& gateway = *gateway_;
+  gateway.start();
+  while (!east_is_gone_) {
+    co_await env.sleep(milliseconds(200));
+    if (!gateway.ready()) continue;
+    auto links = co_await gateway.list_links();
+    if (links && links->links_size() > 0) co_return;
+    linker::api::CreateLinkRequest request;
+    auto& spec = *request.mutable_spec();
+    spec.set_name(kLink);
+    spec.mutable_source()->set_bootstrap("east-1:9092");
+    spec.mutable_target()->set_bootstrap("west-1:9092");
+    spec.set_mode("mirror");
+    spec.add_topics()->set_name("*");
+    spec.set_group_sync(true);
+    spec.set_topic_sync_interval_ms(1000);
+    spec.set_on_divergence("truncate");
+    auto created = co_await gateway.create_link(std::move(request), env.in(seconds(10)));
+    create_error_ = created ? "" : created.error().to_string();
+    if (created || created.error().code == ErrorCode::kAlreadyExists) co_return;
+  }
+}
+
+void Clusters::revive(double chance) {
+  if (east_.env->dead() && !east_is_gone_ && random_.chance(chance)) start_broker(east_);
+  if (west_.env->dead() && random_.chance(chance)) start_broker(west_);
+  if (gateway_env_->dead() && random_.chance(chance)) start_gateway();
+  for (sim::SimEnv* env : {east_.env, west_.env, gateway_env_})
+    if (!env->dead() && env->paused() && random_.chance(chance)) env->resume();
+}
+
+void Clusters::kill(Node& node) {
+  if (!node.env->dead()) world_.kill(*node.env);
+}
+
+void Clusters::heal() {
+  say("heal everything");
+  for (Node* node : {&east_, &west_}) {
+    if (!node->env->dead() && node->env->paused()) node->env->resume();
+    world_.disk(node->host).heal();
+    world_.host(node->host).wall_offset_ms = 0;
+  }
+  if (!gateway_env_->dead() && gateway_env_->paused()) gateway_env_->resume();
+  world_.run_for(seconds(3));  // swizzles end
+  world_.net().heal();
+  for (const char* a : {kEast, kWest, kGateway, kClient})
+    for (const char* b : {kEast, kWest, kGateway, kClient}) world_.net().set_profile(a, b, {});
+  world_.net().set_read_style(sim::ReadStyle::kSeeded);
+  for (Node* node : {&east_, &west_}) {
+    if (node->disk_fault) kill(*node);  // as the operator does who reads that a log is offline
+    node->disk_fault = false;
+  }
+  revive(1);
+}
+
+broker::PartitionPtr Clusters::partition(Node& node, int32_t index) {
+  if (!node.up()) return nullptr;
+  auto found = node.broker->services().partitions.find(std::string_view(kTopic), index);
+  return found ? *found : nullptr;
+}
+
+std::map<int32_t, int64_t> Clusters::committed(Node& node, const std::string& group) {
+  std::map<int32_t, int64_t> offsets;
+  if (!node.up()) return offsets;
+  const auto fetched = node.broker->services().groups.fetch(group);
+  if (fetched.error != kafka::ErrorCode::kNone || !fetched.offsets) return offsets;
+  for (int32_t i = 0; i < kPartitions; ++i)
+    if (const auto* at = fetched.offsets->find(kTopic, i)) offsets[i] = at->offset.value();
+  return offsets;
+}
+
+}  // namespace farshore::simulation

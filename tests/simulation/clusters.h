@@ -1,0 +1,93 @@
+// The processes of a run: a source broker (east), a target broker (west), the gateway between them with the operator
+// who asks for a link, and the client's machine; and what the seed chose about them.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "base/sim/world.h"
+#include "broker/partition_table.h"
+#include "linker/gateway.h"
+#include "tests/simulation/history.h"
+
+namespace farshore::broker {
+class Broker;
+}
+
+namespace farshore::simulation {
+
+struct RunOptions;
+
+inline constexpr const char* kEast = "east-1";
+inline constexpr const char* kWest = "west-1";
+inline constexpr const char* kGateway = "gateway";
+inline constexpr const char* kClient = "client";
+inline constexpr const char* kLink = "east-west";
+
+struct Node {
+  explicit Node(const char* h) : host(h) {}
+  const char* host;
+  bool fsync = false;
+  bool lost = false;  // power was lost while acknowledgements did not wait for a sync: what was written may be gone
+  bool disk_fault = false;  // its disk refuses, or refused, something: a log may be offline until the next start
+  sim::SimEnv* env = nullptr;
+  broker::Broker* broker = nullptr;  // owned by the process
+  bool started = false;
+  std::array<int64_t, kPartitions> high_watermark{};  // of this incarnation
+  bool up() const { return env && !env->dead() && started; }
+};
+
+class Clusters {
+ public:
+  Clusters(const RunOptions& options, History& history);
+
+  sim::SimWorld& world() { return world_; }
+  Random& random() { return random_; }
+  History& history() { return history_; }
+  Node& east() { return east_; }
+  Node& west() { return west_; }
+  sim::SimEnv& gateway_env() { return *gateway_env_; }
+  linker::Gateway& gateway() { return *gateway_; }
+  const std::string& create_error() const { return create_error_; }
+  // What the seed chose, for people.
+  std::string how() const;
+  bool power_losses() const { return power_losses_; }
+  bool disk_faults() const { return disk_faults_; }
+  bool clock_jumps() const { return clock_jumps_; }
+
+  void start();
+  // Each dead process comes back with this chance, each paused one goes on; not the source once its region is gone.
+  void revive(double chance);
+  void lose_east_for_good() { east_is_gone_ = true; }
+  // Network, disks and clocks as they should be, everything runs; brokers with an offline log are started again.
+  void heal();
+  void kill(Node& node);
+  void start_gateway();
+  // nullptr: not there, or not open (now).
+  broker::PartitionPtr partition(Node& node, int32_t index);
+  // The newest offsets that the group committed at this node; empty while they are not loaded.
+  std::map<int32_t, int64_t> committed(Node& node, const std::string& group);
+  bool until(const std::function<bool()>& done, Duration limit) {
+    return world_.run_until(done, limit) == sim::RunEnd::kDone;
+  }
+  void say(const std::string& text);
+
+ private:
+  void start_broker(Node& node);
+  Task<void> start_task(Node& node);
+  Task<void> gateway_task();
+
+  const RunOptions& options_;
+  sim::SimWorld world_;
+  Random& random_;
+  History& history_;
+  Node east_{kEast}, west_{kWest};
+  const bool power_losses_, small_segments_, bytewise_, disk_faults_, clock_jumps_;
+  bool east_is_gone_ = false;
+  sim::SimEnv* gateway_env_ = nullptr;
+  linker::Gateway* gateway_ = nullptr;
+  std::string create_error_;
+};
+
+}  // namespace farshore::simulation

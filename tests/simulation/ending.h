@@ -1,0 +1,57 @@
+// How a run ends, after its faults: the mirror becomes the source; or it is promoted, under writes; or the source is
+// lost and the mirror fails over. Each is checked against the history.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/clusters.h"
+#include "tests/simulation/committer.h"
+#include "tests/simulation/faults.h"
+#include "tests/simulation/producer.h"
+#include "tests/simulation/watch.h"
+
+namespace farshore::simulation {
+
+class Ending {
+ public:
+  Ending(Clusters& clusters, Watch& watch, Faults& faults, std::vector<Producer*> producers, Committer* committer)
+      : clusters_(clusters),
+        watch_(watch),
+        faults_(faults),
+        producers_(std::move(producers)),
+        committer_(committer),
+        after_(kPartitions) {}
+
+  void converge();
+  void promote();
+  void fail_over();  // the source is gone already
+  // What a converged run left, for the canary.
+  std::vector<PartitionState> end;
+  bool nothing_to_end = false;  // the source was lost before there was a mirror
+
+ private:
+  using Record = linker::api::PromotionRecord;
+  bool progress();
+  bool stop_clients(bool groups_too);
+  // The operator asks until it is done; false: a violation, or nothing to end.
+  bool end_mirror(bool promote);
+  Task<void> ask(bool promote, bool& done);
+  void disturb();
+  void check_ended(bool promoted);
+  void check_writable();
+  std::string not_in_sync();
+  Task<void> describe(std::string& text);
+
+  Clusters& clusters_;
+  Watch& watch_;
+  Faults& faults_;
+  std::vector<Producer*> producers_;  // owned by their process
+  Committer* committer_;
+  History after_;  // of the client that writes to the target when it is its own
+  Record record_;
+  std::string last_error_;
+};
+
+}  // namespace farshore::simulation

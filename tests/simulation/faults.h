@@ -1,0 +1,36 @@
+// What may go wrong while a run lasts, drawn from its seed.
+#pragma once
+
+#include <functional>
+
+#include "tests/simulation/clusters.h"
+
+namespace farshore::simulation {
+
+class Faults {
+ public:
+  // `look` is called before what happens takes memory or unsynced bytes away.
+  Faults(Clusters& clusters, std::function<void()> look) : clusters_(clusters), look_(std::move(look)) {}
+
+  void one();
+  // From now on nothing that was prepared happens.
+  void end() { ++round_; }
+  // Before its n-th resumption from now on, n drawn up to `most`.
+  void kill_at_resumption(sim::SimEnv& env, int64_t most);
+  void lose_power(Node& node);
+  size_t count() const { return count_; }
+
+ private:
+  const char* pick_host();
+  void slow_link(const char* a, const char* b);
+  void pause_one();
+  void disk_fault(Node& node);
+  void jump_clock();
+
+  Clusters& clusters_;
+  std::function<void()> look_;
+  uint64_t round_ = 0;
+  size_t count_ = 0;
+};
+
+}  // namespace farshore::simulation
