@@ -111,8 +111,7 @@ def mirrormaker_rows(quick, report):
         size_bytes = (64 << 20) if quick else (768 << 20) if record_bytes == 1000 else (256 << 20)
         with World('mm2') as world:
             _, east = world.broker('east')
-            # As many bytes as records of batches of 64 KiB before compression.
-            made = world.load('produce', east, '--bytes', size_bytes // 3, '--batch-bytes', 64 << 10, '--record-bytes', record_bytes,
+            made = world.load('produce', east, '--bytes', size_bytes, '--batch-bytes', 64 << 10, '--record-bytes', record_bytes,
                               '--compression', 'lz4')
             cpu = statistics.median(mirrored(world, east, made['records'], run)[0] for run in range(1 if quick else 3))
             _, west = world.broker('west-mm2')

@@ -98,6 +98,10 @@ class World:
     def gateway(self, target):
         process = self.spawn('gateway', BIN / 'farshore-gateway', '--target', target, '--api', '127.0.0.1:0')
         self.api = process.line('ready:').split()[2]
+        while subprocess.run([BIN / 'farshore', '--api', self.api, 'link', 'list'], capture_output=True).returncode != 0:
+            if process.child.poll() is not None or time.monotonic() > process.started + 60:
+                raise SystemExit('the gateway does not serve: ' + process.log.read_text()[-1500:])
+            time.sleep(0.05)  # it answers when it has read the stored links
         return process
 
     def farshore(self, *words):
