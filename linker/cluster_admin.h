@@ -29,7 +29,7 @@ struct TopicInfo {
   std::string name;
   TopicId id;  // zero: the cluster is too old to have topic ids, and re-creation cannot be noticed
   int32_t partitions = 0;
-  bool internal = false;
+  bool internal = false;  // Kafka's own, or what gateways keep there
 };
 
 struct GroupOffset {

@@ -1,24 +1,13 @@
 #include "linker/gateway.h"
 
 #include <algorithm>
-
-#include "linker/mirror_target.h"
-
 namespace farshore::linker {
 namespace {
 
-constexpr Duration kLoadLimit = seconds(10), kFirstRoundLimit = seconds(15), kTakeOverLimit = seconds(10);
+constexpr Duration kLoadLimit = seconds(10), kTakeOverLimit = seconds(10);
 constexpr std::string_view kVersion = "0.1.0";
 
 bool is_link_key(std::string_view key) { return key.find('/', 5) == std::string_view::npos; }  // not link/<name>/...
-
-Filter filter_of(const api::Filter& from) {
-  Filter filter;
-  filter.name = from.name();
-  filter.pattern = from.pattern() == api::Filter::PREFIXED ? PatternType::kPrefixed : PatternType::kLiteral;
-  filter.type = from.kind() == api::Filter::EXCLUDE ? FilterType::kExclude : FilterType::kInclude;
-  return filter;
-}
 
 // The last message about a topic whose verb could not be carried out.
 template <class Message>
@@ -32,38 +21,11 @@ Message failed(const std::string& topic, const Error& error) {
 
 }  // namespace
 
-Result<LinkSpec> spec_of(const api::LinkSpec& from, const std::vector<Endpoint>& default_target) {
-  LinkSpec spec;
-  spec.name = from.name();
-  FARSHORE_TRY(spec.source, parse_bootstrap(from.source().bootstrap()));
-  spec.target = default_target;
-  if (!from.target().bootstrap().empty()) {
-    FARSHORE_TRY(spec.target, parse_bootstrap(from.target().bootstrap()));
-  }
-  spec.source_cluster_id = from.source().cluster_id();
-  spec.target_cluster_id = from.target().cluster_id();
-  if (from.mode() == "relay")
-    return Error(ErrorCode::kUnsupported,
-                 "relay mode is not there yet: this gateway mirrors into Farshore clusters (--mode mirror)");
-  if (!from.mode().empty() && from.mode() != "mirror")
-    return Error(ErrorCode::kInvalidArgument, "mode is mirror or relay, not '" + from.mode() + "'");
-  for (const auto& filter : from.topics()) spec.topics.push_back(filter_of(filter));
-  if (from.groups_size() > 0) spec.groups.clear();
-  for (const auto& filter : from.groups()) spec.groups.push_back(filter_of(filter));
-  spec.topic_prefix = from.topic_prefix();
-  spec.group_sync = from.group_sync();
-  if (from.on_divergence() == "stop") spec.on_divergence = OnDivergence::kStop;
-  for (const auto& [key, value] : from.extra()) FARSHORE_CHECK(set_property(spec, key, value));
-  FARSHORE_CHECK(validate(spec));
-  return spec;
-}
-
 Gateway::Gateway(Env& env, Connector& connector, GatewayOptions options)
     : env_(env),
       connector_(connector),
       options_(std::move(options)),
       target_(env, connector, "target", options_.target, options_.target_cluster_id),
-      control_(env, target_),
       started_(env.now()),
       metrics_(std::make_shared<LinkMetrics>(env.metrics())),
       stopping_(env),
@@ -91,14 +53,57 @@ Task<void> Gateway::stop() {
   stopping_.set();
   target_.close();
   for (auto& entry : links_) co_await entry.second->stop();
+  if (home_) co_await home_->stop();
   co_await gate_.close();
   links_.clear();
+}
+
+Task<Status> Gateway::open_home() {
+  if (in_control_) co_return ok();
+  if (!home_) {
+    CO_TRY(auto target, co_await target_.identify(env_.in(kLoadLimit)));
+    LinkHomeOptions options;
+    options.target = options_.target;
+    options.target_cluster_id = target.cluster_id;
+    options.translations = translations_;
+    home_ = make_link_home(env_, connector_, target_, target.farshore, std::move(options));
+  }
+  CO_CHECK(co_await home_->take_over(env_.in(kTakeOverLimit)));
+  in_control_ = true;
+  co_return ok();
+}
+
+Task<void> Gateway::watch() {
+  while (!stopping_.is_set()) {
+    (void)co_await stopping_.wait(env_.in(options_.watch));
+    if (stopping_.is_set()) break;
+    auto ours = co_await home_->still_ours(env_.in(kLoadLimit));
+    if (ours || ours.error() != ErrorCode::kFenced) continue;  // a target that is silent says nothing
+    co_await give_up(std::move(ours).error());
+    break;
+  }
+}
+
+Task<void> Gateway::give_up(Error fenced) {
+  auto guard = co_await changing_.lock();
+  loaded_ = false;
+  load_error_ =
+      "another gateway has taken over the links of this target; this one does nothing any more: " + fenced.to_string();
+  env_.log().error("another gateway has taken over: this one stops its links", {{"reason", fenced}});
+  auto links = std::move(links_);
+  links_.clear();
+  for (auto& entry : links) co_await entry.second->stop();
 }
 
 Task<void> Gateway::load() {
   while (!stopping_.is_set()) {
     Status loaded = ok();
-    auto stored = co_await control_.list("link/", env_.in(kLoadLimit));
+    auto opened = co_await open_home();
+    Result<std::vector<StoredEntry>> stored = Error(ErrorCode::kUnavailable);
+    if (opened)
+      stored = co_await home_->store().list("link/", env_.in(kLoadLimit));
+    else
+      stored = opened.error();
     if (stored) {
       for (auto& entry : *stored) {
         if (!is_link_key(entry.key)) continue;
@@ -111,6 +116,11 @@ Task<void> Gateway::load() {
     if (loaded) {
       loaded_ = true;
       env_.log().info("gateway ready", {{"target", to_string(options_.target)}, {"links", links_.size()}});
+      spawn(gate_, "gateway watch", watch());
+      co_return;
+    }
+    if (loaded.error() == ErrorCode::kFenced) {  // never fought over: the later one has it
+      co_await give_up(loaded.error());
       co_return;
     }
     if (load_error_ != loaded.error().to_string())
@@ -127,22 +137,20 @@ Task<Status> Gateway::take_over(StoredEntry entry, Deadline deadline) {
   if (links_.count(link->spec.name)) co_return ok();
   link->epoch = link->epoch + 1;
   entry.value = encode(*link);
-  auto revision = co_await control_.replace(std::move(entry), deadline);
+  auto revision = co_await home_->store().replace(std::move(entry), deadline);
   if (!revision) co_return revision.error();
   if (stopping_.is_set()) co_return Error(ErrorCode::kClosed);
   auto controller = make_controller(*link, *revision);
-  controller->start();
+  if (!controller) co_return std::move(controller).error().in("link " + link->spec.name);
+  (*controller)->start();
   env_.log().info("link taken over", {{"link", link->spec.name}, {"epoch", link->epoch}});
-  links_[link->spec.name] = std::move(controller);
+  links_[link->spec.name] = std::move(*controller);
   co_return ok();
 }
 
-std::unique_ptr<LinkTarget> Gateway::make_target(const StoredLink& link) {
-  return std::make_unique<MirrorTarget>(env_, connector_, link);
-}
-
-Gateway::Controller Gateway::make_controller(const StoredLink& link, int64_t revision) {
-  return std::make_shared<LinkController>(env_, connector_, arena_, control_, make_target(link), link, revision,
+Result<Gateway::Controller> Gateway::make_controller(const StoredLink& link, int64_t revision) {
+  FARSHORE_TRY(auto target, home_->make_target(link));
+  return std::make_shared<LinkController>(env_, connector_, arena_, home_->store(), std::move(target), link, revision,
                                           options_.replicator);
 }
 
@@ -154,84 +162,6 @@ Result<Gateway::Controller> Gateway::find(const std::string& link) const {
   for (const auto& entry : links_) known += (known.empty() ? "" : ", ") + entry.first;
   return Error(ErrorCode::kNotFound,
                "no link '" + link + "'; " + (known.empty() ? "there is none" : "there are: " + known));
-}
-
-Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest request, Deadline deadline) {
-  CO_TRY(LinkSpec spec, spec_of(request.spec(), options_.target));
-  if (!loaded_) co_return Error(ErrorCode::kUnavailable, "the target does not answer yet: " + load_error_);
-  auto guard = co_await changing_.lock();
-  if (links_.count(spec.name))
-    co_return Error(ErrorCode::kAlreadyExists, "there is a link '" + spec.name + "' already");
-  if (links_.size() >= options_.links_max)
-    co_return Error(ErrorCode::kResourceExhausted,
-                    "this gateway has " + std::to_string(links_.size()) + " links, its limit");
-
-  // Both ends are asked before anything is stored.
-  auto source = std::make_unique<ClusterAdmin>(env_, connector_, "source", spec.source, spec.source_cluster_id);
-  auto source_identity = co_await source->identify(std::min(deadline, env_.in(kLoadLimit)));
-  if (!source_identity) co_return source_identity.error();
-  StoredLink stored;
-  stored.spec = spec;
-  stored.spec.source_cluster_id = source_identity->cluster_id;
-  stored.spec.source_incarnation = source_identity->incarnation;
-  stored.id = env_.random().uuid();
-  stored.epoch = LinkEpoch(1);
-  stored.created_ms = env_.wall_now().milliseconds_since_epoch;
-  auto target = make_target(stored);
-  auto target_identity = co_await target->cluster().identify(std::min(deadline, env_.in(kLoadLimit)));
-  if (!target_identity) co_return target_identity.error();
-  CO_TRY(auto own, co_await target_.identify(std::min(deadline, env_.in(kLoadLimit))));
-  if (source_identity->cluster_id == target_identity->cluster_id)
-    co_return Error(ErrorCode::kInvalidArgument, "source and target are the same cluster (" +
-                                                     source_identity->cluster_id + "): a link joins two clusters");
-  if (target_identity->cluster_id != own.cluster_id)
-    co_return Error(ErrorCode::kInvalidArgument, "the target is cluster " + target_identity->cluster_id +
-                                                     ", but this gateway keeps its links at " + own.cluster_id +
-                                                     ": run a gateway with --target of that cluster");
-  CO_CHECK(target->fits(*target_identity));
-  CO_CHECK(co_await refuse_equal_salts(*source, target->cluster(), std::min(deadline, env_.in(kLoadLimit))));
-  stored.spec.target_cluster_id = target_identity->cluster_id;
-  stored.spec.target_incarnation = target_identity->incarnation;
-  CO_TRY(auto topics, co_await source->topics(deadline));
-  api::CreateLinkReply reply;
-  TargetControl source_control(env_, *source);
-  const LinkSource from{*source, source_control, source_identity->farshore};
-  for (const auto& topic : topics) {
-    if (topic.internal || !selected(spec.topics, topic.name)) continue;
-    reply.add_plan("mirror " + topic.name + " (" + std::to_string(topic.partitions) + " partitions) as " +
-                   target_topic_name(spec, topic.name));
-    WantedTopic check;
-    check.topic = target_topic_name(spec, topic.name);
-    check.source = topic;
-    check.dry_run = true;
-    auto possible = co_await target->make(std::move(check), from, deadline);
-    if (!possible) reply.add_warnings(possible.error().detail);
-  }
-  if (reply.plan_size() == 0)
-    reply.add_warnings("no topic of the source is selected now; later ones will be, when they appear");
-  source->close();
-  target->close();
-  if (request.dry_run()) {
-    reply.add_plan("keep consumer group offsets " + std::string(spec.group_sync ? "in step" : "apart"));
-    co_return reply;
-  }
-  StoredEntry entry;
-  entry.key = "link/" + spec.name;
-  entry.value = encode(stored);
-  auto revision = co_await control_.replace(std::move(entry), deadline);
-  if (!revision) {
-    if (revision.error() == ErrorCode::kConflict)
-      co_return Error(ErrorCode::kAlreadyExists,
-                      "there is a link '" + spec.name + "' already, made by another gateway");
-    co_return revision.error();
-  }
-  auto controller = make_controller(stored, *revision);
-  controller->start();
-  links_[spec.name] = controller;
-  auto first = co_await controller->first_round(std::min(deadline, env_.in(kFirstRoundLimit)));
-  if (!first) reply.add_warnings("the first round of discovery failed: " + first.error().to_string());
-  *reply.mutable_link() = controller->describe();
-  co_return reply;
 }
 
 Task<Result<api::ListLinksReply>> Gateway::list_links() {
@@ -277,7 +207,9 @@ Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest r
     auto mirror = link->describe_mirror(topic);
     if (mirror && mirror->state() != "STOPPED") {
       ++live;
-      reply.add_plan("leave " + topic + " as a read-only mirror that nothing fills (" + mirror->state() + ")");
+      const bool relay = mirror->mode() == "relay";
+      reply.add_plan("leave " + topic + (relay ? " as it is" : " as a read-only mirror") + ", which nothing fills (" +
+                     mirror->state() + ")");
     }
   }
   reply.add_plan("forget link " + request.link());
@@ -285,7 +217,7 @@ Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest r
   if (live > 0 && !request.force())
     co_return Error(ErrorCode::kInvalidArgument, "link " + request.link() + " has " + std::to_string(live) +
                                                      " mirror topics that are not STOPPED: promote or fail them over "
-                                                     "first, or give --force (they stay read-only)");
+                                                     "first, or give --force (they stay as they are)");
   auto guard = co_await changing_.lock();
   CO_CHECK(co_await link->forget(deadline));
   links_.erase(request.link());

@@ -1,6 +1,6 @@
 // Gateway: the links of one target cluster, and what the control API does with them. A plain class of tasks; the gRPC
 // adapter (linker/grpc) beside main posts calls to the Env's executor. A gateway keeps nothing: links are stored at the
-// target, and a gateway that starts takes them over by raising their link epochs.
+// target, and a gateway that starts takes them over. One that finds that another has taken over stops, and says so.
 // Executor: the Env's. Errors: Result's codes; the adapter turns them into gRPC's.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "linker/link_controller.h"
+#include "linker/link_home.h"
 
 namespace farshore::linker {
 
@@ -17,6 +18,7 @@ struct GatewayOptions {
   std::vector<Endpoint> target;   // where links are stored, and the default target of new ones
   std::string target_cluster_id;  // any other cluster behind the address is refused; empty: any
   Duration retry = seconds(1);    // while the target does not answer at the start
+  Duration watch = seconds(2);    // how often it is asked whether another gateway has taken over
   size_t links_max = 256;
   size_t metrics_topics_max = 100;           // of each link: topics with series of their own in /metrics
   replicator::ReplicatorOptions replicator;  // of every link; what a link's definition says wins
@@ -24,9 +26,12 @@ struct GatewayOptions {
 
 class Gateway {
  public:
+  // References outlive it.
   Gateway(Env& env, Connector& connector, GatewayOptions options);
   ~Gateway();
 
+  // Before start(): where the image of relay translations is kept; otherwise in memory. Outlives the gateway.
+  void keep_translations_in(KvStore& kv) { translations_ = &kv; }
   void start();  // takes the stored links over, in the background, as soon as the target answers
   Task<void> stop();
   bool ready() const { return loaded_; }
@@ -56,9 +61,13 @@ class Gateway {
   Result<Controller> find(const std::string& link) const;
   void show_metrics();
   Task<void> load();
+  Task<Status> open_home();
+  Task<void> watch();
+  Task<void> give_up(Error fenced);
   Task<Status> take_over(StoredEntry entry, Deadline deadline);
-  std::unique_ptr<LinkTarget> make_target(const StoredLink& link);
-  Controller make_controller(const StoredLink& link, int64_t revision);
+  Result<Controller> make_controller(const StoredLink& link, int64_t revision);
+  Task<Status> plan(const LinkSpec& spec, LinkTarget& target, LinkSource source, api::CreateLinkReply& reply,
+                    Deadline deadline);
   Result<std::vector<std::string>> topics_of(const Controller& link,
                                              const google::protobuf::RepeatedPtrField<std::string>& named,
                                              bool all) const;
@@ -68,9 +77,10 @@ class Gateway {
   const GatewayOptions options_;
   SlabArena arena_;
   ClusterAdmin target_;
-  TargetControl control_;
+  KvStore* translations_ = nullptr;
+  std::unique_ptr<LinkHome> home_;  // when the target is known
   std::map<std::string, Controller> links_;
-  bool loaded_ = false;
+  bool in_control_ = false, loaded_ = false;
   std::string load_error_ = "the stored links have not been read yet";
   MonoTime started_;
   std::shared_ptr<LinkMetrics> metrics_;

@@ -19,6 +19,8 @@ std::vector<ConfigKey> keys() {
       {"target.cluster.id", kString, "", "Refuse any other cluster behind the target's address; empty: any."},
       {"api", kString, "127.0.0.1:9870", "HOST:PORT of the control API (gRPC, loopback only); port 0: a free one."},
       {"http", kString, "", "HOST:PORT for /metrics, /healthz and /readyz; empty: not served."},
+      {"data", kString, "",
+       "Directory for the local image of relay translations. Empty: in memory, rebuilt from the target at each start."},
       {"debug", kBool, "false", "Log more."},
       {"links.max", kInt, "256", "Links of this gateway; more are refused.", 1, 10000},
       {"target.retry.ms", kLong, "1000", "While the target does not answer at the start: how often it is asked.", 10,
@@ -142,6 +144,7 @@ Result<GatewaySettings> gateway_settings(const Config& config) {
     if (!http) return std::move(http).error().in("http");
     settings.http = std::move(*http);
   }
+  settings.data = config.text("data");
   settings.debug = config.flag("debug");
   gateway.links_max = bytes("links.max");
   gateway.metrics_topics_max = bytes("metrics.topics.max");

@@ -28,6 +28,7 @@ Status set_gateway_key(Config& config, std::string_view setting);
 struct GatewaySettings {
   Endpoint api;
   std::optional<Endpoint> http;  // not set: no /metrics, /healthz, /readyz
+  std::string data;              // directory; empty: the image of relay translations is in memory
   bool debug = false;
   GatewayOptions gateway;
 };

@@ -10,7 +10,9 @@ constexpr Duration kUnavailableAfter = seconds(10);  // without a word from the 
 constexpr Duration kWatchInterval = milliseconds(500);
 
 replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
-  if (spec.on_divergence == OnDivergence::kStop) options.pump.on_divergence = replicator::OnMismatch::kStop;
+  // Kafka cannot be cut: a relay stops where the source lost what was relayed.
+  if (spec.on_divergence == OnDivergence::kStop || spec.mode == LinkMode::kRelay)
+    options.pump.on_divergence = replicator::OnMismatch::kStop;
   return options;
 }
 
@@ -133,6 +135,13 @@ Task<Status> LinkController::forget(Deadline deadline) {
   entry.key = "link/" + link_.spec.name;
   entry.revision = revision_;
   CO_CHECK(co_await store_.replace(std::move(entry), deadline));
+  // What it had to remember goes too. If that fails, it is not ours any more to whoever reads it: the link is gone.
+  auto rest = co_await store_.list("link/" + link_.spec.name + "/", deadline);
+  if (!rest) co_return ok();
+  for (auto& left : *rest) {
+    left.value.clear();
+    (void)co_await store_.replace(std::move(left), deadline);
+  }
   co_return ok();
 }
 

@@ -166,6 +166,8 @@ Status set_property(LinkSpec& spec, const std::string& key, const std::string& v
     FARSHORE_TRY(spec.topic_sync_interval_ms, parse_interval(key, value));
   } else if (key == "on.divergence") {
     if (value != "truncate" && value != "stop") return invalid(key + " takes truncate or stop, not '" + value + "'");
+    if (value == "truncate" && spec.mode == LinkMode::kRelay)
+      return invalid("on.divergence of a relay is stop: a Kafka target cannot be truncated");
     spec.on_divergence = value == "stop" ? OnDivergence::kStop : OnDivergence::kTruncate;
   } else if (key == "source.bootstrap") {
     FARSHORE_TRY(spec.source, parse_bootstrap(value));

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,8 @@ struct EndOfTopic {
 
 struct ConfigPlan {
   std::map<std::string, std::string> wanted;  // what the topic at the target should have set
-  std::vector<std::string> drift;             // where that differs from the source on purpose, in words
+  std::set<std::string> keep;                 // keys that may stay as they are, although the source sets none
+  std::vector<std::string> drift;             // where it differs from the source on purpose, in words
 };
 
 class LinkTarget {

@@ -140,7 +140,7 @@ Task<Status> LinkController::sync_configs(std::map<std::string, std::map<std::st
       if (!follows(key) && (!have.count(key) || have[key] != value))
         mirror.drift.push_back(key + ": source " + value + ", target " + (have.count(key) ? have[key] : "default"));
     for (const auto& [key, value] : have)
-      if (!plan.wanted.count(key) && follows(key)) changes[key] = std::nullopt;
+      if (!plan.wanted.count(key) && !plan.keep.count(key) && follows(key)) changes[key] = std::nullopt;
     for (auto& change : changes) {
       std::map<std::string, std::optional<std::string>> one{change};
       auto altered = co_await target_->cluster().alter_topic_configs(name, std::move(one), deadline);

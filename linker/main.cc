@@ -7,6 +7,7 @@
 #include "base/real/env.h"
 #include "base/real/http.h"
 #include "base/real/text_file.h"
+#include "base/rocksdb/kv.h"
 #include "linker/gateway_config.h"
 #include "linker/grpc/server.h"
 
@@ -14,7 +15,7 @@ namespace farshore::linker {
 namespace {
 
 struct Arguments {
-  std::string config_file, target, api, http;
+  std::string config_file, target, api, http, data;
   std::vector<std::string> settings;
   bool debug = false, help_config = false;
 };
@@ -31,6 +32,7 @@ Result<GatewaySettings> read_settings(const Arguments& arguments) {
   if (!arguments.target.empty()) FARSHORE_CHECK(config.set("target", arguments.target));
   if (!arguments.api.empty()) FARSHORE_CHECK(config.set("api", arguments.api));
   if (!arguments.http.empty()) FARSHORE_CHECK(config.set("http", arguments.http));
+  if (!arguments.data.empty()) FARSHORE_CHECK(config.set("data", arguments.data));
   if (arguments.debug) FARSHORE_CHECK(config.set("debug", "true"));
   return gateway_settings(config);
 }
@@ -40,6 +42,7 @@ struct Program {
       : env(e), gate(e), gateway(e, e.network(), std::move(options)), http(e), control(e, gateway) {}
   RealEnv& env;
   Gate gate;
+  std::unique_ptr<KvStore> translations;
   Gateway gateway;
   HttpServer http;
   ControlServer control;
@@ -55,6 +58,13 @@ Task<Status> serve(Program& program, const GatewaySettings& settings) {
     });
     auto started = co_await program.http.start(*settings.http);
     if (!started) co_return started.error().in("http " + settings.http->to_string());
+  }
+  if (!settings.data.empty()) {
+    RocksKvOpener opener(program.env);
+    auto opened = co_await opener.open(settings.data + "/translations");
+    if (!opened) co_return opened.error().in("data " + settings.data);
+    program.translations = std::move(*opened);
+    program.gateway.keep_translations_in(*program.translations);
   }
   CO_TRY(auto bound, program.control.start(settings.api));
   program.gateway.start();
@@ -116,6 +126,10 @@ int main(int argc, char** argv) {
                  "the control API (gRPC, loopback only; default 127.0.0.1:9870; port 0: a free one)")
       ->type_name("HOST:PORT");
   app.add_option("--http", arguments.http, "serves /metrics, /healthz and /readyz")->type_name("HOST:PORT");
+  app.add_option("--data", arguments.data,
+                 "keeps the local image of relay translations; without it the image is in memory, and rebuilt from the "
+                 "target at each start")
+      ->type_name("DIR");
   app.add_option("--set", arguments.settings, "one key of gateway.yaml; may be repeated")->type_name("KEY=VALUE");
   app.add_flag("--help-config", arguments.help_config, "lists the keys of gateway.yaml");
   app.add_flag("--debug", arguments.debug, "log more");

@@ -145,9 +145,11 @@ void add_link_commands(CLI::App& app, Session& session) {
       ->required()
       ->delimiter(',');
   creates->add_option("--groups", options->groups, "consumer groups whose offsets follow; default '*'")->delimiter(',');
-  creates->add_option("--mode", options->mode, "mirror (Farshore target) or relay (any Kafka target)")
+  creates
+      ->add_option("--mode", options->mode,
+                   "mirror (Farshore target: same offsets) or relay (any other Kafka: exact translation)")
       ->check(CLI::IsMember({"mirror", "relay"}));
-  creates->add_option("--prefix", options->prefix, "put before each topic's name at the target (offsets stay)");
+  creates->add_option("--prefix", options->prefix, "put before each topic's name at the target");
   creates->add_option("--on-divergence", options->on_divergence, "if the source loses acknowledged data")
       ->check(CLI::IsMember({"truncate", "stop"}));
   creates->add_option("--source-cluster-id", options->source_cluster_id, "refuse any other cluster at that address");
@@ -172,7 +174,7 @@ void add_link_commands(CLI::App& app, Session& session) {
   updates->add_flag("--dry-run", options->dry_run, "check only");
   updates->callback([&session, options] { update(session, *options); });
   auto* deletes = named("delete", "forget a link; its topics stay");
-  deletes->add_flag("--force", options->force, "also while mirror topics are not STOPPED (they stay read-only)");
+  deletes->add_flag("--force", options->force, "also while mirror topics are not STOPPED (they stay as they are)");
   deletes->add_flag("--dry-run", options->dry_run, "say what would happen");
   deletes->callback([&session, options] { remove(session, *options); });
   named("task", "the tasks of a link and their last errors")->callback([&session, options] {

@@ -72,7 +72,7 @@ void add_offsets_commands(CLI::App& app, Session& session) {
   struct Options {
     std::string link, topic, group;
     int32_t partition = 0, epoch = 0;
-    int64_t offset = 0;
+    int64_t offset = 0, through = -1;
     bool reverse = false;
   };
   auto options = std::make_shared<Options>();
@@ -84,6 +84,8 @@ void add_offsets_commands(CLI::App& app, Session& session) {
   translate->add_option("--partition", options->partition, "partition")->required();
   translate->add_option("--offset", options->offset, "offset at the source (with --reverse: at the target)")
       ->required();
+  translate->add_option("--through", options->through, "every offset from --offset to this one")
+      ->check(CLI::NonNegativeNumber);
   auto* epoch = translate->add_option("--epoch", options->epoch, "leader epoch of the record, if known");
   translate->add_flag("--reverse", options->reverse, "from target to source");
   translate->callback([&session, options, epoch] {
@@ -91,14 +93,28 @@ void add_offsets_commands(CLI::App& app, Session& session) {
     request.set_link(options->link);
     request.set_topic(options->topic);
     request.set_partition(options->partition);
-    request.set_offset(options->offset);
     request.set_reverse(options->reverse);
     request.set_has_epoch(epoch->count() > 0);
     request.set_epoch(epoch->count() > 0 ? options->epoch : -1);
-    auto reply = session.call(&api::Control::Stub::TranslateOffset, request);
-    if (session.json()) return session.print(reply);
-    std::cout << "source " << reply.source_offset() << " = target " << reply.target_offset()
-              << (reply.exact() ? "" : "  (next record)") << (reply.note().empty() ? "" : "  " + reply.note()) << '\n';
+    const bool many = options->through >= 0;
+    if (many && options->through < options->offset)
+      throw CommandFailed{
+          "--through " + std::to_string(options->through) + " is below --offset " + std::to_string(options->offset), 2};
+    auto all = nlohmann::ordered_json::array();
+    for (int64_t at = options->offset; at <= (many ? options->through : options->offset); ++at) {
+      request.set_offset(at);
+      auto reply = session.call(&api::Control::Stub::TranslateOffset, request);
+      if (session.json() && many) {
+        all.push_back(to_json(reply));
+      } else if (session.json()) {
+        session.print(reply);
+      } else {
+        std::cout << "source " << reply.source_offset() << " = target " << reply.target_offset()
+                  << (reply.exact() ? "" : "  (next record)") << (reply.note().empty() ? "" : "  " + reply.note())
+                  << '\n';
+      }
+    }
+    if (session.json() && many) session.print(all);
   });
 
   auto* groups =

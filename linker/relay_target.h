@@ -1,0 +1,80 @@
+// RelayTarget: the target of a relay link, any Kafka cluster. Batches are produced there without recompression; the
+// cluster picks the offsets, and the translation (offsets/store, its log of record at the target) says exactly which
+// source offset became which. What a Farshore target would know of the topic itself stands in the LinkStore
+// (relay_topic.h), written before the topic is made.
+#pragma once
+
+#include "linker/link_target.h"
+#include "linker/relay_journal.h"
+#include "linker/relay_topic.h"
+#include "linker/topic_admin.h"
+#include "replicator/relay_sink.h"
+
+namespace farshore::linker {
+
+// What all relay links of a gateway share. All outlive the targets.
+struct RelayServices {
+  LinkStore& store;
+  KafkaRelayJournal& journal;
+  offsets::TranslationStore& translations;  // the journal's image, to read
+};
+
+class RelayTarget final : public LinkTarget {
+ public:
+  // `env` and `connector` outlive it.
+  RelayTarget(Env& env, Connector& connector, const StoredLink& link, RelayServices services);
+
+  ClusterAdmin& cluster() override { return cluster_; }
+  replicator::BatchSink& sink() override { return sink_; }
+  std::string kind() const override { return "kafka"; }
+  Status fits(const ClusterIdentity& target) const override;
+  Task<Result<std::vector<TargetTopic>>> adopt(Deadline deadline) override;
+  // Refused for good: a topic with records that this link did not make, a topic of another link, a source topic or a
+  // target topic that was deleted and made anew, a source with LogAppendTime, more partitions than the source.
+  Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) override;
+  // compression.type=producer and CreateTime always; retention.* = -1 until caught up, then as declared.
+  Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
+                                   Deadline deadline) override;
+  // Pauses the pumps and takes every partition over once more, so that what is still on its way is refused: the end is
+  // exact. A partition that cannot be taken over any more (its relay is FAILED) ends where the translation ends.
+  Task<Result<api::PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
+  Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) override;
+  Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
+                                                    SourceOffset mirrored_end) override;
+  Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,
+                      Deadline deadline) override;
+  void close() override;
+
+ private:
+  struct Kept {
+    RelayTopic topic;
+    int64_t revision = 0;
+  };
+  Task<Status> load(Deadline deadline);
+  const RelayTopic* kept(const std::string& topic) const;  // null: not a topic of this link
+  Task<Status> keep(RelayTopic topic, Deadline deadline);  // stores it, and remembers
+  Task<Status> not_of_another_link(std::string topic, Deadline deadline);
+  Task<Status> make_at_target(RelayTopic topic, std::map<std::string, std::string> configs, Deadline deadline);
+  Task<Status> check_source(const TopicInfo& topic, LinkSource source, std::map<std::string, std::string>& configs,
+                            Deadline deadline);
+  Task<Status> check_target(RelayTopic topic, Deadline deadline);
+  Task<Status> grow(RelayTopic topic, int32_t partitions, Deadline deadline);
+  Task<Result<api::PromotionPartition>> end_of(replicator::PumpKey key, bool take_over, replicator::Replicator& pumps,
+                                               Deadline deadline);
+  Task<Result<api::PromotionPartition>> claimed_end(replicator::PumpKey key, Deadline deadline);
+  Task<void> restore_retention(RelayTopic topic, Deadline deadline);
+  static TargetTopic target_topic(const RelayTopic& topic);
+
+  Env& env_;
+  const LinkId link_;
+  const std::string name_, source_cluster_id_;
+  RelayServices services_;
+  ClusterAdmin cluster_;
+  TopicAdmin topics_;
+  kafka::ClusterClient data_;  // of its own: bytes never wait behind metadata
+  replicator::RelaySink sink_;
+  std::map<std::string, Kept> kept_;  // by name at the target; also what a deleted link of the same name left behind
+  bool loaded_ = false;
+};
+
+}  // namespace farshore::linker
