@@ -95,11 +95,15 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   farshore::broker::Arguments arguments;
   CLI::App app("A log broker that speaks the Kafka protocol.", "farshore-broker");
-  app.add_option("--config", arguments.config_file, "server.properties, with Kafka's names");
-  app.add_option("--data", arguments.data, "the data directory (log.dirs)");
-  app.add_option("--listen", arguments.listen, "HOST:PORT for clients; port 0: a free one (listeners)");
-  app.add_option("--http", arguments.http, "HOST:PORT for /metrics, /healthz and /readyz");
-  app.add_option("--set", arguments.settings, "key=value, as a line of server.properties; may be repeated");
+  app.add_option("--config", arguments.config_file,
+                 "server.properties, with Kafka's names; the options below win over it")
+      ->type_name("FILE");
+  app.add_option("--data", arguments.data, "the data directory (log.dirs; default ./data)")->type_name("DIR");
+  app.add_option("--listen", arguments.listen,
+                 "where clients connect (listeners; default 127.0.0.1:9092; port 0: a free one)")
+      ->type_name("HOST:PORT");
+  app.add_option("--http", arguments.http, "serves /metrics, /healthz and /readyz")->type_name("HOST:PORT");
+  app.add_option("--set", arguments.settings, "a line of server.properties; may be repeated")->type_name("KEY=VALUE");
   app.add_flag("--debug", arguments.debug, "log more");
   CLI11_PARSE(app, argc, argv);
   return farshore::broker::run(arguments);

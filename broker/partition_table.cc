@@ -206,11 +206,36 @@ Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, TopicPtr imag
     slot.partition = std::move(*opened);
     slot.error = Error();
   } else {
-    slot.error = Error(ErrorCode::kIo, opened.error().to_string());
-    env_.log().error("partition offline",
-                     {{"topic", topic->name}, {"partition", partition}, {"error", opened.error()}});
+    const bool full = opened.error() == ErrorCode::kNoSpace;
+    Error error(full ? ErrorCode::kNoSpace : ErrorCode::kIo, opened.error().to_string());
+    if (slot.error.detail != error.detail)  // said once, however often it is tried
+      env_.log().error("partition offline",
+                       {{"topic", topic->name}, {"partition", partition}, {"error", opened.error()}});
+    slot.error = std::move(error);
   }
   opened_.notify();
+}
+
+bool PartitionTable::some_wait_for_space() const {
+  for (const auto& [name, topic] : topics_)
+    for (const auto& slot : topic->slots)
+      if (!slot.partition && slot.error == ErrorCode::kNoSpace) return true;
+  return false;
+}
+
+// The logs that a full disk kept from being opened. Runs in follow_loop() only, as apply().
+Task<void> PartitionTable::reopen() {
+  reopen_ = false;
+  Gate opens(env_);
+  const auto topics = topics_;
+  for (const auto& [name, topic] : topics) {
+    for (size_t i = 0; i < topic->slots.size(); ++i) {
+      if (topic->slots[i].partition || !(topic->slots[i].error == ErrorCode::kNoSpace)) continue;
+      while (opens.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
+      spawn(opens, "open partition", open_slot(topic, topic->image, static_cast<int32_t>(i)));
+    }
+  }
+  co_await opens.close();
 }
 
 Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_t index, LogOptions options) {
@@ -321,6 +346,7 @@ Task<Status> PartitionTable::remove_leftovers(const ClusterImage& image) {
 Task<void> PartitionTable::follow_loop() {
   while (!stopping_.is_set()) {
     ImagePtr image = metadata_.image();
+    if (reopen_) co_await reopen();
     if (image->revision == applied_) {
       Wait<void> woken(env_);
       metadata_.changes().add(woken);
@@ -397,6 +423,9 @@ Task<void> PartitionTable::disk_loop() {
     auto stopped = co_await stopping_.wait(env_.in(kDiskCheck));
     if (stopped) co_return;
     co_await check_disk();
+    if (disk_->full || !some_wait_for_space()) continue;
+    reopen_ = true;
+    wake_.notify();
   }
 }
 

@@ -35,7 +35,8 @@ class PartitionTable {
   // Closes every log cleanly. Nobody may use a partition any more.
   Task<Status> stop();
 
-  // Errors: kNotFound (no such topic or partition), kIo (offline). No allocation on success.
+  // Errors: kNotFound (no such topic or partition), kIo (offline), kNoSpace (offline until there is space). No
+  // allocation on success.
   Result<PartitionPtr> find(std::string_view topic, int32_t partition) const;
   Result<PartitionPtr> find(const TopicId& topic, int32_t partition) const;
   std::vector<PartitionPtr> all() const;
@@ -53,7 +54,7 @@ class PartitionTable {
  private:
   struct Slot {
     PartitionPtr partition;
-    Error error;  // set: offline
+    Error error;  // set: offline; kNoSpace: opened again when there is space
   };
   struct Topic {
     std::string name;
@@ -76,6 +77,8 @@ class PartitionTable {
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
   Task<Status> remove_log(std::string directory);
   Task<Status> remove_leftovers(const ClusterImage& image);
+  Task<void> reopen();
+  bool some_wait_for_space() const;
   Task<void> follow_loop();
   Task<void> retention_loop();
   Task<void> cleaner_loop();
@@ -90,6 +93,7 @@ class PartitionTable {
   MetadataManager& metadata_;
   std::shared_ptr<DiskState> disk_;
   uint64_t free_bytes_ = 0;
+  bool reopen_ = false;  // follow_loop() is to open what waits for space
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::unordered_map<Uuid, std::shared_ptr<Topic>, UuidHash> topics_by_id_;
   Revision applied_ = 0;

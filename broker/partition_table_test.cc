@@ -88,6 +88,23 @@ TEST(PartitionTable, AFullDiskRefusesClientsButNotGroupsReadsAndDeletions) {
   EXPECT_EQ(cluster.partition("orders", 0)->ends().end, Offset(3));
 }
 
+TEST(PartitionTable, APartitionThatAFullDiskKeptFromBeingOpenedIsOpenedWhenThereIsSpace) {
+  TestCluster cluster(3);
+  cluster.set("log.reserve.bytes", "0");
+  cluster.start();
+  auto& disk = cluster.world().disk("east-1");
+  disk.set_capacity(disk.used_bytes());
+  cluster.run_inside(make(cluster, "orders", 2));
+  EXPECT_EQ(appended(cluster, "orders", 0, 100), ErrorCode::kNoSpace);
+  EXPECT_EQ(cluster.services().partitions.offline(), 2u);
+  cluster.world().run_for(seconds(5));  // it is tried in vain
+  EXPECT_EQ(cluster.services().partitions.offline(), 2u);
+  disk.set_capacity(uint64_t{1} << 40);
+  cluster.world().run_for(seconds(3));
+  EXPECT_EQ(cluster.services().partitions.offline(), 0u);
+  EXPECT_EQ(appended(cluster, "orders", 1, 100), ErrorCode::kNone);
+}
+
 TEST(PartitionTable, AnAppendThatDoesNotFitLeavesNothingBehind) {
   TestCluster cluster(2);
   cluster.set("log.reserve.bytes", "0");

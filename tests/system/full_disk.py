@@ -74,8 +74,10 @@ def source_full(world, disk, at, http):
         counted = total(http, ERRORS, code='KAFKA_STORAGE_ERROR')
         check('produce: KAFKA_STORAGE_ERROR', wire.produce('orders', 0, batch(b'refused')) == STORAGE_ERROR)
         check('it is counted', total(http, ERRORS, code='KAFKA_STORAGE_ERROR') == counted + 1)
-        code, message = wire.create_topic('new')
-        print(f'      a new topic: code {code} {message}')
+        code, message = wire.create_topic(f'small-{leave}')
+        check(f'a new topic is made out of the reserve, or refused (code {code} {message})',
+              code == 0 or not leave and code == STORAGE_ERROR)
+        made = code == 0
         check('what is there can be read', lines(at, 'orders') == sent)
         if leave:
             kcat('-b', at, '-G', 'readers', '-c', '100', '-X', 'auto.offset.reset=earliest', 'orders')
@@ -84,6 +86,7 @@ def source_full(world, disk, at, http):
         until('there is room again', lambda: total(http, 'farshore_broker_disk_full') == 0)
         sent += produce(at, 'orders', len(sent), 500)
         check('produce goes on by itself, and nothing is lost or twice', lines(at, 'orders') == sent)
+        check('what was made meanwhile is there, and can be written', not made or wire.produce(f'small-{leave}', 0, batch(b'x')) == 0)
         code, message = wire.create_topic(f'new-{leave}')
         check(f'topics can be made again ({code} {message})', code == 0)
     until('the link follows', lambda: world.lag() == 0)
