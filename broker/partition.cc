@@ -17,6 +17,17 @@ struct Inside {  // leaves the gate again, however the coroutine ends
   bool entered;
 };
 
+struct Counted {  // one of the client appends under way, however the coroutine ends
+  Counted(size_t& c, bool count, Notifier& e) : counter(c), counts(count), ended(e) { counter += counts ? 1 : 0; }
+  Counted(const Counted&) = delete;
+  ~Counted() {
+    if (counts && --counter == 0) ended.notify();
+  }
+  size_t& counter;
+  bool counts;
+  Notifier& ended;
+};
+
 }  // namespace
 
 Partition::Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
@@ -74,6 +85,7 @@ Task<Result<AppendInfo>> Partition::append(BatchRun run, AppendOrigin origin) {
   Inside inside(gate_);
   if (!inside.entered) co_return Error(ErrorCode::kClosed, "the partition is going away");
   if (failed_) co_return *failed_;
+  Counted counted(client_appends_, origin == AppendOrigin::kClient, progress_);
   if (disk_->full && (origin == AppendOrigin::kClient || origin == AppendOrigin::kMirror))
     co_return Error(ErrorCode::kNoSpace, "the disk's reserve is reached (log.reserve.bytes)");
   auto info = co_await log_->append(std::move(run), origin, LogEpoch(epoch_.value()));
@@ -94,6 +106,16 @@ void Partition::changed() {
 Task<Status> Partition::wait_committed(Offset last, Deadline deadline) {
   auto self = shared_from_this();
   while (log_->ends().high_watermark <= last) {
+    if (failed_) co_return *failed_;
+    auto waited = co_await progress_.wait(deadline);
+    if (!waited) co_return std::move(waited).error();
+  }
+  co_return ok();
+}
+
+Task<Status> Partition::settle(Deadline deadline) {
+  auto self = shared_from_this();
+  while (client_appends_ > 0 || log_->ends().high_watermark < log_->ends().end) {
     if (failed_) co_return *failed_;
     auto waited = co_await progress_.wait(deadline);
     if (!waited) co_return std::move(waited).error();

@@ -55,6 +55,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
   Task<Status> wait_committed(Offset last, Deadline deadline);
 
+  // Ends when every client's append that was let in so far has ended, and all of the log is committed. Asked after
+  // set_client_access() has taken the writes away: the end that stands then is the last one. Errors as wait_committed.
+  Task<Status> settle(Deadline deadline);
+
   // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,
   // whose lineage is the source's.
   Task<Status> set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch = true);
@@ -83,6 +87,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Notifier progress_;
   Gate gate_;
   bool syncing_ = false;
+  size_t client_appends_ = 0;  // under way
   std::optional<Error> failed_;
 };
 

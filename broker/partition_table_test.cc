@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/gate.h"
 #include "base/sim/disk.h"
 #include "broker/metadata.h"
 #include "broker/test_cluster_fixture.h"
@@ -117,6 +118,49 @@ TEST(PartitionTable, AnAppendThatDoesNotFitLeavesNothingBehind) {
   disk.set_capacity(uint64_t{1} << 40);
   cluster.world().run_for(seconds(3));
   EXPECT_EQ(appended(cluster, "orders", 0, 50000), ErrorCode::kNone);
+}
+
+// As Produce does: asks, and appends if it may.
+Task<void> client_write(TestCluster& cluster, PartitionPtr partition, int& accepted, int& refused) {
+  co_await cluster.env().sleep(microseconds(cluster.env().random().between(0, 3000)));
+  ErrorCode code = ErrorCode::kInternal;
+  const bool may = partition->client_access() == ClientAccess::kWritable;
+  if (may) co_await append(cluster, partition, 400, AppendOrigin::kClient, code);
+  (may && code == ErrorCode::kNone ? accepted : refused) += 1;
+}
+
+Task<void> fence(TestCluster& cluster, PartitionPtr partition, LogEnds& stood) {
+  co_await cluster.env().sleep(milliseconds(1));
+  partition->set_client_access(ClientAccess::kReadOnly);
+  auto settled = co_await partition->settle(cluster.env().in(seconds(60)));
+  EXPECT_TRUE(settled) << settled.error().to_string();
+  stood = partition->ends();
+}
+
+TEST(PartitionTable, AFenceStandsWhenTheWritesThatItLetThroughAreCommitted) {
+  for (const char* durability : {"page-cache", "fsync"}) {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(std::string(durability) + " seed " + std::to_string(seed));
+      TestCluster cluster(seed);
+      cluster.set("durability", durability);
+      cluster.set("log.segment.bytes", "4000");  // many rolls: an append waits for the one before it
+      cluster.start();
+      cluster.run_inside(make(cluster, "orders", 1));
+      PartitionPtr partition = cluster.partition("orders", 0);
+      cluster.world().disk("east-1").set_slow(microseconds(100), milliseconds(2));
+      Gate gate(cluster.env());
+      int accepted = 0, refused = 0;
+      for (int i = 0; i < 40; ++i) spawn(gate, "write", client_write(cluster, partition, accepted, refused));
+      LogEnds stood;
+      cluster.run_inside(fence(cluster, partition, stood));
+      cluster.run_inside(gate.close());
+      EXPECT_EQ(stood.end, Offset(accepted));
+      EXPECT_EQ(stood.high_watermark, stood.end);
+      EXPECT_EQ(partition->ends().end, stood.end);
+      EXPECT_EQ(accepted + refused, 40);
+      EXPECT_GT(accepted, 0);
+    }
+  }
 }
 
 TEST(PartitionTable, AFailingDiskTakesOnePartitionOfflineUntilARestart) {

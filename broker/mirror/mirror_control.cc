@@ -260,6 +260,15 @@ Task<MirrorProblem> set_read_only(Services& services, const TopicRequest& from, 
   topic = *changed;
   auto applied = co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
   if (!applied) co_return mirror_problem(applied.error());
+  if (!read_only) co_return MirrorProblem{};
+  // Writes that passed their check a moment before are still acknowledged: whoever asked for the fence reads the ends
+  // next, and must find them in there.
+  for (size_t p = 0; p < topic->partitions.size(); ++p) {
+    auto found = find_partition(services, topic->id, static_cast<int32_t>(p));
+    if (!found.partition) co_return MirrorProblem{found.error, "partition " + std::to_string(p)};
+    auto settled = co_await found.partition->settle(deadline);
+    if (!settled) co_return mirror_problem(settled.error());
+  }
   co_return MirrorProblem{};
 }
 

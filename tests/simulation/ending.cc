@@ -104,10 +104,11 @@ Task<void> Ending::ask(bool promote, bool& done) {
 }
 
 void Ending::promote() {
-  // Its writers have stopped: the source's fence lets a write through that passed its check a moment before (README).
-  if (!progress() || !stop_clients(true)) return;
+  if (!progress()) return;
+  committer_->stop();
   disturb();
   if (!end_mirror(true)) return;
+  if (!stop_clients(true)) return;
   faults_.end();
   clusters_.revive(1);
   check_ended(true);
