@@ -42,7 +42,8 @@ GroupSyncDecision decide(const GroupSyncInput& in) {
   }
   bool ours = in.last_written && in.target_commit == in.last_written;
   bool lower = !in.target_commit || *in.target_commit < *in.translated;
-  if (!ours && !lower) {
+  bool beyond_the_end = in.target_end && in.target_commit && *in.target_commit > *in.target_end;
+  if (!ours && !lower && !beyond_the_end) {
     out.state = GroupSyncState::kDiverged;
     return out;
   }

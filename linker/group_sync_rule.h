@@ -16,6 +16,9 @@ struct GroupSyncInput {
   std::optional<TargetOffset> translated;     // of min(source_commit, mirrored_end); none without a source commit
   std::optional<TargetOffset> target_commit;
   std::optional<TargetOffset> last_written;  // by this link; remembered with the link
+  // Of a mirror: where its log ends. No consumer can have come further, so a commit beyond it is left over from a
+  // truncation, whoever wrote it. None for a relay, whose target others may write too.
+  std::optional<TargetOffset> target_end;
   bool members_at_target = false;
 };
 

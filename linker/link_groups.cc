@@ -66,7 +66,9 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
       const auto there = target.find(here);
       GroupSyncInput input;
       auto progress = replicator_.progress(mirror.pumps[p]);
-      if (!progress) continue;
+      // Before the target has said what it has (again), nothing is known to be mirrored, and 0 would be a lie.
+      if (!progress || progress->pump.phase != replicator::PumpPhase::kRunning) continue;
+      if (link_.spec.mode == LinkMode::kMirror) input.target_end = TargetOffset(progress->pump.target_end.value());
       input.mirrored_end = progress->pump.target_high_watermark;
       if (commit != source.end()) {
         input.source_commit = SourceOffset(commit->second.offset);
@@ -79,7 +81,15 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
       if (!input.source_commit && !input.target_commit) continue;
       const GroupSyncDecision decision = decide(input);
       // The commit carries no epoch: the target's own lineage may differ after a failback.
-      if (decision.action == GroupSyncAction::kCommit) to_commit[here] = GroupOffset{decision.value->value(), -1};
+      if (decision.action == GroupSyncAction::kCommit) {
+        to_commit[here] = GroupOffset{decision.value->value(), -1};
+        if (input.target_commit && *input.target_commit > *decision.value)
+          env_.log().warn("a group's commit is lowered", {{"group", group.id},
+                                                          {"topic", name},
+                                                          {"partition", here.partition},
+                                                          {"from", input.target_commit->value()},
+                                                          {"to", decision.value->value()}});
+      }
       if (decision.action == GroupSyncAction::kDelete) to_delete.push_back(here);
       auto& row = *shown.add_partitions();
       row.set_topic(name);

@@ -80,6 +80,19 @@ TEST(GroupSync, AValueThatSomebodyElseMovedOnIsShownAsDiverged) {
   EXPECT_EQ(decide(in).state, GroupSyncState::kDiverged);
 }
 
+TEST(GroupSync, AValueBeyondTheEndOfAMirrorIsLoweredWhoeverWroteIt) {
+  auto in = input(50, 70);
+  in.target_commit = TargetOffset(80);
+  in.last_written = TargetOffset(40);
+  in.target_end = TargetOffset(80);  // the next record: nobody has come further than allowed
+  EXPECT_EQ(decide(in).state, GroupSyncState::kDiverged);
+  in.target_end = TargetOffset(79);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
+  EXPECT_EQ(decide(in).value, TargetOffset(50));
+  in.members_at_target = true;
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+}
+
 TEST(GroupSync, AResetAtTheSourceFollowsWhereTheValueIsStillOurs) {
   auto in = input(10, 100);
   in.target_commit = in.last_written = TargetOffset(80);
