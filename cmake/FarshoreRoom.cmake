@@ -50,7 +50,7 @@ function(farshore_room path)
     list(APPEND viewed ${part_headers})
   endforeach()
 
-  list(FILTER viewed EXCLUDE REGEX "_fixture\\.h$")
+  list(FILTER viewed EXCLUDE REGEX "(_fixture\\.h|/testing_[^/]*\\.h)$")  # what only tests include
   if(sources OR ROOM_EXTRA_SOURCES)
     add_library(${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
     set(scope PUBLIC)
