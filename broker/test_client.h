@@ -80,7 +80,7 @@ class TestClient {
 
  private:
   Env& env_;
-  Duration limit_;
+  Duration limit_{};
   std::unique_ptr<Stream> stream_;
   kafka::Bytes frame_;  // views of the last response point into it
   int32_t sent_ = 0, answered_ = 0;

@@ -159,7 +159,7 @@ void SimNet::deliver(const std::shared_ptr<Connection>& c, int side) {
   auto& pipe = c->pipe[side];
   auto& receiver = c->side[1 - side];
   if (pipe.black_hole || pipe.flight.empty()) return;
-  Duration until;
+  Duration until{};
   if (!receiver.host->up || blocked(*c->side[side].host, *receiver.host, until)) {
     if (!c->side[side].host->up) return;  // nobody is left to send it again
     Duration retry = std::min<Duration>(kRetryFirst * (1 << std::min(pipe.retries++, 6)), kRetryMax);
@@ -202,7 +202,7 @@ void SimNet::give_credit(const std::shared_ptr<Connection>& c, int reader_side) 
   world_.after(delay(from, to), [this, c, reader_side, &from, &to] {
     auto& filled = c->pipe[1 - reader_side];
     filled.credit_scheduled = false;
-    Duration until;
+    Duration until{};
     if (c->pipe[reader_side].black_hole) return;
     if (blocked(from, to, until)) {  // the acknowledgement is lost; another one follows
       filled.credit_scheduled = true;
@@ -219,7 +219,7 @@ void SimNet::give_credit(const std::shared_ptr<Connection>& c, int reader_side) 
 void SimNet::send_reset(const std::shared_ptr<Connection>& c, int side) {
   const auto &from = *c->side[side].host, &to = *c->side[1 - side].host;
   world_.after(delay(from, to), [this, c, side, &from, &to] {
-    Duration until;
+    Duration until{};
     if (c->pipe[side].black_hole || !to.up || blocked(from, to, until)) return;  // lost: the peer learns by itself
     arrive_reset(*c, 1 - side);
   });
@@ -311,7 +311,7 @@ void SimNet::close_listener(ListenState& listener) {
 
 void SimNet::arrive_connect(const std::shared_ptr<Attempt>& attempt) {
   if (attempt->wait.done()) return;  // timed out, or its process died
-  Duration until;
+  Duration until{};
   const SimHost &from = *attempt->from, &to = *attempt->to;
   if (!to.up || blocked(from, to, until)) {
     if (world_.now() >= attempt->give_up) {
@@ -364,7 +364,7 @@ void SimNet::finish_connect(const std::shared_ptr<Attempt>& attempt) {
     if (attempt->connection) close_side(attempt->connection, 0, ErrorCode::kClosed);
     return;
   }
-  Duration until;
+  Duration until{};
   if (!attempt->to->up || blocked(*attempt->to, *attempt->from, until)) {  // the answer is lost, and sent again
     if (world_.now() >= attempt->give_up) {
       attempt->error = Error(ErrorCode::kUnavailable, attempt->endpoint.to_string() + " does not answer");

@@ -93,7 +93,7 @@ class SimNet {
     Wait<void> wait;
     std::shared_ptr<Connection> connection;
     Error error;
-    Duration retry, give_up;
+    Duration retry{}, give_up{};
   };
 
   Link& link(const SimHost& from, const SimHost& to);

@@ -34,6 +34,7 @@ BANNED = [
     ("aggregate temporary in co_await", r"\bco_await\s+[\w:.>\-]+\([^;]*\b[A-Z]\w+\{\s*\.", (), "name it, then std::move it in"),
     ("co_await as an unnamed condition", r"\b(if|while)\s*\(\s*!?\s*\(?\s*\*?\s*co_await\b", (),
      "name the result first: g++ 12 corrupts the frame"),
+    ("Duration without a value", r"(?<![\w<:])(?<!const )Duration \w+(, \w+)*;", (), "Duration name{}: std::chrono leaves it uninitialized"),
     ("left unfinished", r"\b(TODO|FIXME|XXX|HACK)\b", (), "finish it, or refuse the case with the reason"),
     ("unbounded wait of a coroutine lambda", r"spawn\([^;]*\]\s*\(\)\s*->\s*Task<[^;]*\}\s*\(\)\s*\)", (), "use a member function"),
 ]
@@ -74,7 +75,7 @@ def unregistered():
     added = [re.sub(r"\s+", " ", call) for text in lists.values() for call in re.findall(r"add_test\(([^()]*(?:\([^()]*\)[^()]*)*)\)", text)]
     # No tests: what runs them, what they share, what makes their input, and a trial that needs a container.
     helpers = {"tests/system/harness.py", "tests/run", "tests/fuzz/seeds.py", "tests/clean_machine",
-               "tests/nightly", "tests/seeds"}
+               "tests/nightly", "tests/seeds", "tests/tidy"}
     for path in tracked("*_smoke", "*_smoke.py", "tests/*"):
         file = ROOT / path
         if path in helpers or path.endswith((".cc", ".h", ".md", ".txt")) or path.startswith("tests/bench/"):
