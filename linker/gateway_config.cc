@@ -66,6 +66,8 @@ class Flattener {
       const std::string name = prefix + entry.first.Scalar();
       const YAML::Node& value = entry.second;
       if (value.IsMap()) {
+        // With aliases a few bytes stand for any number of mappings; a setting in each of them ends that soon.
+        if (value.size() == 0) return invalid("'" + name + "' is a mapping with nothing in it").in(place(entry.first));
         FARSHORE_CHECK(mapping(value, name + ".", depth + 1));
         continue;
       }
@@ -75,6 +77,8 @@ class Flattener {
         for (const auto& part : value) {
           if (!part.IsScalar()) return invalid("'" + name + "' takes a list of plain values").in(place(value));
           text += (text.empty() ? "" : ",") + part.Scalar();
+          if (text.size() > kFileBytesMax)
+            return invalid("'" + name + "' is a list of more than 1 MiB").in(place(value));
         }
       } else if (value.IsScalar()) {
         text = value.Scalar();

@@ -95,6 +95,22 @@ TEST(GatewayConfig, WhatIsNotAMappingOfKeysIsRefusedWithItsLine) {
   EXPECT_THAT(refusal("{a: {a: {a: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}}"), HasSubstr("mappings inside"));
 }
 
+TEST(GatewayConfig, AFewBytesThatStandForManyAreRefused) {
+  EXPECT_THAT(refusal("fetch: {}\n"), HasSubstr("nothing in it"));
+  EXPECT_THAT(refusal("target: &a {b: *a}\n"), HasSubstr("mappings inside"));
+  std::string nested = "a: &a {}\n";  // each mapping is a thousand times the one before it
+  for (char at = 'b'; at <= 'h'; ++at) {
+    nested += std::string(1, at) + ": &" + at + " {";
+    for (int i = 0; i < 1000; ++i)
+      nested += std::to_string(i) + ": *" + std::string(1, static_cast<char>(at - 1)) + ", ";
+    nested += "}\n";
+  }
+  EXPECT_THAT(refusal(nested), HasSubstr("nothing in it"));
+  std::string repeated = "target: [&a " + std::string(1000, 'x');
+  for (int i = 0; i < 2000; ++i) repeated += ", *a";
+  EXPECT_THAT(refusal(repeated + "]\n"), HasSubstr("more than 1 MiB"));
+}
+
 TEST(GatewayConfig, AnEmptyFileSetsNothing) {
   EXPECT_TRUE(parsed("").values().empty());
   EXPECT_TRUE(parsed("# nothing yet\n").values().empty());

@@ -96,6 +96,10 @@ TEXTS = [
     ('linker_link_spec', b'\x01east-1:9092,[::1]:9092'),
     ('linker_link_spec', b'\x02topics=orders*,!orders-test'),
     ('linker_link_spec', b'\x02group.sync.interval.ms=200'),
+    ('linker_gateway_config', b'\x00# links\ntarget: [west-1:9092, "west-2:9092"]\nhttp: 0.0.0.0:9871\nfetch:\n  max.wait.ms: 7\n'
+                              b'  max: {bytes: 1048576}\ncrc.verify: false\n'),
+    ('linker_gateway_config', b"\x00? target\n: &t 'west:9092'\ntarget.cluster.id: !!str \"w\\u0031\"\ndata: |\n  /a\n  b\n...\n"),
+    ('linker_gateway_config', b'\x01target=[::1]:9092'),
     ('broker_metadata', b'\x00{"v":1,"cluster_id":"east","incarnation":"AAAAAAAAAAAAAAAAAAAAAQ","salt":7}'),
     ('broker_metadata', b'\x01{"v":1,"advertised":"east-1:9092","rack":"a"}'),
     ('broker_metadata', b'\x02{"v":1,"next_counter":1000}'),
