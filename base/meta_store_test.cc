@@ -177,6 +177,7 @@ TEST_F(KvMetaStoreTest, RangesFollowPrefixesAndTheirEnds) {
 
 TEST_F(KvMetaStoreTest, ReadsRangesLongerThanOneScan) {
   std::vector<KvBatch::Op> ops;
+  ops.reserve(10000);
   for (int i = 0; i < 10000; ++i) ops.push_back(KvPut{"k" + std::to_string(i), ""});
   commit({}, std::move(ops)).value();
   EXPECT_EQ(keys("k", prefix_end("k")).size(), 10000u);

@@ -5,7 +5,12 @@
 #include <algorithm>
 #include <cstring>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef __has_feature  // clang says it this way, g++ with __SANITIZE_ADDRESS__
+#if __has_feature(address_sanitizer)
+#define FARSHORE_POISONS_SLABS
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(FARSHORE_POISONS_SLABS)
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(address, size) ((void)0)

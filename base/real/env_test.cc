@@ -48,12 +48,15 @@ TEST(BlockingPool, RunsEveryJobAndNoMoreAtATimeThanItsLimit) {
   pool.stop();
 }
 
+// A job that ends only after its deadline was seen to pass.
 Task<void> late_job(Env& env, BlockingPool& pool, ErrorCode& code) {
-  auto job = []() -> Status {
-    std::this_thread::sleep_for(milliseconds(100));
+  auto seen = std::make_shared<std::atomic<bool>>(false);
+  auto job = [seen]() -> Status {
+    while (!*seen) std::this_thread::sleep_for(milliseconds(1));
     return ok();
   };
   auto result = co_await pool.run(std::move(job), env.in(milliseconds(10)));
+  *seen = true;
   code = result ? ErrorCode::kNone : result.error().code;
 }
 
@@ -68,10 +71,14 @@ TEST(BlockingPool, GivesUpOnAJobAtTheDeadlineAndRefusesJobsOnceStopped) {
   EXPECT_EQ(code, ErrorCode::kClosed);
 }
 
-struct Flag {  // sets a flag when the frame that holds it goes
-  explicit Flag(bool& f) : flag(f) {}
+std::atomic<int> frames{0};
+struct Flag {  // counts the frames that hold one; sets a flag when such a frame goes
+  explicit Flag(bool& f) : flag(f) { ++frames; }
   Flag(const Flag&) = delete;
-  ~Flag() { flag = true; }
+  ~Flag() {
+    --frames;
+    flag = true;
+  }
   bool& flag;
 };
 
@@ -90,7 +97,7 @@ Task<void> accept_for_ever(Env& env, bool& gone) {
   (void)co_await (*listener)->accept();
 }
 
-Task<void> read_slowly(Env& env, BlockingPool& pool, bool& gone) {
+Task<void> read_slowly(BlockingPool& pool, bool& gone) {
   Flag flag(gone);
   auto memory = std::make_unique<std::string>(1 << 20, 'x');
   auto job = [into = memory.get()]() -> Status {
@@ -99,7 +106,6 @@ Task<void> read_slowly(Env& env, BlockingPool& pool, bool& gone) {
     return ok();
   };
   (void)co_await pool.run(std::move(job));
-  (void)env;
 }
 
 TEST(RealEnv, DestroysTheFramesOfEverythingThatStillWaitsWhenItStops) {
@@ -108,9 +114,9 @@ TEST(RealEnv, DestroysTheFramesOfEverythingThatStillWaitsWhenItStops) {
   Gate gate(env);
   EXPECT_TRUE(spawn(gate, "waiter", wait_for_ever(env, gone[0])));
   EXPECT_TRUE(spawn(gate, "acceptor", accept_for_ever(env, gone[1])));
-  EXPECT_TRUE(spawn(gate, "reader", read_slowly(env, env.pool(), gone[2])));
+  EXPECT_TRUE(spawn(gate, "reader", read_slowly(env.pool(), gone[2])));
   std::thread stopper([&env] {
-    std::this_thread::sleep_for(milliseconds(20));
+    while (frames < 3) std::this_thread::sleep_for(milliseconds(1));  // all three wait, or are about to
     env.stop();
   });
   env.run();
@@ -148,6 +154,7 @@ TEST(RealFiles, AFullDiskIsSaidSoAndTheFileMayBeWrittenAgain) {
 }
 
 Task<void> wait_for_signal(RealEnv& env, int& number) {
+  env.arm(env.now() + milliseconds(20), [] { ::raise(SIGTERM); });  // here: the next line takes the signal over
   auto signal = co_await env.terminated();
   if (signal) number = *signal;
 }
@@ -155,7 +162,6 @@ Task<void> wait_for_signal(RealEnv& env, int& number) {
 TEST(RealEnv, TurnsTheFirstTerminationSignalIntoAResult) {
   RealHarness harness;
   int number = 0;
-  harness.env().arm(harness.env().now() + milliseconds(20), [] { ::raise(SIGTERM); });
   harness.run(wait_for_signal(harness.env(), number));
   EXPECT_EQ(number, SIGTERM);
 }

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -106,7 +107,9 @@ def peers_or_skip():
 
 def kafka_node(world, name):
     """Starts a single node of Apache Kafka 4.1.1; returns its address, the directory of its logs, and the process."""
-    for port in range(20000, 30000, 7):
+    # Below the ephemeral ports. Not all from the same one on: tests beside this one look for ports too, and a node takes
+    # seconds before it listens.
+    for port in random.Random(os.getpid()).sample(range(20000, 30000, 2), 500):
         try:
             for p in (port, port + 1):
                 with socket.socket() as s:
