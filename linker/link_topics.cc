@@ -75,7 +75,11 @@ Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, s
     mirror.source_topic = topic.name;
     mirror.since_ms = wall_ms();
   }
-  if (mirror.state == MirrorState::kStopped) co_return ok();
+  // Ended, or about to be: nothing that discovery learns changes it any more, also not what it asked for before.
+  auto ending = [&mirror] {
+    return mirror.state == MirrorState::kStopped || mirror.state == MirrorState::kPendingStopped;
+  };
+  if (ending()) co_return ok();
   if (mirror.state == MirrorState::kFailed && mirror.source_id == topic.id) co_return ok();  // until it is resumed
   if (!mirror.pumps.empty() && mirror.source_id == topic.id &&
       mirror.pumps.size() >= static_cast<size_t>(topic.partitions))
@@ -86,6 +90,7 @@ Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, s
   for (auto& [key, value] : configs)
     if (follows(key)) wanted.configs[key] = value;
   auto made = co_await target_->make(std::move(wanted), source(), deadline);
+  if (ending()) co_return ok();
   if (!made) {
     if (error_retriable(made.error().code)) co_return made.error();
     if (mirror.state != MirrorState::kFailed) {
