@@ -5,6 +5,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kLoadLimit = seconds(10), kTakeOverLimit = seconds(10);
+constexpr Duration kForgetLimit = seconds(60);  // of one round; what is left is left to the next one
 constexpr std::string_view kVersion = "0.1.0";
 
 bool is_link_key(std::string_view key) { return key.find('/', 5) == std::string_view::npos; }  // not link/<name>/...
@@ -42,6 +43,7 @@ void Gateway::show_metrics() {
   MetricRegistry& registry = env_.metrics();
   registry.gauge("farshore_gateway_ready", "1 when the stored links have been taken over.").set(loaded_ ? 1 : 0);
   registry.gauge("farshore_gateway_links", "Links of this gateway.").set(static_cast<double>(links_.size()));
+  if (home_) home_->show_metrics(registry);
   std::vector<LinkReading> readings;
   for (const auto& [name, link] : links_) readings.push_back(link->read(options_.metrics_topics_max));
   metrics_->show(readings);
@@ -74,13 +76,21 @@ Task<Status> Gateway::open_home() {
 }
 
 Task<void> Gateway::watch() {
+  std::string told;
   while (!stopping_.is_set()) {
     (void)co_await stopping_.wait(env_.in(options_.watch));
     if (stopping_.is_set()) break;
     auto ours = co_await home_->still_ours(env_.in(kLoadLimit));
-    if (ours || ours.error() != ErrorCode::kFenced) continue;  // a target that is silent says nothing
-    co_await give_up(std::move(ours).error());
-    break;
+    if (!ours && ours.error() == ErrorCode::kFenced) {
+      co_await give_up(std::move(ours).error());
+      break;
+    }
+    if (!ours) continue;  // a target that is silent says nothing
+    auto forgotten = co_await home_->forget_deleted(std::string(), env_.in(kForgetLimit));
+    const std::string problem = forgotten ? std::string() : forgotten.error().to_string();
+    if (!forgotten && problem != told && !stopping_.is_set())
+      env_.log().warn("what deleted links left cannot be forgotten yet", {{"error", forgotten.error()}});
+    told = problem;
   }
 }
 
@@ -123,6 +133,15 @@ Task<void> Gateway::load() {
       co_await give_up(loaded.error());
       co_return;
     }
+    std::string kind(error_name(loaded.error().code));
+    std::replace(kind.begin(), kind.end(), ' ', '_');
+    env_.metrics()
+        .counter(
+            "farshore_gateway_takeover_errors_total",
+            "Tries to take hold of the target's links that failed, by the kind of error; conflict: another cluster "
+            "is behind the target's address.",
+            {{"kind", std::move(kind)}})
+        .add(1);
     if (load_error_ != loaded.error().to_string())
       env_.log().warn("the stored links cannot be taken over yet", {{"error", loaded.error()}});
     load_error_ = loaded.error().to_string();
@@ -212,6 +231,14 @@ Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest r
                      mirror->state() + ")");
     }
   }
+  int relayed = 0;
+  for (const auto& topic : link->mirror_names()) {
+    auto mirror = link->describe_mirror(topic);
+    if (mirror && mirror->mode() == "relay") ++relayed;
+  }
+  if (relayed > 0)
+    reply.add_plan("forget the offset translation of " + std::to_string(relayed) +
+                   " topics: who has not moved to the target yet cannot be told any more where to go on");
   reply.add_plan("forget link " + request.link());
   if (request.dry_run()) co_return reply;
   if (live > 0 && !request.force())
@@ -222,6 +249,10 @@ Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest r
   CO_CHECK(co_await link->forget(deadline));
   links_.erase(request.link());
   co_await link->stop();
+  auto forgotten = co_await home_->forget_deleted(request.link(), deadline);
+  if (!forgotten)
+    reply.add_plan("what the link kept at the target is not forgotten yet, and will be: " +
+                   forgotten.error().to_string());
   co_return reply;
 }
 

@@ -107,6 +107,9 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
     reply.add_plan("keep consumer group offsets " + std::string(spec.group_sync ? "in step" : "apart"));
     co_return reply;
   }
+  // A deleted link of the same name: its entries are the list of what is still to be forgotten, and would be
+  // overwritten.
+  CO_CHECK(co_await home_->forget_deleted(spec.name, deadline));
   StoredEntry entry;
   entry.key = "link/" + spec.name;
   entry.value = encode(stored);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "linker/relay_topic.h"
+
 namespace farshore::linker {
 namespace {
 
@@ -139,6 +141,7 @@ Task<Status> LinkController::forget(Deadline deadline) {
   auto rest = co_await store_.list("link/" + link_.spec.name + "/", deadline);
   if (!rest) co_return ok();
   for (auto& left : *rest) {
+    if (parse_relay_topic_key(left.key)) continue;  // says what else is to be forgotten (relay_leftovers.h)
     left.value.clear();
     (void)co_await store_.replace(std::move(left), deadline);
   }
@@ -265,6 +268,7 @@ void LinkController::stop_pumps(Mirror& mirror) {
   for (const auto& key : mirror.pumps) {
     replicator_.remove(key);
     mirror_by_pump_.erase(key);
+    forgotten_below_.erase(key);
   }
   mirror.pumps.clear();
 }

@@ -96,6 +96,8 @@ class LinkController final : private replicator::PumpListener {
   Task<void> watch_loop();
   Task<Status> discover(Deadline deadline);
   Task<Status> adopt(Deadline deadline);  // the mirrors that an earlier gateway made
+  Task<Status> fail_gone_topics(Deadline deadline);
+  Task<Status> forget_deleted_records(Deadline deadline);
   Task<Status> take_topic(TopicInfo topic, std::map<std::string, std::string> configs, Deadline deadline);
   Task<Status> sync_configs(std::map<std::string, std::map<std::string, std::string>> source, Deadline deadline);
   Task<Status> sync_groups(Deadline deadline);
@@ -136,6 +138,7 @@ class LinkController final : private replicator::PumpListener {
   bool salts_checked_ = false;             // of producer ids: the two ends differ
   std::map<std::string, Mirror> mirrors_;  // by name at the target
   std::map<replicator::PumpKey, std::string> mirror_by_pump_;
+  std::map<replicator::PumpKey, SourceOffset> forgotten_below_;            // what the target keeps of them begins here
   std::map<std::string, std::map<TopicPartition, int64_t>> last_written_;  // group -> what this link committed
   std::map<std::string, int64_t> last_written_revision_;
   api::ListGroupSyncReply group_sync_;

@@ -4,6 +4,7 @@
 #include "linker/kafka_link_store.h"
 #include "linker/mirror_target.h"
 #include "linker/relay_journal.h"
+#include "linker/relay_leftovers.h"
 #include "linker/relay_target.h"
 
 namespace farshore::linker {
@@ -39,7 +40,8 @@ class KafkaHome final : public LinkHome {
         data_(env, connector, data_cluster_options(options.target, options.target_cluster_id)),
         translations_(options.translations ? *options.translations : memory_),
         store_(env, target.client()),
-        journal_(env, data_, translations_) {
+        journal_(env, data_, translations_),
+        leftovers_(env, data_, store_, journal_) {
     journal_.start();
   }
 
@@ -48,6 +50,23 @@ class KafkaHome final : public LinkHome {
   Task<Status> still_ours(Deadline deadline) override {
     CO_CHECK(co_await store_.list("link/", deadline));
     co_return ok();
+  }
+  void show_metrics(MetricRegistry& registry) const override {
+    const RelayJournalStatus status = journal_.status();
+    registry.gauge("farshore_gateway_translation_keys", "Relayed partitions whose map this gateway writes.")
+        .set(static_cast<double>(status.keys));
+    registry
+        .gauge(
+            "farshore_gateway_translation_keys_stopped",
+            "Of these: not written down for now, because the target or the local disk refuses it; the log says which.")
+        .set(static_cast<double>(status.keys_stopped));
+    registry.gauge("farshore_gateway_translation_keys_behind", "Of these: something relayed is not written down yet.")
+        .set(static_cast<double>(status.keys_behind));
+    registry.gauge("farshore_gateway_translation_lag_ms", "For how long, of the one that is behind longest.")
+        .set(static_cast<double>(std::chrono::duration_cast<milliseconds>(status.lag).count()));
+  }
+  Task<Status> forget_deleted(std::string link, Deadline deadline) override {
+    co_return co_await leftovers_.forget(std::move(link), deadline);
   }
   Result<std::unique_ptr<LinkTarget>> make_target(const StoredLink& link) override {
     const RelayServices services{store_, journal_, translations_};
@@ -68,6 +87,7 @@ class KafkaHome final : public LinkHome {
   offsets::TranslationStore translations_;
   KafkaLinkStore store_;
   KafkaRelayJournal journal_;
+  RelayLeftovers leftovers_;
 };
 
 }  // namespace

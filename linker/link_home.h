@@ -22,6 +22,10 @@ class LinkHome {
   virtual Task<Status> still_ours(Deadline deadline) = 0;
   // kInvalidArgument: this mode does not work into this cluster; says which does.
   virtual Result<std::unique_ptr<LinkTarget>> make_target(const StoredLink& link) = 0;
+  // Forgets what deleted links have left (of this name; empty: of any). Calls that failed may be made again: nothing is
+  // forgotten about what is left.
+  virtual Task<Status> forget_deleted(std::string, Deadline) { co_return ok(); }
+  virtual void show_metrics(MetricRegistry&) const {}
   // When all links have stopped.
   virtual Task<void> stop() = 0;
 };

@@ -87,6 +87,17 @@ class LinkTarget {
                                                             SourceOffset mirrored_end) = 0;
   virtual Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,
                               Deadline deadline) = 0;
+  // The topics of this link that are not at the target any more as the link made them, and what happened, in words:
+  // asked with each round of discovery. A target that checks every append by itself answers nothing.
+  virtual Task<Result<std::map<std::string, std::string>>> gone(Deadline) {
+    co_return std::map<std::string, std::string>();
+  }
+  // The source deleted what lies below: what was kept about it may go. kFenced: not while it is not relayed here.
+  virtual Task<Status> forget_below(replicator::PumpKey, SourceOffset, Deadline) { co_return ok(); }
+  // Where `mirrored_end`, an offset of the source, is in offsets of the target. nullopt: not known yet.
+  virtual std::optional<TargetOffset> end_at_target(const replicator::PumpKey&, SourceOffset mirrored_end) const {
+    return TargetOffset(mirrored_end.value());
+  }
   // Connections; the sink is stopped by the replicator.
   virtual void close() = 0;
 };

@@ -26,8 +26,45 @@ Task<Status> LinkController::adopt(Deadline deadline) {
   co_return ok();
 }
 
+// What was deleted at the target under a running link: everything that went into it is lost there, and what would go
+// on into another topic of the same name would be half a topic.
+Task<Status> LinkController::fail_gone_topics(Deadline deadline) {
+  CO_TRY(auto gone, co_await target_->gone(deadline));
+  Status result;
+  for (const auto& [name, why] : gone) {
+    auto found = mirrors_.find(name);
+    if (found == mirrors_.end() || !pumps(found->second.state)) continue;
+    stop_pumps(found->second);
+    set_state(found->second, MirrorState::kFailed, why);
+    result = Error(ErrorCode::kNotFound, why);
+  }
+  co_return result;
+}
+
+// By what the source says, not only when it moves: the gateway that saw it move may be gone.
+Task<Status> LinkController::forget_deleted_records(Deadline deadline) {
+  Status result;
+  std::vector<replicator::PumpKey> keys;
+  for (const auto& entry : mirror_by_pump_) keys.push_back(entry.first);
+  for (const auto& key : keys) {
+    auto progress = replicator_.progress(key);
+    if (!progress || progress->pump.phase != replicator::PumpPhase::kRunning) continue;
+    const SourceOffset log_start = progress->pump.source.log_start;
+    auto before = forgotten_below_.find(key);
+    if (log_start <= (before == forgotten_below_.end() ? SourceOffset(0) : before->second)) continue;
+    auto forgotten = co_await target_->forget_below(key, log_start, deadline);
+    if (forgotten)
+      forgotten_below_[key] = log_start;
+    else if (forgotten.error() != ErrorCode::kFenced)  // the next round tries again
+      result = std::move(forgotten).error().in("forget what the source deleted");
+  }
+  co_return result;
+}
+
 Task<Status> LinkController::discover(Deadline deadline) {
   if (!adopted_) CO_CHECK(co_await adopt(deadline));
+  // Before the source is asked, too: it has no part in this.
+  auto all_there = co_await fail_gone_topics(deadline);
   CO_TRY(auto source, co_await source_.identify(deadline));
   CO_TRY(auto target, co_await target_->cluster().identify(deadline));
   CO_CHECK(check_incarnation("source", source.cluster_id, link_.spec.source_incarnation, source.incarnation));
@@ -58,6 +95,9 @@ Task<Status> LinkController::discover(Deadline deadline) {
     if (!taken) result = taken;
   }
   ran(configs_, co_await sync_configs(std::move(configs), deadline));
+  auto forgotten = co_await forget_deleted_records(deadline);
+  if (!forgotten && result) result = std::move(forgotten);
+  if (!all_there && result) result = std::move(all_there);
   co_return result;
 }
 

@@ -64,8 +64,10 @@ std::optional<api::MirrorTopic> LinkController::describe_mirror(const std::strin
     }
     row.set_source_high_watermark(p->pump.source.high_watermark.value());
     row.set_source_log_start(p->pump.source.log_start.value());
-    row.set_target_end_offset(p->pump.target_end.value());
-    row.set_target_high_watermark(p->pump.target_high_watermark.value());
+    const auto end = target_->end_at_target(key, p->pump.target_end);
+    const auto high = target_->end_at_target(key, p->pump.target_high_watermark);
+    row.set_target_end_offset(end ? end->value() : -1);
+    row.set_target_high_watermark(high ? high->value() : -1);
     row.set_mirrored_end_offset(p->pump.target_high_watermark.value());
     row.set_lag_records(p->pump.lag_offsets);
     row.set_lag_ms(ms(p->pump.lag));

@@ -22,8 +22,16 @@ struct LogImage::Partition {
   std::map<int64_t, int16_t> markers;
 };
 
-LogImage::LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store)
-    : env_(env), cluster_(cluster), store_(store), opening_(env), applying_(env) {}
+LogImage::LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here)
+    : env_(env),
+      cluster_(cluster),
+      store_(store),
+      written_here_(std::move(written_here)),
+      records_read_(env.metrics().counter("farshore_gateway_translation_records_read_total",
+                                          "Records of __farshore_offsets that were read into the local image: all of "
+                                          "them at a start without --data, those since the last start with it.")),
+      opening_(env),
+      applying_(env) {}
 
 LogImage::~LogImage() = default;
 
@@ -101,11 +109,33 @@ Task<Result<Offset>> LogImage::offset_of(int32_t index, kafka::OffsetOf which, D
   co_return co_await kafka::partition_offset(cluster_, std::move(where), which, deadline);
 }
 
+Task<Status> LogImage::apply_records(const kafka::PartitionRead& read, size_t batch, size_t begin, int32_t index,
+                                     std::function<bool(const TranslationKey&)> wanted) {
+  CO_TRY(auto records, RecordReader::open(read.run.batches[batch], read.run.bytes, begin));
+  for (Record record;;) {
+    CO_TRY(bool more, records.next(record));
+    if (!more) break;
+    if (!record.key) continue;  // not ours: a compacted topic has none
+    auto decoded = decode_translation(*record.key, record.value);
+    if (!decoded) {
+      co_return std::move(decoded).error().in(std::string(kTranslationTopic) + "-" + std::to_string(index) +
+                                              " offset " + std::to_string(record.offset.value()));
+    }
+    const TranslationKey& key =
+        std::visit([](const auto& each) -> const TranslationKey& { return each.key; }, *decoded);
+    if (!wanted(key)) continue;
+    CO_CHECK(co_await store_.apply(std::move(*decoded)));
+    records_read_.add();
+  }
+  co_return ok();
+}
+
 Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::PartitionRead read, uint64_t generation) {
   auto guard = co_await applying_.lock();
   if (generation != generation_) co_return ok();  // emptied meanwhile: the caller begins anew
   size_t begin = 0;
-  for (const BatchHeader& header : read.run.batches) {
+  for (size_t i = 0; i < read.run.batches.size(); ++i) {
+    const BatchHeader& header = read.run.batches[i];
     const size_t at = begin;
     begin += header.size_bytes();
     if (header.control()) {
@@ -113,24 +143,34 @@ Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::Partiti
       epoch = std::max(epoch, header.producer_epoch);
       continue;
     }
-    CO_TRY(auto records, RecordReader::open(header, read.run.bytes, at));
-    for (Record record;;) {
-      CO_TRY(bool more, records.next(record));
-      if (!more) break;
-      if (!record.key) continue;  // not ours: a compacted topic has none
-      auto decoded = decode_translation(*record.key, record.value);
-      if (!decoded) {
-        co_return std::move(decoded).error().in(std::string(kTranslationTopic) + "-" + std::to_string(index) +
-                                                " offset " + std::to_string(record.offset.value()));
-      }
-      CO_CHECK(co_await store_.apply(std::move(*decoded)));
-    }
+    auto wanted = [this](const TranslationKey& key) { return !written_here_(key); };
+    CO_CHECK(co_await apply_records(read, i, at, index, wanted));
   }
   if (read.run.empty()) co_return ok();
   offsets::AppliedTo to;
   to.next_offset = read.run.next().value();
   to.leader_epoch = read.run.batches.back().partition_leader_epoch;
   co_return co_await store_.set_applied(index, to);
+}
+
+Task<Status> LogImage::read_key(TranslationKey key, Deadline deadline) {
+  const int32_t index = translation_log_partition(key);
+  CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
+  CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
+  kafka::PartitionReader reader(env_, cluster_, arena_, log_partition(index), start);
+  for (int empty = 0; reader.position() < end && empty < kEmptyReadsMax;) {
+    CO_TRY(auto read, co_await reader.next(deadline));
+    empty = read.run.empty() ? empty + 1 : 0;
+    size_t begin = 0;
+    for (size_t i = 0; i < read.run.batches.size(); ++i) {
+      const size_t at = begin;
+      begin += read.run.batches[i].size_bytes();
+      if (read.run.batches[i].control()) continue;
+      auto wanted = [&key](const TranslationKey& each) { return each == key; };
+      CO_CHECK(co_await apply_records(read, i, at, index, wanted));
+    }
+  }
+  co_return ok();
 }
 
 Task<Status> LogImage::read_to_marker(int32_t index, RelayProducer owner, Deadline deadline) {

@@ -85,6 +85,16 @@ Task<Result<std::vector<TargetTopic>>> MirrorTarget::adopt(Deadline deadline) {
   co_return topics;
 }
 
+Task<std::string> MirrorTarget::name_of(LinkId link, Deadline deadline) {
+  auto all = co_await control_.list("link/", deadline);
+  if (!all) co_return std::string();
+  for (const auto& entry : *all) {
+    auto stored = decode_stored_link(entry.value);
+    if (stored && stored->id == link) co_return stored->spec.name;
+  }
+  co_return std::string();
+}
+
 Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource source, Deadline deadline) {
   TargetControl::NewMirror mirror;
   mirror.topic = wanted.topic;
@@ -102,6 +112,13 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
   if (!made) {
     // What was promoted by this link before a restart of the gateway is shown as what it is.
     auto there = co_await control_.describe(wanted.topic, wanted.source.partitions, deadline);
+    if (there && there->link_id != link_ && there->mirror_state == 0) {
+      const std::string owner = co_await name_of(there->link_id, deadline);
+      if (!owner.empty())
+        co_return Error(made.error().code, "topic " + wanted.topic + " at the target belongs to another link, " +
+                                               owner + " (" + there->link_id.to_string() +
+                                               "): two links cannot fill one topic; give this one a --prefix");
+    }
     if (!there || there->link_id != link_ || there->mirror_state <= 0) co_return std::move(made).error();
     TargetTopic ended = topic_of(*there);
     ended.topic = wanted.topic;

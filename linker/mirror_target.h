@@ -29,6 +29,7 @@ class MirrorTarget final : public LinkTarget {
   void close() override;
 
  private:
+  Task<std::string> name_of(LinkId link, Deadline deadline);  // empty: no link of this target has this id
   Task<Result<api::VerifyProgress>> verify_partition(TargetTopic topic, api::VerifyProgress range, LinkSource source,
                                                      Deadline deadline);
 

@@ -58,6 +58,7 @@ struct KafkaRelayJournal::KeyState {
   int64_t open_logged = 0;
   TargetOffset logged_end;           // all claims of the log end here
   bool in_store = false;             // the store holds runs that the log does not
+  bool image_behind = false;         // the store refused what the log took: it is read from there again
   std::vector<RelayAnchor> anchors;  // in the log, in the order of writing
   MonoTime checkpoint_at{};          // not before
   std::optional<MonoTime> behind_since;
@@ -80,12 +81,20 @@ KafkaRelayJournal::KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, of
       cluster_(cluster),
       store_(store),
       options_(options),
-      image_(env, cluster, store),
+      image_(env, cluster, store, [this](const TranslationKey& key) { return written_here(key); }),
       idle_(env),
       wake_(env),
       gate_(env) {}
 
 KafkaRelayJournal::~KafkaRelayJournal() = default;
+
+bool KafkaRelayJournal::written_here(const TranslationKey& name) const {
+  const PumpKey key{name.link, name.source_topic, name.partition};
+  auto it = keys_.find(key);
+  if (it == keys_.end() || !it->second->writer || it->second->generation != image_.generation()) return false;
+  // One that was fenced is another gateway's; one whose image is behind is repaired by itself.
+  return it->second->failure.code == ErrorCode::kNone || it->second->image_behind;
+}
 
 void KafkaRelayJournal::start() { spawn(gate_, "relay journal", checkpoint_loop()); }
 
@@ -144,7 +153,7 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey key, 
   state->open_logged = claims.last_run ? claims.last_run->length : 0;
   state->logged_end = claims.last_run ? claims.last_run->target_end() : TargetOffset(0);
   state->anchors = claims.anchors;
-  state->in_store = state->overflowed = false;
+  state->in_store = state->overflowed = state->image_behind = false;
   state->behind_since.reset();
   state->failure = {};
   TopicPartition where;
@@ -158,7 +167,13 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey key, 
 }
 
 void KafkaRelayJournal::stopped(KeyState& state, Error why) {
-  if (state.failure.code == ErrorCode::kNone) state.failure = why;
+  if (state.failure.code == ErrorCode::kNone) {
+    state.failure = why;
+    env_.log().error("the map of a relayed partition is not written down any more",
+                     {{"source_topic", state.key.source_topic.to_string()},
+                      {"partition", state.key.partition.value()},
+                      {"error", why}});
+  }
   last_error_ = std::move(why);
 }
 
@@ -231,13 +246,10 @@ Task<Status> KafkaRelayJournal::write(State state, Batch batch, Deadline deadlin
     co_return why;
   }
   auto storing = co_await state->storing.lock();
+  Status applied;
   for (TranslationRecord& record : batch.records) {
     if (auto* run = std::get_if<RunRecord>(&record)) state->logged_end = run->run.target_end();
-    auto applied = co_await store_.apply(std::move(record));
-    if (!applied) {  // the local disk; the log of record has it
-      stopped(*state, applied.error());
-      co_return std::move(applied).error();
-    }
+    if (applied) applied = co_await store_.apply(std::move(record));
   }
   state->closed.erase(state->closed.begin(), state->closed.begin() + static_cast<std::ptrdiff_t>(batch.closed));
   if (batch.open) {
@@ -256,13 +268,38 @@ Task<Status> KafkaRelayJournal::write(State state, Batch batch, Deadline deadlin
   std::erase_if(state->anchors, [&](const RelayAnchor& anchor) {
     return std::find(batch.erased_anchors.begin(), batch.erased_anchors.end(), anchor) != batch.erased_anchors.end();
   });
-  if (state->behind()) co_return ok();
-  state->behind_since.reset();
-  if (state->in_store) {
-    state->in_store = false;
-    co_return co_await store_.all_logged(state->name);
+  if (applied && !state->behind() && state->in_store) {
+    applied = co_await store_.all_logged(state->name);
+    if (applied) state->in_store = false;
   }
-  co_return ok();
+  if (!state->behind()) state->behind_since.reset();
+  if (!applied) {  // the local disk; the log of record has it
+    state->image_behind = true;
+    stopped(*state, applied.error());
+  }
+  co_return applied;
+}
+
+// The local disk may have room again: what it refused is in the log.
+Task<void> KafkaRelayJournal::repair_image(State state) {
+  const TranslationKey name = state->name;
+  auto read = co_await image_.read_key(name, env_.in(options_.checkpoint_limit));
+  if (read && state->in_store && !state->behind()) {
+    auto storing = co_await state->storing.lock();
+    read = co_await store_.all_logged(state->name);
+    if (read) state->in_store = false;
+  }
+  if (read && state->image_behind) {
+    state->image_behind = false;
+    if (state->writer) state->failure = {};
+    env_.log().info(
+        "the map of a relayed partition is written down again",
+        {{"source_topic", state->key.source_topic.to_string()}, {"partition", state->key.partition.value()}});
+  }
+  state->busy = false;
+  --writes_in_flight_;
+  idle_.notify();
+  wake_.notify();
 }
 
 Task<Result<KafkaRelayJournal::State>> KafkaRelayJournal::taken(PumpKey key, Deadline deadline) {
@@ -365,8 +402,15 @@ Task<void> KafkaRelayJournal::checkpoint_loop() {
   while (!stopping_) {
     bool behind = false;
     for (auto& [key, state] : keys_) {
-      behind = behind || (state->behind() && state->failure.code == ErrorCode::kNone);
+      behind = behind || (state->behind() && state->failure.code == ErrorCode::kNone) || state->image_behind;
       if (writes_in_flight_ >= options_.writes_in_flight_max) break;
+      if (state->image_behind && !state->busy && env_.now() >= state->checkpoint_at) {
+        state->checkpoint_at = env_.now() + options_.checkpoint_every;
+        state->busy = true;
+        ++writes_in_flight_;
+        if (!spawn(gate_, "relay image", repair_image(state))) co_return;
+        continue;
+      }
       if (state->busy || !state->writer || state->failure.code != ErrorCode::kNone || !state->behind()) continue;
       const bool many = state->closed.size() >= options_.runs_per_batch_max;
       if (env_.now() < state->checkpoint_at && !many) continue;
@@ -495,6 +539,12 @@ Task<Status> KafkaRelayJournal::forget(PumpKey key, Deadline deadline) {
   idle_.notify();
   if (erased) keys_.erase(key);
   co_return erased;
+}
+
+std::optional<TargetOffset> KafkaRelayJournal::relayed_end(const PumpKey& key) const {
+  auto it = keys_.find(key);
+  if (it == keys_.end() || !it->second->writer) return std::nullopt;
+  return it->second->open ? it->second->open->target_end() : TargetOffset(0);
 }
 
 RelayJournalStatus KafkaRelayJournal::status() const {

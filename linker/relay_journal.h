@@ -8,9 +8,10 @@
 // that later runs have made superfluous are tombstoned along the way.
 //
 // The image is applied in log order up to our own marker before a takeover answers. An image of another log (cluster
-// id, topic id), or ahead of it (the log lost its tail), is thrown away and rebuilt. Executor: the Env's, for all
-// calls. Memory per key: `runs_pending_max` runs at most; a key with more stops to write and to translate further until
-// it is taken over again, which finds them at the target.
+// id, topic id), or ahead of it (the log lost its tail), is thrown away and rebuilt. A local disk that refuses writes
+// (full, say) stops the key, not what it relays; each `checkpoint_every` it is tried again, from the log. Executor: the
+// Env's, for all calls. Memory per key: `runs_pending_max` runs at most; a key with more stops to write and to
+// translate further until it is taken over again, which finds them at the target.
 #pragma once
 
 #include <deque>
@@ -69,6 +70,9 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   Task<Status> forget_below(PumpKey key, SourceOffset log_start, Deadline deadline);
   Task<Status> forget(PumpKey key, Deadline deadline);
 
+  // Behind the last record of a key that this gateway took over: what was relayed ends here, in offsets of the target
+  // (0: nothing was). nullopt: not taken over.
+  std::optional<TargetOffset> relayed_end(const PumpKey& key) const;
   RelayJournalStatus status() const;
 
  private:
@@ -76,8 +80,10 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   struct Batch;  // one append: its records, and what changes when it is acknowledged
   using State = std::shared_ptr<KeyState>;
 
+  bool written_here(const TranslationKey& name) const;
   Task<void> checkpoint_loop();
   Task<void> checkpoint(State state);
+  Task<void> repair_image(State state);
   Task<Status> write(State state, Batch batch, Deadline deadline);
   Task<Status> erase_records(State state, std::vector<TranslationRecord> records, Deadline deadline);
   Task<Result<State>> taken(PumpKey key, Deadline deadline);

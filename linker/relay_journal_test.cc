@@ -39,10 +39,10 @@ RelayAnchor anchor_of(RelayProducer producer, int32_t sequence, int64_t source, 
 
 // A gateway: its disk, its connections, its journal.
 struct Gateway {
-  explicit Gateway(KafkaFixture& t, RelayJournalOptions options = {})
+  explicit Gateway(KafkaFixture& t, RelayJournalOptions options = {}, KvStore* disk = nullptr)
       : fixture(t),
         cluster(KafkaFixture::connect(t.env_)),
-        store(kv),
+        store(disk ? *disk : kv),
         journal(std::make_unique<KafkaRelayJournal>(t.env_, *cluster, store, options)) {
     journal->start();
   }
@@ -106,14 +106,18 @@ TEST_F(RelayJournalTest, AnotherGatewayReadsWhatWasWrittenDown) {
       CO_DO(co_await first.anchor(key, 0, 100, 5));
       first.journal->relayed(key, run_of(100, 5, 10));
       first.journal->relayed(key, run_of(110, 15, 10));  // continues
+      EXPECT_EQ(first.journal->relayed_end(key), std::optional(TargetOffset(25)));
       first.journal->relayed(key, run_of(120, 30, 10));  // a foreign record in between
-      co_await expect_target(first, key, 129, 39);       // before anything is written down
+      EXPECT_EQ(first.journal->relayed_end(key), std::optional(TargetOffset(40)));
+      EXPECT_EQ(second.journal->relayed_end(key), std::nullopt);
+      co_await expect_target(first, key, 129, 39);  // before anything is written down
       co_await first.until_written();
       auto again = co_await second.take(key);
       CO_ASSERT_OK(again);
       CO_ASSERT(again->anchors.size() == 1);
       EXPECT_EQ(again->anchors.front(), anchor_of(first.owner, 0, 100, 5));
       EXPECT_EQ(again->last_run, std::optional(run_of(120, 30, 10)));
+      EXPECT_EQ(second.journal->relayed_end(key), std::optional(TargetOffset(40)));
       co_await expect_target(second, key, 105, 10);
       co_await expect_target(second, key, 125, 35);
       // The first one is fenced, and says so.
@@ -214,6 +218,55 @@ TEST_F(RelayJournalTest, WhatWasNotWrittenDownIsTakenBackAtATakeover) {
   play(Play::run(*this));
 }
 
+TEST_F(RelayJournalTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {
+  struct FullKv final : KvStore {
+    using Items = std::vector<std::pair<std::string, std::string>>;
+    Task<Result<std::optional<std::string>>> get(std::string key) override { return kv.get(std::move(key)); }
+    Task<Result<Items>> scan(std::string begin, std::string end, size_t items_max) override {
+      return kv.scan(std::move(begin), std::move(end), items_max);
+    }
+    Task<Result<Items>> scan_reverse(std::string begin, std::string end, size_t items_max) override {
+      return kv.scan_reverse(std::move(begin), std::move(end), items_max);
+    }
+    Task<Status> write(KvBatch batch, Sync sync) override {
+      if (full) co_return Error(ErrorCode::kNoSpace, "not one byte is left");
+      co_return co_await kv.write(std::move(batch), sync);
+    }
+    MemoryKv kv;
+    bool full = false;
+  };
+  struct Play {
+    static Task<void> run(KafkaFixture& t) {
+      FullKv disk;
+      Gateway gateway(t, {}, &disk);
+      const auto key = key_number(1);
+      CO_DO(co_await gateway.take(key));
+      gateway.journal->relayed(key, run_of(0, 0, 10));
+      co_await gateway.until_written();
+      disk.full = true;
+      for (int64_t i = 1; i < 5; ++i) {
+        gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
+        co_await t.env_.sleep(seconds(2));
+      }
+      EXPECT_EQ(gateway.journal->status().keys_stopped, 1u);
+      EXPECT_EQ(gateway.journal->status().last_error.code, ErrorCode::kNoSpace);
+      disk.full = false;
+      co_await t.env_.sleep(seconds(5));
+      EXPECT_EQ(gateway.journal->status().keys_stopped, 0u) << gateway.journal->status().last_error.to_string();
+      co_await gateway.until_written();
+      Gateway other(t);
+      for (int64_t i = 0; i < 5; ++i) {
+        co_await expect_target(gateway, key, i * 20 + 9, i * 30 + 9);
+        co_await expect_target(other, key, i * 20 + 9, i * 30 + 9);
+      }
+      CO_DO(co_await gateway.anchor(key, 0, 200, 200));
+      co_await gateway.stop();
+      co_await other.stop();
+    }
+  };
+  play(Play::run(*this));
+}
+
 TEST_F(RelayJournalTest, ALoweredClaimIsLoweredForEverybody) {
   struct Play {
     static Task<void> run(KafkaFixture& t) {
@@ -276,6 +329,38 @@ TEST_F(RelayJournalTest, ManyKeysInOneLogPartitionAreTakenOverSideBySide) {
       }
       co_await gateway.stop();
       co_await other.stop();
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(RelayJournalTest, WhatAKeyWroteMeanwhileStaysWhenAnotherOfItsLogPartitionIsTakenOver) {
+  struct Play {
+    static Task<void> run(KafkaFixture& t) {
+      Gateway gateway(t);
+      const auto key = key_number(0);
+      auto log = co_await gateway.journal->log_of(key, t.soon());
+      CO_ASSERT_OK(log);
+      int32_t n = 1;
+      for (;; ++n) {
+        auto other = co_await gateway.journal->log_of(key_number(n), t.soon());
+        CO_ASSERT_OK(other);
+        if (*other == *log) break;
+      }
+      CO_DO(co_await gateway.take(key));
+      for (int64_t i = 0; i < 5; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
+      co_await gateway.until_written();
+      // The neighbour's marker stands here; what follows is behind it, and not read by its takeover.
+      std::vector<TopicPartition> partitions{*log};
+      auto owner =
+          co_await replicator::fence(*gateway.cluster, "farshore.test.neighbour", std::move(partitions), t.soon());
+      CO_ASSERT_OK(owner);
+      for (int64_t i = 5; i < 10; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
+      co_await gateway.until_written();
+      const auto neighbour = key_number(n);
+      CO_DO(co_await gateway.journal->take_over(neighbour, *owner, t.soon()));
+      for (int64_t i = 0; i < 10; ++i) co_await expect_target(gateway, key, i * 20 + 9, i * 30 + 9);
+      co_await gateway.stop();
     }
   };
   play(Play::run(*this));

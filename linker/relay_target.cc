@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kRetentionKeys[] = {"retention.ms", "retention.bytes"};
 constexpr const char* kKeepAll = "-1";
 constexpr Duration kTranslateLimit = seconds(10);  // a log that was never read is read first
+constexpr int kMissingLooksMax = 3;
 
 // What a relay needs of its topic, whatever the source says: batches stay as they are, and none is refused for the time
 // that its records carry.
@@ -28,6 +29,14 @@ const std::map<std::string, std::string>& any_timestamp() {
 }
 
 Error refused(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
+
+std::string gone_text(const std::string& topic) {
+  return "topic " + topic + " is gone from the target: what was relayed into it is lost there";
+}
+std::string made_anew_text(const RelayTopic& topic, TopicId now) {
+  return "topic " + topic.topic + " was deleted and made anew at the target: its id is " + now.to_string() +
+         ", this link relayed into " + topic.id.to_string();
+}
 
 }  // namespace
 
@@ -112,7 +121,7 @@ Task<Status> RelayTarget::not_of_another_link(std::string topic, Deadline deadli
   for (const auto& entry : all) {
     auto key = parse_relay_topic_key(entry.key);
     if (key && key->second == topic && key->first != name_ && links.count("link/" + key->first))
-      co_return refused("topic " + topic + " at the target belongs to link " + key->first +
+      co_return refused("topic " + topic + " at the target belongs to another link, " + key->first +
                         ": two links cannot fill one topic; give this one a --prefix");
   }
   co_return ok();
@@ -138,24 +147,56 @@ Task<Status> RelayTarget::check_source(const TopicInfo& topic, LinkSource source
 
 Task<Status> RelayTarget::check_target(RelayTopic topic, Deadline deadline) {
   CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
-  if (!there)
-    co_return refused("topic " + topic.topic + " is gone from the target: what was relayed into it is lost there");
-  if (!there->id.is_zero() && there->id != topic.id)
-    co_return refused("topic " + topic.topic + " was deleted and made anew at the target: its id is " +
-                      there->id.to_string() + ", this link relayed into " + topic.id.to_string());
+  if (!there) co_return refused(gone_text(topic.topic));
+  if (!there->id.is_zero() && there->id != topic.id) co_return refused(made_anew_text(topic, there->id));
   co_return ok();
+}
+
+Task<Result<std::map<std::string, std::string>>> RelayTarget::gone(Deadline deadline) {
+  CO_CHECK(co_await load(deadline));
+  std::vector<std::string> names;
+  for (const auto& [name, kept] : kept_)
+    if (kept.topic.link == link_ && !kept.topic.id.is_zero() && !kept.topic.promotion) names.push_back(name);
+  std::map<std::string, std::string> out;
+  if (names.empty()) co_return out;
+  CO_TRY(auto view, co_await cluster_.client().refresh(names, deadline));
+  for (const std::string& name : names) {
+    const RelayTopic* topic = kept(name);
+    if (!topic || topic->promotion) continue;
+    auto found = view->topics.find(name);
+    const auto code = static_cast<kafka::ErrorCode>(found == view->topics.end() ? 0 : found->second.error_code);
+    if (found == view->topics.end() || code == kafka::ErrorCode::kUnknownTopicOrPartition) {
+      if (++missing_looks_[name] >= kMissingLooksMax) out[name] = gone_text(name);
+      continue;
+    }
+    missing_looks_.erase(name);
+    if (code != kafka::ErrorCode::kNone) continue;
+    const TopicId now = found->second.id;
+    if (!now.is_zero() && now != topic->id) out[name] = made_anew_text(*topic, now);
+  }
+  co_return out;
+}
+
+Task<Status> RelayTarget::forget_below(replicator::PumpKey key, SourceOffset log_start, Deadline deadline) {
+  co_return co_await services_.journal.forget_below(key, log_start, deadline);
+}
+
+std::optional<TargetOffset> RelayTarget::end_at_target(const replicator::PumpKey& key, SourceOffset) const {
+  return services_.journal.relayed_end(key);
 }
 
 Task<Status> RelayTarget::make_at_target(RelayTopic topic, std::map<std::string, std::string> configs,
                                          Deadline deadline) {
   CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
+  bool was_made = false;
   if (!there) {
     auto with_times = configs;
     for (const auto& [key, value] : any_timestamp()) with_times[key] = value;
     auto made = co_await topics_.create(topic.topic, topic.partitions, std::move(with_times), false, deadline);
     if (!made && made.error() == ErrorCode::kInvalidArgument)
-      made = co_await topics_.create(topic.topic, topic.partitions, std::move(configs), false, deadline);
+      made = co_await topics_.create(topic.topic, topic.partitions, configs, false, deadline);
     if (!made && made.error() != ErrorCode::kAlreadyExists) co_return made;
+    was_made = made.has_value();
     for (;;) {
       CO_TRY(there, co_await topics_.find(topic.topic, deadline));
       if (there && there->partitions == topic.partitions) break;
@@ -170,6 +211,17 @@ Task<Status> RelayTarget::make_at_target(RelayTopic topic, std::map<std::string,
     co_return refused("topic " + topic.topic +
                       " is at the target already and holds records that this link did not relay: delete it there, or "
                       "give the link a --prefix");
+  // One that somebody else made: before the first batch, which LogAppendTime, say, would spoil for ever.
+  if (!was_made) {
+    std::map<std::string, std::optional<std::string>> changes, with_times;
+    for (const auto& [key, value] : configs) changes[key] = value;
+    with_times = changes;
+    for (const auto& [key, value] : any_timestamp()) with_times[key] = value;
+    auto altered = co_await cluster_.alter_topic_configs(topic.topic, std::move(with_times), deadline);
+    if (!altered && !error_retriable(altered.error().code))
+      altered = co_await cluster_.alter_topic_configs(topic.topic, std::move(changes), deadline);
+    if (!altered) co_return altered;
+  }
   topic.id = there->id;
   co_return co_await keep(std::move(topic), deadline);
 }

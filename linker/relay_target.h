@@ -43,6 +43,11 @@ class RelayTarget final : public LinkTarget {
                                                     SourceOffset mirrored_end) override;
   Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,
                       Deadline deadline) override;
+  // A topic that is missing is gone when it was missing `missing_looks_max` times in a row: brokers learn of topics one
+  // after another.
+  Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline) override;
+  Task<Status> forget_below(replicator::PumpKey key, SourceOffset log_start, Deadline deadline) override;
+  std::optional<TargetOffset> end_at_target(const replicator::PumpKey& key, SourceOffset) const override;
   void close() override;
 
  private:
@@ -75,6 +80,7 @@ class RelayTarget final : public LinkTarget {
   replicator::RelaySink sink_;
   std::map<std::string, Kept> kept_;  // by name at the target; also what a deleted link of the same name left behind
   bool loaded_ = false;
+  std::map<std::string, int> missing_looks_;  // by topic: so often in a row it was not there
 };
 
 }  // namespace farshore::linker

@@ -39,10 +39,6 @@ struct RelaySink::Impl {
     return it == entries.end() || it->second.attempt != attempt ? nullptr : &it->second;
   }
   RelayLane& lane_of(int32_t broker);
-  std::string transactional_id(const PumpKey& key) const {
-    return "farshore." + key.link.to_string() + "." + key.source_topic.to_string() + "." +
-           std::to_string(key.partition.value());
-  }
 
   // --- a process that was stopped
   Task<void> tick();
@@ -458,7 +454,7 @@ Task<Result<TargetState>> RelaySink::open(PumpKey key) {
   RelayTakeoverOf what;
   what.key = key;
   what.target = impl.find(key, attempt)->target;
-  what.transactional_id = impl.transactional_id(key);
+  what.transactional_id = relay_transactional_id(key);
   what.wanted = wanted;
   ++impl.takeovers;
   auto taken = co_await take_over(impl.env, impl.calls, impl.cluster, impl.journal, impl.options, std::move(what));

@@ -26,6 +26,11 @@ Error uncertain_error(const RelayUncertain& uncertain) {
 
 }  // namespace
 
+std::string relay_transactional_id(const PumpKey& key) {
+  return "farshore." + key.link.to_string() + "." + key.source_topic.to_string() + "." +
+         std::to_string(key.partition.value());
+}
+
 Task<Result<RelayTakenOver>> take_over(Env& env, RelayTarget& target, kafka::ClusterClient& cluster,
                                        RelayJournal& journal, const RelaySinkOptions& options, RelayTakeoverOf what) {
   const TopicPartition at{what.target.topic, what.key.partition.value()};

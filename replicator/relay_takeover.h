@@ -9,6 +9,9 @@
 
 namespace farshore::replicator {
 
+// Whose epochs say who relays a partition: farshore.<link id>.<source topic id>.<partition>.
+std::string relay_transactional_id(const PumpKey& key);
+
 struct RelayTakenOver {
   RelayProducer producer;
   RelayResume resume;

@@ -9,6 +9,7 @@
 #include "offsets/client/failover_rule.h"
 #include "offsets/client/group_member.h"
 #include "offsets/client/mirror_watch.h"
+#include "offsets/client/relay_lookup.h"
 
 namespace farshore {
 namespace {
@@ -20,6 +21,8 @@ using client::TargetView;
 using Millis = std::chrono::milliseconds;
 constexpr Millis kSlice(100);        // how long one look at librdkafka may keep a failover waiting
 constexpr Millis kMoveCommit(5000);  // for the positions at the target, before the group is joined there
+constexpr Millis kTranslate(10000);  // for all positions, on a relay link; what was read of the map is kept
+constexpr Millis kMoveAgain(1000);
 
 Millis steady_now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
@@ -55,6 +58,12 @@ class FailoverConsumer::Impl {
     const Millis until = steady_now() + timeout;
     for (;;) {
       if (closed_) return problem({Problem::Kind::kClosed, "the consumer is closed"});
+      if (move_again_at_ && steady_now() < *move_again_at_) {
+        // Nothing more is delivered from the source meanwhile: it would only be lost.
+        if (steady_now() >= until) return {};
+        std::this_thread::sleep_for(std::min(until - steady_now(), kSlice));
+        continue;
+      }
       if (!at_target_.load()) {
         if (auto bad = follow_rule()) return problem(std::move(bad));
       } else if (commit_again_at_ && steady_now() >= *commit_again_at_) {
@@ -189,10 +198,61 @@ class FailoverConsumer::Impl {
     return member_->subscribe();
   }
 
+  struct Place {
+    client::Continuation next;  // in offsets of the source
+    int64_t at_target = -1;
+  };
+  using Places = std::map<client::PartitionKey, Place>;
+
+  // Where each partition goes on at the target. On a relay link that is asked of the link's translation, whole or not
+  // at all: a guess would skip or repeat.
+  Problem find_places(const TargetView& view, const Positions& delivered, Places& places) {
+    const Millis until = steady_now() + kTranslate;
+    for (const auto& [key, position] : delivered) {
+      auto topic = view.topics.find(config_.prefix + key.first);
+      if (topic == view.topics.end()) continue;  // not one of ours
+      Place& place = places[key];
+      place.next = client::continuation(topic->second, key.second, position);
+      if (auto known = client::place_at_target(topic->second, key.second, place.next)) {
+        place.at_target = *known;
+        continue;
+      }
+      Problem bad;
+      if (!relays_) relays_ = client::RelayLookup::open(config_.target, bad);
+      if (!relays_) return bad;
+      client::RelayLookup::Question question;
+      question.link = topic->second.relay_link;
+      question.topic = key.first;
+      question.partition = key.second;
+      question.offset = place.next.continued_at;
+      question.below_is_first = true;
+      auto answer = relays_->ask(question, std::max(until - steady_now(), Millis(1)));
+      place.at_target = answer.offset;
+      if (answer.problem.kind == Problem::Kind::kOutOfRange && answer.limit >= 0 && question.offset > answer.limit) {
+        // Between the last record that was relayed and the end there is none.
+        place.at_target = *topic->second.partitions.at(key.second).failover_target_offset;
+      } else if (answer.problem) {
+        answer.problem.text = "cannot go on at the target yet: " + key.first + "[" + std::to_string(key.second) +
+                              "] at offset " + std::to_string(question.offset) + ": " + answer.problem.text;
+        return answer.problem;
+      }
+    }
+    return {};
+  }
+
   Problem move_to_target(const TargetView& view) {
     Event event;
     Positions delivered, owned;
+    Places places;
     if (member_) {
+      if (auto bad = find_places(view, member_->positions(), places)) {
+        rule_.not_moved();
+        move_again_at_ = steady_now() + kMoveAgain;
+        if (bad.kind != Problem::Kind::kUnavailable) bad.kind = Problem::Kind::kFailed;
+        return bad;
+      }
+      move_again_at_.reset();
+      relays_.reset();
       owned = member_->owned();
       delivered = member_->positions();
       // A source that still answers gets a LeaveGroup; one that does not is left without a word.
@@ -201,16 +261,14 @@ class FailoverConsumer::Impl {
     }
     Positions at_target, first;
     int64_t lost = 0;
-    for (const auto& [key, position] : delivered) {
+    for (const auto& [key, place] : places) {
+      const auto& [next, continued_at] = place;
       const std::string name = config_.prefix + key.first;
-      auto topic = view.topics.find(name);
-      if (topic == view.topics.end()) continue;  // not one of ours
-      auto next = client::continuation(topic->second, key.second, position);
-      at_target[{name, key.second}] = next.continued_at;
+      at_target[{name, key.second}] = continued_at;
       if (!owned.contains(key)) continue;
-      if (topic->second.partitions.contains(key.second)) first[{name, key.second}] = next.continued_at;
-      event.partitions.push_back({key.first, key.second, next.failover_offset, next.position, next.continued_at,
-                                  next.consumed_but_lost, false});
+      if (view.topics.at(name).partitions.contains(key.second)) first[{name, key.second}] = continued_at;
+      event.partitions.push_back(
+          {key.first, key.second, next.failover_offset, next.position, continued_at, next.consumed_but_lost, false});
       lost += next.consumed_but_lost;
     }
     at_target_.store(true);
@@ -242,6 +300,8 @@ class FailoverConsumer::Impl {
   std::deque<Event> events_;
   Problem first_commit_;
   std::optional<Millis> commit_again_at_;
+  std::optional<Millis> move_again_at_;  // a move could not be made: the next try
+  std::unique_ptr<client::RelayLookup> relays_;
   std::atomic<bool> at_target_ = false;
   bool closed_ = false;
 };

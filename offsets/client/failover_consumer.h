@@ -1,10 +1,14 @@
 // FailoverConsumer: a consumer group member that reads from a source cluster, and continues on the target cluster once
-// the link's mirrors there were promoted or failed over. librdkafka underneath. It asks only the target cluster (Kafka
-// protocol and MirrorControl describe), so it works when the source and the gateway are gone.
+// the link's mirrors there were promoted or failed over. librdkafka underneath. It asks only the target cluster, so it
+// works when the source and the gateway are gone: a Farshore target (mirror links) about its mirrors, any other Kafka
+// (relay links) for what links keep in __farshore_links and __farshore_offsets (Describe and Read on both, and on the
+// topics). Which of the two it is, the target says; an application need not know.
 //
 // Promises, within one process:
 //   * no record is delivered twice, and none that was mirrored is skipped: each partition continues at
-//     min(position, failover offset M);
+//     min(position, failover offset M). On a relay link that place is translated into the target's offsets, exactly; if
+//     it cannot be (the target does not answer, the map is gone), it does not move, says so in a problem and tries
+//     again each second. Records that others wrote into a relay's topic are delivered, too: they are in it;
 //   * a position past M is told: the records M..position were consumed at the source and do not exist at the target
 //     ("consumed but lost"); offsets from M on are other records there, and are delivered;
 //   * a mirror that is still active is never consumed: while the source is gone and nobody has failed the link over, it
@@ -60,9 +64,9 @@ class FARSHORE_API FailoverConsumer {
   struct ContinuedPartition {
     std::string topic;  // its name at the source
     int32_t partition = -1;
-    int64_t failover_offset = -1;   // M: the first offset that is the target's own
-    int64_t position = -1;          // of this consumer at the source: the next offset it would have delivered
-    int64_t continued_at = -1;      // min(position, failover_offset)
+    int64_t failover_offset = -1;  // M: the first offset that is the target's own
+    int64_t position = -1;         // of this consumer at the source: the next offset it would have delivered
+    int64_t continued_at = -1;     // min(position, failover_offset), in offsets of the target (a mirror's are the same)
     int64_t consumed_but_lost = 0;  // offsets in [failover_offset, position)
     bool committed = false;         // continued_at was committed for the group at the target
   };
@@ -96,7 +100,8 @@ class FARSHORE_API FailoverConsumer {
   FailoverConsumer& operator=(const FailoverConsumer&) = delete;
 
   // The next record or event, or nothing after `timeout`. Call it at least every max.poll.interval.ms (5 minutes), or
-  // the group takes the partitions away. The call that moves to the target may take up to 15 s longer than `timeout`.
+  // the group takes the partitions away. The call that moves to the target may take up to 15 s longer than `timeout`,
+  // on a relay link 25 s.
   Polled poll(std::chrono::milliseconds timeout);
 
   // Commits the position after the last delivered record of each partition that this member owns, at the active

@@ -18,9 +18,11 @@ struct TopicAtTarget {
   enum class State { kNotThere, kNotMirror, kMirror, kPromoted, kFailedOver };
   struct Partition {
     int64_t end_offset = -1;
-    std::optional<int64_t> failover_offset;
+    std::optional<int64_t> failover_offset;         // in offsets of the source
+    std::optional<int64_t> failover_target_offset;  // relay: the same place at the target; none: nothing was relayed
   };
   State state = State::kNotThere;
+  std::string relay_link;  // the relay link that fills it: its offsets are others than the source's; empty: a mirror
   std::map<int32_t, Partition> partitions;
 
   // Ended, and every partition's failover offset is known.
@@ -38,6 +40,10 @@ struct Continuation {
 };
 // A partition that the target does not have was never mirrored: its failover offset is 0.
 Continuation continuation(const TopicAtTarget& topic, int32_t partition, int64_t position);
+
+// Where `next` is at the target, as far as that is known without the link's translation: always on a mirror; on a relay
+// where the partition ended, or where nothing was relayed into it (all that is there is the target's own).
+std::optional<int64_t> place_at_target(const TopicAtTarget& topic, int32_t partition, const Continuation& next);
 
 // Where a partition that was just assigned starts: after all that this process delivered and all that the group
 // committed. None: neither is known, and auto.offset.reset decides.
@@ -64,8 +70,10 @@ class FailoverRule {
 
   FailoverRule(std::vector<std::string> target_topics, Millis source_lost_after, Millis started);
 
-  // Called often; at most one action and one saying each time. After kMoveToTarget it decides nothing any more.
+  // Called often; at most one action and one saying each time. After kMoveToTarget it decides nothing any more, unless
+  // that could not be done.
   Decision decide(const TargetView& target, Millis source_seen, Millis now);
+  void not_moved() { moved_ = false; }
   bool source_lost() const { return lost_; }
 
  private:

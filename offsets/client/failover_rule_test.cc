@@ -15,7 +15,7 @@ TargetView target(std::map<std::string, State> states, std::optional<int64_t> fa
   view.answered = true;
   for (const auto& [name, state] : states) {
     view.topics[name].state = state;
-    view.topics[name].partitions[0] = {100, state == State::kMirror ? std::nullopt : failover_offset};
+    view.topics[name].partitions[0] = {100, state == State::kMirror ? std::nullopt : failover_offset, std::nullopt};
   }
   return view;
 }
@@ -45,12 +45,34 @@ TEST(Continuation, of_a_partition_that_was_never_mirrored_starts_at_its_beginnin
   EXPECT_EQ(next.consumed_but_lost, 7);
 }
 
+TEST(PlaceAtTarget, of_a_mirror_is_the_same_offset_and_of_a_relay_only_its_end_is_known_here) {
+  TopicAtTarget topic;
+  topic.partitions[0].failover_offset = 100;
+  EXPECT_EQ(place_at_target(topic, 0, continuation(topic, 0, 60)), 60);
+  topic.relay_link = "l";
+  topic.partitions[0].failover_target_offset = 140;
+  EXPECT_EQ(place_at_target(topic, 0, continuation(topic, 0, 60)), std::nullopt);
+  EXPECT_EQ(place_at_target(topic, 0, continuation(topic, 0, 100)), 140);
+  EXPECT_EQ(place_at_target(topic, 0, continuation(topic, 0, 130)), 140);
+  topic.partitions[1].failover_offset = 0;  // nothing was relayed into it: what is there is the target's own
+  EXPECT_EQ(place_at_target(topic, 1, continuation(topic, 1, 0)), 0);
+  EXPECT_EQ(place_at_target(topic, 1, continuation(topic, 1, 7)), 0);
+  EXPECT_EQ(place_at_target(topic, 2, continuation(topic, 2, 7)), 0);
+}
+
 TEST(StartOf, an_assigned_partition_starts_after_what_was_delivered_and_what_was_committed) {
   EXPECT_EQ(start_of(5, 9), 9);
   EXPECT_EQ(start_of(9, 5), 9);
   EXPECT_EQ(start_of(9, std::nullopt), 9);
   EXPECT_EQ(start_of(std::nullopt, 5), 5);
   EXPECT_EQ(start_of(std::nullopt, std::nullopt), std::nullopt);
+}
+
+TEST(FailoverRule, a_move_that_could_not_be_made_is_asked_for_again) {
+  FailoverRule rule = consuming({"a"});
+  EXPECT_EQ(rule.decide(target({{"a", State::kPromoted}}), Millis(1), Millis(2)).action, Action::kMoveToTarget);
+  rule.not_moved();
+  EXPECT_EQ(rule.decide(target({{"a", State::kPromoted}}), Millis(1), Millis(3)).action, Action::kMoveToTarget);
 }
 
 TEST(FailoverRule, a_new_consumer_goes_straight_to_a_target_that_was_failed_over_before) {
@@ -123,7 +145,7 @@ TEST(MirrorLimit, positions_translate_up_to_the_mirrors_end_or_the_failover_offs
   EXPECT_EQ(mirror_limit(&topic, 0, -1).problem.kind, Problem::Kind::kOutOfRange);
   EXPECT_EQ(mirror_limit(&topic, 1, 0).problem.kind, Problem::Kind::kNotMirrored);
   topic.state = State::kFailedOver;
-  topic.partitions[0] = {500, 8};
+  topic.partitions[0] = {500, 8, std::nullopt};
   EXPECT_FALSE(mirror_limit(&topic, 0, 8).problem);
   EXPECT_EQ(mirror_limit(&topic, 0, 9).problem.kind, Problem::Kind::kOutOfRange);
   EXPECT_TRUE(mirror_limit(&topic, 0, 8).ended);

@@ -11,6 +11,7 @@
 
 #include "base/gate.h"
 #include "base/real/env.h"
+#include "offsets/client/relay_map.h"
 #include "proto/kafka/cluster_client.h"
 #include "proto/kafka/messages/mirror_control.h"
 
@@ -68,6 +69,19 @@ TopicAtTarget read_topic(const kafka::MirrorControlResponse::MirrorControlTopicR
   return to;
 }
 
+TopicAtTarget read_relay(const RelayedTopic& from) {
+  using State = TopicAtTarget::State;
+  TopicAtTarget to;
+  to.relay_link = from.link;
+  to.state = !from.ended ? State::kMirror : from.promoted ? State::kPromoted : State::kFailedOver;
+  for (int32_t p = 0; p < from.partitions; ++p) to.partitions[p];
+  for (const auto& [partition, end] : from.ends) {
+    to.partitions[partition].failover_offset = end.source;
+    if (end.target >= 0) to.partitions[partition].failover_target_offset = end.target;
+  }
+  return to;
+}
+
 }  // namespace
 
 class MirrorWatch::Impl {
@@ -79,7 +93,8 @@ class MirrorWatch::Impl {
         stop_(env_),
         periodic_(options.periodic),
         topics_(options.topics.begin(), options.topics.end()),
-        target_(env_, env_.network(), cluster_options(std::move(target))) {
+        target_(env_, env_.network(), cluster_options(std::move(target))),
+        relays_(env_, target_) {
     if (!source.empty())
       source_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), cluster_options(std::move(source)));
     running_ = source_ ? 2 : 1;
@@ -175,6 +190,17 @@ class MirrorWatch::Impl {
       for (const auto& [index, unused] : found->second.partitions) topic.partitions.emplace_back().partition = index;
     }
     if (request.topics.empty()) co_return out;
+    auto client = co_await target_.any(deadline);
+    if (!client) co_return std::move(client).error();
+    if (!(*client)->range_of(kafka::MirrorControlRequest::kApiKey)) {  // no Farshore cluster: relay links fill it
+      CO_TRY(auto relayed, co_await relays_.topics(deadline));
+      for (const auto& topic : request.topics) {
+        out[*topic.name].state = TopicAtTarget::State::kNotMirror;
+        auto found = relayed.find(*topic.name);
+        if (found != relayed.end()) out[*topic.name] = read_relay(found->second);
+      }
+      co_return out;
+    }
     auto answer = co_await target_.call_any(std::move(request), kafka::Repeat::kYes, deadline);
     if (!answer) co_return std::move(answer).error();
     if (answer->error_code != 0)
@@ -225,6 +251,7 @@ class MirrorWatch::Impl {
   std::chrono::milliseconds source_seen_{0};
   uint64_t rounds_begun_ = 0, rounds_done_ = 0;
   kafka::ClusterClient target_;
+  RelayMap relays_;  // of the target, where it is no Farshore cluster
   std::unique_ptr<kafka::ClusterClient> source_;
   std::thread thread_;
 };

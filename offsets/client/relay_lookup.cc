@@ -169,6 +169,7 @@ RelayLookup::Answer RelayLookup::ask(Question question, std::chrono::millisecond
       wanted.topic = question.topic;
       wanted.partition = question.partition;
       wanted.offset = question.offset;
+      wanted.below_is_first = question.below_is_first;
       wanted.direction =
           question.direction == Direction::kToTarget ? RelayMap::Direction::kToTarget : RelayMap::Direction::kToSource;
       auto found = co_await impl.map().ask(std::move(wanted), deadline);

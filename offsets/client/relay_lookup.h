@@ -19,6 +19,7 @@ class RelayLookup {
     int32_t partition = 0;
     int64_t offset = 0;
     Direction direction = Direction::kToTarget;
+    bool below_is_first = false;  // as RelayMap
   };
   struct Answer {
     Problem problem;

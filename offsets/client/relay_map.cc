@@ -47,6 +47,13 @@ Task<Status> read_to(kafka::PartitionReader& reader, Offset end, Apply apply, De
   co_return ok();
 }
 
+std::optional<int64_t> number_at(const nlohmann::json& json, const char* field) {
+  if (!json.is_object()) return std::nullopt;
+  auto it = json.find(field);
+  if (it == json.end() || !it->is_number_integer()) return std::nullopt;
+  return it->get<int64_t>();
+}
+
 std::string text_at(const nlohmann::json& json, const char* field) {
   auto it = json.find(field);
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
@@ -79,6 +86,16 @@ Result<RelayedTopic> parse_relayed_topic(std::string_view key, std::string_view 
   out.partitions = partitions->get<int32_t>();
   auto promotion = json.find("promotion");
   out.ended = promotion != json.end() && promotion->is_object();
+  if (!out.ended) return out;
+  out.promoted = text_at(*promotion, "kind") == "promote";
+  auto ends = promotion->find("partitions");
+  for (const auto& end : ends != promotion->end() && ends->is_array() ? *ends : nlohmann::json::array()) {
+    auto partition = number_at(end, "partition"), source = number_at(end, "failover_offset"),
+         target = number_at(end, "failover_target_offset");
+    if (!partition || !source || !target)
+      return Error(ErrorCode::kCorrupt, std::string(key) + " in " + kLinksTopic + ": its end cannot be read");
+    out.ends[static_cast<int32_t>(*partition)] = {*source, *target};
+  }
   return out;
 }
 
@@ -146,6 +163,20 @@ Result<RelayedTopic> RelayMap::find(const Question& question) const {
                                            std::to_string(found->partitions - 1) + ", not " +
                                            std::to_string(question.partition));
   return *found;
+}
+
+Task<Result<std::map<std::string, RelayedTopic>>> RelayMap::topics(Deadline deadline) {
+  std::map<std::string, RelayedTopic> out;
+  auto read = co_await read_links(deadline);
+  if (!read && read.error() == ErrorCode::kNotFound) co_return out;
+  if (!read) co_return std::move(read).error();
+  for (const auto& [key, value] : links_) {
+    if (key.find(kTopicMiddle) == std::string::npos) continue;
+    CO_TRY(RelayedTopic each, parse_relayed_topic(key, value));
+    auto found = out.find(each.topic);
+    if (found == out.end() || found->second.ended) out[each.topic] = std::move(each);
+  }
+  co_return out;
 }
 
 Task<Status> RelayMap::apply_log(const kafka::PartitionRead& read) {
@@ -246,6 +277,14 @@ Task<Result<RelayAnswer>> RelayMap::ask(Question question, Deadline deadline) {
   answer.topic = to_target ? topic.topic : topic.source_topic;
   answer.limit = limit_;
   answer.ended = ended_;
+  if (to_target && question.below_is_first) {
+    CO_TRY(auto first, co_await store_.runs(key, SourceOffset(0), 1));
+    if (!first.empty() && SourceOffset(question.offset) < first.front().source) {
+      answer.offset = first.front().target.value();
+      answer.exact = false;
+      co_return answer;
+    }
+  }
   if (to_target) {
     CO_TRY(auto translated, co_await store_.to_target(key, SourceOffset(question.offset), std::nullopt));
     answer.offset = translated.offset;

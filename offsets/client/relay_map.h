@@ -23,6 +23,12 @@ struct RelayedTopic {
   TranslationKey key;  // without the partition
   int32_t partitions = 0;
   bool ended = false;  // promoted or failed over: nothing comes any more
+  bool promoted = false;
+  struct End {
+    int64_t source = 0;   // the first offset of the source that is not at the target
+    int64_t target = -1;  // the same place at the target; -1: nothing was relayed
+  };
+  std::map<int32_t, End> ends;  // of one that ended, by partition
 };
 // Of a value of __farshore_links under link/<name>/topic/<topic>. kCorrupt; kUnsupported: of a later Farshore.
 Result<RelayedTopic> parse_relayed_topic(std::string_view key, std::string_view json);
@@ -44,6 +50,9 @@ class RelayMap {
     int32_t partition = 0;
     int64_t offset = 0;
     Direction direction = Direction::kToTarget;
+    // To the target: an offset below all that is translated (the source deleted it, and it was forgotten, or it was
+    // never relayed) gives the first record that is, not exact; else it is kOutOfRange.
+    bool below_is_first = false;
   };
 
   // References outlive it.
@@ -54,6 +63,10 @@ class RelayMap {
   // kNotFound: no relay link fills this topic, or nothing was relayed of the partition; kConflict: several links do,
   // name one; kOutOfRange: beyond what was relayed (limit is set), or below it; otherwise the target's errors.
   Task<Result<RelayAnswer>> ask(Question question, Deadline deadline);
+  // What relay links fill, or filled, by its name at the target; nothing where no relay link was ever made. Of two
+  // links with one topic, the one that has not ended. kCorrupt, kUnsupported: what is stored; otherwise the target's
+  // errors.
+  Task<Result<std::map<std::string, RelayedTopic>>> topics(Deadline deadline);
   // Set by the last ask() that ended with kOutOfRange; -1: not known.
   int64_t limit() const { return limit_; }
   bool ended() const { return ended_; }

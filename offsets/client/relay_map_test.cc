@@ -250,6 +250,59 @@ TEST_F(RelayMapTest, WhatIsNotThereIsSaidInWords) {
   play(Play::run(*this));
 }
 
+TEST_F(RelayMapTest, TopicsAreToldWithTheirEndsInOffsetsOfBothSides) {
+  struct Play {
+    static Task<void> run(RelayMapTest& t) {
+      RelayMap map(t.env_, *t.cluster_);
+      auto none = co_await map.topics(t.soon());  // no relay link was ever made to this cluster
+      CO_ASSERT_OK(none);
+      EXPECT_TRUE(none->empty());
+      t.add_topics();
+      auto found = co_await map.topics(t.soon());
+      CO_ASSERT_OK(found);
+      CO_ASSERT(found->count("east.orders") == 1);
+      EXPECT_FALSE(found->at("east.orders").ended);
+      EXPECT_EQ(found->at("east.orders").link, "e2w");
+      std::string json = t.link_json(false);
+      json.insert(json.size() - 1,
+                  ",\"promotion\":{\"kind\":\"promote\",\"partitions\":[{\"partition\":0,\"failover_offset\":15,"
+                  "\"failover_target_offset\":40}]}");
+      t.store_link("link/e2w/topic/east.orders", json);
+      found = co_await map.topics(t.soon());
+      CO_ASSERT_OK(found);
+      const RelayedTopic& ended = found->at("east.orders");
+      EXPECT_TRUE(ended.ended && ended.promoted);
+      CO_ASSERT(ended.ends.count(0) == 1);
+      EXPECT_EQ(ended.ends.at(0).source, 15);
+      EXPECT_EQ(ended.ends.at(0).target, 40);
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(RelayMapTest, BelowAllThatIsTranslatedTheFirstRecordIsGivenToWhoAsksForIt) {
+  struct Play {
+    static Task<void> run(RelayMapTest& t) {
+      t.add_topics();
+      t.append(std::nullopt, -1, 30);
+      t.log_run(10, 3, 5);
+      t.log_run(20, 12, 5);
+      RelayMap map(t.env_, *t.cluster_);
+      for (const auto& [source, target] : {std::pair(0, 3), std::pair(9, 3), std::pair(11, 4), std::pair(17, 12)}) {
+        RelayMap::Question question;
+        question.topic = "orders";
+        question.offset = source;
+        question.below_is_first = true;
+        auto got = co_await map.ask(std::move(question), t.soon());
+        CO_ASSERT_OK(got);
+        EXPECT_EQ(got->offset, target) << source;
+        EXPECT_EQ(got->exact, source == 11) << source;
+      }
+    }
+  };
+  play(Play::run(*this));
+}
+
 TEST_F(RelayMapTest, BatchesOfAnOlderEpochAreNotTakenForTheNewOnes) {
   struct Play {
     static Task<void> run(RelayMapTest& t) {

@@ -85,11 +85,11 @@ def owned_topics(world, clusters, west_at, west_http, http):
     made = world.farshore('link', 'create', 'n', '--source', north_at, '--topics', 'orders,local').stdout
     print(made.strip())
     check('link create warns of a topic that another link fills, and of one that clients write',
-          made.count('warning: ') >= 2 and 'another link' in made)
+          made.count('warning: ') >= 2 and 'another link, l (' in made)
     until('both are FAILED', lambda: all(mirror(world, t, 'n')['state'] == 'FAILED' for t in ('orders', 'local')))
     reasons = [mirror(world, t, 'n')['state_reason'] for t in ('orders', 'local')]
     print('\n'.join(reasons))
-    check('each says why', 'another link' in reasons[0] and 'orders' in reasons[0] and 'local' in reasons[1])
+    check('each says why, and whose the topic is', 'another link, l (' in reasons[0] and 'orders' in reasons[0] and 'local' in reasons[1])
     check('the target counted the refusals', total(west_http, BROKER_ERRORS) > refused)
     check('the gateway shows them', total(http, 'farshore_link_mirror_topics', link='n', state='FAILED') == 2
           and total(http, 'farshore_link_task_errors_total', link='n', task='topic-discovery') > 0)

@@ -1,6 +1,8 @@
 """What the relay tests share: reading both ends record by record, and comparing them with the translation."""
 import asyncio
+import base64
 import json
+import struct
 import threading
 
 from harness import check, kcat
@@ -34,6 +36,29 @@ def translated(world, link, topic, partition, first, last, *more):
     out = world.farshore('offsets', 'translate', '--link', link, '--topic', topic, '--partition', str(partition),
                          '--offset', str(first), '--through', str(last), '-o', 'json', *more).stdout
     return json.loads(out)
+
+
+def fold(at, topic):
+    """{key: (length of the value)} of a compacted topic, as its last records say; None: deleted. Keys are bytes."""
+    out = kcat('-C', '-b', at, '-t', topic, '-e', '-q', '-o', 'beginning', '-f', '%K %S %k').stdout
+    rows = {}
+    while out:
+        key_bytes, value_bytes, out = out.split(b' ', 2)
+        rows[out[:int(key_bytes)]] = int(value_bytes) if int(value_bytes) >= 0 else None
+        out = out[int(key_bytes):]
+    return rows
+
+
+def claims_of(at, link_id):
+    """{key: length} of what __farshore_offsets says of a link now (its keys: proto/translation/FORMAT.md)."""
+    link = base64.urlsafe_b64decode(link_id + '==')
+    return {key: size for key, size in fold(at, '__farshore_offsets').items() if size is not None and key[2:18] == link}
+
+
+def runs_of(at, link_id):
+    """[(partition, source offset)] of its runs; topics are not told apart."""
+    keys = [key for key in claims_of(at, link_id) if struct.unpack_from('>h', key)[0] == 1]
+    return [(struct.unpack_from('>i', key, 34)[0], struct.unpack_from('>q', key, 42)[0]) for key in keys]
 
 
 def is_ours(record):

@@ -2,7 +2,8 @@
 import socket
 import struct
 
-PRODUCE, FETCH, LIST_OFFSETS, METADATA, CREATE_TOPICS = 0, 1, 2, 3, 19
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, CREATE_TOPICS, DELETE_TOPICS = 0, 1, 2, 3, 19, 20
+DESCRIBE_CONFIGS, CREATE_PARTITIONS, INCREMENTAL_ALTER_CONFIGS = 32, 37, 44
 
 TABLE = []
 for n in range(256):
@@ -93,3 +94,48 @@ class Wire:
         at = 4 + 4 + 2 + len(topic)  # throttle time, count, name
         code, length = struct.unpack_from('>hh', found, at)
         return code, found[at + 4:at + 4 + length].decode() if length > 0 else ''
+
+
+class Admin(Wire):
+    """What an administrator does to topics, at a broker that leads everything and controls everything: a single node."""
+
+    def check(self, what, code, message=''):
+        if code != 0:
+            raise SystemExit(f'{what}: error {code} {message}')
+
+    def make(self, topic, partitions, **configs):
+        """Names of configs with _ for . """
+        body = struct.pack('>i', 1) + text(topic) + struct.pack('>ihii', partitions, 1, 0, len(configs))
+        for name, value in configs.items():
+            body += text(name.replace('_', '.')) + text(str(value))
+        found = self.ask(CREATE_TOPICS, 2, body + struct.pack('>i?', 10000, False))
+        self.check(f'making {topic}', struct.unpack_from('>h', found, 4 + 4 + 2 + len(topic))[0])
+
+    def delete(self, topic):
+        found = self.ask(DELETE_TOPICS, 1, struct.pack('>i', 1) + text(topic) + struct.pack('>i', 10000))
+        self.check(f'deleting {topic}', struct.unpack_from('>h', found, 4 + 4 + 2 + len(topic))[0])
+
+    def grow(self, topic, partitions):
+        body = struct.pack('>i', 1) + text(topic) + struct.pack('>ii', partitions, -1) + struct.pack('>i?', 10000, False)
+        found = self.ask(CREATE_PARTITIONS, 0, body)
+        self.check(f'growing {topic}', struct.unpack_from('>h', found, 4 + 4 + 2 + len(topic))[0])
+
+    def configure(self, topic, **configs):
+        body = struct.pack('>ib', 1, 2) + text(topic) + struct.pack('>i', len(configs))
+        for name, value in configs.items():
+            body += text(name.replace('_', '.')) + b'\0' + text(str(value))
+        found = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, body + struct.pack('>?', False))
+        self.check(f'configuring {topic}', struct.unpack_from('>h', found, 4 + 4)[0])
+
+    def config(self, topic, name):
+        """Its effective value."""
+        body = struct.pack('>ib', 1, 2) + text(topic) + struct.pack('>i', 1) + text(name) + struct.pack('>?', False)
+        found = self.ask(DESCRIBE_CONFIGS, 1, body)
+        at = 4 + 4
+        code, length = struct.unpack_from('>hh', found, at)
+        self.check(f'configs of {topic}', code)
+        at += 4 + max(length, 0) + 1 + 2 + len(topic) + 4  # message, type, name, count
+        length = struct.unpack_from('>h', found, at)[0]
+        at += 2 + length
+        length = struct.unpack_from('>h', found, at)[0]
+        return found[at + 2:at + 2 + length].decode()
