@@ -125,11 +125,13 @@ Task<Result<RelayScan>> RelayTarget::scan(RelayScanRange range, Duration patienc
       if (!error_retriable(fetched.error().code) && fetched.error().code != ErrorCode::kNotFound)
         co_return std::move(fetched).error();
       cluster_.forget_leader(range.at);
-      CO_CHECK(co_await cluster_.pause(failures++, give_up));
+      CO_CHECK(co_await cluster_.pause(failures, give_up));
+      ++failures;  // not in the line above: clang takes it for two changes at once
     } else if (code == Code::kOffsetOutOfRange) {
       CO_TRY(TargetEnds now, co_await ends(range.at, give_up));
       if (now.log_start <= scan.to) {
-        CO_CHECK(co_await cluster_.pause(failures++, give_up));  // a leader whose end we are ahead of, for now
+        CO_CHECK(co_await cluster_.pause(failures, give_up));  // a leader whose end we are ahead of, for now
+        ++failures;
         continue;
       }
       // What was seen is older than what was deleted: it stands for nothing any more.
@@ -138,7 +140,8 @@ Task<Result<RelayScan>> RelayTarget::scan(RelayScanRange range, Duration patienc
     } else if (code != Code::kNone) {
       if (!kafka::error_retriable(code)) co_return kafka::to_error(code, "target topic " + range.at.topic);
       cluster_.forget_leader(range.at);
-      CO_CHECK(co_await cluster_.pause(failures++, give_up));
+      CO_CHECK(co_await cluster_.pause(failures, give_up));
+      ++failures;
     } else {  // at the high watermark
       co_await env_.sleep(poll);
       poll = std::min(poll * 2, kPollMax);
