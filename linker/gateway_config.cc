@@ -1,8 +1,10 @@
 #include "linker/gateway_config.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <set>
+#include <sstream>
 
 namespace farshore::linker {
 namespace {
@@ -99,6 +101,28 @@ class Flattener {
   std::set<std::string> set_;
 };
 
+// Sees a document go by, and keeps nothing of it.
+class Passing final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Not by YAML::LoadAll: behind a bracket that closes nothing it finds documents for ever (yaml-cpp 0.7).
+bool has_second_document(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Passing passing;
+  return parser.HandleNextDocument(passing) && parser.HandleNextDocument(passing);
+}
+
 }  // namespace
 
 const ConfigSchema& gateway_schema() {
@@ -110,11 +134,12 @@ Status parse_gateway_yaml(Config& config, std::string_view text, std::string_vie
   if (text.size() > kFileBytesMax) return invalid("a configuration file of more than 1 MiB").in(where);
   Flattener flattener(config, where);
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty() || documents.front().IsNull()) return ok();  // nothing but comments
-    if (documents.size() > 1) return invalid("more than one YAML document").in(where);
-    if (!documents.front().IsMap()) return invalid("a mapping is expected: key: value, one a line").in(where);
-    return flattener.mapping(documents.front(), "", 0);
+    const std::string whole(text);
+    if (has_second_document(whole)) return invalid("more than one YAML document").in(where);
+    const YAML::Node document = YAML::Load(whole);
+    if (document.IsNull()) return ok();  // nothing but comments
+    if (!document.IsMap()) return invalid("a mapping is expected: key: value, one a line").in(where);
+    return flattener.mapping(document, "", 0);
   } catch (const YAML::Exception& e) {
     return invalid("not YAML: " + e.msg).in(flattener.place(e.mark));
   }

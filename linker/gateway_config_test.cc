@@ -89,6 +89,7 @@ TEST(GatewayConfig, WhatIsNotAMappingOfKeysIsRefusedWithItsLine) {
   EXPECT_THAT(refusal("west:9092\n"), HasSubstr("a mapping is expected"));
   EXPECT_THAT(refusal("? [a, b]\n: c\n"), HasSubstr("a key must be a word"));
   EXPECT_THAT(refusal("target: a:1\n---\ntarget: b:1\n"), HasSubstr("more than one YAML document"));
+  EXPECT_NE(refusal(", \"west-2:9092\"]sp-2\n"), "accepted");  // yaml-cpp's LoadAll never returned
   EXPECT_THAT(refusal("target: a:1\ntarget: b:1\n"), HasSubstr("'target' is set twice"));
   EXPECT_THAT(refusal("fetch: {max.bytes: 1048576}\nfetch.max.bytes: 1048576\n"), HasSubstr("set twice"));
   EXPECT_THAT(refusal(std::string((1 << 20) + 1, '#')), HasSubstr("more than 1 MiB"));
