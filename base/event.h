@@ -112,44 +112,4 @@ class BoundedQueue {
   bool closed_ = false;
 };
 
-// Serialises coroutines; fair. Held across awaits on purpose (one log append at a time), so never on a data-plane path
-// that another partition waits for.
-class AsyncMutex {
- public:
-  explicit AsyncMutex(Reactor& reactor) : reactor_(reactor) {}
-  class Guard {
-   public:
-    explicit Guard(AsyncMutex* m) : mutex_(m) {}
-    Guard(Guard&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
-    Guard& operator=(Guard&&) = delete;
-    ~Guard() {
-      if (mutex_) mutex_->unlock();
-    }
-
-   private:
-    AsyncMutex* mutex_;
-  };
-  Task<Guard> lock() {
-    while (locked_) {
-      Wait<void> wait(reactor_);
-      waiting_.push_back(wait);
-      (void)co_await wait.wait(Deadline::never());
-    }
-    locked_ = true;
-    co_return Guard(this);
-  }
-
- private:
-  void unlock() {
-    locked_ = false;
-    if (waiting_.empty()) return;
-    auto next = std::move(waiting_.front());
-    waiting_.pop_front();
-    next.complete(ok());
-  }
-  Reactor& reactor_;
-  std::deque<Wait<void>> waiting_;
-  bool locked_ = false;
-};
-
 }  // namespace farshore

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "base/gate.h"
 #include "base/meta_store.h"

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "broker/metadata.h"
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "proto/kafka/cluster_client.h"
 #include "proto/translation/translation.h"

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/async_mutex.h"
 #include "linker/link_controller.h"
 #include "linker/link_home.h"
 

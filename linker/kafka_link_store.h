@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "linker/fenced_writer.h"
 #include "linker/link_store.h"

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/async_mutex.h"
 #include "base/gate.h"
 #include "linker/group_sync_rule.h"
 #include "linker/link_metrics.h"

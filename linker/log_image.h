@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "base/metrics.h"
 #include "linker/fenced_writer.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/async_mutex.h"
+
 namespace farshore::linker {
 namespace {
 

@@ -63,6 +63,7 @@ void MirrorSink::attach(PartitionPump& pump, SinkTarget target) {
   entry = {};
   entry.pump = &pump;
   entry.target = std::move(target);
+  entry.serial = ++attached_;
 }
 
 void MirrorSink::detach(const PumpKey& key) { entries_.erase(key); }
@@ -70,6 +71,11 @@ void MirrorSink::detach(const PumpKey& key) { entries_.erase(key); }
 MirrorSink::Entry* MirrorSink::find(const PumpKey& key) {
   auto it = entries_.find(key);
   return it == entries_.end() ? nullptr : &it->second;
+}
+
+MirrorSink::Entry* MirrorSink::find(const InFlight& flight) {
+  Entry* entry = find(flight.key);
+  return entry && entry->serial == flight.serial ? entry : nullptr;
 }
 
 MirrorSink::Lane& MirrorSink::lane_of(int32_t broker) {
@@ -133,6 +139,7 @@ bool MirrorSink::gather(Lane& lane, Append& request, std::vector<InFlight>& in_f
     partition.last_stable_offset = pumped->source.last_stable.value();
     InFlight& flight = in_flight.emplace_back();
     flight.key = key;
+    flight.serial = entry->serial;
     flight.target_topic = topic_id;
     flight.generation = pumped->generation;
     flight.base = flight.next = pumped->expected_end;
@@ -168,8 +175,7 @@ Task<void> MirrorSink::run_lane(std::shared_ptr<Lane> lane) {
         nothing.link_id = link_;
         nothing.link_epoch = epoch_.value();
         nothing.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.timeout).count());
-        ++lane->in_flight;
-        spawn(gate_, "mirror probe", send(lane, std::move(nothing), {}));
+        send(lane, std::move(nothing), {});
       }
       continue;
     }
@@ -197,14 +203,20 @@ Task<void> MirrorSink::run_lane(std::shared_ptr<Lane> lane) {
     Append request;
     std::vector<InFlight> in_flight;
     if (!gather(*lane, request, in_flight)) continue;
-    ++lane->in_flight;
-    spawn(gate_, "mirror append", send(lane, std::move(request), std::move(in_flight)));
+    send(lane, std::move(request), std::move(in_flight));
   }
   if (lane->client) lane->client->close();
 }
 
-Task<void> MirrorSink::send(std::shared_ptr<Lane> lane, Append request, std::vector<InFlight> in_flight) {
-  auto response = co_await lane->client->call(std::move(request), env_.in(options_.timeout));
+void MirrorSink::send(const std::shared_ptr<Lane>& lane, Append request, std::vector<InFlight> in_flight) {
+  ++lane->in_flight;
+  auto answer = lane->client->call(std::move(request), env_.in(options_.timeout));
+  spawn(gate_, "mirror append", await_answer(lane, std::move(in_flight), std::move(answer)));
+}
+
+Task<void> MirrorSink::await_answer(std::shared_ptr<Lane> lane, std::vector<InFlight> in_flight,
+                                    Task<Result<kafka::MirrorAppendResponse>> answer) {
+  auto response = co_await std::move(answer);
   --lane->in_flight;
   if (!stopping_.is_set()) {
     if (!response) {
@@ -221,7 +233,7 @@ Task<void> MirrorSink::send(std::shared_ptr<Lane> lane, Append request, std::vec
 
 void MirrorSink::fail_all(const std::vector<InFlight>& in_flight, const Error& error) {
   for (const InFlight& flight : in_flight) {
-    if (Entry* entry = find(flight.key)) entry->pump->on_append_failed(flight.generation, error, std::nullopt);
+    if (Entry* entry = find(flight)) entry->pump->on_append_failed(flight.generation, error, std::nullopt);
   }
 }
 
@@ -240,7 +252,7 @@ void MirrorSink::deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAp
     for (const auto& partition : topic.partitions) results[{topic.topic_id, partition.partition}] = &partition;
   }
   for (InFlight& flight : in_flight) {
-    Entry* entry = find(flight.key);
+    Entry* entry = find(flight);
     if (!entry) continue;
     auto it = results.find({flight.target_topic, flight.key.partition.value()});
     if (it == results.end()) {

@@ -50,11 +50,13 @@ class MirrorSink final : public BatchSink {
   struct Entry {
     PartitionPump* pump = nullptr;
     SinkTarget target;
+    uint64_t serial = 0;   // of the attach: generations of two pumps of one key say nothing of each other
     Lane* lane = nullptr;  // of the leader, since open()
     bool queued = false;
   };
   struct InFlight {  // one partition of a request
     PumpKey key;
+    uint64_t serial = 0;
     TopicId target_topic;
     uint32_t generation = 0;
     SourceOffset base, next;
@@ -66,11 +68,15 @@ class MirrorSink final : public BatchSink {
   using ControlResult = kafka::MirrorControlResponse::MirrorControlPartitionResult;
 
   Entry* find(const PumpKey& key);
+  Entry* find(const InFlight& flight);
   Lane& lane_of(int32_t broker);
   Task<void> run_lane(std::shared_ptr<Lane> lane);
   bool may_send(const Lane& lane);
   bool gather(Lane& lane, Append& request, std::vector<InFlight>& in_flight);
-  Task<void> send(std::shared_ptr<Lane> lane, Append request, std::vector<InFlight> in_flight);
+  // Puts the request in line at once: what belongs together of a partition arrives in the order in which it was taken.
+  void send(const std::shared_ptr<Lane>& lane, Append request, std::vector<InFlight> in_flight);
+  Task<void> await_answer(std::shared_ptr<Lane> lane, std::vector<InFlight> in_flight,
+                          Task<Result<kafka::MirrorAppendResponse>> answer);
   void deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAppendResponse& response);
   void fail_all(const std::vector<InFlight>& in_flight, const Error& error);
   void fail_lane(const Lane& lane);
@@ -83,6 +89,7 @@ class MirrorSink final : public BatchSink {
   const LinkEpoch epoch_;
   const MirrorSinkOptions options_;
   std::map<PumpKey, Entry> entries_;
+  uint64_t attached_ = 0;
   std::map<int32_t, std::shared_ptr<Lane>> lanes_;
   Event stopping_;
   Gate gate_;

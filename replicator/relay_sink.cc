@@ -13,7 +13,6 @@ namespace farshore::replicator {
 namespace {
 
 constexpr int16_t kProduceByName = 12;
-constexpr Duration kTurnPoll = milliseconds(1);  // while the socket takes no more
 
 std::string name_of(const SinkTarget& target, const PumpKey& key) {
   return target.topic + "-" + std::to_string(key.partition.value());
@@ -53,7 +52,12 @@ struct RelaySink::Impl {
   bool next(const PumpKey& key, RelayEntry& entry);
   bool needs_anchor(const RelayEntry& entry, const BatchHeader& batch) const;
   size_t add(const PumpKey& key, RelayEntry& entry, Produce& request, std::vector<Sent>& sent);
-  Task<void> send(std::shared_ptr<RelayLane> lane, Produce request, std::vector<Sent> sent);
+  static bool all_by_id(const std::vector<Sent>& sent) {
+    return std::all_of(sent.begin(), sent.end(), [](const Sent& each) { return !each.topic_id.is_zero(); });
+  }
+  void send(const std::shared_ptr<RelayLane>& lane, Produce request, std::vector<Sent> sent);
+  Task<void> await_answer(std::shared_ptr<RelayLane> lane, std::vector<Sent> sent,
+                          Task<Result<kafka::ProduceResponse>> produce);
   Task<void> anchor(PumpKey key, uint64_t attempt, RelayAnchor anchor);
   void deliver(const Sent& sent, const Answer* answer);
   void acknowledge(const PumpKey& key, uint64_t attempt);
@@ -305,30 +309,31 @@ Task<void> RelaySink::Impl::run_lane(std::shared_ptr<RelayLane> lane) {
       retake_all();
       continue;
     }
-    if (static_cast<int>(lane->client->waiting()) < lane->in_flight) {
-      // Sequences must arrive in order: the request before is written, or being written, before another one begins.
-      (void)co_await lane->wake.wait(env.in(kTurnPoll));
-      continue;
-    }
     Produce request;
     std::vector<Sent> sent;
     gather(*lane, request, sent);
     if (sent.empty()) continue;
-    ++lane->in_flight;
-    spawn(gate, "relay produce", send(lane, std::move(request), std::move(sent)));
+    send(lane, std::move(request), std::move(sent));
   }
   if (lane->client) lane->client->close();
 }
 
-Task<void> RelaySink::Impl::send(std::shared_ptr<RelayLane> lane, Produce request, std::vector<Sent> sent) {
-  const bool by_id = std::all_of(sent.begin(), sent.end(), [](const Sent& each) { return !each.topic_id.is_zero(); });
-  const int16_t version_max = by_id ? kafka::Client::kNewest : kProduceByName;
+// Puts the request in line at once: sequences must arrive in the order in which they were given.
+void RelaySink::Impl::send(const std::shared_ptr<RelayLane>& lane, Produce request, std::vector<Sent> sent) {
+  const int16_t version_max = all_by_id(sent) ? kafka::Client::kNewest : kProduceByName;
+  ++lane->in_flight;
+  auto answer = lane->client->call(std::move(request), env.in(options.timeout), version_max);
+  spawn(gate, "relay produce", await_answer(lane, std::move(sent), std::move(answer)));
+}
+
+Task<void> RelaySink::Impl::await_answer(std::shared_ptr<RelayLane> lane, std::vector<Sent> sent,
+                                         Task<Result<kafka::ProduceResponse>> produce) {
+  const bool by_id = all_by_id(sent);
   Error failed;
   if (stood_still()) {
     failed = Error(ErrorCode::kUnavailable, "this process stood still before it sent");
   } else {
-    lane->wake.notify();  // it runs when this request has its turn, or waits for it
-    auto response = co_await lane->client->call(std::move(request), env.in(options.timeout), version_max);
+    auto response = co_await std::move(produce);
     if (!response) {
       failed = response.error();
       lane->client->close();

@@ -1,9 +1,11 @@
-// Contract of Reactor, Wait, Gate and timers: nothing runs inline, deadlines fire in order and never early.
+// Contract of Reactor, Wait, Gate, timers, BoundedQueue and AsyncMutex: nothing runs inline, deadlines fire in order
+// and never early, a mutex is handed on in order.
 #pragma once
 
 #include <boost/asio/post.hpp>
 #include <vector>
 
+#include "base/async_mutex.h"
 #include "base/contract/harness.h"
 #include "base/event.h"
 
@@ -164,6 +166,103 @@ inline Task<void> queue_keeps_order_and_its_bound(Env& env) {
   co_await gate.close();
 }
 
+inline Task<void> note_turn(Env& env, Task<AsyncMutex::Guard> lock, std::vector<int>& order, int number) {
+  auto guard = co_await std::move(lock);
+  order.push_back(number);
+  co_await env.sleep(milliseconds(1));
+}
+
+inline Task<void> mutex_goes_by_the_order_of_the_calls(Env& env) {
+  Gate gate(env);
+  AsyncMutex mutex(env);
+  std::vector<int> order, expected;
+  for (int i = 0; i < 20; ++i) {  // in whatever order the executor runs them
+    EXPECT_TRUE(spawn(gate, "turn", note_turn(env, mutex.lock(), order, i)));
+    expected.push_back(i);
+  }
+  co_await gate.close();
+  EXPECT_EQ(order, expected);
+}
+
+// Takes the lock again as soon as it is given back.
+inline Task<void> lock_again_and_again(Env& env, AsyncMutex& mutex, const bool& enough, int& rounds) {
+  while (!enough && rounds < 1000) {
+    auto guard = co_await mutex.lock();
+    ++rounds;
+    co_await env.sleep(milliseconds(1));
+  }
+}
+
+inline Task<void> mutex_lets_nobody_barge_in(Env& env) {
+  Gate gate(env);
+  AsyncMutex mutex(env);
+  bool enough = false;
+  int rounds = 0;
+  EXPECT_TRUE(spawn(gate, "greedy", lock_again_and_again(env, mutex, enough, rounds)));
+  while (rounds == 0) co_await env.sleep(milliseconds(1));
+  const int before = rounds;
+  {
+    auto guard = co_await mutex.lock();  // behind the round that is under way
+    EXPECT_LE(rounds, before + 1);
+    const int held = rounds;
+    for (int i = 0; i < 5; ++i) co_await env.sleep(milliseconds(1));
+    EXPECT_EQ(rounds, held) << "two hold the lock";
+    enough = true;
+  }
+  co_await gate.close();
+}
+
+inline Task<void> take_turn(Env& env, AsyncMutex& mutex, bool& taken) {
+  auto guard = co_await mutex.lock(env.in(seconds(5)));
+  EXPECT_TRUE(guard);
+  taken = true;
+}
+
+inline Task<void> mutex_places_are_given_up(Env& env) {
+  Gate gate(env);
+  AsyncMutex mutex(env);
+  bool taken = false;
+  {
+    auto guard = co_await mutex.lock();
+    { auto dropped = mutex.lock(); }  // never awaited
+    EXPECT_ERROR(co_await mutex.lock(env.in(milliseconds(5))), ErrorCode::kTimedOut);
+    EXPECT_TRUE(spawn(gate, "next", take_turn(env, mutex, taken)));
+    for (int i = 0; i < 3; ++i) co_await env.sleep(milliseconds(1));
+    EXPECT_FALSE(taken);
+  }
+  co_await gate.close();
+  EXPECT_TRUE(taken);
+  auto free = co_await mutex.lock(Deadline(env.now() - seconds(1)));
+  EXPECT_TRUE(free) << "a free lock is had at once";
+}
+
+// The holder leaves at the very moment at which the next in line has waited for long enough: whoever loses that race
+// must not keep the lock.
+inline Task<void> mutex_is_never_lost_to_a_timeout(Env& env) {
+  Gate gate(env);
+  AsyncMutex mutex(env);
+  for (int i = 0; i < 50; ++i) {
+    const Deadline moment = env.in(milliseconds(2));
+    struct Holder {
+      static Task<void> run(Env& env, AsyncMutex& mutex, Deadline until) {
+        auto guard = co_await mutex.lock();
+        Wait<void> wait(env);
+        (void)co_await wait.wait(until);
+      }
+      static Task<void> next(Task<Result<AsyncMutex::Guard>> lock) {
+        auto guard = co_await std::move(lock);
+        if (!guard) EXPECT_ERROR(guard, ErrorCode::kTimedOut);
+      }
+    };
+    EXPECT_TRUE(spawn(gate, "holder", Holder::run(env, mutex, moment)));
+    co_await env.sleep(milliseconds(1));
+    EXPECT_TRUE(spawn(gate, "next", Holder::next(mutex.lock(moment))));
+    auto last = co_await mutex.lock(env.in(seconds(5)));
+    EXPECT_TRUE(last) << "round " << i;
+  }
+  co_await gate.close();
+}
+
 inline Task<void> random_is_usable(Env& env) {
   const Uuid a = env.random().uuid(), b = env.random().uuid();
   EXPECT_NE(a, b);
@@ -189,6 +288,11 @@ inline Suite executor_contract() {
       {"WallAndMonotonicClockMoveTogether", [](EnvHarness& h) { h.run(c::clocks_move_together(h.env())); }},
       {"ClosingAGateWaitsForAllWork", [](EnvHarness& h) { h.run(c::gate_close_waits_for_all(h.env())); }},
       {"ABoundedQueueKeepsOrderAndItsBound", [](EnvHarness& h) { h.run(c::queue_keeps_order_and_its_bound(h.env())); }},
+      {"AMutexIsHadInTheOrderInWhichItWasAskedFor",
+       [](EnvHarness& h) { h.run(c::mutex_goes_by_the_order_of_the_calls(h.env())); }},
+      {"AMutexLetsNobodyBargeIn", [](EnvHarness& h) { h.run(c::mutex_lets_nobody_barge_in(h.env())); }},
+      {"APlaceInTheLineOfAMutexIsGivenUp", [](EnvHarness& h) { h.run(c::mutex_places_are_given_up(h.env())); }},
+      {"AMutexIsNeverLostToATimeout", [](EnvHarness& h) { h.run(c::mutex_is_never_lost_to_a_timeout(h.env())); }},
       {"RandomNumbersDiffer", [](EnvHarness& h) { h.run(c::random_is_usable(h.env())); }},
   };
 }

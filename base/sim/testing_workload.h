@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "base/async_mutex.h"
 #include "base/event.h"
 #include "base/gate.h"
 #include "base/sim/disk.h"

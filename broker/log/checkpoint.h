@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "base/event.h"
 

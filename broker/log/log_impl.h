@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/async_mutex.h"
 #include "base/gate.h"
 #include "broker/log/checkpoint.h"
 #include "broker/log/epoch_cache.h"

@@ -56,6 +56,28 @@ TEST_F(MirrorLink, CopiesEveryByteWhileTheTopicIsWritten) {
   for (const auto& p : link().gateway().replicator.progress()) EXPECT_EQ(p.pump.lag_offsets, 0);
 }
 
+// The target refuses an append that overtook the one before it. The simulator runs spawned coroutines in any order.
+TEST_F(MirrorLink, RequestsUnderWayArriveInOrder) {
+  size_t most_in_flight = 0;
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    link_.reset();
+    link(seed);
+    produce(0, 60, 3, std::string(6000, 'v'));
+    auto& gateway = link().start_gateway();
+    bool synced = link().until(
+        [&] {
+          most_in_flight = std::max(most_in_flight, gateway.sink.appends_in_flight());
+          return link().in_sync();
+        },
+        seconds(60));
+    ASSERT_TRUE(synced);
+    const auto& errors = gateway.replicator.counters().append_errors;
+    EXPECT_EQ(errors.count(ErrorCode::kConflict), 0u) << errors.at(ErrorCode::kConflict) << " appends out of order";
+  }
+  EXPECT_GE(most_in_flight, 2u) << "nothing could have been overtaken";
+}
+
 TEST_F(MirrorLink, TheFirstByteArrivesWithinASecondOfItsProduction) {
   link().start_gateway();
   link().world().run_for(seconds(5));

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "base/event.h"
 #include "base/gate.h"

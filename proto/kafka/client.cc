@@ -45,8 +45,8 @@ Task<Status> Client::handshake(Deadline deadline) {
     Writer writer;
     int32_t correlation_id = begin(writer, api->key, version);
     request.encode(writer, version);
-    CO_TRY(WireMessage message, finish(writer));
-    CO_TRY(Bytes body, co_await exchange(correlation_id, std::move(message), deadline));
+    CO_TRY(Prepared prepared, finish(writer, version, correlation_id, deadline));
+    CO_TRY(Bytes body, co_await exchange(std::move(prepared), deadline));
     Reader peek(body);
     int16_t error = peek.i16();
     if (peek.ok() && error == kUnsupportedVersion && version > 0) continue;
@@ -88,10 +88,10 @@ int32_t Client::begin(Writer& writer, int16_t key, int16_t version) {
   return correlation_id;
 }
 
-Result<WireMessage> Client::finish(Writer& writer) {
+Result<Client::Prepared> Client::finish(Writer& writer, int16_t version, int32_t correlation_id, Deadline deadline) {
   auto message = finish_frame(writer);
   if (!message) return std::move(message).error().in(where_);
-  return message;
+  return Prepared{version, correlation_id, std::move(*message), writing_.lock(deadline)};
 }
 
 bool Client::flexible_header(int16_t key, int16_t version) {
@@ -125,16 +125,16 @@ void Client::turn_done() {
   if (!turns_.empty()) turns_.front().front.complete(ok());
 }
 
-Task<Result<size_t>> Client::send_and_reach(int32_t correlation_id, WireMessage message, Deadline deadline) {
-  if (!usable()) co_return broken();
+Task<Result<size_t>> Client::send_and_reach(Prepared request, Deadline deadline) {
   Wait<void> front(reactor_);
+  const int32_t correlation_id = request.correlation_id;
   {
-    // Each holder writes with a deadline, so the wait is bounded too.
-    auto guard = co_await writing_.lock();
+    auto guard = co_await std::move(request.may_write);
     if (!usable()) co_return broken();
+    if (!guard) co_return fail_here(std::move(guard).error());  // others have waited for the socket for as long
     if (turns_.empty()) front.complete(ok());
     turns_.push_back({correlation_id, front});
-    if (auto written = co_await write_message(*stream_, message, deadline); !written) {
+    if (auto written = co_await write_message(*stream_, request.message, deadline); !written) {
       Error error = fail_here(std::move(written).error());
       std::erase_if(turns_, [&](const Turn& turn) { return turn.correlation_id == correlation_id; });
       co_return error;
@@ -159,8 +159,8 @@ Task<Result<size_t>> Client::send_and_reach(int32_t correlation_id, WireMessage 
   co_return failed;
 }
 
-Task<Result<Bytes>> Client::exchange(int32_t correlation_id, WireMessage message, Deadline deadline) {
-  CO_TRY(size_t size, co_await send_and_reach(correlation_id, std::move(message), deadline));
+Task<Result<Bytes>> Client::exchange(Prepared request, Deadline deadline) {
+  CO_TRY(size_t size, co_await send_and_reach(std::move(request), deadline));
   // Grown as it arrives: a length alone must not cost memory.
   Bytes body;
   Status read;
@@ -176,12 +176,14 @@ Task<Result<Bytes>> Client::exchange(int32_t correlation_id, WireMessage message
 
 Task<Result<void>> Client::fetch(FetchRequest request, SlabWriter& slabs, Budget* budget, FetchVisitor& visitor,
                                  Deadline deadline, int16_t version_max) {
-  CO_TRY(int16_t version, version_for(FetchRequest::kApiKey, version_max));
-  Writer writer;
-  int32_t correlation_id = begin(writer, FetchRequest::kApiKey, version);
-  request.encode(writer, version);
-  CO_TRY(WireMessage message, finish(writer));
-  CO_TRY(size_t size, co_await send_and_reach(correlation_id, std::move(message), deadline));
+  return stream_answer(prepare(request, deadline, version_max), slabs, budget, visitor, deadline);
+}
+
+Task<Result<void>> Client::stream_answer(Result<Prepared> request, SlabWriter& slabs, Budget* budget,
+                                         FetchVisitor& visitor, Deadline deadline) {
+  if (!request) co_return std::move(request).error();
+  const int16_t version = request->version;
+  CO_TRY(size_t size, co_await send_and_reach(std::move(*request), deadline));
   FetchDecoder decoder(version, size, slabs, budget, visitor);
   Status status;
   while (status && decoder.bytes_left() > 0) {

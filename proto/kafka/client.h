@@ -1,8 +1,10 @@
 // Client: one connection to one broker. Requests are pipelined (answers come in the order of the requests), each with a
 // deadline; the version of each is the highest that both sides have.
-// A request that times out, or an answer that makes no sense, breaks the connection: all that wait on it fail, and so
-// does every later call. A new Client is made then (see cluster_client.h). Every error names the broker's address.
-// Executor: the Env's. No coroutine of its own: who waits for an answer reads it when its turn comes.
+// Requests go onto the wire in the order in which call() and fetch() were called, whatever order their tasks are
+// awaited in: who pipelines calls first, and hands the tasks to coroutines then. A request that times out, or an answer
+// that makes no sense, breaks the connection: all that wait on it fail, and so does every later call. A new Client is
+// made then (see cluster_client.h). Every error names the broker's address. Executor: the Env's. No coroutine of its
+// own: who waits for an answer reads it when its turn comes.
 #pragma once
 
 #include <deque>
@@ -11,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/async_mutex.h"
 #include "base/event.h"
 #include "base/net.h"
 #include "proto/kafka/error_code.h"
@@ -51,24 +54,11 @@ class Client {
   static constexpr int16_t kNewest = std::numeric_limits<int16_t>::max();
 
   // One request, one answer. Not for Fetch (see fetch()) and not for requests that have no answer (Produce, acks 0).
-  // The answer's error codes are the caller's to look at.
+  // The answer's error codes are the caller's to look at. A task that is dropped before it is awaited sends nothing.
   template <class Request>
   Task<Result<typename Request::Response>> call(Request request, Deadline deadline, int16_t version_max = kNewest) {
     static_assert(Request::kApiKey != 1, "records are streamed: use fetch()");
-    CO_TRY(int16_t version, version_for(Request::kApiKey, version_max));
-    Writer writer;
-    int32_t correlation_id = begin(writer, Request::kApiKey, version);
-    request.encode(writer, version);
-    if constexpr (requires { request.acks; }) {
-      if (request.acks == 0) writer.fail(farshore::ErrorCode::kInvalidArgument, "acks=0 has no answer to wait for");
-    }
-    CO_TRY(WireMessage message, finish(writer));
-    CO_TRY(Bytes body, co_await exchange(correlation_id, std::move(message), deadline));
-    Reader reader(body);
-    if (flexible_header(Request::kApiKey, version)) reader.skip_tagged_fields();
-    auto response = Request::Response::decode(reader, version);
-    if (!response) co_return fail_here(std::move(response).error());
-    co_return std::move(*response);
+    return answer<typename Request::Response>(prepare(request, deadline, version_max), Request::kApiKey, deadline);
   }
 
   // Fetch with the answer decoded as it arrives. `visitor` and `slabs` must stay until it resolves. `version_max`: 12
@@ -82,14 +72,49 @@ class Client {
     Wait<void> front;  // completed when this is the oldest unanswered request, or the connection is broken
   };
 
+  // A request that is encoded, and has its place among those that are to be written.
+  struct Prepared {
+    int16_t version;
+    int32_t correlation_id;
+    WireMessage message;
+    Task<Result<AsyncMutex::Guard>> may_write;
+  };
+
   Client(Reactor& reactor, Endpoint to, ClientOptions options, std::unique_ptr<Stream> stream);
   Task<Status> handshake(Deadline deadline);
+
+  template <class Request>
+  Result<Prepared> prepare(const Request& request, Deadline deadline, int16_t version_max) {
+    auto version = version_for(Request::kApiKey, version_max);
+    if (!version) return std::move(version).error();
+    Writer writer;
+    int32_t correlation_id = begin(writer, Request::kApiKey, *version);
+    request.encode(writer, *version);
+    if constexpr (requires { request.acks; }) {
+      if (request.acks == 0) writer.fail(farshore::ErrorCode::kInvalidArgument, "acks=0 has no answer to wait for");
+    }
+    return finish(writer, *version, correlation_id, deadline);
+  }
+  template <class Response>
+  Task<Result<Response>> answer(Result<Prepared> request, int16_t key, Deadline deadline) {
+    if (!request) co_return std::move(request).error();
+    const int16_t version = request->version;
+    CO_TRY(Bytes body, co_await exchange(std::move(*request), deadline));
+    Reader reader(body);
+    if (flexible_header(key, version)) reader.skip_tagged_fields();
+    auto response = Response::decode(reader, version);
+    if (!response) co_return fail_here(std::move(response).error());
+    co_return std::move(*response);
+  }
+  Task<Result<void>> stream_answer(Result<Prepared> request, SlabWriter& slabs, Budget* budget, FetchVisitor& visitor,
+                                   Deadline deadline);
+
   int32_t begin(Writer& writer, int16_t key, int16_t version);
-  Result<WireMessage> finish(Writer& writer);
+  Result<Prepared> finish(Writer& writer, int16_t version, int32_t correlation_id, Deadline deadline);
   static bool flexible_header(int16_t key, int16_t version);
-  Task<Result<Bytes>> exchange(int32_t correlation_id, WireMessage message, Deadline deadline);
+  Task<Result<Bytes>> exchange(Prepared request, Deadline deadline);
   // Writes the request, waits until its answer is next, reads up to the correlation id. Returns the bytes that follow.
-  Task<Result<size_t>> send_and_reach(int32_t correlation_id, WireMessage message, Deadline deadline);
+  Task<Result<size_t>> send_and_reach(Prepared request, Deadline deadline);
   void turn_done();
   Error fail_here(Error error);  // breaks the connection; the error to return, with the address
   Error broken() const;
