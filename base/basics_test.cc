@@ -26,6 +26,14 @@ TEST(Endpoint, ParsesNamesAndAddressesAndPrintsThemBack) {
   EXPECT_EQ(Endpoint::parse("[fe80::1]:9")->host, "fe80::1");
 }
 
+TEST(Endpoint, ListsAreReadInOrder) {
+  auto list = parse_bootstrap("east-1:9092,[::1]:9");
+  ASSERT_TRUE(list);
+  EXPECT_THAT(*list, ElementsAre(Endpoint{"east-1", 9092}, Endpoint{"::1", 9}));
+  EXPECT_THAT(parse_bootstrap("").error().detail, HasSubstr("host:port"));
+  EXPECT_THAT(parse_bootstrap("east-1:9092,,b:1").error().detail, HasSubstr("''"));
+}
+
 TEST(Endpoint, SaysWhatIsMissing) {
   auto detail = [](std::string_view text) {
     auto endpoint = Endpoint::parse(text);

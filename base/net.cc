@@ -1,5 +1,6 @@
 #include "base/net.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace farshore {
@@ -35,6 +36,18 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
   if (port.empty() || failure != std::errc() || end != port.data() + port.size())
     return bad("the port must be a number from 0 to 65535");
   return endpoint;
+}
+
+Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text) {
+  std::vector<Endpoint> endpoints;
+  while (!text.empty()) {
+    size_t comma = std::min(text.find(','), text.size());
+    FARSHORE_TRY(auto endpoint, Endpoint::parse(text.substr(0, comma)));
+    endpoints.push_back(std::move(endpoint));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  if (endpoints.empty()) return Error(ErrorCode::kInvalidArgument, "no address: give host:port[,host:port...]");
+  return endpoints;
 }
 
 Task<Status> read_exact(Stream& stream, MutableBytes into, Deadline deadline) {

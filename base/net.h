@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -21,6 +23,9 @@ struct Endpoint {
   // "host:port" or "[v6]:port"; kInvalidArgument says what is missing.
   static Result<Endpoint> parse(std::string_view text);
 };
+
+// "host:port,host:port", at least one; kInvalidArgument names the bad part.
+Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text);
 
 class File;
 

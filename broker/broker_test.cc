@@ -2,15 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "base/sim/world.h"
-#include "broker/broker_config.h"
 #include "broker/cluster_image.h"
 #include "broker/handler.h"
-#include "broker/test_client.h"
-#include "proto/kafka/error_code.h"
+#include "broker/test_cluster_fixture.h"
 #include "proto/kafka/messages/api_versions.h"
 #include "proto/kafka/messages/create_partitions.h"
-#include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/delete_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
@@ -18,91 +14,6 @@
 
 namespace farshore::broker {
 namespace {
-
-constexpr Duration kLimit = seconds(120);
-
-// A broker on one simulated host and a client on another.
-class Cluster {
- public:
-  explicit Cluster(uint64_t seed) : world_(options(seed)), client_env_(world_.start_process("client", "client")) {}
-  ~Cluster() {
-    if (broker_ && !env_->dead()) (void)world_.run(*env_, broker_->stop(), kLimit);
-  }
-
-  void set(std::string name, std::string value) { properties_[std::move(name)] = std::move(value); }
-  // `kill_at`: the process is killed at this resumption of its start; then the result is kClosed.
-  Status start(uint64_t kill_at = 0) {
-    Config config(broker_schema());
-    EXPECT_TRUE(config.set("listeners", "PLAINTEXT://east-1:9092"));
-    EXPECT_TRUE(config.set("log.dirs", "/data"));
-    for (const auto& [name, value] : properties_) EXPECT_TRUE(config.set(name, value)) << name;
-    env_ = &world_.start_process("east-1", "broker");
-    broker_ = std::make_unique<Broker>(*env_, env_->kv(), std::move(config));
-    Status result = Error(ErrorCode::kInternal, "did not end");
-    if (kill_at > 0) env_->at_resumption(kill_at, [this] { world_.kill(*env_); });
-    bool ended = world_.run(*env_, start_task(result), kLimit);
-    EXPECT_TRUE(ended || kill_at > 0);
-    if (kill_at > 0 && env_->dead()) {
-      broker_.reset();
-      return Error(ErrorCode::kClosed, "killed");
-    }
-    return result;
-  }
-  void stop() {
-    EXPECT_TRUE(world_.run(*env_, broker_->stop(), kLimit));
-    broker_.reset();
-    world_.kill(*env_);
-  }
-  void kill() {
-    world_.kill(*env_);
-    broker_.reset();
-  }
-  // Runs a client's coroutine to its end.
-  void run(Task<void> task) { ASSERT_TRUE(world_.run(client_env_, std::move(task), kLimit)) << "it did not end"; }
-  Env& client() { return client_env_; }
-  sim::SimEnv& env() { return *env_; }
-  Broker& broker() { return *broker_; }
-  sim::SimWorld& world() { return world_; }
-  static Endpoint endpoint() { return Endpoint{"east-1", 9092}; }
-  uint64_t ended(const char* reason) {
-    MetricLabels labels = {{"reason", reason}};
-    return env_->metrics().counter("farshore_broker_connections_ended_total", "", labels).value();
-  }
-
- private:
-  static sim::SimOptions options(uint64_t seed) {
-    sim::SimOptions options;
-    options.seed = seed;
-    return options;
-  }
-  Task<void> start_task(Status& result) { result = co_await broker_->start(); }
-
-  sim::SimWorld world_;
-  sim::SimEnv& client_env_;
-  sim::SimEnv* env_ = nullptr;
-  std::unique_ptr<Broker> broker_;
-  std::map<std::string, std::string> properties_;
-};
-
-#define CO_REQUIRE(condition)              \
-  do {                                     \
-    if (!(condition)) {                    \
-      ADD_FAILURE() << "not: " #condition; \
-      co_return;                           \
-    }                                      \
-  } while (0)
-
-constexpr auto code(kafka::ErrorCode error) { return static_cast<int16_t>(error); }
-
-kafka::CreateTopicsRequest create_request(std::string name, int32_t partitions) {
-  kafka::CreateTopicsRequest request;
-  auto& topic = request.topics.emplace_back();
-  topic.name = std::move(name);
-  topic.num_partitions = partitions;
-  topic.replication_factor = -1;
-  request.timeout_ms = 10000;
-  return request;
-}
 
 kafka::MetadataRequest metadata_request(std::string name, bool create) {
   kafka::MetadataRequest request;
@@ -112,14 +23,14 @@ kafka::MetadataRequest metadata_request(std::string name, bool create) {
   return request;
 }
 
-Task<void> lists_versions(Cluster& cluster, std::string software, bool expect_private) {
+Task<void> lists_versions(TestCluster& cluster, std::string software, bool expect_private) {
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
   kafka::ApiVersionsRequest request;
   request.client_software_name = std::move(software);
   request.client_software_version = "1.0";
   auto response = co_await client.call(std::move(request), 3);
-  CO_REQUIRE(response);
+  FARSHORE_CO_REQUIRE(response);
   EXPECT_EQ(response->error_code, 0);
   EXPECT_GE(response->api_keys.size(), 8u);
   bool has_private = false;
@@ -128,25 +39,25 @@ Task<void> lists_versions(Cluster& cluster, std::string software, bool expect_pr
 }
 
 TEST(Broker, ListsPrivateApisOnlyToItsOwnClients) {
-  Cluster cluster(1);
-  ASSERT_TRUE(cluster.start());
+  TestCluster cluster(1);
+  ASSERT_TRUE(cluster.try_start());
   cluster.run(lists_versions(cluster, "librdkafka", false));
   bool any_private = false;
   for (const auto& entry : api_table()) any_private |= entry.private_api;
   cluster.run(lists_versions(cluster, "farshore", any_private));
 }
 
-Task<void> asks_unknown_versions(Cluster& cluster) {
+Task<void> asks_unknown_versions(TestCluster& cluster) {
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
   kafka::Writer writer;
   client.write_header(writer, 18, 99, true);
   auto message = writer.finish();
-  CO_REQUIRE(co_await client.send_frame(message->to_bytes()));
+  FARSHORE_CO_REQUIRE(co_await client.send_frame(message->to_bytes()));
   auto response = co_await client.receive<kafka::ApiVersionsRequest>(0);
-  CO_REQUIRE(response);
+  FARSHORE_CO_REQUIRE(response);
   EXPECT_EQ(response->error_code, 35);
-  CO_REQUIRE(response->api_keys.size() == 1);
+  FARSHORE_CO_REQUIRE(response->api_keys.size() == 1);
   EXPECT_EQ(response->api_keys[0].max_version, 4);
   // The connection goes on, and the next guess is right.
   kafka::ApiVersionsRequest request;
@@ -155,22 +66,22 @@ Task<void> asks_unknown_versions(Cluster& cluster) {
   kafka::Writer other;
   client.write_header(other, 3, 99, true);  // Metadata: no answer is possible
   message = other.finish();
-  CO_REQUIRE(co_await client.send_frame(message->to_bytes()));
+  FARSHORE_CO_REQUIRE(co_await client.send_frame(message->to_bytes()));
   auto nothing = co_await client.receive_frame();
   EXPECT_FALSE(nothing);
 }
 
 TEST(Broker, AnswersAnUnknownVersionOfApiVersionsAndClosesOnOthers) {
-  Cluster cluster(2);
-  ASSERT_TRUE(cluster.start());
+  TestCluster cluster(2);
+  ASSERT_TRUE(cluster.try_start());
   cluster.run(asks_unknown_versions(cluster));
   EXPECT_EQ(cluster.ended("unsupported_version"), 1u);
 }
 
-Task<void> sends_garbage(Cluster& cluster, kafka::Bytes bytes) {
+Task<void> sends_garbage(TestCluster& cluster, kafka::Bytes bytes) {
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
-  CO_REQUIRE(co_await client.send_bytes(std::move(bytes)));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  FARSHORE_CO_REQUIRE(co_await client.send_bytes(std::move(bytes)));
   auto nothing = co_await client.receive_frame();
   EXPECT_FALSE(nothing);
 }
@@ -182,8 +93,8 @@ kafka::Bytes bytes_of(std::initializer_list<int> values) {
 }
 
 TEST(Broker, EndsConnectionsThatBreakTheProtocolAndCountsThem) {
-  Cluster cluster(3);
-  ASSERT_TRUE(cluster.start());
+  TestCluster cluster(3);
+  ASSERT_TRUE(cluster.try_start());
   cluster.run(sends_garbage(cluster, bytes_of({0xff, 0xff, 0xff, 0xff})));                           // negative length
   cluster.run(sends_garbage(cluster, bytes_of({0x7f, 0xff, 0xff, 0xff})));                           // 2 GiB
   cluster.run(sends_garbage(cluster, bytes_of({0, 0, 0, 2, 0, 3})));                                 // half a header
@@ -196,50 +107,50 @@ TEST(Broker, EndsConnectionsThatBreakTheProtocolAndCountsThem) {
   EXPECT_EQ(cluster.ended("unknown_api"), 1u);
 }
 
-Task<void> makes_topics(Cluster& cluster) {
+Task<void> makes_topics(TestCluster& cluster) {
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
-  auto create = create_request("orders", 3);
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  auto create = new_topic("orders", 3);
   create.topics[0].configs.emplace_back();
   create.topics[0].configs[0].name = "retention.ms";
   create.topics[0].configs[0].value = "1000";
   auto made = co_await client.call(create, 7);
-  CO_REQUIRE(made && made->topics.size() == 1);
+  FARSHORE_CO_REQUIRE(made && made->topics.size() == 1);
   EXPECT_EQ(made->topics[0].error_code, 0) << made->topics[0].error_message.value_or("");
   EXPECT_EQ(made->topics[0].num_partitions, 3);
   EXPECT_FALSE(made->topics[0].topic_id.is_zero());
   auto again = co_await client.call(create, 7);
-  CO_REQUIRE(again);
-  EXPECT_EQ(again->topics[0].error_code, code(kafka::ErrorCode::kTopicAlreadyExists));
+  FARSHORE_CO_REQUIRE(again);
+  EXPECT_EQ(again->topics[0].error_code, wire_code(kafka::ErrorCode::kTopicAlreadyExists));
 
   for (int16_t version : {0, 1, 4, 8, 12, 13}) {
     auto request_call = metadata_request("orders", version < 4);  // before it there is no choice
     auto metadata = co_await client.call(std::move(request_call), version);
-    CO_REQUIRE(metadata && metadata->topics.size() == 1 && metadata->brokers.size() == 1);
+    FARSHORE_CO_REQUIRE(metadata && metadata->topics.size() == 1 && metadata->brokers.size() == 1);
     EXPECT_EQ(metadata->topics[0].error_code, 0);
-    CO_REQUIRE(metadata->topics[0].partitions.size() == 3);
+    FARSHORE_CO_REQUIRE(metadata->topics[0].partitions.size() == 3);
     EXPECT_EQ(metadata->topics[0].partitions[2].leader_id, 1);
     EXPECT_EQ(metadata->brokers[0].host, "east-1");
     EXPECT_EQ(metadata->brokers[0].port, 9092);
   }
   auto request_call = metadata_request("absent", false);
   auto unknown = co_await client.call(std::move(request_call), 12);
-  CO_REQUIRE(unknown && unknown->topics.size() == 1);
-  EXPECT_EQ(unknown->topics[0].error_code, code(kafka::ErrorCode::kUnknownTopicOrPartition));
+  FARSHORE_CO_REQUIRE(unknown && unknown->topics.size() == 1);
+  EXPECT_EQ(unknown->topics[0].error_code, wire_code(kafka::ErrorCode::kUnknownTopicOrPartition));
   auto request_made = metadata_request("made-by-asking", true);
   auto automatic = co_await client.call(std::move(request_made), 12);
-  CO_REQUIRE(automatic && automatic->topics.size() == 1);
+  FARSHORE_CO_REQUIRE(automatic && automatic->topics.size() == 1);
   EXPECT_EQ(automatic->topics[0].error_code, 0);
   EXPECT_EQ(automatic->topics[0].partitions.size(), 1u);
 }
 
 TEST(Broker, MakesTopicsOnDemandAndByRequest) {
   for (uint64_t seed = 10; seed < 14; ++seed) {
-    Cluster cluster(seed);
-    ASSERT_TRUE(cluster.start());
+    TestCluster cluster(seed);
+    ASSERT_TRUE(cluster.try_start());
     cluster.run(makes_topics(cluster));
     cluster.stop();
-    ASSERT_TRUE(cluster.start());
+    ASSERT_TRUE(cluster.try_start());
     const TopicImage* orders = cluster.broker().image()->topic("orders");
     ASSERT_TRUE(orders);
     EXPECT_EQ(orders->configs.at("retention.ms"), "1000");
@@ -247,59 +158,59 @@ TEST(Broker, MakesTopicsOnDemandAndByRequest) {
   }
 }
 
-Task<void> asks_for_bad_topics(Cluster& cluster) {
+Task<void> asks_for_bad_topics(TestCluster& cluster) {
   using Code = kafka::ErrorCode;
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
   struct Case {
     kafka::CreateTopicsRequest request;
     Code wanted;
   };
   std::vector<Case> cases;
-  cases.push_back({create_request("", 1), Code::kInvalidTopicException});
-  cases.push_back({create_request("a b", 1), Code::kInvalidTopicException});
-  cases.push_back({create_request(std::string(250, 'x'), 1), Code::kInvalidTopicException});
-  cases.push_back({create_request("..", 1), Code::kInvalidTopicException});
-  cases.push_back({create_request("zero", 0), Code::kInvalidPartitions});
-  cases.push_back({create_request("many", 2000000), Code::kInvalidPartitions});
-  cases.push_back({create_request("replicated", 1), Code::kInvalidReplicationFactor});
+  cases.push_back({new_topic("", 1), Code::kInvalidTopicException});
+  cases.push_back({new_topic("a b", 1), Code::kInvalidTopicException});
+  cases.push_back({new_topic(std::string(250, 'x'), 1), Code::kInvalidTopicException});
+  cases.push_back({new_topic("..", 1), Code::kInvalidTopicException});
+  cases.push_back({new_topic("zero", 0), Code::kInvalidPartitions});
+  cases.push_back({new_topic("many", 2000000), Code::kInvalidPartitions});
+  cases.push_back({new_topic("replicated", 1), Code::kInvalidReplicationFactor});
   cases.back().request.topics[0].replication_factor = 3;
-  cases.push_back({create_request("configured", 1), Code::kInvalidConfig});
+  cases.push_back({new_topic("configured", 1), Code::kInvalidConfig});
   cases.back().request.topics[0].configs.emplace_back().name = "retention.ns";
   cases.back().request.topics[0].configs[0].value = "1";
-  cases.push_back({create_request("assigned", -1), Code::kInvalidReplicaAssignment});
+  cases.push_back({new_topic("assigned", -1), Code::kInvalidReplicaAssignment});
   cases.back().request.topics[0].assignments.emplace_back().broker_ids = {7};
   for (auto& bad : cases) {
     auto response = co_await client.call(bad.request, 5);
-    CO_REQUIRE(response && response->topics.size() == 1);
-    EXPECT_EQ(response->topics[0].error_code, code(bad.wanted)) << bad.request.topics[0].name;
+    FARSHORE_CO_REQUIRE(response && response->topics.size() == 1);
+    EXPECT_EQ(response->topics[0].error_code, wire_code(bad.wanted)) << bad.request.topics[0].name;
     EXPECT_FALSE(response->topics[0].error_message.value_or("").empty());
   }
-  auto dry = create_request("dry", 2);
+  auto dry = new_topic("dry", 2);
   dry.validate_only = true;
   auto checked = co_await client.call(dry, 7);
-  CO_REQUIRE(checked);
+  FARSHORE_CO_REQUIRE(checked);
   EXPECT_EQ(checked->topics[0].error_code, 0);
-  auto twice = create_request("twice", 1);
+  auto twice = new_topic("twice", 1);
   twice.topics.push_back(twice.topics[0]);
   auto refused = co_await client.call(twice, 7);
-  CO_REQUIRE(refused && refused->topics.size() == 1);
-  EXPECT_EQ(refused->topics[0].error_code, code(Code::kInvalidRequest));
+  FARSHORE_CO_REQUIRE(refused && refused->topics.size() == 1);
+  EXPECT_EQ(refused->topics[0].error_code, wire_code(Code::kInvalidRequest));
 }
 
 TEST(Broker, RefusesBadTopicsWithKafkasCodes) {
-  Cluster cluster(20);
-  ASSERT_TRUE(cluster.start());
+  TestCluster cluster(20);
+  ASSERT_TRUE(cluster.try_start());
   cluster.run(asks_for_bad_topics(cluster));
   EXPECT_TRUE(cluster.broker().image()->topics.empty());
 }
 
-Task<void> changes_topics(Cluster& cluster) {
+Task<void> changes_topics(TestCluster& cluster) {
   using Code = kafka::ErrorCode;
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
-  auto request_call = create_request("orders", 2);
-  CO_REQUIRE(co_await client.call(std::move(request_call), 7));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  auto request_call = new_topic("orders", 2);
+  FARSHORE_CO_REQUIRE(co_await client.call(std::move(request_call), 7));
 
   kafka::CreatePartitionsRequest grow;
   grow.topics.emplace_back().name = "orders";
@@ -307,11 +218,11 @@ Task<void> changes_topics(Cluster& cluster) {
   grow.topics[0].assignments.reset();
   grow.timeout_ms = 10000;
   auto grown = co_await client.call(grow, 3);
-  CO_REQUIRE(grown && grown->results.size() == 1);
+  FARSHORE_CO_REQUIRE(grown && grown->results.size() == 1);
   EXPECT_EQ(grown->results[0].error_code, 0);
   grown = co_await client.call(grow, 3);
-  CO_REQUIRE(grown);
-  EXPECT_EQ(grown->results[0].error_code, code(Code::kInvalidPartitions));
+  FARSHORE_CO_REQUIRE(grown);
+  EXPECT_EQ(grown->results[0].error_code, wire_code(Code::kInvalidPartitions));
 
   kafka::IncrementalAlterConfigsRequest alter;
   auto& resource = alter.resources.emplace_back();
@@ -323,7 +234,7 @@ Task<void> changes_topics(Cluster& cluster) {
   resource.configs[1].config_operation = 2;
   resource.configs[1].value = "compact";
   auto altered = co_await client.call(alter, 1);
-  CO_REQUIRE(altered && altered->responses.size() == 1);
+  FARSHORE_CO_REQUIRE(altered && altered->responses.size() == 1);
   EXPECT_EQ(altered->responses[0].error_code, 0) << altered->responses[0].error_message.value_or("");
 
   kafka::DescribeConfigsRequest describe;
@@ -331,7 +242,7 @@ Task<void> changes_topics(Cluster& cluster) {
   describe.resources[0].resource_name = "orders";
   describe.resources[0].configuration_keys.emplace() = {"retention.ms", "cleanup.policy", "segment.bytes"};
   auto described = co_await client.call(describe, 4);
-  CO_REQUIRE(described && described->results.size() == 1 && described->results[0].configs.size() == 3);
+  FARSHORE_CO_REQUIRE(described && described->results.size() == 1 && described->results[0].configs.size() == 3);
   EXPECT_EQ(described->results[0].configs[0].value, "delete,compact");
   EXPECT_EQ(described->results[0].configs[1].value, "77");
   EXPECT_EQ(described->results[0].configs[1].config_source, 1);
@@ -341,48 +252,48 @@ Task<void> changes_topics(Cluster& cluster) {
   remove.topics.emplace_back().name = "orders";
   remove.timeout_ms = 10000;
   auto removed = co_await client.call(remove, 6);
-  CO_REQUIRE(removed && removed->responses.size() == 1);
+  FARSHORE_CO_REQUIRE(removed && removed->responses.size() == 1);
   EXPECT_EQ(removed->responses[0].error_code, 0);
   removed = co_await client.call(remove, 6);
-  CO_REQUIRE(removed);
-  EXPECT_EQ(removed->responses[0].error_code, code(Code::kUnknownTopicOrPartition));
-  auto request_again = create_request("orders", 1);
+  FARSHORE_CO_REQUIRE(removed);
+  EXPECT_EQ(removed->responses[0].error_code, wire_code(Code::kUnknownTopicOrPartition));
+  auto request_again = new_topic("orders", 1);
   auto again = co_await client.call(std::move(request_again), 7);
-  CO_REQUIRE(again);
+  FARSHORE_CO_REQUIRE(again);
   EXPECT_EQ(again->topics[0].error_code, 0);
 }
 
 TEST(Broker, GrowsConfiguresAndDeletesTopics) {
-  Cluster cluster(21);
-  ASSERT_TRUE(cluster.start());
+  TestCluster cluster(21);
+  ASSERT_TRUE(cluster.try_start());
   cluster.run(changes_topics(cluster));
 }
 
-Task<void> pipelines(Cluster& cluster, int count) {
+Task<void> pipelines(TestCluster& cluster, int count) {
   TestClient client(cluster.client());
-  CO_REQUIRE(co_await client.connect(Cluster::endpoint()));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
   for (int i = 0; i < count; ++i) {
     auto request = metadata_request("t", i == 0);
-    CO_REQUIRE(co_await client.send(request, 9));
+    FARSHORE_CO_REQUIRE(co_await client.send(request, 9));
   }
   for (int i = 0; i < count; ++i) {
     auto response = co_await client.receive<kafka::MetadataRequest>(9);  // checks the order
-    CO_REQUIRE(response);
+    FARSHORE_CO_REQUIRE(response);
     EXPECT_EQ(response->topics[0].error_code, 0);
   }
 }
 
 TEST(Broker, AnswersPipelinedRequestsInOrder) {
   for (uint64_t seed = 30; seed < 35; ++seed) {
-    Cluster cluster(seed);
-    ASSERT_TRUE(cluster.start());
+    TestCluster cluster(seed);
+    ASSERT_TRUE(cluster.try_start());
     cluster.run(pipelines(cluster, 1000));  // more than one chunk of requests
   }
 }
 
-Task<void> is_refused_or_not(Cluster& cluster, std::vector<std::unique_ptr<TestClient>>& clients, int& answered) {
+Task<void> is_refused_or_not(TestCluster& cluster, std::vector<std::unique_ptr<TestClient>>& clients, int& answered) {
   auto client = std::make_unique<TestClient>(cluster.client());
-  CO_REQUIRE(co_await client->connect(Cluster::endpoint()));
+  FARSHORE_CO_REQUIRE(co_await client->connect(TestCluster::endpoint()));
   kafka::ApiVersionsRequest request;
   auto response = co_await client->call(std::move(request), 0);
   if (response) ++answered;
@@ -390,9 +301,9 @@ Task<void> is_refused_or_not(Cluster& cluster, std::vector<std::unique_ptr<TestC
 }
 
 TEST(Broker, RefusesConnectionsBeyondTheLimitOfAnAddress) {
-  Cluster cluster(40);
+  TestCluster cluster(40);
   cluster.set("max.connections.per.ip", "3");
-  ASSERT_TRUE(cluster.start());
+  ASSERT_TRUE(cluster.try_start());
   std::vector<std::unique_ptr<TestClient>> clients;
   int answered = 0;
   for (int i = 0; i < 5; ++i) cluster.run(is_refused_or_not(cluster, clients, answered));
@@ -405,9 +316,9 @@ TEST(Broker, RefusesConnectionsBeyondTheLimitOfAnAddress) {
 }
 
 TEST(Broker, EndsIdleConnections) {
-  Cluster cluster(41);
+  TestCluster cluster(41);
   cluster.set("connections.max.idle.ms", "1000");
-  ASSERT_TRUE(cluster.start());
+  ASSERT_TRUE(cluster.try_start());
   std::vector<std::unique_ptr<TestClient>> clients;
   int answered = 0;
   cluster.run(is_refused_or_not(cluster, clients, answered));
@@ -416,8 +327,8 @@ TEST(Broker, EndsIdleConnections) {
 }
 
 TEST(Broker, SaysWhatIsWrongWithItsSurroundings) {
-  Cluster cluster(50);
-  ASSERT_TRUE(cluster.start());
+  TestCluster cluster(50);
+  ASSERT_TRUE(cluster.try_start());
   // A second broker on the same directory.
   Config config(broker_schema());
   ASSERT_TRUE(config.set("listeners", "PLAINTEXT://east-1:9093"));
@@ -426,7 +337,7 @@ TEST(Broker, SaysWhatIsWrongWithItsSurroundings) {
   Broker second(other, other.kv(), config);
   Status status = ok();
   auto start = [](Broker& broker, Status& result) -> Task<void> { result = co_await broker.start(); };
-  ASSERT_TRUE(cluster.world().run(other, start(second, status), kLimit));
+  ASSERT_TRUE(cluster.world().run(other, start(second, status), TestCluster::kLimit));
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kAlreadyExists);
   EXPECT_NE(status.error().detail.find("/data is in use"), std::string::npos) << status.error().detail;
@@ -434,7 +345,7 @@ TEST(Broker, SaysWhatIsWrongWithItsSurroundings) {
   ASSERT_TRUE(config.set("listeners", "PLAINTEXT://east-1:9092"));
   ASSERT_TRUE(config.set("log.dirs", "/other"));
   Broker third(other, other.kv(), config);
-  ASSERT_TRUE(cluster.world().run(other, start(third, status), kLimit));
+  ASSERT_TRUE(cluster.world().run(other, start(third, status), TestCluster::kLimit));
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kAlreadyExists);
   EXPECT_NE(status.error().detail.find("9092"), std::string::npos) << status.error().detail;
@@ -443,13 +354,13 @@ TEST(Broker, SaysWhatIsWrongWithItsSurroundings) {
 TEST(Broker, AKillAtAnyPointOfTheStartIsRecoveredFrom) {
   for (uint64_t n = 1; n <= 91; n += 5) {
     SCOPED_TRACE("killed at resumption " + std::to_string(n));
-    Cluster cluster(200 + n);
-    ASSERT_TRUE(cluster.start());
+    TestCluster cluster(200 + n);
+    ASSERT_TRUE(cluster.try_start());
     cluster.run(makes_topics(cluster));
     cluster.kill();
-    auto killed = cluster.start(n);
+    auto killed = cluster.try_start(n);
     if (killed) cluster.kill();
-    ASSERT_TRUE(cluster.start());
+    ASSERT_TRUE(cluster.try_start());
     const TopicImage* orders = cluster.broker().image()->topic("orders");
     ASSERT_TRUE(orders);
     EXPECT_GE(orders->partitions[0].leadership_epoch, LeadershipEpoch(1));

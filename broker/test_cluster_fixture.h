@@ -32,6 +32,11 @@ class TestCluster {
 
   void set(std::string name, std::string value) { properties_[std::move(name)] = std::move(value); }
   void start() {
+    Status result = try_start();
+    ASSERT_TRUE(result) << result.error().to_string();
+  }
+  // `kill_at`: the process is killed at this resumption of its start; then the result is kClosed.
+  Status try_start(uint64_t kill_at = 0) {
     Config config(broker_schema());
     EXPECT_TRUE(config.set("listeners", "PLAINTEXT://east-1:9092"));
     EXPECT_TRUE(config.set("log.dirs", "/data"));
@@ -39,8 +44,19 @@ class TestCluster {
     env_ = &world_.start_process("east-1", "broker");
     broker_ = std::make_unique<Broker>(*env_, env_->kv(), std::move(config));
     Status result = Error(ErrorCode::kInternal, "did not end");
-    ASSERT_TRUE(world_.run(*env_, start_task(result), kLimit));
-    ASSERT_TRUE(result) << result.error().to_string();
+    if (kill_at > 0) env_->at_resumption(kill_at, [this] { world_.kill(*env_); });
+    const bool ended = world_.run(*env_, start_task(result), kLimit);
+    EXPECT_TRUE(ended || kill_at > 0);
+    if (kill_at > 0 && env_->dead()) {
+      broker_.reset();
+      return Error(ErrorCode::kClosed, "killed");
+    }
+    return result;
+  }
+  void stop() {
+    EXPECT_TRUE(world_.run(*env_, broker_->stop(), kLimit));
+    broker_.reset();
+    world_.kill(*env_);
   }
   void kill() {
     world_.kill(*env_);
@@ -52,6 +68,7 @@ class TestCluster {
   void run_inside(Task<void> task) { ASSERT_TRUE(world_.run(*env_, std::move(task), kLimit)) << "it did not end"; }
   Env& client() { return client_env_; }
   sim::SimEnv& env() { return *env_; }
+  Broker& broker() { return *broker_; }
   Services& services() { return broker_->services(); }
   sim::SimWorld& world() { return world_; }
   PartitionPtr partition(const std::string& topic, int32_t index) {
@@ -60,6 +77,11 @@ class TestCluster {
     return found ? *found : nullptr;
   }
   static Endpoint endpoint() { return Endpoint{"east-1", 9092}; }
+  // Connections that the broker ended for this reason.
+  uint64_t ended(const char* reason) {
+    MetricLabels labels = {{"reason", reason}};
+    return env_->metrics().counter("farshore_broker_connections_ended_total", "", labels).value();
+  }
 
  private:
   static sim::SimOptions options(uint64_t seed) {

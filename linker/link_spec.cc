@@ -117,18 +117,6 @@ Status validate(const LinkSpec& spec) {
   return ok();
 }
 
-Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text) {
-  std::vector<Endpoint> endpoints;
-  while (!text.empty()) {
-    size_t comma = std::min(text.find(','), text.size());
-    FARSHORE_TRY(auto endpoint, Endpoint::parse(text.substr(0, comma)));
-    endpoints.push_back(std::move(endpoint));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  if (endpoints.empty()) return invalid("no address: give host:port[,host:port...]");
-  return endpoints;
-}
-
 std::string to_string(const std::vector<Endpoint>& bootstrap) {
   std::string text;
   for (const auto& endpoint : bootstrap) {

@@ -66,8 +66,7 @@ const std::vector<std::string>& default_config_include();
 // field and what is allowed.
 Status validate(const LinkSpec& spec);
 
-// "host:port,host:port"; kInvalidArgument names the bad part.
-Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text);
+// As parse_bootstrap() reads it.
 std::string to_string(const std::vector<Endpoint>& bootstrap);
 
 // The target's name for a topic of the source, and back. nullopt: not a name this link could have made.

@@ -381,7 +381,7 @@ TEST_F(RelayJournalTest, AnImageThatTheLogDoesNotBearOutIsRebuilt) {
       co_await gateway.until_written();
       co_await expect_target(cut_off, key, 25, 25);  // their images hold both
       co_await expect_target(sleeper, key, 25, 25);
-      t.kafka_.cut(log->topic, log->partition, kept);
+      t.kafka_.partition(log->topic, log->partition).elect_unclean(kept);
       co_await cut_off.restart();
       auto lost = co_await cut_off.journal->to_target(key, SourceOffset(25), std::nullopt, t.soon());
       EXPECT_ERROR(lost, ErrorCode::kOutOfRange);

@@ -16,6 +16,7 @@ using kafka::Repeat;
 
 constexpr int32_t kTransactionTimeoutMs = 60'000;  // the coordinator aborts by itself what we began and did not end
 constexpr int kUnknownTopicAttempts = 8;           // a topic just made is not known everywhere at once
+constexpr int kLostRacesMax = 5;
 
 // One step's answer: again, or what came of it.
 enum class Next : uint8_t { kDone, kAgain };
@@ -31,8 +32,11 @@ Result<Next> judge(Code code, std::string_view what) {
     case Code::kRequestTimedOut:
     case Code::kNetworkException:
       return Next::kAgain;
+    case Code::kInvalidProducerEpoch:
+    case Code::kProducerFenced:
+    case Code::kInvalidTxnState:
     case Code::kInvalidProducerIdMapping:  // the id expired between two of our calls
-      return Error(ErrorCode::kUnavailable, std::string(kafka::error_name(code))).in(what);
+      return Error(ErrorCode::kFenced, std::string(kafka::error_name(code))).in(what);
     default:
       return kafka::to_error(code, what);
   }
@@ -63,26 +67,6 @@ kafka::AddPartitionsToTxnRequest add_request(const std::string& transactional_id
     topics.back().partitions.push_back(each.partition);
   }
   return request;
-}
-
-Task<Result<RelayProducer>> init_producer(kafka::ClusterClient& cluster, std::string transactional_id,
-                                          Deadline deadline) {
-  for (int attempt = 0;; ++attempt) {
-    kafka::InitProducerIdRequest request;
-    request.transactional_id = transactional_id;
-    request.transaction_timeout_ms = kTransactionTimeoutMs;
-    // Repeated freely: each time the epoch rises, and only the last answer counts.
-    CO_TRY(auto response, co_await cluster.call_coordinator(CoordinatorKind::kTransaction, transactional_id,
-                                                            std::move(request), Repeat::kYes, deadline));
-    CO_TRY(Next next, judge(static_cast<Code>(response.error_code), "InitProducerId"));
-    if (next == Next::kDone) {
-      RelayProducer producer;
-      producer.id = response.producer_id;
-      producer.epoch = response.producer_epoch;
-      co_return producer;
-    }
-    CO_CHECK(co_await cluster.pause(attempt, deadline));
-  }
 }
 
 Task<Status> add_partitions(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
@@ -125,16 +109,44 @@ Task<Status> abort_transaction(kafka::ClusterClient& cluster, std::string transa
 
 }  // namespace
 
+Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::string transactional_id,
+                                        Deadline deadline) {
+  for (int attempt = 0;; ++attempt) {
+    kafka::InitProducerIdRequest request;
+    request.transactional_id = transactional_id;
+    request.transaction_timeout_ms = kTransactionTimeoutMs;
+    // Repeated freely: each time the epoch rises, and only the last answer counts.
+    CO_TRY(auto response, co_await cluster.call_coordinator(CoordinatorKind::kTransaction, transactional_id,
+                                                            std::move(request), Repeat::kYes, deadline));
+    CO_TRY(Next next, judge(static_cast<Code>(response.error_code), "InitProducerId"));
+    if (next == Next::kDone) {
+      RelayProducer producer;
+      producer.id = response.producer_id;
+      producer.epoch = response.producer_epoch;
+      co_return producer;
+    }
+    CO_CHECK(co_await cluster.pause(attempt, deadline));
+  }
+}
+
 Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string transactional_id,
                                   std::vector<TopicPartition> partitions, Deadline deadline) {
   const std::string where = "takeover of " + transactional_id;
-  auto producer = co_await init_producer(cluster, transactional_id, deadline);
-  if (!producer) co_return std::move(producer).error().in(where);
-  auto added = co_await add_partitions(cluster, transactional_id, *producer, std::move(partitions), deadline);
-  if (!added) co_return std::move(added).error().in(where);
-  auto aborted = co_await abort_transaction(cluster, std::move(transactional_id), *producer, deadline);
-  if (!aborted) co_return std::move(aborted).error().in(where);
-  co_return *producer;
+  // A request of an earlier attempt may still lie in the target's socket and raise the epoch after us. That ends; a
+  // gateway that takes over again and again does not.
+  for (int lost = 1;; ++lost) {
+    auto producer = co_await raise_epoch(cluster, transactional_id, deadline);
+    Status done;
+    if (producer) {
+      done = co_await add_partitions(cluster, transactional_id, *producer, partitions, deadline);
+      if (done) done = co_await abort_transaction(cluster, transactional_id, *producer, deadline);
+      if (done) co_return producer;
+    } else {
+      done = Status(std::move(producer).error());
+    }
+    if (done.error() != ErrorCode::kFenced || lost == kLostRacesMax) co_return std::move(done).error().in(where);
+    CO_CHECK(co_await cluster.pause(lost, deadline));
+  }
 }
 
 Task<Result<MarkerFound>> find_marker(kafka::ClusterClient& cluster, kafka::PartitionReader& reader,

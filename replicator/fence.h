@@ -20,10 +20,13 @@ namespace farshore::replicator {
 // Resolves when the coordinator has taken the abort on: markers are on their way to every partition, and are waited for
 // with find_marker(). The transactional id's former owner is fenced in `partitions` when its marker is there.
 // Calls are repeated until the deadline while the coordinator moves, loads, or ends an earlier transaction
-// (CONCURRENT_TRANSACTIONS). kFenced: somebody else took over meanwhile; kPermissionDenied; kNotFound: a partition is
-// not there; kTimedOut: markers may or may not come; fence again.
+// (CONCURRENT_TRANSACTIONS). kFenced: lost against other takeovers, again and again; kPermissionDenied; kNotFound: a
+// partition is not there; kTimedOut: markers may or may not come; fence again.
 Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string transactional_id,
                                   std::vector<TopicPartition> partitions, Deadline deadline);
+
+// Only its first step, InitProducerId, which fences nothing by itself. kFenced: this attempt lost against another one.
+Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::string transactional_id, Deadline deadline);
 
 // A batch of a partition, and where it begins in `bytes`. An error ends the reading and is returned.
 using OnBatch = std::function<Status(const BatchHeader& header, const SliceList& bytes, size_t batch_begin)>;

@@ -1,10 +1,11 @@
-// RelayScan: what of ours stands between two offsets of a target partition. Read as a consumer does, and only headers
-// of our own batches are kept, so that a scan over other people's data costs no memory.
+// What of ours stands between two offsets of a target partition. Read as a consumer does, and only headers of our own
+// batches are kept, so that a scan over other people's data costs no memory.
 #pragma once
 
 #include <vector>
 
-#include "proto/kafka/fetch_stream.h"
+#include "base/env.h"
+#include "proto/kafka/cluster_client.h"
 #include "replicator/relay_evidence.h"
 
 namespace farshore::replicator {
@@ -26,36 +27,9 @@ struct RelayScan {
   std::vector<SeenBatch> seen;
 };
 
-// Takes what one Fetch brings; `scan` goes on from answer to answer.
-class ScanVisitor final : public kafka::FetchVisitor {
- public:
-  static constexpr size_t kSeenMax = 1 << 20;  // pieces of ours, between foreign ones
-
-  ScanVisitor(const RelayScanRange& range, RelayScan& scan) : range_(range), scan_(scan) {}
-
-  bool marker_seen() const { return marker_seen_; }
-  bool overtaken() const { return overtaken_; }       // a newer owner has written
-  int16_t error_code() const { return error_code_; }  // of Kafka, of the last answer
-  const Error& bad() const { return bad_; }           // bytes that are no batches; too many pieces
-  void begin_answer() { error_code_ = 0; }
-
-  void on_response(const kafka::FetchResponse& head) override;
-  void on_partition(const kafka::FetchTopic& topic, const Partition& partition, size_t records_bytes) override;
-  void on_batches(BatchRun run) override;
-  void on_bad_records(Error error) override { bad_ = std::move(error); }
-  void on_partition_end(const kafka::FetchTopic&, const Partition&, size_t) override {}
-  void on_response_end(const std::vector<kafka::FetchResponse::NodeEndpoint>&) override {}
-
- private:
-  void add(const BatchHeader& batch);
-  bool ours(int64_t producer) const;
-  bool anchored_at(const BatchHeader& batch) const;
-
-  const RelayScanRange& range_;
-  RelayScan& scan_;
-  bool marker_seen_ = false, overtaken_ = false;
-  int16_t error_code_ = 0;
-  Error bad_;
-};
+// Reads as long as each answer brings something; kTimedOut if nothing comes until `patience` has passed. kFenced: a
+// newer owner has written. kResourceExhausted: more pieces of ours, between foreign ones, than can be looked at.
+// Executor: the Env's.
+Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, RelayScanRange range, Duration patience);
 
 }  // namespace farshore::replicator

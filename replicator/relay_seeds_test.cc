@@ -22,8 +22,8 @@ class Scenario {
     options_.claim_chance = random_.below(3) == 0 ? 0.0 : 0.2;
     if (random_.below(4) == 0) options_.sink.anchor_records_max = 20;
     forgets_ = random_.below(2) == 0;
-    world_.kafka.faults = {0.03, 0.05, 0.1};
-    if (random_.below(4) == 0) world_.kafka.produce_max = 12;
+    world_.kafka.chances = {0.03, 0.05, 0.1};
+    if (random_.below(4) == 0) world_.kafka.produce_version_max = 12;
     for (auto& [index, source] : world_.source) append(source, 40);
   }
 
@@ -37,7 +37,7 @@ class Scenario {
       if (!failure_.empty()) return failure_;
       if (stopped) return world_.wrong(true);
     }
-    world_.kafka.faults = {};
+    world_.kafka.chances = {};
     kill_all();
     world_.start_gateway(options_);
     const bool done = world_.until(
@@ -64,7 +64,7 @@ class Scenario {
       source.append(static_cast<int>(random_.between(1, 8)), epoch_, at, gap);
     }
   }
-  int64_t now_ms() { return world_.kafka.env().wall_now().milliseconds_since_epoch; }
+  int64_t now_ms() { return world_.kafka_env.wall_now().milliseconds_since_epoch; }
 
   // A partition that was fenced by a gateway that is gone begins again; any other failure is one of ours.
   void look() {
@@ -96,7 +96,7 @@ class Scenario {
     for (auto& each : world_.gateways) {
       if (!each->env.dead()) world_.world.kill(each->env);
     }
-    if (world_.kafka.env().paused()) world_.kafka.env().resume();
+    if (world_.kafka_env.paused()) world_.kafka_env.resume();
   }
   void kill_gateway() {
     RelayGateway& gateway = world_.gateway();
@@ -133,14 +133,14 @@ class Scenario {
         break;
       }
       case 3:  // the target is stopped with requests in its socket; perhaps the gateway dies meanwhile
-        world_.kafka.env().pause();
+        world_.kafka_env.pause();
         run_for(milliseconds(random_.between(1, random_.below(2) == 0 ? 200 : 9000)));
         if (random_.below(2) == 0) {
           kill_gateway();
           world_.start_gateway(options_);
           run_for(milliseconds(random_.between(1, 6000)));
         }
-        world_.kafka.env().resume();
+        world_.kafka_env.resume();
         break;
       case 4:
         world_.world.net().reset_one("target");
@@ -149,7 +149,7 @@ class Scenario {
         kill_gateway();
         run_for(seconds(15));
         if (forgets_) {
-          for (auto& [index, partition] : world_.kafka.topics.at(kRelayTopic).partitions)
+          for (auto& partition : world_.kafka.topics.at(kRelayTopic).partitions)
             partition.expire_older_than(now_ms() - kDayMs);
         } else {
           FakePartition& partition = world_.target(static_cast<int32_t>(random_.below(2)));

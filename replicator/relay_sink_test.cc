@@ -6,6 +6,7 @@ namespace farshore::replicator {
 namespace {
 
 constexpr int64_t kNowMs = 1'780'000'000'000;
+constexpr int16_t kProduce = 0;  // its API key
 
 std::string text_of(const std::vector<Error>& errors) {
   std::string all;
@@ -68,7 +69,7 @@ TEST(RelaySink, RecordsThatOneAnchorMayCoverAreLimited) {
 
 TEST(RelaySink, TopicsAreNamedToATargetThatKnowsNoIds) {
   RelayWorld world(5);
-  world.kafka.produce_max = 12;
+  world.kafka.produce_version_max = 12;
   for (int i = 0; i < 5; ++i) world.source[0].append(2, 3, kNowMs);
   world.start_gateway();
   ASSERT_TRUE(world.until_caught_up());
@@ -78,10 +79,10 @@ TEST(RelaySink, TopicsAreNamedToATargetThatKnowsNoIds) {
 TEST(RelaySink, AnAcknowledgementThatWasLostIsFoundOutAndNotRetried) {
   RelayWorld world(6);
   for (int i = 0; i < 30; ++i) world.source[0].append(2, 3, kNowMs - 3 * 86'400'000LL);
-  world.kafka.faults.drop_ack = 1;
+  world.kafka.chances.drop_ack = 1;
   world.start_gateway();
-  ASSERT_TRUE(world.until([&] { return world.kafka.produce_requests > 0; }));
-  world.kafka.faults.drop_ack = 0;
+  ASSERT_TRUE(world.until([&] { return world.kafka.requests[kProduce] > 0; }));
+  world.kafka.chances.drop_ack = 0;
   // The sweep: a retry by sequence would now be appended a second time.
   world.target().expire_older_than(kNowMs - 86'400'000LL);
   ASSERT_TRUE(world.until_caught_up()) << text_of(world.gateway().failures);
@@ -93,12 +94,12 @@ TEST(RelaySink, NothingOfAStoppedGatewayArrivesAfterAnotherTookOver) {
   for (int i = 0; i < 80; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway& old = world.start_gateway();
   ASSERT_TRUE(world.until([&] { return world.target().end > 20; }));
-  world.kafka.env().pause();  // what the old one sends stays in the socket
+  world.kafka_env.pause();  // what the old one sends stays in the socket
   world.world.run_for(seconds(1));
   old.env.pause();
   RelayGateway& other = world.start_gateway();
   world.world.run_for(seconds(3));
-  world.kafka.env().resume();
+  world.kafka_env.resume();
   ASSERT_TRUE(world.until_caught_up()) << text_of(other.failures) << text_of(other.open_errors);
   old.env.resume();
   ASSERT_TRUE(world.until([&] { return !old.failures.empty() || old.pump(0).phase() == PumpPhase::kRunning; }));
@@ -135,10 +136,10 @@ TEST(RelaySink, AProcessThatStoodStillTakesOverBeforeItSends) {
   gateway.env.pause();
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   world.world.run_for(seconds(60));
-  const int before = world.kafka.produce_requests;
+  const int before = world.kafka.requests[kProduce];
   gateway.env.resume();
   ASSERT_TRUE(world.until([&] { return world.kafka.markers > markers; }));
-  EXPECT_EQ(world.kafka.produce_requests, before);
+  EXPECT_EQ(world.kafka.requests[kProduce], before);
   ASSERT_TRUE(world.until_caught_up());
   EXPECT_EQ(world.wrong(), "");
 }
@@ -191,7 +192,7 @@ TEST(RelaySink, ARefusalNamesTheBatchAndTheSetting) {
 TEST(RelaySink, ADuplicateSequenceIsNoSuccess) {
   RelayWorld world(12);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
-  world.kafka.refuse_next_produce = static_cast<int16_t>(kafka::ErrorCode::kDuplicateSequenceNumber);
+  world.kafka.refuse_next_produce = kafka::ErrorCode::kDuplicateSequenceNumber;
   world.start_gateway();
   ASSERT_TRUE(world.until_caught_up()) << text_of(world.gateway().failures);
   EXPECT_EQ(world.wrong(), "");
@@ -277,8 +278,7 @@ TEST(RelaySink, AnotherProducerIdWaitsOutWhatTheOldOneMayHaveOnItsWay) {
   world.start_gateway();
   ASSERT_TRUE(world.until_caught_up());
   world.kill_gateways();
-  world.kafka.transactions.clear();  // the transactional id expired
-  world.kafka.transactions["another"].id = 7;
+  world.kafka.transactional_ids.clear();  // expired
   const Duration began = world.world.now();
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   world.start_gateway();

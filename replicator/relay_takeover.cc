@@ -2,6 +2,11 @@
 
 #include <algorithm>
 
+#include "proto/kafka/partition_reader.h"
+#include "replicator/fence.h"
+#include "replicator/relay_scan.h"
+#include "replicator/target_memory.h"
+
 namespace farshore::replicator {
 
 namespace {
@@ -24,6 +29,18 @@ Error uncertain_error(const RelayUncertain& uncertain) {
                                            " are at the target cannot be told: " + uncertain.reason);
 }
 
+struct TargetEnds {
+  TargetOffset log_start, high_watermark;
+};
+Task<Result<TargetEnds>> ends_of(kafka::ClusterClient& cluster, TopicPartition at, Deadline deadline) {
+  CO_TRY(Offset start, co_await kafka::partition_offset(cluster, at, kafka::OffsetOf::kLogStart, deadline));
+  CO_TRY(Offset end, co_await kafka::partition_offset(cluster, at, kafka::OffsetOf::kEnd, deadline));
+  TargetEnds ends;
+  ends.log_start = TargetOffset(start.value());
+  ends.high_watermark = TargetOffset(end.value());
+  co_return ends;
+}
+
 }  // namespace
 
 std::string relay_transactional_id(const PumpKey& key) {
@@ -31,8 +48,8 @@ std::string relay_transactional_id(const PumpKey& key) {
          std::to_string(key.partition.value());
 }
 
-Task<Result<RelayTakenOver>> take_over(Env& env, RelayTarget& target, kafka::ClusterClient& cluster,
-                                       RelayJournal& journal, const RelaySinkOptions& options, RelayTakeoverOf what) {
+Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
+                                       const RelaySinkOptions& options, RelayTakeoverOf what) {
   const TopicPartition at{what.target.topic, what.key.partition.value()};
   const Deadline deadline = env.in(options.takeover_limit);
   RelayTakenOver taken;
@@ -46,21 +63,21 @@ Task<Result<RelayTakenOver>> take_over(Env& env, RelayTarget& target, kafka::Clu
   if (!what.wanted()) co_return not_wanted();
 
   // What the broker remembers is cleared by the marker: it is asked before.
-  CO_TRY(TargetEnds before, co_await target.ends(at, deadline));
-  CO_TRY(auto remembered, co_await target.producers(at, deadline));
+  CO_TRY(TargetEnds before, co_await ends_of(cluster, at, deadline));
+  CO_TRY(auto remembered, co_await remembered_producers(cluster, at, deadline));
   if (!what.wanted()) co_return not_wanted();
   if (options.test_only_skip_marker) {
-    CO_TRY(taken.producer, co_await target.init_producer(what.transactional_id, deadline));
+    CO_TRY(taken.producer, co_await raise_epoch(cluster, what.transactional_id, deadline));
   } else {
     std::vector<TopicPartition> both{at, log};
-    CO_TRY(taken.producer, co_await target.fence(what.transactional_id, std::move(both), deadline));
+    CO_TRY(taken.producer, co_await fence(cluster, what.transactional_id, std::move(both), deadline));
   }
   if (!what.wanted()) co_return not_wanted();
   CO_TRY(RelayClaims claims, co_await journal.take_over(what.key, taken.producer, deadline));
   if (!what.wanted()) co_return not_wanted();
 
   if (claims.last_run && claims.last_run->target_epoch.value() >= 0) {
-    CO_TRY(auto end, co_await target.end_of_epoch(at, claims.last_run->target_epoch, deadline));
+    CO_TRY(auto end, co_await end_of_epoch(cluster, at, claims.last_run->target_epoch, deadline));
     if (end && *end < claims.last_run->target_end()) {
       env.log().warn("the target lost relayed records", {{"topic", at.topic},
                                                          {"partition", at.partition},
@@ -81,14 +98,14 @@ Task<Result<RelayTakenOver>> take_over(Env& env, RelayTarget& target, kafka::Clu
       if (!what.wanted()) co_return not_wanted();
     }
     const Deadline again = env.in(options.takeover_limit);
-    CO_TRY(TargetEnds now, co_await target.ends(at, again));
+    CO_TRY(TargetEnds now, co_await ends_of(cluster, at, again));
     range.to_min = now.high_watermark;
   }
   for (int lowered = 0;; ++lowered) {
     range.anchors = claims.anchors;
     range.from = std::max(before.log_start, std::min(scan_from(claims), before.high_watermark));
     if (options.test_only_skip_scan) range.from = before.high_watermark;
-    CO_TRY(RelayScan scan, co_await target.scan(range, options.takeover_limit));
+    CO_TRY(RelayScan scan, co_await scan_relayed(env, cluster, range, options.takeover_limit));
     if (!what.wanted()) co_return not_wanted();
     // A claim beyond our own marker: the target lost its end, and cannot say so by epochs.
     if (claims.last_run && claims.last_run->target_end() > scan.to && lowered == 0) {

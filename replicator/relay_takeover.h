@@ -5,7 +5,6 @@
 #include <functional>
 
 #include "replicator/relay_sink.h"
-#include "replicator/relay_target.h"
 
 namespace farshore::replicator {
 
@@ -30,7 +29,7 @@ struct RelayTakeoverOf {
 
 // Errors: kFenced (lost to another gateway), kNotFound (the topic, or it is another one now), kOutOfRange (no evidence
 // is left; the detail names the source offsets), kPermissionDenied; otherwise retriable.
-Task<Result<RelayTakenOver>> take_over(Env& env, RelayTarget& target, kafka::ClusterClient& cluster,
-                                       RelayJournal& journal, const RelaySinkOptions& options, RelayTakeoverOf what);
+Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
+                                       const RelaySinkOptions& options, RelayTakeoverOf what);
 
 }  // namespace farshore::replicator

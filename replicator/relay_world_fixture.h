@@ -9,10 +9,14 @@
 
 #include "base/sim/net.h"
 #include "base/sim/world.h"
-#include "replicator/fake_kafka_fixture.h"
+#include "proto/batch/builder.h"
+#include "proto/kafka/fake/fake_kafka.h"
 #include "replicator/relay_sink.h"
 
 namespace farshore::replicator {
+
+using kafka::FakeKafka;
+using kafka::FakePartition;
 
 inline constexpr char kRelayTopic[] = "orders", kRelayLog[] = "__farshore_offsets";
 
@@ -192,7 +196,8 @@ class RelayGateway final : private PumpDriver, private PumpListener {
  private:
   static kafka::ClusterOptions cluster() {
     kafka::ClusterOptions options;
-    options.bootstrap.push_back(Endpoint{"target", FakeKafka::kPort});
+    options.bootstrap.push_back(Endpoint{"target", 9092});
+    options.request_timeout = seconds(10);
     return options;
   }
   void pump_can_send(PartitionPump& pump) override { sink.ready(pump); }
@@ -277,15 +282,16 @@ class RelayGateway final : private PumpDriver, private PumpListener {
 
 class RelayWorld {
  public:
-  explicit RelayWorld(uint64_t seed, int32_t partitions = 1) : world(sim_options(seed)) {
-    kafka.make_topic(kRelayTopic, partitions);
-    kafka.make_topic(kRelayLog, 1);
-    kafka.start(world, "target");
+  explicit RelayWorld(uint64_t seed, int32_t partitions = 1)
+      : world(sim_options(seed)), kafka_env(world.start_process("target", "kafka")), kafka(kafka_env, address()) {
+    kafka.add_topic(kRelayTopic, partitions);
+    kafka.add_topic(kRelayLog, 1);
+    world.spawn(kafka_env, kafka.run());
     for (int32_t i = 0; i < partitions; ++i) source[i];
   }
   ~RelayWorld() {
     kill_gateways();
-    if (!kafka.env().dead()) world.kill(kafka.env());
+    if (!kafka_env.dead()) world.kill(kafka_env);
   }
 
   RelayGateway& start_gateway(RelayGateway::Options options = {}) {
@@ -342,7 +348,10 @@ class RelayWorld {
     return "";
   }
 
+  static Endpoint address() { return Endpoint{"target", 9092}; }
+
   sim::SimWorld world;
+  sim::SimEnv& kafka_env;
   FakeKafka kafka;
   std::map<int32_t, SourcePartition> source;
   WrittenDown down;

@@ -42,4 +42,12 @@ class Reply {
   std::shared_ptr<State> state_;
 };
 
+// An answer that is there already.
+template <class T>
+Reply<T> completed(Reactor& reactor, T value) {
+  Reply<T> reply(reactor);
+  reply.complete(std::move(value));
+  return reply;
+}
+
 }  // namespace farshore::broker

@@ -154,18 +154,15 @@ class LinkWorld {
     sim::SimEnv& env = world_.start_process(host, "gateway");
     gateways_.push_back(std::make_unique<Gateway>(env, LinkEpoch(epoch), options));
     Gateway& made = *gateways_.back();
-    for (int32_t i = 0; i < kPartitions; ++i) {
-      replicator::PartitionSpec spec;
-      spec.source_topic = "orders";
-      spec.source_topic_id = source_id_;
-      spec.partition = i;
-      spec.target = {"orders", mirror_id_};
-      world_.spawn(env, add_task(made, std::move(spec)));
-    }
+    for (int32_t i = 0; i < kPartitions; ++i) world_.spawn(env, add_task(made, spec_of(i)));
     world_.spawn(env, made.replicator.run());
     return made;
   }
   Gateway& gateway() { return *gateways_.back(); }
+  // Takes a partition out of the link and puts it back at once, whatever is under way for it.
+  void take_out_and_put_back(int32_t partition) {
+    world_.spawn(gateway().env, replace_task(gateway(), spec_of(partition)));
+  }
   void kill_gateway() {
     for (auto& gateway : gateways_) {
       if (!gateway->env.dead()) world_.kill(gateway->env);
@@ -214,7 +211,7 @@ class LinkWorld {
     TestClient client(*client_);
     CO_CHECK(co_await client.connect(endpoint(host)));
     request.timeout_ms = 10000;
-    co_return co_await client.call(std::move(request), 0);
+    co_return co_await client.call(std::move(request), kafka::MirrorControlRequest::kMaxVersion);
   }
 
  private:
@@ -237,6 +234,19 @@ class LinkWorld {
       all += piece;
       from = run->next();
     }
+  }
+  replicator::PartitionSpec spec_of(int32_t partition) {
+    replicator::PartitionSpec spec;
+    spec.source_topic = "orders";
+    spec.source_topic_id = source_id_;
+    spec.partition = partition;
+    spec.target = {"orders", mirror_id_};
+    return spec;
+  }
+  static Task<void> replace_task(Gateway& gateway, replicator::PartitionSpec spec) {
+    gateway.replicator.remove({kLink, spec.source_topic_id, PartitionId(spec.partition)});
+    gateway.replicator.add(std::move(spec));
+    co_return;
   }
   static Task<void> add_task(Gateway& gateway, replicator::PartitionSpec spec) {
     gateway.replicator.add(std::move(spec));

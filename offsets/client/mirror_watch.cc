@@ -1,18 +1,11 @@
 #include "offsets/client/mirror_watch.h"
 
-#include <pthread.h>
-#include <signal.h>
-
-#include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <set>
-#include <thread>
 
-#include "base/gate.h"
-#include "base/real/env.h"
+#include "offsets/client/env_thread.h"
 #include "offsets/client/relay_map.h"
-#include "proto/kafka/cluster_client.h"
 #include "proto/kafka/messages/mirror_control.h"
 
 namespace farshore::client {
@@ -23,34 +16,6 @@ constexpr Duration kEvery = seconds(1), kRound = seconds(4), kProbe = seconds(2)
 
 std::chrono::milliseconds steady_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch());
-}
-
-Result<std::vector<Endpoint>> parse_list(const std::string& text) {
-  std::vector<Endpoint> out;
-  for (size_t at = 0; at <= text.size();) {
-    size_t comma = std::min(text.find(',', at), text.size());
-    FARSHORE_TRY(Endpoint endpoint, Endpoint::parse(std::string_view(text).substr(at, comma - at)));
-    out.push_back(std::move(endpoint));
-    at = comma + 1;
-  }
-  return out;
-}
-
-RealEnvOptions env_options() {
-  RealEnvOptions options;
-  options.log_level = LogLevel::kError;  // a library is silent: what matters is in events
-  options.blocking_threads = 1;
-  return options;
-}
-
-kafka::ClusterOptions cluster_options(std::vector<Endpoint> bootstrap) {
-  kafka::ClusterOptions options;
-  options.bootstrap = std::move(bootstrap);
-  options.client.client_id = "libfarshore";
-  options.connect_timeout = kProbe;
-  options.request_timeout = kRound;
-  options.backoff_max = milliseconds(500);
-  return options;
 }
 
 TopicAtTarget read_topic(const kafka::MirrorControlResponse::MirrorControlTopicResult& from) {
@@ -87,35 +52,29 @@ TopicAtTarget read_relay(const RelayedTopic& from) {
 class MirrorWatch::Impl {
  public:
   Impl(std::vector<Endpoint> target, std::vector<Endpoint> source, const MirrorWatchOptions& options)
-      : env_(env_options()),
-        gate_(env_),
+      : env_(thread_.env()),
         wake_(env_),
         stop_(env_),
         periodic_(options.periodic),
         topics_(options.topics.begin(), options.topics.end()),
-        target_(env_, env_.network(), cluster_options(std::move(target))),
+        target_(env_, env_.network(), cluster_options(std::move(target), kRound)),
         relays_(env_, target_) {
     if (!source.empty())
-      source_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), cluster_options(std::move(source)));
-    running_ = source_ ? 2 : 1;
-    spawn(gate_, "libfarshore target", watch_target());
-    if (source_) spawn(gate_, "libfarshore source", watch_source());
-    sigset_t all, before;  // the application's handlers run on the application's threads
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    thread_ = std::thread([this] { env_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      source_ =
+          std::make_unique<kafka::ClusterClient>(env_, env_.network(), cluster_options(std::move(source), kRound));
+    spawn(thread_.gate(), "libfarshore target", watch_target());
+    if (source_) spawn(thread_.gate(), "libfarshore source", watch_source());
+    thread_.start();
   }
 
   ~Impl() {
-    asio::post(env_.executor(), [this] {
+    thread_.end([this] {
       stopping_ = true;
       target_.close();
       if (source_) source_->close();
       wake_.close();
       stop_.close();
     });
-    thread_.join();
   }
 
   std::shared_ptr<const TargetView> view() const {
@@ -127,7 +86,7 @@ class MirrorWatch::Impl {
     return source_seen_;
   }
   void ask_now() {
-    asio::post(env_.executor(), [this] { wake(); });
+    thread_.post([this] { wake(); });
   }
   std::shared_ptr<const TargetView> fresh(const std::string& topic, std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
@@ -143,9 +102,6 @@ class MirrorWatch::Impl {
     asked_ = true;
     wake_.notify();
   }
-  void ended() {
-    if (--running_ == 0) env_.stop();
-  }
 
   Task<void> watch_target() {
     while (!stopping_) {
@@ -157,7 +113,6 @@ class MirrorWatch::Impl {
       }
       if (!asked_ && !stopping_) (void)co_await wake_.wait(env_.in(kEvery));
     }
-    ended();
   }
 
   Task<void> watch_source() {
@@ -171,7 +126,6 @@ class MirrorWatch::Impl {
       }
       if (!stopping_) (void)co_await stop_.wait(env_.in(kEvery));
     }
-    ended();
   }
 
   Task<Result<std::map<std::string, TopicAtTarget>>> ask(std::vector<std::string> names) {
@@ -238,12 +192,11 @@ class MirrorWatch::Impl {
     changed_.notify_all();
   }
 
-  RealEnv env_;
-  Gate gate_;
+  EnvThread thread_;
+  Env& env_;
   Notifier wake_, stop_;
   const bool periodic_;
   bool stopping_ = false, asked_ = false;  // of the thread
-  int running_ = 0;                        // of the thread: coroutines that have not ended
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::string> topics_;
@@ -253,18 +206,17 @@ class MirrorWatch::Impl {
   kafka::ClusterClient target_;
   RelayMap relays_;  // of the target, where it is no Farshore cluster
   std::unique_ptr<kafka::ClusterClient> source_;
-  std::thread thread_;
 };
 
 std::unique_ptr<MirrorWatch> MirrorWatch::open(const MirrorWatchOptions& options, Problem& problem) {
-  auto target = parse_list(options.target);
+  auto target = parse_bootstrap(options.target);
   if (!target) {
     problem = {Problem::Kind::kInvalid, "target: " + target.error().to_string()};
     return nullptr;
   }
   std::vector<Endpoint> source;
   if (!options.source.empty()) {
-    auto parsed = parse_list(options.source);
+    auto parsed = parse_bootstrap(options.source);
     if (!parsed) {
       problem = {Problem::Kind::kInvalid, "source: " + parsed.error().to_string()};
       return nullptr;

@@ -1,49 +1,17 @@
 #include "offsets/client/relay_lookup.h"
 
-#include <pthread.h>
-#include <signal.h>
-
-#include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <thread>
 
-#include "base/gate.h"
-#include "base/real/env.h"
+#include "offsets/client/env_thread.h"
 #include "offsets/client/relay_map.h"
 #include "proto/kafka/messages/mirror_append.h"
 
 namespace farshore::client {
 namespace {
 
-Result<std::vector<Endpoint>> parse_list(const std::string& text) {
-  std::vector<Endpoint> out;
-  for (size_t at = 0; at <= text.size();) {
-    size_t comma = std::min(text.find(',', at), text.size());
-    FARSHORE_TRY(Endpoint endpoint, Endpoint::parse(std::string_view(text).substr(at, comma - at)));
-    out.push_back(std::move(endpoint));
-    at = comma + 1;
-  }
-  return out;
-}
-
-RealEnvOptions env_options() {
-  RealEnvOptions options;
-  options.log_level = LogLevel::kError;  // a library is silent: what matters is in results
-  options.blocking_threads = 1;
-  return options;
-}
-
-kafka::ClusterOptions cluster_options(std::vector<Endpoint> bootstrap) {
-  kafka::ClusterOptions options;
-  options.bootstrap = std::move(bootstrap);
-  options.client.client_id = "libfarshore";
-  options.connect_timeout = seconds(2);
-  options.request_timeout = seconds(5);
-  options.backoff_max = milliseconds(500);
-  return options;
-}
+constexpr Duration kRequest = seconds(5);
 
 Problem problem_of(const Error& error) {
   using Kind = Problem::Kind;
@@ -71,23 +39,12 @@ Problem problem_of(const Error& error) {
 class RelayLookup::Impl {
  public:
   explicit Impl(std::vector<Endpoint> target)
-      : env_(env_options()),
-        gate_(env_),
-        cluster_(env_, env_.network(), cluster_options(std::move(target))),
-        map_(env_, cluster_) {
-    sigset_t all, before;  // the application's handlers run on the application's threads
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    spawn(gate_, "libfarshore translator", idle());
-    thread_ = std::thread([this] { env_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      : cluster_(thread_.env(), thread_.env().network(), cluster_options(std::move(target), kRequest)),
+        map_(thread_.env(), cluster_) {
+    thread_.start();
   }
   ~Impl() {
-    asio::post(env_.executor(), [this] {
-      cluster_.close();
-      stop_.close();
-    });
-    thread_.join();
+    thread_.end([this] { cluster_.close(); });
   }
 
   // Blocks until `task` has ended, which it does by its deadline.
@@ -95,20 +52,15 @@ class RelayLookup::Impl {
     std::lock_guard one_at_a_time(calls_);
     std::unique_lock lock(mutex_);
     done_ = false;
-    asio::post(env_.executor(),
-               [this, &task, timeout] { spawn(gate_, "libfarshore call", call(task(env_.in(timeout)))); });
+    thread_.post(
+        [this, &task, timeout] { spawn(thread_.gate(), "libfarshore call", call(task(thread_.env().in(timeout)))); });
     changed_.wait(lock, [&] { return done_; });
   }
 
-  Env& env() { return env_; }
   kafka::ClusterClient& cluster() { return cluster_; }
   RelayMap& map() { return map_; }
 
  private:
-  Task<void> idle() {
-    (void)co_await stop_.wait(Deadline::never());
-    env_.stop();
-  }
   Task<void> call(Task<void> task) {
     co_await std::move(task);
     std::lock_guard lock(mutex_);
@@ -116,19 +68,16 @@ class RelayLookup::Impl {
     changed_.notify_all();
   }
 
-  RealEnv env_;
-  Gate gate_;
-  Notifier stop_{env_};
+  EnvThread thread_;
   kafka::ClusterClient cluster_;
   RelayMap map_;
   std::mutex calls_, mutex_;
   std::condition_variable changed_;
   bool done_ = false;
-  std::thread thread_;
 };
 
 std::unique_ptr<RelayLookup> RelayLookup::open(const std::string& target, Problem& problem) {
-  auto parsed = parse_list(target);
+  auto parsed = parse_bootstrap(target);
   if (!parsed) {
     problem = {Problem::Kind::kInvalid, "target: " + parsed.error().to_string()};
     return nullptr;

@@ -341,7 +341,7 @@ TEST_F(RelayMapTest, ALogThatWasMadeAnewIsReadAnew) {
       RelayMap map(t.env_, *t.cluster_);
       auto got = co_await ask(map, t.soon(), Direction::kToTarget, 32);
       CO_ASSERT_OK(got);
-      t.kafka_.cut(kTranslationTopic, translation_log_partition(t.key_), 2);
+      t.kafka_.partition(kTranslationTopic, translation_log_partition(t.key_)).elect_unclean(2);
       got = co_await ask(map, t.soon(), Direction::kToTarget, 32);
       EXPECT_ERROR(got, ErrorCode::kOutOfRange);
       got = co_await ask(map, t.soon(), Direction::kToTarget, 12);

@@ -135,6 +135,40 @@ class ClusterClient {
     }
   }
 
+  // To the leader of a partition. `code_of(response)` is Kafka's code for the partition. Retried until the deadline
+  // while connections fail or the code is one that passes (the last one is in the error then); any other code is an
+  // error. kNotFound: no such topic or partition.
+  template <class Request, class CodeOf>
+  Task<Result<typename Request::Response>> call_leader(TopicPartition partition, Request request, CodeOf code_of,
+                                                       Deadline deadline) {
+    const std::string where = partition.topic + "-" + std::to_string(partition.partition);
+    Error last;
+    for (int attempt = 0;; ++attempt) {
+      TopicPartition wanted = partition;
+      CO_TRY(Leader leader, co_await this->leader(std::move(wanted), deadline));
+      auto client = co_await broker(leader.broker, deadline);
+      if (client) {
+        Request copy = request;
+        auto response = co_await (*client)->call(std::move(copy), attempt_deadline(deadline));
+        if (response) {
+          const int16_t code = code_of(*response);
+          if (code == 0) co_return response;
+          last = to_error(code, where);
+          if (!error_retriable(static_cast<ErrorCode>(code))) co_return last;
+        } else {
+          last = std::move(response).error();
+          if (!retriable(last)) co_return last.in(where);
+        }
+      } else {
+        last = std::move(client).error();
+        if (!retriable(last) && last.code != farshore::ErrorCode::kNotFound) co_return last.in(where);
+      }
+      forget_leader(partition);
+      auto paused = co_await pause(attempt, deadline);
+      if (!paused) co_return Error(paused.error().code, "last: " + last.to_string()).in(where);
+    }
+  }
+
   // Waits longer with each attempt; kTimedOut if the deadline comes first, kClosed.
   Task<Status> pause(int attempt, Deadline deadline);
 

@@ -11,6 +11,7 @@ namespace {
 using Ours = farshore::ErrorCode;
 constexpr int16_t kFetchByName = 12;  // the last version that names topics
 constexpr int64_t kEarliest = -2, kLatest = -1;
+constexpr int16_t kNoAnswer = static_cast<int16_t>(ErrorCode::kNetworkException);  // it does not speak of the partition
 
 // The same call may do better at another broker, or a moment later.
 bool look_again(const Error& error) {
@@ -83,14 +84,19 @@ Task<Result<PartitionRead>> PartitionReader::next(Deadline deadline) {
 Task<Result<PartitionRead>> PartitionReader::attempt(Deadline deadline) {
   TopicPartition partition = partition_;
   CO_TRY(Leader leader, co_await cluster_.leader(std::move(partition), deadline));
-  if (!connection_ || !connection_->usable() || broker_ != leader.broker) {
+  const bool shared = options_.wait_max == Duration::zero();
+  if (shared || !connection_ || !connection_->usable() || broker_ != leader.broker) {
     connection_.reset();
     broker_ = leader.broker;
-    CO_TRY(connection_, co_await cluster_.open(leader.broker, deadline));
+    if (shared) {
+      CO_TRY(connection_, co_await cluster_.broker(leader.broker, deadline));
+    } else {
+      CO_TRY(connection_, co_await cluster_.open(leader.broker, deadline));
+    }
   }
   FetchRequest request;
   request.max_wait_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.wait_max).count());
-  request.min_bytes = 1;
+  request.min_bytes = shared ? 0 : 1;
   request.max_bytes = options_.bytes_max;
   auto& topic = request.topics.emplace_back();
   topic.topic = partition_.topic;
@@ -111,41 +117,19 @@ Task<Result<PartitionRead>> PartitionReader::attempt(Deadline deadline) {
 
 Task<Result<Offset>> partition_offset(ClusterClient& cluster, TopicPartition partition, OffsetOf which,
                                       Deadline deadline) {
-  for (int attempts = 0;; ++attempts) {
-    TopicPartition wanted = partition;
-    CO_TRY(Leader leader, co_await cluster.leader(std::move(wanted), deadline));
-    Error failed;
-    auto client = co_await cluster.broker(leader.broker, deadline);
-    if (client) {
-      ListOffsetsRequest request;
-      request.replica_id = -1;
-      auto& topic = request.topics.emplace_back();
-      topic.name = partition.topic;
-      auto& asked = topic.partitions.emplace_back();
-      asked.partition_index = partition.partition;
-      asked.timestamp = which == OffsetOf::kLogStart ? kEarliest : kLatest;
-      auto response = co_await (*client)->call(std::move(request), deadline);
-      if (!response) {
-        failed = std::move(response).error();
-      } else if (response->topics.empty() || response->topics.front().partitions.empty()) {
-        failed = Error(Ours::kUnavailable, "the answer does not speak of the partition");
-      } else {
-        const auto& answer = response->topics.front().partitions.front();
-        if (answer.error_code == 0) co_return Offset(answer.offset);
-        failed = answered(answer.error_code, "ListOffsets");
-      }
-    } else {
-      failed = std::move(client).error();
-      if (failed == Ours::kNotFound) failed.code = Ours::kUnavailable;  // the broker is not in the metadata any more
-    }
-    if (!look_again(failed)) co_return failed.in("offsets of " + name_of(partition));
-    cluster.forget_leader(partition);
-    auto paused = co_await cluster.pause(attempts, deadline);
-    if (!paused) {
-      if (paused.error() == Ours::kClosed) co_return std::move(paused).error();
-      co_return failed.in("offsets of " + name_of(partition));
-    }
-  }
+  ListOffsetsRequest request;
+  request.replica_id = -1;
+  auto& topic = request.topics.emplace_back();
+  topic.name = partition.topic;
+  auto& asked = topic.partitions.emplace_back();
+  asked.partition_index = partition.partition;
+  asked.timestamp = which == OffsetOf::kLogStart ? kEarliest : kLatest;
+  auto code_of = [](const ListOffsetsResponse& answer) {
+    return answer.topics.empty() || answer.topics[0].partitions.empty() ? kNoAnswer
+                                                                        : answer.topics[0].partitions[0].error_code;
+  };
+  CO_TRY(auto answer, co_await cluster.call_leader(std::move(partition), std::move(request), code_of, deadline));
+  co_return Offset(answer.topics[0].partitions[0].offset);
 }
 
 }  // namespace farshore::kafka

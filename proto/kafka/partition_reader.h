@@ -1,8 +1,9 @@
 // PartitionReader: one partition of any Kafka cluster, read in order with plain Fetch. For logs that are read now and
 // then and kept small (the topics that links keep their state in, the tail of a partition at a takeover): not the data
 // plane, which is replicator/fetcher.h.
-// It has one connection of its own, follows the leader, and reads uncommitted records up to the high watermark, control
-// batches included. Executor: the Env's. Memory: what one answer holds (`bytes_max`, or one larger batch).
+// It has one connection of its own (but see wait_max), follows the leader, and reads uncommitted records up to the high
+// watermark, control batches included. Executor: the Env's. Memory: what one answer holds (`bytes_max`, or one larger
+// batch).
 #pragma once
 
 #include <memory>
@@ -20,8 +21,10 @@ struct PartitionRead {
 };
 
 struct PartitionReaderOptions {
-  int32_t bytes_max = 1 << 20;            // of one answer; a larger batch still comes, alone
-  Duration wait_max = milliseconds(500);  // at the broker, for something to come
+  int32_t bytes_max = 1 << 20;  // of one answer; a larger batch still comes, alone
+  // At the broker, for something to come. Zero: the shared connection of the cluster client is used, which nothing may
+  // hold up.
+  Duration wait_max = milliseconds(500);
   Duration request_timeout = seconds(10);
 };
 
@@ -53,7 +56,7 @@ class PartitionReader {
   Offset position_;
   const PartitionReaderOptions options_;
   SlabWriter slabs_;
-  std::unique_ptr<Client> connection_;
+  std::shared_ptr<Client> connection_;
   int32_t broker_ = -1;
 };
 

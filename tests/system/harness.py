@@ -1,10 +1,7 @@
 """What the system tests share: programs of ours in a directory of their own, kcat, the command line, checks."""
 import json
-import os
 import pathlib
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -103,25 +100,3 @@ def peers_or_skip():
     if not (PEERS / 'kafka-node').exists() or not shutil.which('java') or not shutil.which('mvn'):
         print('SKIPPED: needs ../shared/peers, a JDK 17 and Maven')
         sys.exit(77)
-
-
-def kafka_node(world, name):
-    """Starts a single node of Apache Kafka 4.1.1; returns its address, the directory of its logs, and the process."""
-    # Below the ephemeral ports. Not all from the same one on: tests beside this one look for ports too, and a node takes
-    # seconds before it listens.
-    for port in random.Random(os.getpid()).sample(range(20000, 30000, 2), 500):
-        try:
-            for p in (port, port + 1):
-                with socket.socket() as s:
-                    s.bind(('127.0.0.1', p))
-            break
-        except OSError:
-            continue
-    else:
-        raise SystemExit('no two free ports in a row')
-    # The scripts keep downloads and data under PEERS_HOME; the data of this run is ours, and goes with the world.
-    home = pathlib.Path(os.environ.get('PEERS_HOME', pathlib.Path.home() / '.cache' / 'peers'))
-    name = f'{name}-{os.getpid()}'
-    world.elsewhere.append(home / 'run' / name)
-    process = world.spawn('kafka', PEERS / 'kafka-node', name, port, env={'HEAP': '400m', **os.environ})
-    return f'127.0.0.1:{port}', home / 'run' / name / 'data', process

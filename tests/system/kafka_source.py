@@ -6,21 +6,22 @@ Skipped (exit 77) where ../shared/peers, a JDK or Maven is missing.
 """
 import json
 
-from harness import World, check, files_of, kafka_node, kcat, peers_or_skip, until
+from harness import World, check, files_of, kcat, peers_or_skip, until
+from kafka_node import KafkaNode
 
 
 def main(world):
-    source, data, _ = kafka_node(world, 'kafka-source')
+    node = KafkaNode(world, 'kafka-source')
     _, west = world.start('west', world.bin / 'farshore-broker', '--data', world.directory / 'west', '--listen', '127.0.0.1:0')
     world.gateway('gateway', west)
-    until('Apache Kafka answers', lambda: kcat('-L', '-b', source, expect=None).returncode == 0, 90)
+    source = node.ready()
     records = b''.join(b'key-%d&value-%d\n' % (n, n) for n in range(20000))
     for codec in ('gzip', 'snappy', 'lz4', 'zstd', 'none'):
         kcat('-P', '-b', source, '-t', 'orders', '-K&', '-z', codec, '-X', 'enable.idempotence=true', data=records)
     world.farshore('link', 'create', 'k', '--source', source, '--topics', 'orders', '--set', 'group.sync.interval.ms=200')
     until('lag goes to zero', lambda: world.lag() == 0)
     check("the files are byte-identical to Apache Kafka's",
-          files_of(data, 'orders', 4) == files_of(world.directory / 'west', 'orders', 4))
+          files_of(node.data, 'orders', 4) == files_of(world.directory / 'west', 'orders', 4))
     kcat('-b', source, '-G', 'readers', '-c', '5000', '-X', 'auto.offset.reset=earliest', 'orders')
 
     def synced():

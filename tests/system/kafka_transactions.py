@@ -16,7 +16,8 @@ import struct
 import subprocess
 import sys
 
-from harness import World, check, files_of, kafka_node, kcat, peers_or_skip, until
+from harness import World, check, files_of, kcat, peers_or_skip, until
+from kafka_node import KafkaNode
 
 PARTITIONS = 4
 LEVELS = ('read_uncommitted', 'read_committed')
@@ -60,12 +61,12 @@ def ends(producers, topic, level):
 
 
 def main(world):
-    source, source_data, kafka = kafka_node(world, 'kafka-transactions')
+    node = KafkaNode(world, 'kafka-transactions')
     west_data = world.directory / 'west'
     broker = world.bin / 'farshore-broker'
     west_process, west = world.start('west', broker, '--data', west_data, '--listen', '127.0.0.1:0')
     world.gateway('gateway', west)
-    until('Apache Kafka answers', lambda: kcat('-L', '-b', source, expect=None).returncode == 0, 90)
+    source = node.ready()
     at_source = Producers(world, source)
     at_target = Producers(world, west)
 
@@ -147,15 +148,15 @@ def main(world):
     at_source('commit', 'B')
     compare('after the restart, committed')
     check("the log files are byte-identical to Apache Kafka's",
-          files_of(source_data, 'orders', PARTITIONS) == files_of(west_data, 'orders', PARTITIONS))
+          files_of(node.data, 'orders', PARTITIONS) == files_of(west_data, 'orders', PARTITIONS))
     # Indexes of the last segment are written when the broker stops (FORMAT.md: they are derived).
     west_process.terminate()
     west_process.wait()
     at_target.process.kill()
     indexes = index_of(west_data)
-    if indexes != index_of(source_data):
-        print('source', index_of(source_data), '\ntarget', indexes)
-    check('so are the transaction indexes', indexes == index_of(source_data) and all(indexes))
+    if indexes != index_of(node.data):
+        print('source', index_of(node.data), '\ntarget', indexes)
+    check('so are the transaction indexes', indexes == index_of(node.data) and all(indexes))
 
     world.start('west-at-last', broker, '--data', west_data, '--listen', west)
     at_target = Producers(world, west)
@@ -168,8 +169,8 @@ def main(world):
     at_source('begin', 'D')
     at_source.send('D', 'orders', 3, 'lost-everywhere')
     committed = compare('before the source is lost')
-    kafka.kill()
-    kafka.wait()
+    node.process.kill()
+    node.process.wait()
     dry = json.loads(world.farshore('mirror', 'failover', '--link', 'k', '--all', '--dry-run', '-o', 'json').stdout)
     planned = [p['aborted_transactions'] for p in dry[-1]['mirror']['promotion']['partitions']]
     over = json.loads(world.farshore('mirror', 'failover', '--link', 'k', '--all', '-o', 'json').stdout)

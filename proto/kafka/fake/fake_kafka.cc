@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "proto/batch/builder.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/fake/call.h"
 #include "proto/kafka/messages/api_versions.h"
@@ -11,6 +10,7 @@
 #include "proto/kafka/messages/describe_producers.h"
 #include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/find_coordinator.h"
+#include "proto/kafka/messages/link_state.h"
 #include "proto/kafka/messages/list_offsets.h"
 #include "proto/kafka/messages/metadata.h"
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
@@ -61,33 +61,18 @@ FakeKafka::Partition* FakeKafka::find(const std::string& topic, int32_t index) {
   return &it->second.partitions[static_cast<size_t>(index)];
 }
 
+FakeKafka::Partition* FakeKafka::find(const std::string& topic, const Uuid& id, int32_t index) {
+  if (id.is_zero()) return find(topic, index);
+  for (const auto& [name, each] : topics) {
+    if (each.id == id) return find(name, index);
+  }
+  return nullptr;
+}
+
 int64_t FakeKafka::append(const std::string& topic, int32_t index, std::vector<std::byte> bytes) {
-  Partition& to = partition(topic, index);
-  Batch batch;
-  batch.header = BatchHeader::parse(bytes).value();
-  batch.header.base_offset = to.end;
-  batch.header.partition_leader_epoch = to.leader_epoch;
-  store_be(bytes.data() + BatchField::kBaseOffset, batch.header.base_offset);
-  store_be(bytes.data() + BatchField::kPartitionLeaderEpoch, batch.header.partition_leader_epoch);
-  batch.bytes = std::move(bytes);
-  to.end = batch.header.next().value();
-  to.batches.push_back(std::move(batch));
+  const int64_t base = partition(topic, index).append(std::move(bytes));
   appended_.notify();
-  return to.batches.back().header.base_offset;
-}
-
-void FakeKafka::delete_records(const std::string& topic, int32_t index, int64_t to) {
-  Partition& from = partition(topic, index);
-  from.log_start = std::max(from.log_start, to);
-  while (!from.batches.empty() && from.batches.front().header.next().value() <= to) from.batches.pop_front();
-}
-
-void FakeKafka::cut(const std::string& topic, int32_t index, int64_t end) {
-  Partition& from = partition(topic, index);
-  while (!from.batches.empty() && from.batches.back().header.next().value() > end) from.batches.pop_back();
-  from.end = from.batches.empty() ? from.log_start : from.batches.back().header.next().value();
-  from.producers.clear();  // rebuilt from what is left; nothing in these tests looks at it before the next marker
-  ++from.leader_epoch;
+  return base;
 }
 
 Task<void> FakeKafka::serve(std::unique_ptr<Stream> owned) {
@@ -111,6 +96,7 @@ Task<void> FakeKafka::serve(std::unique_ptr<Stream> owned) {
     Call call{*header, reader, writer};
     const bool answered = co_await handle(call);
     if (!answered || what == Fate::kLoseAnswer) co_return;
+    if (env_.random().below(4) == 0) co_await env_.sleep(microseconds(env_.random().between(10, 3000)));
     auto message = finish_frame(writer);
     ensure(message, "a fake answers what can be encoded");
     auto written = co_await write_message(*stream, *message, Deadline::never());
@@ -126,7 +112,7 @@ void FakeKafka::release() {
     Writer writer;
     Call call{*header, reader, writer};
     call.begin();
-    produce(call);
+    (void)produce(call);
   }
 }
 
@@ -140,8 +126,7 @@ Task<bool> FakeKafka::handle(Call& call) {
       metadata(call);
       break;
     case ProduceRequest::kApiKey:
-      produce(call);
-      break;
+      co_return produce(call);
     case FetchRequest::kApiKey:
       co_await fetch(call);
       break;
@@ -163,6 +148,9 @@ Task<bool> FakeKafka::handle(Call& call) {
     case OffsetForLeaderEpochRequest::kApiKey:
       offset_for_leader_epoch(call);
       break;
+    case LinkStateRequest::kApiKey:
+      link_state(call);
+      break;
     case 22:
       init_producer_id(call);
       break;
@@ -183,6 +171,12 @@ void FakeKafka::api_versions(Call& call) {
   begin_response(call.out, *call.frame.api, call.version(), call.frame.header.correlation_id);
   for (const ApiInfo& api : apis()) {
     if (api.is_private) continue;
+    auto& each = response.api_keys.emplace_back();
+    each.api_key = api.key;
+    each.min_version = api.min_version;
+    each.max_version = api.key == ProduceRequest::kApiKey ? produce_version_max : api.max_version;
+  }
+  for (const PrivateApi& api : private_apis) {
     auto& each = response.api_keys.emplace_back();
     each.api_key = api.key;
     each.min_version = api.min_version;

@@ -1,45 +1,28 @@
 // FakeKafka: one broker of a small Kafka cluster in memory, for tests of what talks to plain Kafka: topics, idempotent
-// producers with Kafka's sequence rules, transactional ids whose abort markers fence, and faults on request. It holds
-// what Kafka 4.1.1 was seen to do (correctness C1, C3); what it does not know it hangs up on.
+// producers with Kafka's sequence rules, transactional ids whose abort markers come a while after EndTxn and fence, and
+// faults on request or by chance. It holds what Kafka 4.1.1 was seen to do (correctness C1, C3); what it does not know
+// it hangs up on.
 // Executor: the Env's, for all members. Works on any Env.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/env.h"
 #include "base/gate.h"
-#include "proto/batch/batch.h"
+#include "proto/kafka/fake/partition.h"
 #include "proto/kafka/frame.h"
 
 namespace farshore::kafka {
 
 class FakeKafka {
  public:
-  struct Batch {
-    BatchHeader header;
-    std::vector<std::byte> bytes;
-  };
-  struct ProducerState {
-    int16_t epoch = -1;
-    int32_t last_sequence = -1;  // -1: nothing since the marker of this epoch
-    struct Remembered {
-      int32_t first_sequence, last_sequence;
-      int64_t base_offset;
-    };
-    std::deque<Remembered> recent;  // at most 5
-  };
-  struct Partition {
-    int64_t log_start = 0, end = 0;
-    int32_t leader_epoch = 0;
-    std::deque<Batch> batches;
-    std::map<int64_t, ProducerState> producers;
-  };
+  using Partition = FakePartition;
   struct Topic {
     Uuid id;
     std::map<std::string, std::string> configs;
@@ -48,7 +31,14 @@ class FakeKafka {
   struct TransactionalId {
     int64_t producer_id = -1;
     int16_t epoch = -1;
-    std::vector<TopicPartition> partitions;  // of the transaction under way
+    std::set<TopicPartition> partitions;  // of the transaction under way
+    bool ending = false;                  // markers are on their way
+  };
+  // Chances, per request.
+  struct Chances {
+    double drop_ack = 0;    // Produce: appended, and the connection ends without an answer
+    double concurrent = 0;  // CONCURRENT_TRANSACTIONS, for nothing
+    double foreign = 0;     // Produce: somebody else appends first
   };
   // What becomes of a request.
   enum class Fate : uint8_t {
@@ -71,10 +61,6 @@ class FakeKafka {
   Partition& partition(const std::string& topic, int32_t index) { return topics.at(topic).partitions.at(index); }
   // As a foreign writer does: appends one whole batch (of BatchBuilder) and returns its base offset.
   int64_t append(const std::string& topic, int32_t index, std::vector<std::byte> batch);
-  // Retention: batches wholly below `to` are gone.
-  void delete_records(const std::string& topic, int32_t index, int64_t to);
-  // Unclean election: everything at and above `end` is gone.
-  void cut(const std::string& topic, int32_t index, int64_t end);
   // What kHold kept back is done now, in order.
   void release();
 
@@ -84,7 +70,20 @@ class FakeKafka {
   // By API key, asked before each request; not set: kAnswer.
   std::function<Fate(int16_t api_key)> fate;
   int answers_concurrent_transactions = 0;  // so many EndTxn and AddPartitionsToTxn are answered so first
-  std::map<int16_t, int> requests;          // counted by API key
+  Chances chances;
+  std::optional<ErrorCode> refuse_next_produce;  // not appended
+  int16_t produce_version_max = 13;
+  struct PrivateApi {
+    int16_t key, min_version, max_version;
+  };
+  std::vector<PrivateApi> private_apis;  // announced, as a Farshore broker does; LinkState is also answered
+  struct LinkEntry {
+    std::string value;
+    int64_t revision = 0;
+  };
+  std::map<std::string, LinkEntry> link_entries;
+  std::map<int16_t, int> requests;  // counted by API key
+  int markers = 0;                  // written
 
  private:
   struct Call;
@@ -92,7 +91,7 @@ class FakeKafka {
   Task<bool> handle(Call& call);  // false: hang up
   Task<void> fetch(Call& call);
   void metadata(Call& call);
-  void produce(Call& call);
+  bool produce(Call& call);  // false: hang up
   void list_offsets(Call& call);
   void create_topics(Call& call);
   void describe_configs(Call& call);
@@ -103,9 +102,14 @@ class FakeKafka {
   void add_partitions(Call& call);
   void end_txn(Call& call);
   void api_versions(Call& call);
-  int16_t append_checked(Partition& partition, ConstBytes records, int64_t& base_offset);
-  void mark(TransactionalId& owner);
+  void link_state(Call& call);
+  ErrorCode check(const TransactionalId& owner, int64_t producer_id, int16_t epoch);
+  void end_later(const std::string& transactional_id);
+  Task<void> write_markers(std::string transactional_id, int64_t producer_id, int16_t epoch);
   Partition* find(const std::string& topic, int32_t index);
+  Partition* find(const std::string& topic, const Uuid& id, int32_t index);
+  bool happens(double chance) { return chance > 0 && env_.random().below(1'000'000) < chance * 1e6; }
+  int64_t now_ms() { return env_.wall_now().milliseconds_since_epoch; }
 
   Env& env_;
   const Endpoint at_;
@@ -116,6 +120,7 @@ class FakeKafka {
   Notifier appended_;
   int64_t next_producer_id_ = 1000;
   int64_t next_topic_ = 1;
+  int64_t link_revision_ = 0;
   bool stopped_ = false;
   Gate gate_;
 };

@@ -1,4 +1,4 @@
-// FakeKafka's partitions: Produce with Kafka's rules for idempotent producers, Fetch, offsets, what is remembered.
+// FakeKafka's answers about partitions: Produce, Fetch, offsets, what is remembered.
 #include <algorithm>
 
 #include "proto/kafka/error_code.h"
@@ -13,71 +13,37 @@ namespace farshore::kafka {
 
 namespace {
 
-constexpr size_t kBatchesRemembered = 5;
-
 int16_t wire(ErrorCode code) { return static_cast<int16_t>(code); }
 
 }  // namespace
 
-int16_t FakeKafka::append_checked(Partition& to, ConstBytes records, int64_t& base_offset) {
-  auto parsed = BatchHeader::parse(records);
-  if (!parsed || parsed->size_bytes() != records.size()) return wire(ErrorCode::kCorruptMessage);
-  const BatchHeader header = *parsed;
-  if (header.has_producer()) {
-    ProducerState& state = to.producers[header.producer_id];
-    for (const auto& known : state.recent)
-      if (header.producer_epoch == state.epoch && known.first_sequence == header.base_sequence &&
-          known.last_sequence == header.last_sequence()) {
-        base_offset = known.base_offset;
-        return 0;
-      }
-    if (header.producer_epoch < state.epoch) return wire(ErrorCode::kInvalidProducerEpoch);
-    const bool known = state.epoch >= 0;
-    const int32_t last = header.producer_epoch == state.epoch ? state.last_sequence : -1;
-    if (known && header.base_sequence != last + 1) return wire(ErrorCode::kOutOfOrderSequenceNumber);
-    if (header.producer_epoch != state.epoch) state.recent.clear();
-    state.epoch = header.producer_epoch;
-    state.last_sequence = header.last_sequence();
-    state.recent.push_back({header.base_sequence, header.last_sequence(), to.end});
-    if (state.recent.size() > kBatchesRemembered) state.recent.pop_front();
-  }
-  Batch batch;
-  batch.header = header;
-  batch.header.base_offset = base_offset = to.end;
-  batch.header.partition_leader_epoch = to.leader_epoch;
-  batch.bytes.assign(records.begin(), records.end());
-  store_be(batch.bytes.data() + BatchField::kBaseOffset, batch.header.base_offset);
-  store_be(batch.bytes.data() + BatchField::kPartitionLeaderEpoch, batch.header.partition_leader_epoch);
-  to.end = batch.header.next().value();
-  to.batches.push_back(std::move(batch));
-  appended_.notify();
-  return 0;
-}
-
-void FakeKafka::produce(Call& call) {
+bool FakeKafka::produce(Call& call) {
   auto request = call.decode<ProduceRequest>();
   ProduceResponse response;
+  const auto refusal = std::exchange(refuse_next_produce, std::nullopt);
   for (const auto& topic : request.topic_data) {
-    std::string name = topic.name;
-    for (const auto& [each, known] : topics)
-      if (name.empty() && known.id == topic.topic_id) name = each;
     auto& told = response.responses.emplace_back();
     told.name = topic.name;
     told.topic_id = topic.topic_id;
     for (const auto& data : topic.partition_data) {
       auto& answer = told.partition_responses.emplace_back();
       answer.index = data.index;
-      Partition* to = find(name, data.index);
-      if (!to) {
-        answer.error_code = wire(ErrorCode::kUnknownTopicOrPartition);
+      answer.base_offset = -1;
+      Partition* to = find(topic.name, topic.topic_id, data.index);
+      if (!to || refusal) {
+        answer.error_code = wire(to ? *refusal : ErrorCode::kUnknownTopicOrPartition);
         continue;
       }
-      answer.error_code = append_checked(*to, data.records.bytes(), answer.base_offset);
-      if (answer.error_code != 0) answer.base_offset = -1;
+      if (happens(chances.foreign)) to->write_foreign(now_ms());
+      const Partition::Produced produced = to->produce(data.records.bytes());
+      answer.error_code = wire(produced.code);
+      answer.base_offset = produced.base;
       answer.log_start_offset = to->log_start;
     }
   }
+  appended_.notify();
   response.encode(call.out, call.version());
+  return !happens(chances.drop_ack);
 }
 
 Task<void> FakeKafka::fetch(Call& call) {
@@ -89,9 +55,6 @@ Task<void> FakeKafka::fetch(Call& call) {
     size_t bytes = 0;
     bool error = false;
     for (const auto& topic : request.topics) {
-      std::string name = topic.topic;
-      for (const auto& [each, known] : topics)
-        if (name.empty() && known.id == topic.topic_id) name = each;
       auto& told = response.responses.emplace_back();
       told.topic = topic.topic;
       told.topic_id = topic.topic_id;
@@ -101,7 +64,7 @@ Task<void> FakeKafka::fetch(Call& call) {
         answer.aborted_transactions = std::nullopt;
         answer.records = Records::empty();
         answer.high_watermark = -1;
-        const Partition* from = find(name, asked.partition);
+        const Partition* from = find(topic.topic, topic.topic_id, asked.partition);
         if (!from || asked.fetch_offset < from->log_start || asked.fetch_offset > from->end) {
           answer.error_code = wire(from ? ErrorCode::kOffsetOutOfRange : ErrorCode::kUnknownTopicOrPartition);
           error = true;
@@ -110,9 +73,11 @@ Task<void> FakeKafka::fetch(Call& call) {
         answer.high_watermark = answer.last_stable_offset = from->end;
         answer.log_start_offset = from->log_start;
         auto& out = kept.emplace_back();
-        for (const Batch& batch : from->batches) {
+        // A broker may send less than it could.
+        const int64_t bytes_max = std::min<int64_t>(asked.partition_max_bytes, env_.random().between(1, 20'000));
+        for (const Partition::Stored& batch : from->log) {
           if (batch.header.next().value() <= asked.fetch_offset) continue;
-          const bool fits = out.size() + batch.bytes.size() <= static_cast<size_t>(asked.partition_max_bytes);
+          const bool fits = out.size() + batch.bytes.size() <= static_cast<size_t>(bytes_max);
           if (!fits && bytes + out.size() > 0) break;
           out.insert(out.end(), batch.bytes.begin(), batch.bytes.end());
         }
@@ -163,14 +128,9 @@ void FakeKafka::offset_for_leader_epoch(Call& call) {
         answer.error_code = wire(ErrorCode::kUnknownTopicOrPartition);
         continue;
       }
-      // The largest epoch that is not above the one asked for, and where the next one begins.
-      answer.end_offset = asked.leader_epoch >= from->leader_epoch ? from->end : from->log_start;
-      if (asked.leader_epoch >= from->leader_epoch) answer.leader_epoch = from->leader_epoch;
-      for (const Batch& batch : from->batches)
-        if (asked.leader_epoch < from->leader_epoch && batch.header.partition_leader_epoch <= asked.leader_epoch) {
-          answer.leader_epoch = batch.header.partition_leader_epoch;
-          answer.end_offset = batch.header.next().value();
-        }
+      const Partition::EpochEnd found = from->end_of_epoch(asked.leader_epoch);
+      answer.leader_epoch = found.epoch;
+      answer.end_offset = found.end;
     }
   }
   response.encode(call.out, call.version());

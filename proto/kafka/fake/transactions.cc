@@ -1,7 +1,6 @@
 // FakeKafka's transaction coordinator: just what a fence needs. A transaction can be aborted, never committed.
 #include <algorithm>
 
-#include "proto/batch/builder.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/fake/call.h"
 #include "proto/kafka/messages/add_partitions_to_txn.h"
@@ -16,19 +15,25 @@ int16_t wire(ErrorCode code) { return static_cast<int16_t>(code); }
 
 }  // namespace
 
-void FakeKafka::mark(TransactionalId& owner) {
-  for (const TopicPartition& where : std::exchange(owner.partitions, {})) {
+// Markers with this epoch, a while later.
+void FakeKafka::end_later(const std::string& transactional_id) {
+  TransactionalId& owner = transactional_ids[transactional_id];
+  owner.ending = true;
+  spawn(gate_, "markers", write_markers(transactional_id, owner.producer_id, owner.epoch));
+}
+
+Task<void> FakeKafka::write_markers(std::string transactional_id, int64_t producer_id, int16_t epoch) {
+  const std::set<TopicPartition> partitions = transactional_ids[transactional_id].partitions;
+  for (const TopicPartition& where : partitions) {
+    co_await env_.sleep(milliseconds(env_.random().between(0, 30)));
     Partition* to = find(where.topic, where.partition);
     if (!to) continue;
-    BatchBuilder builder;
-    builder.producer(owner.producer_id, owner.epoch, -1).transactional();
-    builder.add_marker(ControlType::kAbort, 0, env_.wall_now().milliseconds_since_epoch);
-    append(where.topic, where.partition, builder.build());
-    ProducerState& state = to->producers[owner.producer_id];
-    state.epoch = owner.epoch;
-    state.last_sequence = -1;
-    state.recent.clear();
+    to->write_marker(producer_id, epoch, now_ms());
+    ++markers;
+    appended_.notify();
   }
+  transactional_ids[transactional_id].partitions.clear();
+  transactional_ids[transactional_id].ending = false;
 }
 
 void FakeKafka::init_producer_id(Call& call) {
@@ -41,28 +46,34 @@ void FakeKafka::init_producer_id(Call& call) {
   }
   TransactionalId& owner = transactional_ids[*request.transactional_id];
   if (owner.producer_id < 0) owner.producer_id = next_producer_id_++;
-  ++owner.epoch;
-  if (!owner.partitions.empty()) {  // the former owner's transaction is aborted first, under an epoch that fences it
-    mark(owner);
+  if (owner.ending || happens(chances.concurrent)) {
+    response.error_code = wire(ErrorCode::kConcurrentTransactions);
+  } else if (!owner.partitions.empty()) {  // aborted first, under an epoch that fences the former owner
+    ++owner.epoch;
+    end_later(*request.transactional_id);
     response.error_code = wire(ErrorCode::kConcurrentTransactions);
   } else {
     response.producer_id = owner.producer_id;
-    response.producer_epoch = owner.epoch;
+    response.producer_epoch = ++owner.epoch;
   }
   response.encode(call.out, call.version());
+}
+
+ErrorCode FakeKafka::check(const TransactionalId& owner, int64_t producer_id, int16_t epoch) {
+  if (owner.producer_id != producer_id) return ErrorCode::kInvalidProducerIdMapping;
+  if (owner.epoch != epoch) return ErrorCode::kProducerFenced;
+  if (answers_concurrent_transactions > 0) {
+    --answers_concurrent_transactions;
+    return ErrorCode::kConcurrentTransactions;
+  }
+  return owner.ending || happens(chances.concurrent) ? ErrorCode::kConcurrentTransactions : ErrorCode::kNone;
 }
 
 void FakeKafka::add_partitions(Call& call) {
   auto request = call.decode<AddPartitionsToTxnRequest>();
   AddPartitionsToTxnResponse response;
   TransactionalId& owner = transactional_ids[request.v3_and_below_transactional_id];
-  ErrorCode code = ErrorCode::kNone;
-  if (owner.producer_id != request.v3_and_below_producer_id) code = ErrorCode::kInvalidProducerIdMapping;
-  if (owner.epoch != request.v3_and_below_producer_epoch) code = ErrorCode::kProducerFenced;
-  if (code == ErrorCode::kNone && answers_concurrent_transactions > 0) {
-    --answers_concurrent_transactions;
-    code = ErrorCode::kConcurrentTransactions;
-  }
+  const ErrorCode code = check(owner, request.v3_and_below_producer_id, request.v3_and_below_producer_epoch);
   bool unknown = false;
   for (const auto& topic : request.v3_and_below_topics)
     for (int32_t index : topic.partitions) unknown = unknown || !find(topic.name, index);
@@ -76,7 +87,7 @@ void FakeKafka::add_partitions(Call& call) {
       if (code == ErrorCode::kNone && unknown)
         answer.partition_error_code =
             wire(find(topic.name, index) ? ErrorCode::kOperationNotAttempted : ErrorCode::kUnknownTopicOrPartition);
-      if (answer.partition_error_code == 0) owner.partitions.push_back({topic.name, index});
+      if (answer.partition_error_code == 0) owner.partitions.insert({topic.name, index});
     }
   }
   response.encode(call.out, call.version());
@@ -86,18 +97,11 @@ void FakeKafka::end_txn(Call& call) {
   auto request = call.decode<EndTxnRequest>();
   EndTxnResponse response;
   TransactionalId& owner = transactional_ids[request.transactional_id];
-  if (request.committed) {
-    response.error_code = wire(ErrorCode::kInvalidTxnState);
-  } else if (owner.producer_id != request.producer_id) {
-    response.error_code = wire(ErrorCode::kInvalidProducerIdMapping);
-  } else if (owner.epoch != request.producer_epoch) {
-    response.error_code = wire(ErrorCode::kProducerFenced);
-  } else if (answers_concurrent_transactions > 0) {
-    --answers_concurrent_transactions;
-    response.error_code = wire(ErrorCode::kConcurrentTransactions);
-  } else {
-    mark(owner);  // a second time there is nothing left to mark: answered as the first
-  }
+  const ErrorCode code =
+      request.committed ? ErrorCode::kInvalidTxnState : check(owner, request.producer_id, request.producer_epoch);
+  response.error_code = wire(code);
+  // One that ended before is ended again, and well.
+  if (code == ErrorCode::kNone && !owner.partitions.empty()) end_later(request.transactional_id);
   response.encode(call.out, call.version());
 }
 

@@ -1,0 +1,75 @@
+// FakePartition: one partition of FakeKafka, with Kafka's rules for producers: five remembered batches, epochs, markers
+// that raise them, state that expires by the batches' own timestamps. It outlives the fake broker's process.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proto/batch/batch.h"
+#include "proto/kafka/error_code.h"
+
+namespace farshore::kafka {
+
+class FakePartition {
+ public:
+  struct Stored {
+    BatchHeader header;
+    std::vector<std::byte> bytes;
+  };
+  struct Producer {
+    struct Recent {
+      int32_t first, last;
+      int64_t base;
+    };
+    int16_t epoch = -1;
+    int32_t last_sequence = -1;  // -1: nothing since the marker of this epoch
+    int64_t last_timestamp_ms = 0;
+    std::deque<Recent> recent;
+  };
+  struct Produced {
+    ErrorCode code = ErrorCode::kNone;
+    int64_t base = -1;
+  };
+
+  int64_t log_start = 0, end = 0;
+  int32_t leader_epoch = 0;
+  size_t batch_bytes_max = 1 << 20;
+  std::deque<Stored> log;
+  std::map<int64_t, Producer> producers;
+  std::vector<std::pair<int32_t, int64_t>> epoch_starts{{0, 0}};
+
+  // What a Produce request does: `records` is exactly one batch, and no transaction's.
+  Produced produce(ConstBytes records);
+  // Appends one whole batch as it is (of BatchBuilder); returns its base offset.
+  int64_t append(std::vector<std::byte> batch);
+  // An abort marker. One of an older epoch than the partition has seen is left out.
+  void write_marker(int64_t producer_id, int16_t epoch, int64_t now_ms);
+  void write_foreign(int64_t now_ms);
+
+  // What Kafka's sweep does, by the producers' own timestamps.
+  void expire_older_than(int64_t timestamp_ms);
+  // Retention: whole batches from the front, up to the one that holds `offset`.
+  void delete_up_to(int64_t offset);
+  // DeleteRecords: the log starts at `offset`, within a batch too.
+  void delete_records(int64_t offset);
+  // An unclean election: a leader without the end of the log, and what it knows of producers is from what it has.
+  void elect_unclean(int64_t new_end);
+  // As OffsetForLeaderEpoch answers: where the epochs up to `epoch` end, and the largest of them; -1 of one that never
+  // was.
+  struct EpochEnd {
+    int32_t epoch = -1;
+    int64_t end = -1;
+  };
+  EpochEnd end_of_epoch(int32_t epoch) const;
+
+  // The values of all records that have a producer, by offset.
+  std::map<int64_t, std::string> values() const;
+
+ private:
+  int64_t store(BatchHeader header, std::vector<std::byte> bytes);
+};
+
+}  // namespace farshore::kafka

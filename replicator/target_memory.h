@@ -1,0 +1,22 @@
+// What a target partition's leader remembers besides its log: producers, and where leader epochs end. Each question
+// waits out what passes (no leader, lost connections) until its deadline.
+// Executor: the Env's. Source: KIP-664 (DescribeProducers), KIP-279; tried on Apache Kafka 4.1.1.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "proto/kafka/cluster_client.h"
+#include "replicator/relay_evidence.h"
+
+namespace farshore::replicator {
+
+// Empty from a broker that cannot tell.
+Task<Result<std::vector<RememberedProducer>>> remembered_producers(kafka::ClusterClient& cluster, TopicPartition at,
+                                                                   Deadline deadline);
+
+// Where the records of the leader epochs up to `epoch` end; nothing if the target cannot tell.
+Task<Result<std::optional<TargetOffset>>> end_of_epoch(kafka::ClusterClient& cluster, TopicPartition at,
+                                                       LeadershipEpoch epoch, Deadline deadline);
+
+}  // namespace farshore::replicator
