@@ -5,6 +5,7 @@
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/describe_groups.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
+#include "proto/kafka/messages/link_state.h"
 #include "proto/kafka/messages/list_groups.h"
 #include "proto/kafka/messages/mirror_append.h"
 #include "proto/kafka/messages/mirror_control.h"
@@ -51,6 +52,11 @@ Task<Result<ClusterIdentity>> ClusterAdmin::identify(Deadline deadline) {
   if (!view) co_return here(std::move(view).error());
   identity.cluster_id = (*view)->cluster_id;
   if (identity.farshore) {
+    // Before anything else: a cluster of another release is told so in words, not by a call that fails somewhere.
+    for (int16_t key : {kafka::MirrorAppendRequest::kApiKey, kafka::MirrorControlRequest::kApiKey,
+                        kafka::LinkStateRequest::kApiKey}) {
+      if (auto version = (*client)->version_for(key); !version) co_return here(std::move(version).error());
+    }
     kafka::MirrorControlRequest request;
     request.op = replicator::kMirrorDescribe;  // of no topic: only who is there
     auto response = co_await client_.call_any(std::move(request), Repeat::kYes, deadline);

@@ -1,4 +1,4 @@
-// MirrorControl 0 (private): everything about mirror partitions that is not an append. Operations: see the schema.
+// MirrorControl 1 (private): everything about mirror partitions that is not an append. Operations: see the schema.
 #include "proto/kafka/messages/mirror_control.h"
 
 #include "broker/api.h"
@@ -408,6 +408,8 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
   co_return response;
 }
 
-ApiEntry mirror_control_api() { return api<handle_mirror_control>(0, 0, "MirrorControl"); }
+ApiEntry mirror_control_api() {
+  return api<handle_mirror_control>(Request::kMinVersion, Request::kMaxVersion, "MirrorControl");
+}
 
 }  // namespace farshore::broker

@@ -12,7 +12,9 @@ constexpr size_t kCorrelationBytes = sizeof(int32_t);
 constexpr size_t kBodyBytesFirst = 64 << 10;
 constexpr int16_t kUnsupportedVersion = 35;
 
-std::string versions_text(int16_t low, int16_t high) { return std::to_string(low) + "-" + std::to_string(high); }
+std::string versions_text(int16_t low, int16_t high) {
+  return low == high ? std::to_string(low) : std::to_string(low) + "-" + std::to_string(high);
+}
 
 }  // namespace
 
@@ -75,9 +77,11 @@ Result<int16_t> Client::version_for(int16_t key, int16_t version_max) const {
   }
   int16_t version = std::min({ours->max_version, theirs->max_version, version_max});
   if (version >= ours->min_version && version >= theirs->min_version) return version;
-  std::string text = std::string(ours->name) + ": the broker has versions " +
-                     versions_text(theirs->min_version, theirs->max_version) + ", we have " +
-                     versions_text(ours->min_version, std::min(ours->max_version, version_max));
+  // Ours change together: one release of Farshore speaks to itself.
+  std::string text = "it speaks " + std::string(ours->name) + " " +
+                     versions_text(theirs->min_version, theirs->max_version) + ", and this program needs " +
+                     versions_text(ours->min_version, std::min(ours->max_version, version_max)) +
+                     (ours->is_private ? ": bring both to the same release of Farshore" : "");
   return Error(farshore::ErrorCode::kUnsupported, std::move(text)).in(where_);
 }
 

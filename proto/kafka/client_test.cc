@@ -1,6 +1,7 @@
 #include "proto/kafka/client.h"
 
 #include "proto/batch/builder.h"
+#include "proto/kafka/messages/mirror_control.h"
 #include "proto/kafka/test_broker_fixture.h"
 
 namespace farshore::kafka {
@@ -31,6 +32,22 @@ TEST_F(ClientTest, CallsInTheHighestVersionThatBothHave) {
   };
   play(body());
   EXPECT_EQ(versions, (std::vector<int16_t>{7, 4}));
+}
+
+TEST_F(ClientTest, AnotherVersionOfOurOwnApisIsRefusedNamingBoth) {
+  TestBroker& east = broker("east");
+  east.private_apis = {{MirrorControlRequest::kApiKey, 0, 0}};
+  auto body = [&]() -> Task<void> {
+    auto client = co_await connected("east");
+    MirrorControlRequest request;
+    auto refused = co_await client->call(std::move(request), env_.in(seconds(30)));
+    EXPECT_EQ(refused.error().code, farshore::ErrorCode::kUnsupported);
+    EXPECT_EQ(refused.error().detail,
+              "broker east:9092: it speaks MirrorControl 0, and this program needs 1: bring both to the same release "
+              "of Farshore");
+    EXPECT_TRUE(client->usable()) << "nothing was sent";
+  };
+  play(body());
 }
 
 TEST_F(ClientTest, FallsBackToTheOldestApiVersions) {
