@@ -1,6 +1,9 @@
 #include "linker/gateway.h"
 
 #include <algorithm>
+
+#include "linker/printable.h"
+
 namespace farshore::linker {
 namespace {
 
@@ -30,6 +33,7 @@ Gateway::Gateway(Env& env, Connector& connector, GatewayOptions options)
       started_(env.now()),
       metrics_(std::make_shared<LinkMetrics>(env.metrics())),
       stopping_(env),
+      tried_(env),
       changing_(env),
       gate_(env) {
   env.metrics().on_collect([this, alive = std::weak_ptr<LinkMetrics>(metrics_)] {
@@ -51,8 +55,11 @@ void Gateway::show_metrics() {
 
 void Gateway::start() { spawn(gate_, "gateway load", load()); }
 
+Task<void> Gateway::tried() { (void)co_await tried_.wait(Deadline::never()); }
+
 Task<void> Gateway::stop() {
   stopping_.set();
+  tried_.set();
   target_.close();
   for (auto& entry : links_) co_await entry.second->stop();
   if (home_) co_await home_->stop();
@@ -125,12 +132,14 @@ Task<void> Gateway::load() {
     }
     if (loaded) {
       loaded_ = true;
+      tried_.set();
       env_.log().info("gateway ready", {{"target", to_string(options_.target)}, {"links", links_.size()}});
       spawn(gate_, "gateway watch", watch());
       co_return;
     }
     if (loaded.error() == ErrorCode::kFenced) {  // never fought over: the later one has it
       co_await give_up(loaded.error());
+      tried_.set();
       co_return;
     }
     std::string kind(error_name(loaded.error().code));
@@ -145,6 +154,7 @@ Task<void> Gateway::load() {
     if (load_error_ != loaded.error().to_string())
       env_.log().warn("the stored links cannot be taken over yet", {{"error", loaded.error()}});
     load_error_ = loaded.error().to_string();
+    tried_.set();
     (void)co_await stopping_.wait(env_.in(options_.retry));
   }
 }
@@ -376,7 +386,8 @@ Task<Result<api::ListGroupSyncReply>> Gateway::group_sync(api::ListGroupSyncRequ
   CO_TRY(auto link, find(request.link()));
   api::ListGroupSyncReply all = link->group_sync(), reply;
   for (const auto& group : all.groups())
-    if (request.group().empty() || group.group() == request.group()) *reply.add_groups() = group;
+    if (request.group().empty() || group.group() == request.group() || printable(group.group()) == request.group())
+      *reply.add_groups() = group;
   co_return reply;
 }
 
@@ -384,6 +395,7 @@ api::StatusReply Gateway::status(const api::StatusRequest& request) const {
   api::StatusReply reply;
   reply.set_gateway_version(std::string(kVersion));
   reply.set_uptime_ms(std::chrono::duration_cast<milliseconds>(env_.now() - started_).count());
+  reply.set_not_ready_reason(not_ready_reason());
   for (const auto& [name, link] : links_) {
     if (!request.link().empty() && name != request.link()) continue;
     *reply.add_links() = link->describe();

@@ -34,6 +34,8 @@ class Gateway {
   // Before start(): where the image of relay translations is kept; otherwise in memory. Outlives the gateway.
   void keep_translations_in(KvStore& kv) { translations_ = &kv; }
   void start();  // takes the stored links over, in the background, as soon as the target answers
+  // Resolves when that has been tried once: ready(), or not_ready_reason() says why not.
+  Task<void> tried();
   Task<void> stop();
   bool ready() const { return loaded_; }
   // Why it is not ready; empty when it is.
@@ -85,7 +87,7 @@ class Gateway {
   std::string load_error_ = "the stored links have not been read yet";
   MonoTime started_;
   std::shared_ptr<LinkMetrics> metrics_;
-  Event stopping_;
+  Event stopping_, tried_;
   AsyncMutex changing_;  // links_ as a whole
   Gate gate_;
 };

@@ -36,6 +36,7 @@ LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena,
       stopping_(env),
       wake_discovery_(env),
       storing_(env),
+      syncing_(env),
       gate_(env) {
   state_ = link_.state;
   state_reason_ = link_.state_reason;
@@ -97,22 +98,47 @@ Task<void> LinkController::discovery_loop() {
   }
 }
 
+Task<Status> LinkController::reread(Deadline deadline) {
+  const std::string key = "link/" + link_.spec.name;
+  CO_TRY(auto entries, co_await store_.list(key, deadline));
+  for (const StoredEntry& entry : entries) {
+    if (entry.key != key) continue;
+    CO_TRY(StoredLink stored, decode_stored_link(entry.value));
+    if (stored.epoch != link_.epoch) break;
+    link_ = std::move(stored);
+    revision_ = entry.revision;
+    co_return ok();
+  }
+  co_return Error(ErrorCode::kConflict, "another gateway has taken this link over");
+}
+
 Task<Status> LinkController::update(Edit edit, Deadline deadline) {
   auto guard = co_await storing_.lock();
-  StoredLink changed = link_;
-  CO_CHECK(edit(changed));
-  StoredEntry entry;
-  entry.key = "link/" + changed.spec.name;
-  entry.value = encode(changed);
-  entry.revision = revision_;
-  auto revision = co_await store_.replace(std::move(entry), deadline);
-  if (!revision) {
-    if (revision.error() == ErrorCode::kConflict || revision.error() == ErrorCode::kFenced)
-      set_link_state(LinkState::kFailed, "another gateway has taken this link over");
-    co_return revision.error();
-  }
-  revision_ = *revision;
   const bool was_paused = link_.state == LinkState::kPaused;
+  StoredLink changed;
+  for (bool again = true;; again = false) {
+    changed = link_;
+    CO_CHECK(edit(changed));
+    StoredEntry entry;
+    entry.key = "link/" + changed.spec.name;
+    entry.value = encode(changed);
+    entry.revision = revision_;
+    auto revision = co_await store_.replace(std::move(entry), deadline);
+    if (revision) {
+      revision_ = *revision;
+      break;
+    }
+    Error error = std::move(revision).error();
+    if (error == ErrorCode::kConflict && again) {
+      // Perhaps an earlier write of ours, whose answer never came: whoever takes a link over raises its epoch.
+      auto read = co_await reread(deadline);
+      if (read) continue;
+      error = std::move(read).error();
+    }
+    if (error == ErrorCode::kConflict || error == ErrorCode::kFenced)
+      set_link_state(LinkState::kFailed, "another gateway has taken this link over");
+    co_return error;
+  }
   link_ = std::move(changed);
   set_link_state(link_.state, link_.state_reason);
   for (auto& [name, mirror] : mirrors_) {

@@ -92,6 +92,9 @@ class LinkController final : private replicator::PumpListener {
   void pump_topic_gone(const replicator::PumpKey& key, const Error& why) override;
   void pump_failed(const replicator::PumpKey& key, const Error& why) override;
 
+  // After a conflict, with storing_ held: takes what is stored, if it is of this gateway. kConflict: another one has
+  // the link.
+  Task<Status> reread(Deadline deadline);
   Task<void> discovery_loop();
   Task<void> group_loop();
   Task<void> watch_loop();
@@ -146,7 +149,7 @@ class LinkController final : private replicator::PumpListener {
   LinkTask discovery_{"topic-discovery", {}, 0, 0}, configs_{"config-sync", {}, 0, 0}, groups_{"group-sync", {}, 0, 0};
   Notifier rounds_;
   Event stopping_, wake_discovery_;
-  AsyncMutex storing_;
+  AsyncMutex storing_, syncing_;  // the definition; the groups
   MonoTime last_source_contact_{}, rate_at_{};
   uint64_t rate_bytes_ = 0;
   double bytes_per_second_ = 0;

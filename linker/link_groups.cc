@@ -18,6 +18,7 @@ Task<void> LinkController::group_loop() {
 }
 
 Task<Status> LinkController::sync_groups(Deadline deadline) {
+  CO_TRY(auto guard, co_await syncing_.lock(deadline));  // a promote asks for a round of its own
   CO_TRY(auto source_groups, co_await source_.groups(deadline));
   CO_TRY(auto target_groups, co_await target_->cluster().groups(deadline));
   last_source_contact_ = env_.now();
@@ -125,7 +126,11 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
   if (!to_delete.empty()) CO_CHECK(co_await target_->cluster().delete_group_offsets(group.id, to_delete, deadline));
   written = std::move(remembered);
   auto stored = co_await store_.replace(std::move(entry), deadline);
-  if (!stored) co_return stored.error();
+  if (!stored) {
+    last_written_.erase(group.id);  // what is stored is read anew: the write may be there
+    last_written_revision_.erase(group.id);
+    co_return stored.error();
+  }
   last_written_revision_[group.id] = *stored;
   co_return ok();
 }

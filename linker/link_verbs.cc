@@ -2,13 +2,12 @@
 #include <algorithm>
 
 #include "linker/link_controller.h"
-#include "proto/kafka/messages/list_offsets.h"
+#include "proto/kafka/partition_reader.h"
 
 namespace farshore::linker {
 namespace {
 
 constexpr Duration kPoll = milliseconds(50);
-constexpr int64_t kLatest = -1;
 
 api::VerbProgress step(const std::string& topic, std::string text) {
   api::VerbProgress progress;
@@ -70,21 +69,9 @@ Task<Result<std::map<int32_t, int64_t>>> LinkController::source_ends(std::string
   for (const auto& entry : found->second.partitions) {
     const int32_t partition = entry.first;
     TopicPartition where{source_topic, partition};
-    CO_TRY(auto leader, co_await source_.client().leader(where, deadline));
-    CO_TRY(auto broker, co_await source_.client().broker(leader.broker, deadline));
-    kafka::ListOffsetsRequest request;
-    request.replica_id = -1;
-    auto& topic = request.topics.emplace_back();
-    topic.name = source_topic;
-    auto& asked = topic.partitions.emplace_back();
-    asked.partition_index = partition;
-    asked.timestamp = kLatest;
-    CO_TRY(auto response, co_await broker->call(std::move(request), deadline));
-    for (const auto& t : response.topics)
-      for (const auto& p : t.partitions) {
-        if (p.error_code != 0) co_return kafka::to_error(p.error_code, "end of " + source_topic);
-        ends[p.partition_index] = p.offset;
-      }
+    CO_TRY(Offset end,
+           co_await kafka::partition_offset(source_.client(), std::move(where), kafka::OffsetOf::kEnd, deadline));
+    ends[partition] = end.value();
   }
   co_return ends;
 }
@@ -207,7 +194,11 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
     if (fenced && !over)
       result =
           result.error().in("the source stays read-only until it is known whether the mirror has ended; ask again");
-    if (fenced && over) (void)co_await source_control_.set_read_only(mirror.source_topic, false, env_.in(seconds(10)));
+    // Ended by a failover meanwhile: the target takes writes now, so the source must not.
+    if (fenced && mirror.state == MirrorState::kStopped)
+      result = result.error().in("the mirror was ended meanwhile; the source stays read-only");
+    else if (fenced && over)
+      (void)co_await source_control_.set_read_only(mirror.source_topic, false, env_.in(seconds(10)));
     if (mirror.state == MirrorState::kPendingStopped) set_state(mirror, MirrorState::kActive, "");
     co_return result.error().in("promote of " + topic);
   }

@@ -68,9 +68,11 @@ Task<Status> serve(Program& program, const GatewaySettings& settings) {
   }
   CO_TRY(auto bound, program.control.start(settings.api));
   program.gateway.start();
+  co_await program.gateway.tried();  // who sees the line may ask for links, or is told why there are none
   std::string line = "ready: api " + bound.to_string();
   if (settings.http) line += " http " + program.http.local().to_string();
   line += " target " + to_string(settings.gateway.target);
+  if (!program.gateway.ready()) line += " (no links yet: " + program.gateway.not_ready_reason() + ")";
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
   CO_CHECK(co_await program.env.terminated());

@@ -46,6 +46,15 @@ api::PromotionRecord promotion_of(const MirrorAnswer& answer) {
   return record;
 }
 
+using PartitionAnswer = kafka::MirrorControlResponse::MirrorControlPartitionResult;
+
+// Of two answers about a partition, one of them an error: whose, and which.
+std::string why_not(const PartitionAnswer& source, const PartitionAnswer& target) {
+  const PartitionAnswer& bad = source.error_code != 0 ? source : target;
+  return (&bad == &source ? "source: " : "target: ") +
+         replicator::mirror_error(bad.error_code, bad.error_message).to_string();
+}
+
 TargetTopic topic_of(const MirrorAnswer& answer) {
   TargetTopic topic;
   topic.topic = answer.name.value_or("");
@@ -181,6 +190,12 @@ Task<Status> MirrorTarget::verify(TargetTopic topic, int32_t partitions, LinkSou
     api::VerifyProgress range;
     range.set_topic(topic.topic);
     range.set_partition(p);
+    if (s.error_code != 0 || t.error_code != 0) {  // nothing is known of it: that is not "equal"
+      range.set_error(why_not(s, t));
+      range.set_done(true);
+      verified(std::move(range));
+      continue;
+    }
     range.set_from_offset(std::max(s.log_start_offset, t.log_start_offset));
     range.set_to_offset(std::min(s.high_watermark, t.high_watermark));
     if (t.promotion) range.set_to_offset(std::min(range.to_offset(), t.promotion->offset));
@@ -204,8 +219,7 @@ Task<Result<api::VerifyProgress>> MirrorTarget::verify_partition(TargetTopic top
     const auto& as = a.partitions.front();
     const auto& bs = b.partitions.front();
     if (as.error_code != 0 || bs.error_code != 0) {
-      out.set_error(as.error_code != 0 ? "source: " + as.error_message.value_or("")
-                                       : "target: " + bs.error_message.value_or(""));
+      out.set_error(why_not(as, bs));
       break;
     }
     if (round == 0) {

@@ -44,34 +44,64 @@ Task<Result<std::vector<StoredEntry>>> TargetControl::list(std::string prefix, D
   co_return out;
 }
 
-Task<Result<int64_t>> TargetControl::replace(StoredEntry entry, Deadline deadline) {
+Task<Result<TargetControl::Stored>> TargetControl::read(std::string key, Deadline deadline) {
   kafka::LinkStateRequest request;
   request.timeout_ms = kTimeoutMs;
-  request.op = kTxn;
-  auto& compare = request.compares.emplace_back();
-  compare.key = bytes_of(entry.key);
-  compare.mod_revision = entry.revision;
-  auto& change = request.changes.emplace_back();
-  change.key = bytes_of(entry.key);
-  if (!entry.value.empty()) change.value = bytes_of(entry.value);
-  // Not repeated: the first attempt may have been carried out, and the second would then seem to lose.
-  auto response = co_await cluster_.client().call_any(std::move(request), Repeat::kNo, deadline);
-  if (!response) co_return std::move(response).error().in("target: store " + entry.key);
-  if (response->error_code != 0)
-    co_return kafka::to_error(response->error_code, "store " + entry.key + ": " + response->error_message.value_or(""));
-  if (!response->succeeded)
+  request.op = kRange;
+  request.key = bytes_of(key);
+  CO_TRY(auto response, co_await cluster_.client().call_any(std::move(request), Repeat::kYes, deadline));
+  if (response.error_code != 0) co_return kafka::to_error(response.error_code, response.error_message.value_or(""));
+  Stored stored;
+  if (!response.entries.empty()) {
+    stored.value = text_of(response.entries.front().value);
+    stored.revision = response.entries.front().mod_revision;
+  }
+  co_return stored;
+}
+
+Task<Result<int64_t>> TargetControl::replace(StoredEntry entry, Deadline deadline) {
+  const std::string where = "target: store " + entry.key;
+  for (bool again = true;; again = false) {
+    kafka::LinkStateRequest request;
+    request.timeout_ms = kTimeoutMs;
+    request.op = kTxn;
+    auto& compare = request.compares.emplace_back();
+    compare.key = bytes_of(entry.key);
+    compare.mod_revision = entry.revision;
+    auto& change = request.changes.emplace_back();
+    change.key = bytes_of(entry.key);
+    if (!entry.value.empty()) change.value = bytes_of(entry.value);
+    // Not simply repeated: if the first one was carried out, the second would seem to lose against somebody else.
+    auto response = co_await cluster_.client().call_any(std::move(request), Repeat::kNo, deadline);
+    if (response) {
+      if (response->error_code != 0)
+        co_return kafka::to_error(response->error_code, where + ": " + response->error_message.value_or(""));
+      if (response->succeeded) co_return response->revision;
+    } else if (!error_retriable(response.error().code)) {
+      co_return std::move(response).error().in(where);
+    } else {
+      // The connection ended, as all do when a broker is restarted: what is stored now says what became of it.
+      auto stored = co_await read(entry.key, deadline);
+      if (!stored) co_return std::move(response).error().in(where);
+      const bool unchanged = stored->revision == entry.revision;
+      if (!unchanged && stored->value == entry.value) co_return stored->revision;
+      if (unchanged && again) continue;
+      if (unchanged) co_return std::move(response).error().in(where);
+    }
     co_return Error(ErrorCode::kConflict, entry.key + " was changed by somebody else meanwhile");
-  co_return response->revision;
+  }
 }
 
 Task<Result<MirrorAnswer>> TargetControl::ask(Control request, Deadline deadline) {
   request.timeout_ms = kTimeoutMs;
+  const size_t asked = request.topics.front().partitions.size();
   auto response = co_await cluster_.client().call_any(std::move(request), Repeat::kYes, deadline);
   if (!response) co_return std::move(response).error();
   if (response->error_code != 0) co_return replicator::mirror_error(response->error_code, response->error_message);
   if (response->topics.size() != 1) co_return Error(ErrorCode::kCorrupt, "an answer about another number of topics");
   MirrorAnswer answer = std::move(response->topics.front());
   if (answer.error_code != 0) co_return replicator::mirror_error(answer.error_code, answer.error_message);
+  if (answer.partitions.size() < asked) co_return Error(ErrorCode::kCorrupt, "an answer that leaves partitions out");
   co_return answer;
 }
 

@@ -50,6 +50,11 @@ class TargetControl final : public LinkStore {
                                     Deadline deadline);
 
  private:
+  struct Stored {
+    std::string value;
+    int64_t revision = 0;  // 0: not there
+  };
+  Task<Result<Stored>> read(std::string key, Deadline deadline);
   Task<Result<MirrorAnswer>> ask(kafka::MirrorControlRequest request, Deadline deadline);
   Env& env_;
   ClusterAdmin& cluster_;

@@ -26,12 +26,18 @@ Replicator::Entry* Replicator::find(const PumpKey& key) {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
+Replicator::Entry* Replicator::find(const PumpKey& key, uint64_t serial) {
+  Entry* entry = find(key);
+  return entry && entry->serial == serial ? entry : nullptr;
+}
+
 PumpKey Replicator::add(PartitionSpec spec) {
   PumpKey key{link_, spec.source_topic_id, PartitionId(spec.partition)};
   if (find(key)) return key;
   ensure(!key.source_topic.is_zero(), "a topic of a source without ids is given one by who adds it");
   Entry& entry = entries_[key];
   entry.spec = std::move(spec);
+  entry.serial = ++added_;
   entry.pump = std::make_unique<PartitionPump>(key, options_.pump, static_cast<PumpDriver&>(*this), listener_);
   sink_.attach(*entry.pump, entry.spec.target);
   unplaced_.insert(key);
@@ -78,7 +84,7 @@ void Replicator::pump_fetch_changed(PartitionPump& pump) {
 void Replicator::pump_needs_control(PartitionPump& pump) {
   Entry* entry = find(pump.key());
   if (!entry || entry->wishing) return;
-  entry->wishing = spawn(gate_, "wishes of a pump", grant_wishes(pump.key()));
+  entry->wishing = spawn(gate_, "wishes of a pump", grant_wishes(pump.key(), entry->serial));
 }
 
 void Replicator::pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) {
@@ -108,10 +114,10 @@ void Replicator::fetcher_lost_partition(const PumpKey& key) {
   wake_.notify();
 }
 
-Task<void> Replicator::grant_wishes(PumpKey key) {
+Task<void> Replicator::grant_wishes(PumpKey key, uint64_t serial) {
   int failures = 0;
   for (;;) {
-    Entry* entry = find(key);
+    Entry* entry = find(key, serial);
     if (!entry || stopping_.is_set()) co_return;
     PumpWish wish = entry->pump->wish();
     if (wish.kind == PumpWish::Kind::kNone) {
@@ -124,14 +130,14 @@ Task<void> Replicator::grant_wishes(PumpKey key) {
       for (int i = 1; i < tries && pause < options_.wish_backoff_max; ++i) pause *= 2;
       pause = std::min(pause, options_.wish_backoff_max);
       (void)co_await stopping_.wait(env_.in(Duration(env_.random().between(pause.count() / 2, pause.count()))));
-      entry = find(key);
+      entry = find(key, serial);
       if (!entry || stopping_.is_set()) co_return;
       wish = entry->pump->wish();
       if (wish.kind == PumpWish::Kind::kNone) continue;
     }
     const uint32_t generation = entry->pump->generation();
-    auto granted = co_await grant(key, wish);
-    entry = find(key);
+    auto granted = co_await grant(key, serial, wish);
+    entry = find(key, serial);
     if (!entry) co_return;
     if (granted) {
       failures = 0;
@@ -149,8 +155,8 @@ Task<void> Replicator::grant_wishes(PumpKey key) {
   }
 }
 
-Task<Status> Replicator::grant(PumpKey key, PumpWish wish) {
-  Entry* entry = find(key);
+Task<Status> Replicator::grant(PumpKey key, uint64_t serial, PumpWish wish) {
+  Entry* entry = find(key, serial);
   const uint32_t generation = entry->pump->generation();
   const PumpSession session = entry->pump->session();
   TargetState state;
@@ -164,7 +170,7 @@ Task<Status> Replicator::grant(PumpKey key, PumpWish wish) {
   } else {
     CO_TRY(state, co_await sink_.advance_log_start(key, session, wish.offset));
   }
-  entry = find(key);
+  entry = find(key, serial);
   if (entry) entry->pump->on_target(generation, state, lost);
   co_return ok();
 }

@@ -86,6 +86,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
     std::unique_ptr<PartitionPump> pump;
     Fetcher* fetcher = nullptr;
     LeadershipEpoch leader_epoch{-1};
+    uint64_t serial = 0;   // of the add(): a key that was removed and added again is another entry
     bool wishing = false;  // a coroutine carries its wishes out
     int missing_looks = 0;
     Error source_error, target_error;
@@ -99,11 +100,12 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   void fetcher_lost_partition(const PumpKey& key) override;
 
   Entry* find(const PumpKey& key);
+  Entry* find(const PumpKey& key, uint64_t serial);
   Fetcher& fetcher_for(int32_t broker, const PumpKey& key);
   Task<Status> look_at_source();
   void place(const PumpKey& key, Entry& entry, const kafka::ClusterView& view);
-  Task<void> grant_wishes(PumpKey key);
-  Task<Status> grant(PumpKey key, PumpWish wish);
+  Task<void> grant_wishes(PumpKey key, uint64_t serial);
+  Task<Status> grant(PumpKey key, uint64_t serial, PumpWish wish);
   PartitionProgress progress_of(const PumpKey& key, const Entry& entry) const;
 
   Env& env_;
@@ -118,6 +120,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   Event stopping_;
   Gate gate_;
   std::map<PumpKey, Entry> entries_;
+  uint64_t added_ = 0;
   std::map<std::pair<int32_t, int32_t>, std::unique_ptr<Fetcher>> fetchers_;  // by broker and lane
   std::set<PumpKey> unplaced_;
   ReplicatorCounters counters_;  // bytes and batches: of partitions that were removed

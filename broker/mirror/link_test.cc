@@ -123,6 +123,30 @@ TEST_F(MirrorLink, ANewerGatewayFencesTheOlderOne) {
   for (const Error& error : old.events.failed) EXPECT_EQ(error.code, ErrorCode::kFenced) << error.to_string();
 }
 
+// Answers to what was sent for a partition before it was taken out say nothing about the one that was put back.
+TEST_F(MirrorLink, APartitionThatIsTakenOutAndPutBackGoesOn) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    link_.reset();
+    link(seed);
+    LinkWorld::Producer producer;
+    link().start_producer(producer);
+    auto& gateway = link().start_gateway();
+    for (int i = 0; i < 60; ++i) {
+      link().world().run_for(milliseconds(link().client().random().between(0, 60)));
+      link().take_out_and_put_back(static_cast<int32_t>(i % LinkWorld::kPartitions));
+    }
+    link().stop_producer(producer);
+    expect_sync();
+    link().expect_same_bytes();
+    EXPECT_TRUE(gateway.events.failed.empty());
+    link().world().run_for(seconds(2));
+    for (const auto& p : gateway.replicator.progress()) EXPECT_EQ(p.pump.lag_offsets, 0);
+    const auto& errors = gateway.replicator.counters().control_errors;
+    EXPECT_EQ(errors.count(ErrorCode::kConflict), 0u) << "two coroutines opened one partition";
+  }
+}
+
 TEST_F(MirrorLink, ASourceThatLostItsTailIsFollowedAndTheRangeIsNamed) {
   produce(0, 10);
   link().start_gateway();

@@ -8,6 +8,7 @@ namespace farshore::cli {
 namespace {
 
 void print_status(const api::StatusReply& status, bool partitions) {
+  if (!status.not_ready_reason().empty()) std::cout << "not ready: " << status.not_ready_reason() << "\n\n";
   Table links({"LINK", "STATE", "TOPICS", "LAG RECORDS", "LAG", "RATE", "MIRRORED", "SOURCE SEEN"});
   for (const auto& link : status.links())
     links.row({link.spec().name(), link.state(), human_count(link.mirror_topics()), human_count(link.lag_records()),

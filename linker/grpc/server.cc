@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/gate.h"
+#include "linker/printable.h"
 #include "proto/control/control.grpc.pb.h"
 
 namespace farshore::linker {
@@ -58,7 +59,7 @@ grpc::Status to_grpc(const Error& error) {
     default:
       break;
   }
-  return {code, error.detail.empty() ? std::string(error_name(error.code)) : error.to_string()};
+  return {code, error.detail.empty() ? std::string(error_name(error.code)) : printable(error.to_string())};
 }
 
 // What one call's coroutine hands to its gRPC thread: messages in order, then the status.
@@ -66,13 +67,22 @@ template <class Message>
 class Mailbox {
  public:
   void push(Message message) {
+    make_printable(message);
     std::lock_guard lock(mutex_);
-    if (messages_.size() < kQueuedMessagesMax) messages_.push_back(std::move(message));
+    if (messages_.size() < kQueuedMessagesMax) {
+      messages_.push_back(std::move(message));
+    } else {
+      ++lost_;
+    }
     changed_.notify_one();
   }
   void finish(grpc::Status status) {
     std::lock_guard lock(mutex_);
     status_ = std::move(status);
+    if (lost_ > 0 && status_->ok())  // an outcome may be among them
+      status_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                             "the work is done, but the caller read too slowly: " + std::to_string(lost_) +
+                                 " messages about it were dropped (see farshore status)");
     changed_.notify_one();
   }
   // False at the end; `status` is set then. Asks `cancelled` a few times per second.
@@ -98,6 +108,7 @@ class Mailbox {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Message> messages_;
+  size_t lost_ = 0;
   std::optional<grpc::Status> status_;
 };
 

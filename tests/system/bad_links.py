@@ -171,6 +171,20 @@ def damaged_source(world, east_at, http):
     until('after the repair it goes on, with everything', lambda: equal(world))
 
 
+def target_that_is_down(world):
+    """ready: is printed all the same, and everywhere it says that there are no links yet, and why."""
+    before = world.api
+    process, world.api = world.start('lonely', world.bin / 'farshore-gateway', '--target', '127.0.0.1:1', '--api', '127.0.0.1:0',
+                                     '--http', '127.0.0.1:0')
+    said = next(line for line in (world.directory / 'lonely.out').read_text().splitlines() if line.startswith('ready:'))
+    check(f'a gateway whose target is down: {said}', 'no links yet' in said and '127.0.0.1:1' in said)
+    code, body = get(http_of(world, 'lonely'), '/readyz')
+    check('/readyz is 503 with the reason', code == 503 and '127.0.0.1:1' in body)
+    check('farshore status says it, too', 'not ready: ' in world.farshore('status').stdout)
+    stop(process)
+    world.api = before
+
+
 def main(world):
     clusters = Clusters(world)
     east, east_at, _ = clusters.start('east', EAST_ID)
@@ -178,7 +192,9 @@ def main(world):
     _, world.api = world.start('gateway', world.bin / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0',
                                '--http', '127.0.0.1:0')
     http = http_of(world, 'gateway')
-    until('the gateway is ready', lambda: get(http, '/readyz')[0] == 200)
+    check('a gateway that says ready: is', get(http, '/readyz')[0] == 200)
+    check('and says so in its status', json.loads(world.farshore('status', '-o', 'json').stdout).get('not_ready_reason', '') == '')
+    target_that_is_down(world)
     refused_links(world, east_at, west_at, http)
     produce(east_at, 'orders', 0, 1000)
     world.farshore('link', 'create', 'l', '--source', east_at, '--topics', 'orders', '--set', 'topic.sync.interval.ms=300')

@@ -65,6 +65,7 @@ def main(world):
     gateway.wait()
     kcat('-P', '-b', east_at, '-t', 'orders', '-K&', '-z', 'lz4', data=records)
     gateway = world.gateway('gateway2', west_at)
+    check('what says ready: has its links', len(json.loads(farshore('link', 'list', '-o', 'json').stdout)) == 1)
     until('a gateway without a disk goes on', lambda: lag() == 0)
     check('byte-identical after the gateway was killed', partition_files('east') == partition_files('west'))
 
