@@ -72,6 +72,14 @@ class Budget {
     used_ += bytes;
     return token;
   }
+  // Waits until at most `used_max` bytes (below the limit) are out.
+  Task<Status> wait_for_room(size_t used_max, Deadline deadline) {
+    while (used_ > used_max) {
+      auto waited = co_await freed_.wait(deadline);
+      if (!waited) co_return std::move(waited).error().in("budget " + name_);
+    }
+    co_return ok();
+  }
   size_t used_bytes() const { return used_; }
   size_t bytes_max() const { return bytes_max_; }
   bool exhausted() const { return used_ >= bytes_max_; }

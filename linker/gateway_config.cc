@@ -34,12 +34,19 @@ std::vector<ConfigKey> keys() {
       {"link.inflight.max.bytes", kLong, "67108864",
        "Bytes of one link that are received and not yet acknowledged by the target; then fetching waits.", 262144,
        64 * kGibibyte},
+      {"link.inflight.min.bytes", kLong, "8388608",
+       "The same while source and target are near; grows with their distance up to link.inflight.max.bytes.", 262144,
+       64 * kGibibyte},
       {"partition.buffered.max.bytes", kLong, "16777216",
        "Bytes of one partition that are received and not yet sent; then it is not fetched.", 65536, 8 * kGibibyte},
       {"fetch.max.bytes", kInt, "33554432", "The largest fetch response asked for, of one broker of the source.",
        262144, kGibibyte},
       {"max.partition.fetch.bytes", kInt, "16777216", "The part of one partition in a fetch response.", 65536,
        kGibibyte},
+      {"fetch.ahead.max.bytes", kLong, "50331648",
+       "Asked for at a time, of a source 10 ms away or more, for partitions far behind; 0: one response after the "
+       "other.",
+       0, 64 * kGibibyte},
       {"fetch.max.wait.ms", kInt, "500", "How long the source may hold a fetch that it has nothing for.", 1, 30000},
       {"fetch.silence.max.ms", kInt, "9500",
        "A source broker that is silent for so long, beyond fetch.max.wait.ms, is given up and connected to anew.", 100,
@@ -190,6 +197,8 @@ Result<GatewaySettings> gateway_settings(const Config& config) {
   link.fetcher.lag_target = ms("fetch.gather.max.ms");
   link.fetcher.response_bytes_max = bytes("fetch.max.bytes");
   link.fetcher.partition_bytes_max = bytes("max.partition.fetch.bytes");
+  link.fetcher.window_bytes_min = bytes("link.inflight.min.bytes");
+  link.fetcher.ahead_bytes_max = bytes("fetch.ahead.max.bytes");
   if (link.pump.buffered_bytes_max > link.inflight_bytes_max)
     return invalid("partition.buffered.max.bytes is above link.inflight.max.bytes, which holds all partitions");
   return settings;

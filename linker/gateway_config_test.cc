@@ -57,6 +57,8 @@ TEST(GatewayConfig, TheDefaultsAreThoseOfTheCode) {
   EXPECT_EQ(file.fetcher.lag_target, code.fetcher.lag_target);
   EXPECT_EQ(file.fetcher.response_bytes_max, code.fetcher.response_bytes_max);
   EXPECT_EQ(file.fetcher.partition_bytes_max, code.fetcher.partition_bytes_max);
+  EXPECT_EQ(file.fetcher.window_bytes_min, code.fetcher.window_bytes_min);
+  EXPECT_EQ(file.fetcher.ahead_bytes_max, code.fetcher.ahead_bytes_max);
   EXPECT_EQ(settings->gateway.links_max, GatewayOptions().links_max);
   EXPECT_EQ(settings->gateway.retry, GatewayOptions().retry);
   EXPECT_EQ(settings->gateway.metrics_topics_max, GatewayOptions().metrics_topics_max);

@@ -17,6 +17,7 @@
 #include "base/budget.h"
 #include "base/env.h"
 #include "proto/kafka/cluster_client.h"
+#include "replicator/catch_up.h"
 #include "replicator/pump.h"
 
 namespace farshore::replicator {
@@ -30,6 +31,13 @@ struct FetcherOptions {
   size_t partition_bytes_max = 16 << 20;
   Duration backoff_min = milliseconds(50), backoff_max = seconds(2);
   Duration partition_backoff = milliseconds(300);  // after an error of one partition
+  // A partition that is far behind is read ahead (see catch_up.h) where a round trip takes at least so long ...
+  // Of all that is received and not yet acknowledged (see Fetcher::window_bytes): little enough to stay in a cache.
+  size_t window_bytes_min = 8 << 20;
+  Duration ahead_round_trip_min = milliseconds(10);
+  size_t ahead_ask_bytes = 4 << 20;     // ... this much a fetch (more where batches are large) ...
+  Duration ahead_backoff = seconds(1);  // after it failed
+  size_t ahead_bytes_max = 48 << 20;    // ... and so much asked for at a time; 0: never
 };
 
 // Called from inside the fetcher: take note, act later.
@@ -38,9 +46,10 @@ class FetcherOwner {
   virtual ~FetcherOwner() = default;
   // The partition is not here (any more), or the broker cannot be reached: find its leader again.
   virtual void fetcher_lost_partition(const PumpKey& key) = 0;
+  virtual Duration target_round_trip() const = 0;
 };
 
-class Fetcher {
+class Fetcher final : private CatchUpOwner {
  public:
   // All references outlive it. `budget` bounds what is received and not yet written to the target.
   Fetcher(Env& env, kafka::ClusterClient& source, int32_t broker, SlabArena& arena, Budget& budget,
@@ -61,7 +70,8 @@ class Fetcher {
   MonoTime last_contact() const { return last_contact_; }  // when the last one did
   // When it had been asked for. What the source said is at least as new as that; of later times nothing is known: an
   // answer may have waited in a socket while this process was stopped.
-  MonoTime known_as_of() const { return known_as_of_; }
+  MonoTime known_as_of() const;
+  const CatchUp& catch_up() const { return catch_up_; }
   Error last_error(const PumpKey& key) const;  // of the connection, or of this partition; kNone while all is well
 
  private:
@@ -74,6 +84,7 @@ class Fetcher {
     bool in_session = false;
     std::optional<FetchPosition> asked;  // what the session holds
     MonoTime held_until;                 // after an error
+    MonoTime ahead_from;                 // not read ahead before that: it failed
     Error error;                         // of the last response
   };
   using Id = std::pair<TopicId, int32_t>;
@@ -82,6 +93,10 @@ class Fetcher {
   void mark(Entry& entry);
   void hold(Entry& entry, Error error);
   void forget_session();
+  void catch_up_ended(const PumpKey& key, const Error& why) override;
+  void catch_up_heard() override;
+  size_t window_bytes() const;
+  bool far_behind(const Entry& entry, SourceOffset source_end, double bytes_per_offset) const;
 
   Task<Status> connected();  // one connection's life
   Task<Status> fetch_once(kafka::Client& client);
@@ -99,9 +114,12 @@ class Fetcher {
   SlabWriter slabs_;
   Event stopping_;
   Notifier wake_;
+  CatchUp catch_up_;
+  Gate gate_;  // of catch_up_
   std::map<Id, Entry> entries_;
   std::map<std::string, TopicId> ids_by_name_;
-  std::set<Id> changed_, held_, out_of_range_, full_ones_;
+  std::set<Id> changed_, held_, full_ones_;
+  std::map<Id, uint32_t> out_of_range_;  // with the pump's generation when it was asked for
   std::vector<kafka::FetchRequest::ForgottenTopic> forgotten_;
   int32_t session_id_ = 0, session_epoch_ = 0;
   size_t in_session_ = 0;

@@ -199,6 +199,7 @@ Task<void> MirrorSink::run_lane(std::shared_ptr<Lane> lane) {
         continue;
       }
       lane->client = std::move(*opened);
+      round_trip_ = std::max(round_trip_, lane->client->round_trip());
     }
     Append request;
     std::vector<InFlight> in_flight;

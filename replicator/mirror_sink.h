@@ -43,6 +43,7 @@ class MirrorSink final : public BatchSink {
   Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
   Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
   size_t appends_in_flight() const override;
+  Duration round_trip() const override { return round_trip_; }
   Task<void> stop() override;
 
  private:
@@ -91,6 +92,7 @@ class MirrorSink final : public BatchSink {
   std::map<PumpKey, Entry> entries_;
   uint64_t attached_ = 0;
   std::map<int32_t, std::shared_ptr<Lane>> lanes_;
+  Duration round_trip_{};
   Event stopping_;
   Gate gate_;
 };

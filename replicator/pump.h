@@ -102,6 +102,8 @@ class PartitionPump {
   PumpPhase phase() const { return phase_; }
   uint32_t generation() const { return generation_; }
   PumpProgress progress(MonoTime now) const;
+  SourceOffset received_end() const { return received_end_; }  // where the next fetch begins
+  uint64_t bytes_received() const { return bytes_; }           // taken from fetchers, ever
 
   // --- The fetcher's side.
   // nullopt: nothing is to be fetched now.

@@ -168,6 +168,7 @@ Task<Status> RelaySink::Impl::connect(std::shared_ptr<RelayLane> lane) {
     for (const auto& [key, attempt] : moved) fail(key, attempt, elected);
   }
   CO_TRY(lane->client, co_await cluster.open(lane->broker, env.in(options.timeout)));
+  round_trip = std::max(round_trip, lane->client->round_trip());
   co_return ok();
 }
 

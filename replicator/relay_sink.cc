@@ -156,6 +156,8 @@ size_t RelaySink::appends_in_flight() const {
   return count;
 }
 
+Duration RelaySink::round_trip() const { return impl_->round_trip; }
+
 Task<void> RelaySink::stop() {
   Impl& impl = *impl_;
   impl.stopping.set();

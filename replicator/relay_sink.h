@@ -74,6 +74,7 @@ class RelaySink final : public BatchSink {
   // first where the target ends, so that the gap which is then asked for again is the true one.
   Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
   size_t appends_in_flight() const override;
+  Duration round_trip() const override;
   Task<void> stop() override;
 
  private:

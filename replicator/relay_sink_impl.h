@@ -71,7 +71,8 @@ struct RelaySink::Impl {
   bool ticking = false;
   MonoTime ticked;
   WallTime ticked_wall;
-  Notifier changed;  // a takeover or an anchor ended
+  Notifier changed;       // a takeover or an anchor ended
+  Duration round_trip{};  // to the farthest broker
   Event stopping;
   Gate gate;
 };

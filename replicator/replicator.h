@@ -98,6 +98,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   void pump_needs_control(PartitionPump& pump) override;
   void pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) override;
   void fetcher_lost_partition(const PumpKey& key) override;
+  Duration target_round_trip() const override { return sink_.round_trip(); }
 
   Entry* find(const PumpKey& key);
   Entry* find(const PumpKey& key, uint64_t serial);

@@ -44,6 +44,8 @@ class BatchSink {
 
   // Append requests that are on their way to the target's brokers.
   virtual size_t appends_in_flight() const = 0;
+  // To the farthest of the target's brokers that were connected to; 0: none yet.
+  virtual Duration round_trip() const = 0;
 
   virtual Task<void> stop() = 0;  // ends what is under way; nothing is handed to pumps any more
 };

@@ -100,6 +100,7 @@ Duration SimNet::delay(const SimHost& from, const SimHost& to) {
 }
 
 size_t SimNet::draw_window() {
+  if (window_ > 0) return window_;
   static constexpr size_t kWindows[] = {128 << 10, 512 << 10, 2 << 20};
   return kWindows[random_.below(std::size(kWindows))];
 }

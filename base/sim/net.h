@@ -45,6 +45,8 @@ class SimNet {
   void set_profile(std::string_view from, std::string_view to, LinkProfile profile);
   void set_default_profile(LinkProfile profile) { default_profile_ = profile; }
   void set_read_style(ReadStyle style) { read_style_ = style; }
+  // Of new connections, in each direction: sent and not yet read. 0: drawn for each.
+  void set_window(size_t bytes) { window_ = bytes; }
 
   void cut(std::string_view from, std::string_view to);  // one direction: nothing passes
   void partition(std::string_view a, std::string_view b);
@@ -121,6 +123,7 @@ class SimNet {
   Random random_;
   LinkProfile default_profile_, loopback_{microseconds(10), microseconds(60), 2e9};
   ReadStyle read_style_ = ReadStyle::kSeeded;
+  size_t window_ = 0;
   std::map<std::pair<uint32_t, uint32_t>, Link> links_;
   std::map<std::pair<uint32_t, uint16_t>, std::shared_ptr<ListenState>> listeners_;
   std::map<uint64_t, std::weak_ptr<Connection>> connections_;

@@ -48,7 +48,9 @@ Task<Status> Client::handshake(Deadline deadline) {
     int32_t correlation_id = begin(writer, api->key, version);
     request.encode(writer, version);
     CO_TRY(Prepared prepared, finish(writer, version, correlation_id, deadline));
+    const MonoTime asked_at = reactor_.now();
     CO_TRY(Bytes body, co_await exchange(std::move(prepared), deadline));
+    round_trip_ = reactor_.now() - asked_at;
     Reader peek(body);
     int16_t error = peek.i16();
     if (peek.ok() && error == kUnsupportedVersion && version > 0) continue;

@@ -44,6 +44,7 @@ class Client {
   const Endpoint& endpoint() const { return endpoint_; }
   bool usable() const { return broken_.code == farshore::ErrorCode::kNone; }
   size_t waiting() const { return turns_.size(); }
+  Duration round_trip() const { return round_trip_; }  // of the first answer, to ApiVersions
   // Ends the connection; calls that wait fail with kClosed. The client may be destroyed when they have returned.
   void close();
 
@@ -129,6 +130,7 @@ class Client {
   std::vector<ApiRange> ranges_;
   int32_t next_correlation_id_ = 0;
   Error broken_;
+  Duration round_trip_{};
 };
 
 }  // namespace farshore::kafka

@@ -69,6 +69,7 @@ class FakeKafka {
   std::map<std::string, TransactionalId> transactional_ids;
   // By API key, asked before each request; not set: kAnswer.
   std::function<Fate(int16_t api_key)> fate;
+  int64_t short_fetch_bytes_max = 20'000;   // a broker may send less than it could, down to one batch; 0: never
   int answers_concurrent_transactions = 0;  // so many EndTxn and AddPartitionsToTxn are answered so first
   Chances chances;
   std::optional<ErrorCode> refuse_next_produce;  // not appended

@@ -73,8 +73,8 @@ Task<void> FakeKafka::fetch(Call& call) {
         answer.high_watermark = answer.last_stable_offset = from->end;
         answer.log_start_offset = from->log_start;
         auto& out = kept.emplace_back();
-        // A broker may send less than it could.
-        const int64_t bytes_max = std::min<int64_t>(asked.partition_max_bytes, env_.random().between(1, 20'000));
+        int64_t bytes_max = asked.partition_max_bytes;
+        if (short_fetch_bytes_max > 0) bytes_max = std::min(bytes_max, env_.random().between(1, short_fetch_bytes_max));
         for (const Partition::Stored& batch : from->log) {
           if (batch.header.next().value() <= asked.fetch_offset) continue;
           const bool fits = out.size() + batch.bytes.size() <= static_cast<size_t>(bytes_max);
