@@ -18,11 +18,16 @@ const char* name(GroupSyncState state) {
   return "?";
 }
 
+bool written_by_us(const GroupSyncInput& in) {
+  return in.target_commit && (in.target_commit == in.last_written || in.target_commit == in.written_before);
+}
+
 GroupSyncDecision decide(const GroupSyncInput& in) {
   GroupSyncDecision out;
+  const bool ours = written_by_us(in);
   if (!in.source_commit) {
     // A deletion follows only where the value is still ours: what a consumer of the target committed stays.
-    if (in.last_written && in.target_commit == in.last_written) {
+    if (ours) {
       if (in.members_at_target) {
         out.state = GroupSyncState::kActiveAtTarget;
       } else {
@@ -40,7 +45,6 @@ GroupSyncDecision decide(const GroupSyncInput& in) {
     out.state = GroupSyncState::kActiveAtTarget;
     return out;
   }
-  bool ours = in.last_written && in.target_commit == in.last_written;
   bool lower = !in.target_commit || *in.target_commit < *in.translated;
   bool beyond_the_end = in.target_end && in.target_commit && *in.target_commit > *in.target_end;
   if (!ours && !lower && !beyond_the_end) {

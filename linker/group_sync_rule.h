@@ -15,7 +15,9 @@ struct GroupSyncInput {
   SourceOffset mirrored_end;                  // everything below is in the target and below its high watermark
   std::optional<TargetOffset> translated;     // of min(source_commit, mirrored_end); none without a source commit
   std::optional<TargetOffset> target_commit;
-  std::optional<TargetOffset> last_written;  // by this link; remembered with the link
+  // By this link, remembered with it before they are written: the last, and what stood there of ours before that one.
+  // Either may be what is there, if the write was lost.
+  std::optional<TargetOffset> last_written, written_before;
   // Of a mirror: where its log ends. No consumer can have come further, so a commit beyond it is left over from a
   // truncation, whoever wrote it. None for a relay, whose target others may write too.
   std::optional<TargetOffset> target_end;
@@ -40,6 +42,7 @@ struct GroupSyncDecision {
   bool clamped = false;
 };
 
+bool written_by_us(const GroupSyncInput& input);  // what is at the target
 GroupSyncDecision decide(const GroupSyncInput& input);
 
 }  // namespace farshore::linker

@@ -13,6 +13,7 @@
 
 #include "base/async_mutex.h"
 #include "base/gate.h"
+#include "linker/group_memory.h"
 #include "linker/group_sync_rule.h"
 #include "linker/link_metrics.h"
 #include "linker/link_store.h"
@@ -106,6 +107,7 @@ class LinkController final : private replicator::PumpListener {
   Task<Status> sync_configs(std::map<std::string, std::map<std::string, std::string>> source, Deadline deadline);
   Task<Status> sync_groups(Deadline deadline);
   Task<Status> sync_group(GroupInfo group, bool members_at_target, Deadline deadline);
+  Task<Status> remember(std::string group, GroupMemory memory, Deadline deadline);
   // Whether the target ended this mirror already, although nobody here heard the answer; then its record is taken.
   Task<Result<bool>> find_end(std::string topic, Deadline deadline);
   Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
@@ -142,8 +144,8 @@ class LinkController final : private replicator::PumpListener {
   bool salts_checked_ = false;             // of producer ids: the two ends differ
   std::map<std::string, Mirror> mirrors_;  // by name at the target
   std::map<replicator::PumpKey, std::string> mirror_by_pump_;
-  std::map<replicator::PumpKey, SourceOffset> forgotten_below_;            // what the target keeps of them begins here
-  std::map<std::string, std::map<TopicPartition, int64_t>> last_written_;  // group -> what this link committed
+  std::map<replicator::PumpKey, SourceOffset> forgotten_below_;  // what the target keeps of them begins here
+  std::map<std::string, GroupMemory> last_written_;              // by group; as it is stored
   std::map<std::string, int64_t> last_written_revision_;
   api::ListGroupSyncReply group_sync_;
   LinkTask discovery_{"topic-discovery", {}, 0, 0}, configs_{"config-sync", {}, 0, 0}, groups_{"group-sync", {}, 0, 0};

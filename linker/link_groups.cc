@@ -1,5 +1,4 @@
 // Consumer group offsets of one link: what the rule (group_sync_rule.h) decides, for every group and partition.
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "linker/link_controller.h"
@@ -48,13 +47,10 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
     for (const auto& entry : stored) {
       if (entry.key != key) continue;
       last_written_revision_[group.id] = entry.revision;
-      auto json = nlohmann::json::parse(entry.value, nullptr, false);
-      if (!json.is_object() || !json.contains("offsets") || !json["offsets"].is_array()) continue;
-      for (const auto& row : json["offsets"])
-        if (row.is_array() && row.size() == 3 && row[0].is_string() && row[1].is_number() && row[2].is_number())
-          written[{row[0].get<std::string>(), row[1].get<int32_t>()}] = row[2].get<int64_t>();
+      written = decode_group_memory(entry.value);
     }
   }
+  GroupMemory remembered = written;
   GroupOffsets to_commit;
   std::vector<TopicPartition> to_delete;
   api::GroupSync shown;
@@ -77,13 +73,18 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
                co_await target_->to_target(mirror.pumps[p], std::min(input.source_commit.value(), input.mirrored_end)));
       }
       if (there != target.end()) input.target_commit = TargetOffset(there->second.offset);
-      if (auto w = written.find(here); w != written.end()) input.last_written = TargetOffset(w->second);
+      if (auto w = written.find(here); w != written.end()) {
+        input.last_written = w->second.offset;
+        input.written_before = w->second.before;
+      }
       input.members_at_target = members_at_target;
       if (!input.source_commit && !input.target_commit) continue;
       const GroupSyncDecision decision = decide(input);
       // The commit carries no epoch: the target's own lineage may differ after a failback.
       if (decision.action == GroupSyncAction::kCommit) {
         to_commit[here] = GroupOffset{decision.value->value(), -1};
+        remembered[here] = WrittenOffset{*decision.value, std::nullopt};
+        if (written_by_us(input)) remembered[here].before = input.target_commit;
         if (input.target_commit && *input.target_commit > *decision.value)
           env_.log().warn("a group's commit is lowered", {{"group", group.id},
                                                           {"topic", name},
@@ -106,32 +107,36 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
   }
   if (shown.partitions_size() > 0) *group_sync_.add_groups() = std::move(shown);
   if (to_commit.empty() && to_delete.empty()) co_return ok();
-  // Remembered after it is written: a crash between the two leaves a value that looks foreign, and is only ever raised.
-  auto remembered = written;
-  for (const auto& [where, value] : to_commit) remembered[where] = value.offset;
-  for (const auto& where : to_delete) remembered.erase(where);
-  nlohmann::json json{{"v", 1}, {"offsets", nlohmann::json::array()}};
-  for (const auto& [where, offset] : remembered) json["offsets"].push_back({where.topic, where.partition, offset});
-  StoredEntry entry;
-  entry.key = "link/" + link_.spec.name + "/group/" + group.id;
-  entry.value = json.dump();
-  entry.revision = last_written_revision_[group.id];
   if (!to_commit.empty()) {
+    CO_CHECK(co_await remember(group.id, std::move(remembered), deadline));
     auto committed = co_await target_->cluster().commit_group_offsets(group.id, to_commit, deadline);
     if (!committed) {
       if (committed.error() == ErrorCode::kConflict) co_return ok();  // members joined meanwhile: theirs is the word
       co_return committed;
     }
   }
-  if (!to_delete.empty()) CO_CHECK(co_await target_->cluster().delete_group_offsets(group.id, to_delete, deadline));
-  written = std::move(remembered);
+  if (!to_delete.empty()) {
+    CO_CHECK(co_await target_->cluster().delete_group_offsets(group.id, to_delete, deadline));
+    remembered = last_written_[group.id];
+    for (const auto& where : to_delete) remembered.erase(where);
+    CO_CHECK(co_await remember(group.id, std::move(remembered), deadline));
+  }
+  co_return ok();
+}
+
+Task<Status> LinkController::remember(std::string group, GroupMemory memory, Deadline deadline) {
+  StoredEntry entry;
+  entry.key = "link/" + link_.spec.name + "/group/" + group;
+  entry.value = encode(memory);
+  entry.revision = last_written_revision_[group];
   auto stored = co_await store_.replace(std::move(entry), deadline);
-  if (!stored) {
-    last_written_.erase(group.id);  // what is stored is read anew: the write may be there
-    last_written_revision_.erase(group.id);
+  if (!stored) {  // what is stored is read anew: the write may be there
+    last_written_.erase(group);
+    last_written_revision_.erase(group);
     co_return stored.error();
   }
-  last_written_revision_[group.id] = *stored;
+  last_written_[group] = std::move(memory);
+  last_written_revision_[group] = *stored;
   co_return ok();
 }
 

@@ -87,11 +87,23 @@ Task<Status> LinkController::drain(std::string topic, std::map<int32_t, int64_t>
       auto end = ends.find(key.partition.value());
       if (end != ends.end()) missing += std::max<int64_t>(0, end->second - p->pump.target_high_watermark.value());
     }
-    if (missing == 0) co_return ok();
-    if (missing != told) progress(step(topic, "draining: " + std::to_string(missing) + " records to go"));
+    if (missing == 0) {
+      // What the pumps know of the source may be of before it lost its end.
+      bool agreed = true;
+      const auto pumps = mirrors_[topic].pumps;
+      for (const auto& key : pumps) {
+        CO_TRY(const bool has, co_await replicator_.source_still_has(key, deadline));
+        agreed = agreed && has;
+      }
+      if (agreed) co_return ok();
+      if (told != 0) progress(step(topic, "the source lost what was mirrored: the mirror follows it first"));
+    } else if (missing != told) {
+      progress(step(topic, "draining: " + std::to_string(missing) + " records to go"));
+    }
     told = missing;
     if (deadline.passed(env_.now()))
-      co_return Error(ErrorCode::kTimedOut, std::to_string(missing) + " records were not mirrored in time");
+      co_return Error(ErrorCode::kTimedOut, missing > 0 ? std::to_string(missing) + " records were not mirrored in time"
+                                                        : "the mirror did not follow what the source lost in time");
     if (mirrors_[topic].state != MirrorState::kPendingStopped)
       co_return Error(ErrorCode::kInvalidArgument,
                       "the mirror became " + std::string(name(mirrors_[topic].state)) + ": " + mirrors_[topic].reason);

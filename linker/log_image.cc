@@ -1,13 +1,11 @@
 #include "linker/log_image.h"
 
 #include "proto/batch/records.h"
-#include "proto/kafka/messages/offset_for_leader_epoch.h"
 
 namespace farshore::linker {
 namespace {
 
 constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
-constexpr int32_t kConsumer = -1;
 
 TopicPartition log_partition(int32_t index) { return TopicPartition{kTranslationTopic, index}; }
 
@@ -80,24 +78,9 @@ Task<Status> LogImage::verify(int32_t index, Deadline deadline) {
   bool there = end.value() >= to.next_offset;
   if (there && to.leader_epoch >= 0) {
     TopicPartition where = log_partition(index);
-    CO_TRY(auto leader, co_await cluster_.leader(std::move(where), deadline));
-    CO_TRY(auto client, co_await cluster_.broker(leader.broker, deadline));
-    kafka::OffsetForLeaderEpochRequest request;
-    request.replica_id = kConsumer;
-    auto& topic = request.topics.emplace_back();
-    topic.topic = kTranslationTopic;
-    auto& asked = topic.partitions.emplace_back();
-    asked.partition = index;
-    asked.leader_epoch = to.leader_epoch;
-    CO_TRY(auto response, co_await client->call(std::move(request), deadline));
-    if (response.topics.empty() || response.topics.front().partitions.empty())
-      co_return Error(ErrorCode::kUnavailable, "OffsetForLeaderEpoch: an answer about nothing");
-    const auto& answer = response.topics.front().partitions.front();
-    if (answer.error_code != 0) {
-      cluster_.forget_leader(log_partition(index));
-      co_return kafka::to_error(answer.error_code, "OffsetForLeaderEpoch");
-    }
-    there = answer.end_offset >= to.next_offset;
+    CO_TRY(auto found,
+           co_await kafka::partition_epoch_end(cluster_, std::move(where), LogEpoch(to.leader_epoch), deadline));
+    there = found.end.value() >= to.next_offset;
   }
   if (there) co_return ok();
   co_return co_await throw_away("partition " + std::to_string(index) + " of the log ends below offset " +

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "linker/filter.h"
+#include "linker/group_memory.h"
 #include "linker/group_sync_rule.h"
 
 namespace farshore::linker {
@@ -104,6 +105,24 @@ TEST(GroupSync, ALowerForeignValueIsRaised) {
   auto in = input(50, 100);
   in.target_commit = TargetOffset(20);
   EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
+}
+
+TEST(GroupSync, AWriteThatWasLostLeavesAValueThatIsStillOurs) {
+  auto in = input(30, 100);
+  in.last_written = TargetOffset(30);
+  in.written_before = in.target_commit = TargetOffset(80);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
+  EXPECT_EQ(decide(in).value, TargetOffset(30));
+  in.source_commit.reset();
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kDelete);
+}
+
+TEST(GroupMemory, WhatWasWrittenAndWhatStoodThereComeBack) {
+  const GroupMemory memory{{{"orders", 0}, {TargetOffset(5), std::nullopt}},
+                           {{"orders", 3}, {TargetOffset(9), TargetOffset(12)}}};
+  EXPECT_EQ(decode_group_memory(encode(memory)), memory);
+  EXPECT_TRUE(decode_group_memory("not json").empty());
+  EXPECT_TRUE(decode_group_memory(R"({"offsets":[["orders",1],["orders","1",7],7]})").empty());
 }
 
 TEST(GroupSync, ADeletionFollowsOnlyWhereTheValueIsStillOurs) {

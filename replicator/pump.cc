@@ -369,6 +369,8 @@ PumpProgress PartitionPump::progress(MonoTime now) const {
   progress.target_end = target_end_;
   progress.target_high_watermark = target_high_watermark_;
   progress.target_log_start = target_log_start_;
+  progress.sent_end = sent_end_;
+  progress.sent_epoch = sent_epoch_;
   progress.lag_offsets = std::max<int64_t>(0, source_.high_watermark - target_high_watermark_);
   for (uint8_t i = 0; i < seen_count_; ++i) {
     if (seen_[i].high_watermark <= target_high_watermark_) continue;

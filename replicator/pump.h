@@ -82,6 +82,8 @@ struct PumpProgress {
   PumpPhase phase = PumpPhase::kWishing;
   SourceState source;
   SourceOffset target_end, target_high_watermark, target_log_start;
+  SourceOffset sent_end;  // the target has this, or it is on its way
+  LogEpoch sent_epoch{-1};
   int64_t lag_offsets = 0;
   Duration lag{};  // how long the oldest offset that is known at the source and lacking here has been known
   uint64_t bytes = 0, batches = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/kafka/partition_reader.h"
+
 namespace farshore::replicator {
 
 Replicator::Replicator(Env& env, SlabArena& arena, kafka::ClusterClient& source, BatchSink& sink, LinkId link,
@@ -273,6 +275,23 @@ Task<void> Replicator::stop() {
   for (auto& [id, fetcher] : fetchers_) fetcher->stop();
   co_await sink_.stop();
   co_await gate_.close();
+}
+
+Task<Result<bool>> Replicator::source_still_has(PumpKey key, Deadline deadline) {
+  Entry* entry = find(key);
+  if (!entry || entry->pump->phase() != PumpPhase::kRunning) co_return false;
+  const uint64_t serial = entry->serial;
+  const uint32_t generation = entry->pump->generation();
+  const PumpProgress sent = entry->pump->progress(env_.now());
+  if (sent.sent_epoch.value() < 0) co_return true;  // nothing that could be wrong
+  TopicPartition where{entry->spec.source_topic, entry->spec.partition};
+  auto found = co_await kafka::partition_epoch_end(source_, std::move(where), sent.sent_epoch, deadline);
+  if (!found && found.error() == ErrorCode::kUnsupported) co_return true;
+  if (!found) co_return std::move(found).error();
+  entry = find(key, serial);
+  if (!entry || entry->pump->generation() != generation) co_return false;
+  // As Kafka's followers decide (KIP-595).
+  co_return found->epoch >= sent.sent_epoch && found->end.value() >= sent.sent_end.value();
 }
 
 ReplicatorCounters Replicator::counters() const {

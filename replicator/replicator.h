@@ -74,6 +74,10 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   size_t size() const { return entries_.size(); }
   std::vector<PartitionProgress> progress() const;
   std::optional<PartitionProgress> progress(const PumpKey& key) const;
+  // Asks the source whether its log holds what was sent to the target. What progress() tells of the source is as old as
+  // the last answer to a fetch: a source may have lost its end since, and grown anew. False too while the pump does not
+  // run. Errors: the source's, its leader is looked for until the deadline.
+  Task<Result<bool>> source_still_has(PumpKey key, Deadline deadline);
   size_t inflight_bytes() const { return budget_.used_bytes(); }
   ReplicatorCounters counters() const;
   ReplicatorLoad load() const;

@@ -1,7 +1,7 @@
 #include "replicator/target_memory.h"
 
 #include "proto/kafka/messages/describe_producers.h"
-#include "proto/kafka/messages/offset_for_leader_epoch.h"
+#include "proto/kafka/partition_reader.h"
 
 namespace farshore::replicator {
 
@@ -35,24 +35,13 @@ Task<Result<std::vector<RememberedProducer>>> remembered_producers(kafka::Cluste
 
 Task<Result<std::optional<TargetOffset>>> end_of_epoch(kafka::ClusterClient& cluster, TopicPartition at,
                                                        LeadershipEpoch epoch, Deadline deadline) {
-  kafka::OffsetForLeaderEpochRequest request;
-  request.replica_id = -1;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = at.topic;
-  auto& partition = topic.partitions.emplace_back();
-  partition.partition = at.partition;
-  partition.leader_epoch = epoch.value();
-  auto code_of = [](const kafka::OffsetForLeaderEpochResponse& answer) {
-    return answer.topics.empty() || answer.topics[0].partitions.empty() ? kNoAnswer
-                                                                        : answer.topics[0].partitions[0].error_code;
-  };
   std::optional<TargetOffset> end;
-  auto answer = co_await cluster.call_leader(std::move(at), std::move(request), code_of, deadline);
-  if (!answer) {
-    if (answer.error().code == ErrorCode::kUnsupported) co_return end;
-    co_return std::move(answer).error();
+  auto found = co_await kafka::partition_epoch_end(cluster, std::move(at), LogEpoch(epoch.value()), deadline);
+  if (!found) {
+    if (found.error().code == ErrorCode::kUnsupported) co_return end;
+    co_return std::move(found).error();
   }
-  if (int64_t offset = answer->topics[0].partitions[0].end_offset; offset >= 0) end = TargetOffset(offset);
+  if (found->end.value() >= 0) end = TargetOffset(found->end.value());
   co_return end;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/kafka/messages/list_offsets.h"
+#include "proto/kafka/messages/offset_for_leader_epoch.h"
 
 namespace farshore::kafka {
 
@@ -130,6 +131,27 @@ Task<Result<Offset>> partition_offset(ClusterClient& cluster, TopicPartition par
   };
   CO_TRY(auto answer, co_await cluster.call_leader(std::move(partition), std::move(request), code_of, deadline));
   co_return Offset(answer.topics[0].partitions[0].offset);
+}
+
+Task<Result<EpochEnd>> partition_epoch_end(ClusterClient& cluster, TopicPartition partition, LogEpoch epoch,
+                                           Deadline deadline) {
+  OffsetForLeaderEpochRequest request;
+  request.replica_id = -1;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = partition.topic;
+  auto& asked = topic.partitions.emplace_back();
+  asked.partition = partition.partition;
+  asked.leader_epoch = epoch.value();
+  auto code_of = [](const OffsetForLeaderEpochResponse& answer) {
+    return answer.topics.empty() || answer.topics[0].partitions.empty() ? kNoAnswer
+                                                                        : answer.topics[0].partitions[0].error_code;
+  };
+  CO_TRY(auto answer, co_await cluster.call_leader(std::move(partition), std::move(request), code_of, deadline));
+  const auto& found = answer.topics[0].partitions[0];
+  EpochEnd end;
+  end.epoch = LogEpoch(found.leader_epoch);
+  end.end = Offset(found.end_offset);
+  co_return end;
 }
 
 }  // namespace farshore::kafka

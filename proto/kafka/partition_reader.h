@@ -66,4 +66,14 @@ enum class OffsetOf : uint8_t { kLogStart, kEnd };  // kEnd: of what a reader se
 Task<Result<Offset>> partition_offset(ClusterClient& cluster, TopicPartition partition, OffsetOf which,
                                       Deadline deadline);
 
+struct EpochEnd {
+  LogEpoch epoch{-1};  // the largest that is not above the one that was asked for; -1: not known
+  Offset end;          // where it ends; -1: not known
+};
+
+// As OffsetForLeaderEpoch (KIP-101, KIP-279) answers, asked of the leader, which is looked for until the deadline.
+// kUnsupported: of a broker before Apache Kafka 2.0.
+Task<Result<EpochEnd>> partition_epoch_end(ClusterClient& cluster, TopicPartition partition, LogEpoch epoch,
+                                           Deadline deadline);
+
 }  // namespace farshore::kafka

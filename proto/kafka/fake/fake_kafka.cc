@@ -92,6 +92,10 @@ Task<void> FakeKafka::serve(std::unique_ptr<Stream> owned) {
       held_.emplace_back(frame->bytes().begin(), frame->bytes().end());
       co_return;
     }
+    if (what == Fate::kSilence) {
+      while (!stopped_ && fate && fate(header->api->key) == Fate::kSilence) co_await env_.sleep(milliseconds(1));
+      co_return;
+    }
     Writer writer;
     Call call{*header, reader, writer};
     const bool answered = co_await handle(call);

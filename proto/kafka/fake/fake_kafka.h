@@ -46,6 +46,7 @@ class FakeKafka {
     kLoseRequest,  // nothing is done, and the connection ends
     kLoseAnswer,   // it is done, and the connection ends
     kHold,         // it is done when release() is called, and the connection ends without an answer
+    kSilence,      // nothing is done; the connection stays, and ends when this is not its fate any more
   };
 
   FakeKafka(Env& env, Endpoint at);

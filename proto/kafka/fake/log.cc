@@ -65,6 +65,16 @@ Task<void> FakeKafka::fetch(Call& call) {
         answer.records = Records::empty();
         answer.high_watermark = -1;
         const Partition* from = find(topic.topic, topic.topic_id, asked.partition);
+        if (from && asked.last_fetched_epoch >= 0) {  // KIP-595
+          const Partition::EpochEnd found = from->end_of_epoch(asked.last_fetched_epoch);
+          if (found.end >= 0 && (found.epoch < asked.last_fetched_epoch || found.end < asked.fetch_offset)) {
+            answer.high_watermark = from->end;
+            answer.diverging_epoch.epoch = found.epoch;
+            answer.diverging_epoch.end_offset = found.end;
+            error = true;
+            continue;
+          }
+        }
         if (!from || asked.fetch_offset < from->log_start || asked.fetch_offset > from->end) {
           answer.error_code = wire(from ? ErrorCode::kOffsetOutOfRange : ErrorCode::kUnknownTopicOrPartition);
           error = true;
