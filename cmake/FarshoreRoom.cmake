@@ -26,6 +26,21 @@ function(farshore_view name path headers)  # links each header of `path` under v
   endforeach()
 endfunction()
 
+# Objects of one checkout serve the others: ccache (pch_external_checksum) then goes by this sum, not by the bytes of the
+# precompiled header, which name their checkout. What the header includes is checked by the objects' own dependencies;
+# clang tells none of a precompiled header, and goes by the bytes.
+function(farshore_pch_sum name)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    return()
+  endif()
+  file(READ ${CMAKE_SOURCE_DIR}/cmake/precompiled.h header)
+  file(READ ${CMAKE_SOURCE_DIR}/cmake/FarshoreToolchain.cmake toolchain)
+  string(SHA256 sum "${header}${toolchain}${CMAKE_CXX_COMPILER_VERSION}${CMAKE_CXX_FLAGS}${FARSHORE_SANITIZE}")
+  set(file ${CMAKE_BINARY_DIR}/${name}/CMakeFiles/${name}.dir/cmake_pch.hxx.gch.sum)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
+  file(CONFIGURE OUTPUT ${file} CONTENT "${sum}\n")
+endfunction()
+
 function(farshore_room path)
   cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS;PARTS" ${ARGN})
   string(REPLACE "/" "_" name ${path})
@@ -56,9 +71,9 @@ function(farshore_room path)
     set(scope PUBLIC)
     target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${view} FILES ${viewed})
     if(name STREQUAL base)
-      # By name, not by path: the generated header is then the same in every checkout, and so is what ccache makes of it.
       target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake)
       target_precompile_headers(${name} PRIVATE <precompiled.h>)
+      farshore_pch_sum(${name})
     elseif(NOT ROOM_PCH STREQUAL "OFF")
       target_precompile_headers(${name} REUSE_FROM base)
     endif()

@@ -9,12 +9,9 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 add_compile_options(-pthread)
 add_compile_options(-fPIC)  # one flag for libraries and programs: libfarshore is a shared library made of the same objects, and they share one precompiled header
 
-# Depend mode: g++ 12 crashes when it only preprocesses with this precompiled header, and ccache would store nothing.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_DEPEND=1 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_SOURCE_DIR}/cmake/ccache.sh)
 endif()
 find_program(MOLD mold)
 if(MOLD)
