@@ -11,8 +11,6 @@ constexpr Duration kLoadLimit = seconds(10), kTakeOverLimit = seconds(10);
 constexpr Duration kForgetLimit = seconds(60);  // of one round; what is left is left to the next one
 constexpr std::string_view kVersion = "0.1.0";
 
-bool is_link_key(std::string_view key) { return key.find('/', 5) == std::string_view::npos; }  // not link/<name>/...
-
 // The last message about a topic whose verb could not be carried out.
 template <class Message>
 Message failed(const std::string& topic, const Error& error) {
@@ -93,6 +91,10 @@ Task<void> Gateway::watch() {
       break;
     }
     if (!ours) continue;  // a target that is silent says nothing
+    if (!unsure_.empty()) {
+      auto guard = co_await changing_.lock();
+      (void)co_await adopt_unsure(env_.in(kLoadLimit));  // or in the next round
+    }
     auto forgotten = co_await home_->forget_deleted(std::string(), env_.in(kForgetLimit));
     const std::string problem = forgotten ? std::string() : forgotten.error().to_string();
     if (!forgotten && problem != told && !stopping_.is_set())

@@ -69,6 +69,8 @@ class Gateway {
   Task<void> give_up(Error fenced);
   Task<Status> take_over(StoredEntry entry, Deadline deadline);
   Result<Controller> make_controller(const StoredLink& link, int64_t revision);
+  // With changing_ held: links that are stored after all, although nobody here heard so when they were created.
+  Task<Status> adopt_unsure(Deadline deadline);
   Task<Status> plan(const LinkSpec& spec, LinkTarget& target, LinkSource source, api::CreateLinkReply& reply,
                     Deadline deadline);
   Result<std::vector<std::string>> topics_of(const Controller& link,
@@ -83,6 +85,7 @@ class Gateway {
   KvStore* translations_ = nullptr;
   std::unique_ptr<LinkHome> home_;  // when the target is known
   std::map<std::string, Controller> links_;
+  std::map<LinkId, MonoTime> unsure_;  // created, the answer was lost: looked for until then
   bool in_control_ = false, loaded_ = false;
   std::string load_error_ = "the stored links have not been read yet";
   MonoTime started_;

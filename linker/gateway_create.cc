@@ -7,6 +7,8 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kLoadLimit = seconds(10), kFirstRoundLimit = seconds(15);
+constexpr Duration kUnsureFor = minutes(5);  // a write on its way may still arrive
+constexpr LinkEpoch kFirstEpoch{1};
 
 Filter filter_of(const api::Filter& from) {
   Filter filter;
@@ -59,10 +61,29 @@ Task<Status> Gateway::plan(const LinkSpec& spec, LinkTarget& target, LinkSource 
   co_return ok();
 }
 
+Task<Status> Gateway::adopt_unsure(Deadline deadline) {
+  std::erase_if(unsure_, [now = env_.now()](const auto& each) { return each.second < now; });
+  if (unsure_.empty()) co_return ok();
+  CO_TRY(auto found, co_await home_->store().list("link/", deadline));
+  for (const StoredEntry& entry : found) {
+    if (!is_link_key(entry.key)) continue;
+    auto link = decode_stored_link(entry.value);
+    if (!link || unsure_.count(link->id) == 0 || links_.count(link->spec.name) > 0) continue;
+    if (link->epoch != kFirstEpoch) continue;  // another gateway has taken it over
+    CO_TRY(auto controller, make_controller(*link, entry.revision));
+    unsure_.erase(link->id);
+    controller->start();
+    env_.log().info("a link is stored whose creation was not confirmed", {{"link", link->spec.name}});
+    links_[link->spec.name] = controller;
+  }
+  co_return ok();
+}
+
 Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest request, Deadline deadline) {
   CO_TRY(LinkSpec spec, spec_of(request.spec(), options_.target));
   if (!loaded_) co_return Error(ErrorCode::kUnavailable, "the gateway has no hold of its links: " + load_error_);
   auto guard = co_await changing_.lock();
+  CO_CHECK(co_await adopt_unsure(std::min(deadline, env_.in(kLoadLimit))));
   if (links_.count(spec.name))
     co_return Error(ErrorCode::kAlreadyExists, "there is a link '" + spec.name + "' already");
   if (links_.size() >= options_.links_max)
@@ -78,7 +99,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   stored.spec.source_cluster_id = source_identity->cluster_id;
   stored.spec.source_incarnation = source_identity->incarnation;
   stored.id = env_.random().uuid();
-  stored.epoch = LinkEpoch(1);
+  stored.epoch = kFirstEpoch;
   stored.created_ms = env_.wall_now().milliseconds_since_epoch;
   CO_TRY(auto target, home_->make_target(stored));
   auto target_identity = co_await target->cluster().identify(std::min(deadline, env_.in(kLoadLimit)));
@@ -115,10 +136,15 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   entry.value = encode(stored);
   auto revision = co_await home_->store().replace(std::move(entry), deadline);
   if (!revision) {
-    if (revision.error() == ErrorCode::kConflict)
-      co_return Error(ErrorCode::kAlreadyExists,
-                      "there is a link '" + spec.name + "' already, made by another gateway");
-    co_return revision.error();
+    Error error = std::move(revision).error();
+    if (error == ErrorCode::kConflict) {
+      CO_CHECK(co_await adopt_unsure(std::min(deadline, env_.in(kLoadLimit))));
+      co_return Error(ErrorCode::kAlreadyExists, "there is a link '" + spec.name + "' already" +
+                                                     (links_.count(spec.name) ? "" : ", made by another gateway"));
+    }
+    if (!error_retriable(error.code)) co_return error;
+    unsure_[stored.id] = env_.now() + kUnsureFor;
+    co_return std::move(error).in("whether the link was stored is not known: it appears by itself if so, or ask again");
   }
   CO_TRY(auto controller, make_controller(stored, *revision));
   controller->start();

@@ -19,7 +19,18 @@ const char* name(GroupSyncState state) {
 }
 
 bool written_by_us(const GroupSyncInput& in) {
-  return in.target_commit && (in.target_commit == in.last_written || in.target_commit == in.written_before);
+  if (!in.target_commit || !in.last_written) return false;
+  const TargetOffset there = *in.target_commit, last = *in.last_written;
+  if (!in.written_before) return there == last;
+  return there == last || there == *in.written_before || (there > last && there < *in.written_before);
+}
+
+std::optional<TargetOffset> to_remember(const GroupSyncInput& in, TargetOffset value) {
+  std::optional<TargetOffset> before;
+  if (written_by_us(in)) before = in.target_commit;
+  for (const auto& older : {in.last_written, in.written_before})
+    if (older && *older > value && (!before || *older > *before)) before = older;
+  return before;
 }
 
 GroupSyncDecision decide(const GroupSyncInput& in) {

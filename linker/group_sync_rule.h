@@ -16,7 +16,8 @@ struct GroupSyncInput {
   std::optional<TargetOffset> translated;     // of min(source_commit, mirrored_end); none without a source commit
   std::optional<TargetOffset> target_commit;
   // By this link, remembered with it before they are written: the last, and what stood there of ours before that one.
-  // Either may be what is there, if the write was lost.
+  // Either may be what is there, if the write was lost; after one that lowered, also what lies between them: a target
+  // that loses what it had not synced goes back to any older value.
   std::optional<TargetOffset> last_written, written_before;
   // Of a mirror: where its log ends. No consumer can have come further, so a commit beyond it is left over from a
   // truncation, whoever wrote it. None for a relay, whose target others may write too.
@@ -43,6 +44,8 @@ struct GroupSyncDecision {
 };
 
 bool written_by_us(const GroupSyncInput& input);  // what is at the target
+// The next `written_before`, when `value` is about to be written.
+std::optional<TargetOffset> to_remember(const GroupSyncInput& input, TargetOffset value);
 GroupSyncDecision decide(const GroupSyncInput& input);
 
 }  // namespace farshore::linker

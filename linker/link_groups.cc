@@ -83,8 +83,7 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
       // The commit carries no epoch: the target's own lineage may differ after a failback.
       if (decision.action == GroupSyncAction::kCommit) {
         to_commit[here] = GroupOffset{decision.value->value(), -1};
-        remembered[here] = WrittenOffset{*decision.value, std::nullopt};
-        if (written_by_us(input)) remembered[here].before = input.target_commit;
+        remembered[here] = WrittenOffset{*decision.value, to_remember(input, *decision.value)};
         if (input.target_commit && *input.target_commit > *decision.value)
           env_.log().warn("a group's commit is lowered", {{"group", group.id},
                                                           {"topic", name},

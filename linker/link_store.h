@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -21,6 +22,10 @@ struct StoredEntry {
   std::string key, value;
   int64_t revision = 0;  // 0: not there
 };
+
+inline bool is_link_key(std::string_view key) {  // of those that begin with link/: not link/<name>/...
+  return key.find('/', 5) == std::string_view::npos;
+}
 
 class LinkStore {
  public:

@@ -117,6 +117,23 @@ TEST(GroupSync, AWriteThatWasLostLeavesAValueThatIsStillOurs) {
   EXPECT_EQ(decide(in).action, GroupSyncAction::kDelete);
 }
 
+TEST(GroupSync, AnOlderValueThatATargetWithoutItsTailGoesBackToIsStillOurs) {
+  auto in = input(35, 100);
+  in.target_commit = in.last_written = TargetOffset(423);
+  EXPECT_EQ(decide(in).value, TargetOffset(35));
+  in.written_before = to_remember(in, TargetOffset(35));
+  in.last_written = TargetOffset(35);
+  EXPECT_EQ(in.written_before, TargetOffset(423));
+  in.target_commit = TargetOffset(203);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
+  // Remembered until a higher value is written.
+  EXPECT_EQ(to_remember(in, TargetOffset(60)), TargetOffset(423));
+  in.target_commit = TargetOffset(60);
+  EXPECT_EQ(to_remember(in, TargetOffset(423)), TargetOffset(60));
+  in.target_commit = TargetOffset(424);  // a consumer's
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+}
+
 TEST(GroupMemory, WhatWasWrittenAndWhatStoodThereComeBack) {
   const GroupMemory memory{{{"orders", 0}, {TargetOffset(5), std::nullopt}},
                            {{"orders", 3}, {TargetOffset(9), TargetOffset(12)}}};

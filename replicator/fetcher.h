@@ -31,9 +31,9 @@ struct FetcherOptions {
   size_t partition_bytes_max = 16 << 20;
   Duration backoff_min = milliseconds(50), backoff_max = seconds(2);
   Duration partition_backoff = milliseconds(300);  // after an error of one partition
-  // A partition that is far behind is read ahead (see catch_up.h) where a round trip takes at least so long ...
   // Of all that is received and not yet acknowledged (see Fetcher::window_bytes): little enough to stay in a cache.
   size_t window_bytes_min = 8 << 20;
+  // A partition that is far behind is read ahead (see catch_up.h) where a round trip takes at least so long ...
   Duration ahead_round_trip_min = milliseconds(10);
   size_t ahead_ask_bytes = 4 << 20;     // ... this much a fetch (more where batches are large) ...
   Duration ahead_backoff = seconds(1);  // after it failed

@@ -32,6 +32,12 @@ Clusters::Clusters(const RunOptions& options, History& history)
       bytewise_(random_.chance(0.1)),
       disk_faults_(random_.chance(0.3)),
       clock_jumps_(random_.chance(0.3)) {
+  // Of its own, so that the rest of a seed stays what it was.
+  Random way(options.seed ^ 0x6c6f6e6720776179);
+  if (way.chance(0.3)) {
+    long_way_ = milliseconds(way.between(8, 60));
+    ahead_ask_bytes_ = static_cast<size_t>(way.between(2'000, 16'000));
+  }
   east_.fsync = random_.chance(0.5);
   west_.fsync = random_.chance(0.5);
 }
@@ -40,7 +46,7 @@ std::string Clusters::how() const {
   return std::string("source ") + (east_.fsync ? "fsync" : "page cache") + ", target " +
          (west_.fsync ? "fsync" : "page cache") + (power_losses_ ? ", power losses" : "") +
          (disk_faults_ ? ", disk errors" : "") + (clock_jumps_ ? ", clock jumps" : "") +
-         (bytewise_ ? ", reads of 1-3 bytes" : "");
+         (bytewise_ ? ", reads of 1-3 bytes" : "") + (long_way_ > Duration(0) ? ", a long way" : "");
 }
 
 void Clusters::say(const std::string& text) {
@@ -49,6 +55,7 @@ void Clusters::say(const std::string& text) {
 
 void Clusters::start() {
   if (bytewise_) world_.net().set_read_style(sim::ReadStyle::kBytes);
+  set_profiles();
   start_broker(east_);
   start_broker(west_);
   start_gateway();
@@ -95,6 +102,10 @@ void Clusters::start_gateway() {
   gateway_env_ = &world_.start_process(kGateway, "gateway");
   linker::GatewayOptions options;
   options.target.push_back(Endpoint{kWest, 9092});
+  if (long_way_ > Duration(0)) {  // a backlog of a few batches is read ahead
+    options.replicator.fetcher.ahead_ask_bytes = options.replicator.fetcher.partition_bytes_max = ahead_ask_bytes_;
+    options.replicator.fetcher.ahead_bytes_max = ahead_ask_bytes_ * 6;
+  }
   options.replicator.pump.test_only_resume_from_memory = options_.plant_resume_from_memory;
   auto made = std::make_shared<linker::Gateway>(*gateway_env_, gateway_env_->network(), std::move(options));
   gateway_ = made.get();
@@ -140,6 +151,17 @@ void Clusters::kill(Node& node) {
   if (!node.env->dead()) world_.kill(*node.env);
 }
 
+void Clusters::set_profiles() {
+  for (const char* a : {kEast, kWest, kGateway, kClient})
+    for (const char* b : {kEast, kWest, kGateway, kClient}) world_.net().set_profile(a, b, {});
+  if (long_way_ == Duration(0)) return;
+  sim::LinkProfile far;
+  far.delay_min = long_way_;
+  far.delay_max = long_way_ + milliseconds(2);
+  world_.net().set_profile(kEast, kGateway, far);
+  world_.net().set_profile(kGateway, kEast, far);
+}
+
 void Clusters::heal() {
   say("heal everything");
   for (Node* node : {&east_, &west_}) {
@@ -150,8 +172,7 @@ void Clusters::heal() {
   if (!gateway_env_->dead() && gateway_env_->paused()) gateway_env_->resume();
   world_.run_for(seconds(3));  // swizzles end
   world_.net().heal();
-  for (const char* a : {kEast, kWest, kGateway, kClient})
-    for (const char* b : {kEast, kWest, kGateway, kClient}) world_.net().set_profile(a, b, {});
+  set_profiles();
   world_.net().set_read_style(sim::ReadStyle::kSeeded);
   for (Node* node : {&east_, &west_}) {
     if (node->disk_fault) kill(*node);  // as the operator does who reads that a log is offline

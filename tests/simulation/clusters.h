@@ -75,6 +75,7 @@ class Clusters {
 
  private:
   void start_broker(Node& node);
+  void set_profiles();  // of the network as it is without faults
   Task<void> start_task(Node& node);
   Task<void> gateway_task();
 
@@ -84,6 +85,8 @@ class Clusters {
   History& history_;
   Node east_{kEast}, west_{kWest};
   const bool power_losses_, small_segments_, bytewise_, disk_faults_, clock_jumps_;
+  Duration long_way_{};  // from the source to the gateway, one way; 0: near
+  size_t ahead_ask_bytes_ = 0;
   bool east_is_gone_ = false;
   sim::SimEnv* gateway_env_ = nullptr;
   linker::Gateway* gateway_ = nullptr;
