@@ -1,10 +1,9 @@
-// The small parts of base: endpoints, paths, log lines, metrics, CRC-32C.
+// The small parts of base: endpoints, paths, log lines, metrics.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -100,76 +99,6 @@ TEST(Histogram, CountsAValueInTheFirstBucketThatHoldsIt) {
   for (double v : {0.5, 1.0, 1.5, 10.0, 11.0}) histogram.observe(v);
   EXPECT_THAT(histogram.counts(), ElementsAre(2, 2, 1));
   EXPECT_EQ(histogram.sum(), 24.0);
-}
-
-struct Crc32cKind {
-  const char* name;
-  uint32_t (*function)(ConstBytes, uint32_t);
-};
-class Crc32c : public testing::TestWithParam<Crc32cKind> {};
-
-TEST_P(Crc32c, MatchesTheVectorsOfRfc3720) {
-  auto crc = [](std::string_view text) { return GetParam().function(as_bytes(text), 0); };
-  std::string up, down;
-  for (int i = 0; i < 32; ++i) {
-    up.push_back(static_cast<char>(i));
-    down.push_back(static_cast<char>(31 - i));
-  }
-  EXPECT_EQ(crc(std::string(32, '\0')), 0x8a9136aau);
-  EXPECT_EQ(crc(std::string(32, '\xff')), 0x62a8ab43u);
-  EXPECT_EQ(crc(up), 0x46dd794eu);
-  EXPECT_EQ(crc(down), 0x113fdb5cu);
-  EXPECT_EQ(crc("123456789"), 0xe3069283u);
-  EXPECT_EQ(crc(""), 0u);
-}
-
-TEST_P(Crc32c, ExtendsOverAnySplit) {
-  Random random(5);
-  std::string text(5000, '\0');
-  for (char& c : text) c = static_cast<char>(random.next());
-  uint32_t whole = GetParam().function(as_bytes(text), 0);
-  for (int i = 0; i < 200; ++i) {
-    size_t split = random.below(text.size() + 1);
-    uint32_t first = GetParam().function(as_bytes(text).first(split), 0);
-    EXPECT_EQ(GetParam().function(as_bytes(text).subspan(split), first), whole) << split;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Kernels, Crc32c,
-                         testing::Values(Crc32cKind{"dispatched", crc32c}, Crc32cKind{"portable", crc32c_portable},
-                                         Crc32cKind{"three_way", crc32c_three_way}),
-                         [](const auto& info) { return std::string(info.param.name); });
-
-TEST(Crc32cKernels, AreEqualForAllSmallLengthsAndRandomLargeOnesAtEveryAlignment) {
-  Random random(6);
-  std::string text((1 << 18) + 64, '\0');
-  for (char& c : text) c = static_cast<char>(random.next());
-  auto check = [&](size_t offset, size_t length) {
-    auto bytes = as_bytes(text).subspan(offset, length);
-    auto seed = static_cast<uint32_t>(random.next());
-    uint32_t expected = crc32c_portable(bytes, seed);
-    ASSERT_EQ(crc32c(bytes, seed), expected) << "offset " << offset << " length " << length;
-    ASSERT_EQ(crc32c_three_way(bytes, seed), expected) << "offset " << offset << " length " << length;
-  };
-  for (size_t length = 0; length < 1100; ++length) check(length % 16, length);
-  for (int i = 0; i < 600; ++i) check(random.below(64), random.below(i < 500 ? 20000 : 1 << 18));
-}
-
-TEST(Crc32cCombine, GivesTheCrcOfTheConcatenation) {
-  Random random(9);
-  std::string text(70000, '\0');
-  for (char& c : text) c = static_cast<char>(random.next());
-  for (int i = 0; i < 300; ++i) {
-    size_t split = random.below(text.size() + 1);
-    auto a = as_bytes(text).first(split), b = as_bytes(text).subspan(split);
-    ASSERT_EQ(crc32c_combine(crc32c(a), crc32c(b), b.size()), crc32c(as_bytes(text))) << split;
-  }
-  // Longer than any buffer: 2^40 zero bytes, by doubling.
-  uint32_t crc = crc32c(as_bytes(std::string_view("\0", 1)));
-  uint64_t length = 1;
-  for (; length < uint64_t{1} << 39; length *= 2) crc = crc32c_combine(crc, crc, length);
-  EXPECT_EQ(crc32c_combine(crc32c_combine(0x12345678, crc, length), crc, length),
-            crc32c_combine(0x12345678, crc32c_combine(crc, crc, length), 2 * length));
 }
 
 }  // namespace
