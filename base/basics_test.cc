@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/net.h"
-#include "base/random.h"
 
 namespace farshore {
 namespace {

@@ -38,14 +38,15 @@ FARSHORE_CRC32C_INLINE void quarter_step(Streams& streams, const std::byte* q, c
       "crc32q %c[word](%[r],%[length]), %[s3]\n\t"
       "pxor %[first], %[lanes]\n\t"
       "pxor %[next], %[lanes]"
-      : [s0] "+r"(streams.s0), [s1] "+r"(streams.s1), [s2] "+r"(streams.s2), [s3] "+r"(streams.s3), [lanes] "+x"(lanes),
-        [first] "+x"(first)
+      : [s0] "+&r"(streams.s0), [s1] "+&r"(streams.s1), [s2] "+&r"(streams.s2), [s3] "+&r"(streams.s3),
+        [lanes] "+&x"(lanes), [first] "+&x"(first)
       : [q] "r"(q), [next] "x"(next), [r] "r"(r), [length] "r"(length), [constants] "x"(constants), [word] "i"(8 * k)
       : "memory");
 }
 
 // `bytes`: a multiple of kVectorBytes, kBlockMin to kBlockMax.
-FARSHORE_SSE42 uint32_t block(const std::byte* p, size_t bytes, uint32_t state) {
+// Not inlined: it needs all registers.
+__attribute__((noinline)) FARSHORE_SSE42 uint32_t block(const std::byte* p, size_t bytes, uint32_t state) {
   const size_t steps = (bytes - kFoldBytes) / kStepBytes, length = steps * kStreamStepBytes;
   const __m128i by_1 = fold_constants<kVectorBytes>(), by_2 = fold_constants<2 * kVectorBytes>(),
                 by_4 = fold_constants<kFoldBytes>();
@@ -59,7 +60,7 @@ FARSHORE_SSE42 uint32_t block(const std::byte* p, size_t bytes, uint32_t state) 
   Streams streams;
   const std::byte* const vectors_end = p + steps * kFoldBytes;
   const std::byte *q = vectors_end, *r = q + 2 * length;
-  do {
+  while (p != vectors_end) {
     quarter_step<0>(streams, q, r, length, a, p, by_4);
     quarter_step<1>(streams, q, r, length, b, p, by_4);
     quarter_step<2>(streams, q, r, length, c, p, by_4);
@@ -67,7 +68,7 @@ FARSHORE_SSE42 uint32_t block(const std::byte* p, size_t bytes, uint32_t state) 
     p += kFoldBytes;
     q += kStreamStepBytes;
     r += kStreamStepBytes;
-  } while (p != vectors_end);
+  }
   __m128i lanes = fold(fold(a, by_2, c), by_1, fold(b, by_2, d));
   return join(lanes, streams, steps);
 }
@@ -107,6 +108,7 @@ FARSHORE_SSE42 uint32_t crc32c_three_way(ConstBytes bytes, uint32_t crc) {
   p = three_streams<2048>(p, left, state);
   p = three_streams<256>(p, left, state);
   p = three_streams<64>(p, left, state);
+  p = three_streams<24>(p, left, state);
   return ~one_stream(p, left, state);
 }
 

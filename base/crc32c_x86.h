@@ -21,9 +21,8 @@
 #include "base/crc32c_kernels.h"
 #include "base/crc32c_polynomial.h"
 
-// Inlined into kernels whose targets include this one, so that each gets its own encoding.
+// Inlined into kernels whose targets include these, so that each gets its own encoding.
 #define FARSHORE_CRC32C_INLINE __attribute__((always_inline, target("sse4.2,pclmul"))) inline
-
 #define FARSHORE_CRC32C_INLINE_AVX2 __attribute__((always_inline, target("avx2,vpclmulqdq,sse4.2,pclmul"))) inline
 
 namespace farshore::crc32c_x86 {
@@ -43,7 +42,7 @@ inline constexpr size_t kStreamStepBytes = 32;                     // of each st
 inline constexpr size_t kStreamsStepBytes = 4 * kStreamStepBytes;  // of all
 inline constexpr size_t kStepsMax = 42;                            // 16 KiB with 64-byte vectors
 
-// Shifts by 4, 3, 2 and 1 streams: for the vectors' register and streams 0 to 2.
+// Shifts by 4, 3, 2 and 1 streams of so many steps: for the vectors' register and streams 0 to 2.
 struct alignas(32) StreamShifts {
   uint64_t by[4];
 };
@@ -53,6 +52,8 @@ constexpr std::array<StreamShifts, kStepsMax + 1> make_stream_shifts() {
   shifts[1] = static_cast<uint32_t>(shift_by(kStreamStepBytes));
   for (size_t k = 2; k < shifts.size(); ++k) shifts[k] = multiply(shifts[k - 1], x_to_the(kStreamStepBytes * 8));
   std::array<StreamShifts, kStepsMax + 1> rows{};
+  constexpr uint64_t kNone = x_to_the((uint64_t{1} << 31) - 1 - 33);  // shift_by(0): x has the order 2^31 - 1
+  rows[0] = {{kNone, kNone, kNone, kNone}};
   for (size_t steps = 1; steps <= kStepsMax; ++steps)
     rows[steps] = {{shifts[4 * steps], shifts[3 * steps], shifts[2 * steps], shifts[steps]}};
   return rows;
