@@ -62,9 +62,18 @@ Task<Status> serve(Program& program, const GatewaySettings& settings) {
   if (!settings.data.empty()) {
     RocksKvOpener opener(program.env);
     auto opened = co_await opener.open(settings.data + "/translations");
-    if (!opened) co_return opened.error().in("data " + settings.data);
-    program.translations = std::move(*opened);
-    program.gateway.keep_translations_in(*program.translations);
+    if (opened) {
+      program.translations = std::move(*opened);
+      program.gateway.keep_translations_in(*program.translations);
+    } else if (opened.error() == ErrorCode::kNoSpace) {
+      // The directory saves a reading, and no more: links that stand still for want of it would be worse than memory.
+      program.env.log().error(
+          "the disk of the data directory is full: the image of relay translations is in memory, "
+          "until a start that finds room there",
+          {{"data", settings.data}, {"error", opened.error()}});
+    } else {
+      co_return opened.error().in("data " + settings.data);
+    }
   }
   CO_TRY(auto bound, program.control.start(settings.api));
   program.gateway.start();

@@ -16,6 +16,7 @@ namespace farshore {
 namespace {
 
 using Items = std::vector<std::pair<std::string, std::string>>;
+constexpr uintmax_t kOpenBytesMin = 64 << 10;  // new manifest, options, log; 32 KiB were seen to be too few
 
 Error to_error(const rocksdb::Status& status, const std::string& where) {
   ErrorCode code = ErrorCode::kInternal;
@@ -64,10 +65,30 @@ rocksdb::Options make_options() {
 
 using Database = std::shared_ptr<rocksdb::DB>;  // shared with the jobs under way
 
+// RocksDB writes at each opening: small files, and what its write-ahead log holds as a table, before it deletes the
+// log. Debian's build has assertions, and one of them ends the process when a write or sync there finds no room; so
+// that is found out before. The check and the opening are not one step: a disk that fills up in between ends us all the
+// same.
+Status has_room(const std::string& directory) {
+  std::error_code failure;
+  uintmax_t needed = kOpenBytesMin;
+  for (std::filesystem::directory_iterator at(directory, failure), end; !failure && at != end; at.increment(failure)) {
+    std::error_code gone;
+    const uintmax_t size = at->path().extension() == ".log" ? at->file_size(gone) : 0;
+    if (!gone) needed += size + size / 8;  // a table has an index, too
+  }
+  const auto room = std::filesystem::space(directory, failure);
+  if (failure || room.available >= needed) return ok();  // what else is wrong with the place, the opening finds out
+  return Error(ErrorCode::kNoSpace, "opening the store " + directory + ": " + std::to_string(needed) +
+                                        " bytes are needed for that, " + std::to_string(room.available) +
+                                        " are free; nothing of it was touched");
+}
+
 Result<Database> open_blocking(const std::string& directory) {
   std::error_code failure;
   std::filesystem::create_directories(directory, failure);
   if (failure) return file_error(failure.value(), "making directory " + directory);
+  FARSHORE_CHECK(has_room(directory));
   rocksdb::DB* opened = nullptr;
   auto status = rocksdb::DB::Open(make_options(), directory, &opened);
   if (!status.ok()) {

@@ -15,7 +15,8 @@ class RealEnv;
 class RocksKvOpener final : public KvOpener {
  public:
   explicit RocksKvOpener(RealEnv& env) : env_(env) {}
-  // Makes the directory, with parents. Also kNoSpace, kPermissionDenied, kIo.
+  // Makes the directory, with parents. Also kNoSpace (less is free than an opening writes: nothing was touched),
+  // kPermissionDenied, kIo.
   Task<Result<std::unique_ptr<KvStore>>> open(std::string directory) override;
 
  private:

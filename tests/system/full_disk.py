@@ -2,7 +2,8 @@
 """full_disk.py BIN_DIR: source, target and gateway each on a small file system that fills up, and gets room again.
 
 What is refused is refused with Kafka's code and counted; reads, group offsets and the link's other work go on; after
-space is freed everything continues by itself, and every record that was acknowledged is there, once.
+space is freed everything continues by itself, and every record that was acknowledged is there, once. What starts on a
+full disk says so.
 Mounts tmpfs, so it needs root: skipped (exit 77) without.
 """
 import json
@@ -128,14 +129,53 @@ def gateway_full(world, disk, east_at, west_at, sent):
     disk.free()
 
 
+def kill(process):
+    process.kill()
+    process.wait()
+
+
+def gateway_starts_full(world, disk, east_at, west_at, sent):
+    """The data directory of a gateway holds an image of what the target has: no room for it is no reason to stand still."""
+    for name, directory, full in (('room', 'image', False), ('full', 'image', True), ('full-new', 'new', True), ('room-again', 'image', False)):
+        if full:
+            disk.fill()
+        sent += produce(east_at, 'orders', len(sent), 200)
+        process, world.api = world.start(f'gateway-{name}', world.bin / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0',
+                                         '--data', disk.path / directory)
+        until(f'{name}: all of it is mirrored', lambda: world.lag() == 0)
+        log = (world.directory / f'gateway-{name}.log').read_text()
+        said = [line for line in log.splitlines() if 'the image of relay translations is in memory' in line]
+        check(f'a gateway on a {"full disk says" if full else "disk with room does not say"} that its image is in memory {said}',
+              (len(said) == 1 and 'no space left' in said[0] and str(disk.path / directory) in said[0]) if full else not said)
+        kill(process)
+        if full:
+            disk.free()
+    return sent
+
+
+def broker_starts_full(world, disk, sent):
+    """A broker needs what it keeps there: refused, with the reason, and nothing is lost by that."""
+    for leave in (0, 4096, 16384, 32768):
+        disk.fill(leave)
+        for data in ('data', 'new'):
+            refused = subprocess.run([world.bin / 'farshore-broker', '--data', disk.path / data, '--listen', '127.0.0.1:0'],
+                                     capture_output=True, text=True, timeout=60)
+            check(f'with {leave} bytes free a broker does not start, and says why: {refused.stderr.strip()[-200:]}',
+                  refused.returncode == 1 and 'no space left' in refused.stderr)
+        disk.free()
+    at, _ = start_broker(world, 'east-again', disk)
+    check('it starts when there is room, and has every record', lines(at, 'orders') == sent)
+
+
 def main(world):
     disks = [SmallDisk(world, name) for name in ('small-east', 'small-west', 'small-gateway')]
     try:
         east, west, gateway = disks
         east_at, east_http = start_broker(world, 'east', east)
+        east_process = world.started[-1]
         west_at, west_http = start_broker(world, 'west', west)
         (world.directory / 'gateway.log').symlink_to(gateway.path / 'gateway.log')
-        _, world.api = world.start('gateway', world.bin / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0',
+        first, world.api = world.start('gateway', world.bin / 'farshore-gateway', '--target', west_at, '--api', '127.0.0.1:0',
                                    '--http', '127.0.0.1:0')
         gateway_http = http_of(world, 'gateway')
         until('the gateway is ready', lambda: get(gateway_http, '/readyz')[0] == 200)
@@ -144,6 +184,10 @@ def main(world):
         sent = source_full(world, east, east_at, east_http)
         sent = target_full(world, west, east_at, west_at, west_http, gateway_http, sent)
         gateway_full(world, gateway, east_at, west_at, sent)
+        kill(first)
+        sent = gateway_starts_full(world, gateway, east_at, west_at, sent)
+        kill(east_process)
+        broker_starts_full(world, east, sent)
     finally:
         for process in world.started:
             process.kill()
