@@ -6,12 +6,13 @@
 namespace farshore::linker {
 namespace {
 
+constexpr int kLostRacesMax = 5;
 constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
 
 }  // namespace
 
 KafkaLinkStore::KafkaLinkStore(Env& env, kafka::ClusterClient& cluster, KafkaLinkStoreOptions options)
-    : env_(env), cluster_(cluster), options_(std::move(options)), turn_(env) {}
+    : env_(env), cluster_(cluster), options_(std::move(options)), name_(env.random().uuid().to_string()), turn_(env) {}
 
 Error KafkaLinkStore::fenced() const {
   return Error(ErrorCode::kFenced, "another gateway controls the links of this target now (" +
@@ -31,6 +32,10 @@ Status KafkaLinkStore::apply(const BatchHeader& header, const SliceList& bytes, 
     if (!more) return ok();
     if (!record.key) continue;  // not ours: a compacted topic has none
     std::string key(*record.key);
+    if (key == kControllerKey) {
+      controller_ = std::string(record.value.value_or(""));
+      continue;
+    }
     if (auto old = entries_.find(key); old != entries_.end()) {
       entries_bytes_ -= key.size() + old->second.value.size();
       entries_.erase(old);
@@ -49,6 +54,7 @@ Status KafkaLinkStore::apply(const BatchHeader& header, const SliceList& bytes, 
 
 Task<Status> KafkaLinkStore::take_control(Deadline deadline) {
   auto guard = co_await turn_.lock();
+  if (fenced_) began_with_.reset();
   co_return co_await take_control_locked(deadline);
 }
 
@@ -56,27 +62,55 @@ Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
   writer_.reset();
   fenced_ = false;
   CO_CHECK(co_await ensure_compacted_topic(cluster_, kLinksTopic, 1, deadline));
+  // Somebody else's takeover, or a request of our own earlier try that lay in a socket, may come between our steps.
+  for (int lost = 1;; ++lost) {
+    auto taken = co_await try_to_take(deadline);
+    if (taken) co_return ok();
+    writer_.reset();
+    if (fenced_) co_return fenced();
+    if (taken.error() != ErrorCode::kFenced || lost == kLostRacesMax) {
+      Error why = std::move(taken).error();
+      if (why == ErrorCode::kFenced) why.code = ErrorCode::kUnavailable;  // nobody says that he has it
+      co_return std::move(why).in("takeover of " + options_.transactional_id);
+    }
+    CO_CHECK(co_await cluster_.pause(lost, deadline));
+  }
+}
+
+Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
   TopicPartition partition{kLinksTopic, 0};
-  std::vector<TopicPartition> partitions{partition};
-  CO_TRY(auto owner, co_await replicator::fence(cluster_, options_.transactional_id, std::move(partitions), deadline));
+  // From now on nobody whose takeover began before can end it, and none that ended is fenced yet.
+  CO_TRY(auto owner, co_await replicator::raise_epoch(cluster_, options_.transactional_id, deadline));
   // From the start each time: the topic is small, and what an earlier reading saw could have been lost since.
   entries_.clear();
   entries_bytes_ = 0;
+  controller_.clear();
   reader_ = std::make_unique<kafka::PartitionReader>(env_, cluster_, arena_, partition, Offset(0));
+  CO_CHECK(co_await catch_up(deadline));
+  if (!began_with_) began_with_ = controller_;
+  fenced_ = controller_ != *began_with_ && controller_ != name_;
+  if (fenced_) co_return fenced();
+  std::vector<TopicPartition> partitions{partition};
+  CO_CHECK(
+      co_await replicator::send_markers(cluster_, options_.transactional_id, owner, std::move(partitions), deadline));
   replicator::OnBatch on_batch = [this](const BatchHeader& header, const SliceList& bytes, size_t begin) {
     return apply(header, bytes, begin);
   };
   CO_CHECK(co_await replicator::find_marker(cluster_, *reader_, owner, std::move(on_batch), deadline));
   writer_ = std::make_unique<FencedWriter>(env_, cluster_, partition, owner);
+  KeyedRecord record;
+  record.key = kControllerKey;
+  record.value = name_;
+  std::vector<KeyedRecord> records;
+  records.push_back(std::move(record));
+  CO_CHECK(co_await writer_->append(std::move(records), deadline));
+  began_with_ = controller_ = name_;
   co_return ok();
 }
 
 Task<Status> KafkaLinkStore::ensure_control(Deadline deadline) {
   if (fenced_) co_return fenced();
   if (writer_ && writer_->usable()) co_return ok();
-  if (!writer_) co_return co_await take_control_locked(deadline);
-  // A write was in doubt, and could not be decided then. Whoever took over since must not be fenced by that.
-  CO_CHECK(co_await catch_up(deadline));
   co_return co_await take_control_locked(deadline);
 }
 
@@ -84,11 +118,20 @@ Task<Status> KafkaLinkStore::catch_up(Deadline deadline) {
   TopicPartition partition{kLinksTopic, 0};
   CO_TRY(Offset end, co_await kafka::partition_offset(cluster_, std::move(partition), kafka::OffsetOf::kEnd, deadline));
   for (int empty = 0; reader_->position() < end && empty < kEmptyReadsMax;) {
-    CO_TRY(auto read, co_await reader_->next(deadline));
-    if (read.run.empty()) ++empty;
+    auto read = co_await reader_->next(deadline);
+    if (!read && read.error() == ErrorCode::kOutOfRange && reader_->position() == Offset(0)) {
+      TopicPartition where{kLinksTopic, 0};
+      CO_TRY(Offset start,
+             co_await kafka::partition_offset(cluster_, std::move(where), kafka::OffsetOf::kLogStart, deadline));
+      if (start == Offset(0)) co_return std::move(read).error();
+      reader_->seek(start);
+      continue;
+    }
+    if (!read) co_return std::move(read).error();
+    empty = read->run.empty() ? empty + 1 : 0;
     size_t begin = 0;
-    for (const BatchHeader& header : read.run.batches) {
-      CO_CHECK(apply(header, read.run.bytes, begin));
+    for (const BatchHeader& header : read->run.batches) {
+      CO_CHECK(apply(header, read->run.bytes, begin));
       begin += header.size_bytes();
     }
   }

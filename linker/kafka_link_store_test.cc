@@ -120,8 +120,8 @@ TEST_F(KafkaLinkStoreTest, ALostAnswerIsSentAgainAndStoredOnce) {
       StoredEntry a = entry("link/a", "1", 0);
       auto revision = co_await put(store, a, t.soon());
       CO_ASSERT_OK(revision);
-      EXPECT_EQ(t.kafka_.partition(kLinksTopic, 0).end, 2);  // the marker and one record
-      EXPECT_EQ(*revision, 2);
+      EXPECT_EQ(t.kafka_.partition(kLinksTopic, 0).end, 3);  // the marker, the controller's name, one record
+      EXPECT_EQ(*revision, 3);
     }
   };
   play(Play::run(*this));

@@ -129,6 +129,12 @@ Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::stri
   }
 }
 
+Task<Status> send_markers(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
+                          std::vector<TopicPartition> partitions, Deadline deadline) {
+  CO_CHECK(co_await add_partitions(cluster, transactional_id, producer, std::move(partitions), deadline));
+  co_return co_await abort_transaction(cluster, transactional_id, producer, deadline);
+}
+
 Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string transactional_id,
                                   std::vector<TopicPartition> partitions, Deadline deadline) {
   const std::string where = "takeover of " + transactional_id;
@@ -138,8 +144,7 @@ Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string tra
     auto producer = co_await raise_epoch(cluster, transactional_id, deadline);
     Status done;
     if (producer) {
-      done = co_await add_partitions(cluster, transactional_id, *producer, partitions, deadline);
-      if (done) done = co_await abort_transaction(cluster, transactional_id, *producer, deadline);
+      done = co_await send_markers(cluster, transactional_id, *producer, partitions, deadline);
       if (done) co_return producer;
     } else {
       done = Status(std::move(producer).error());

@@ -28,6 +28,10 @@ Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string tra
 // Only its first step, InitProducerId, which fences nothing by itself. kFenced: this attempt lost against another one.
 Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::string transactional_id, Deadline deadline);
 
+// The other steps, of the one who raised the epoch: as fence() says, but kFenced at once when somebody raised it after.
+Task<Status> send_markers(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
+                          std::vector<TopicPartition> partitions, Deadline deadline);
+
 // A batch of a partition, and where it begins in `bytes`. An error ends the reading and is returned.
 using OnBatch = std::function<Status(const BatchHeader& header, const SliceList& bytes, size_t batch_begin)>;
 
