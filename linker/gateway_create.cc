@@ -47,16 +47,23 @@ Result<LinkSpec> spec_of(const api::LinkSpec& from, const std::vector<Endpoint>&
 Task<Status> Gateway::plan(const LinkSpec& spec, LinkTarget& target, LinkSource source, api::CreateLinkReply& reply,
                            Deadline deadline) {
   CO_TRY(auto topics, co_await source.cluster.topics(deadline));
+  std::vector<std::string> names;
+  std::erase_if(topics, [&](const TopicInfo& topic) { return topic.internal || !selected(spec.topics, topic.name); });
+  for (const auto& topic : topics) names.push_back(topic.name);
+  CO_TRY(auto configs, co_await source.cluster.topic_configs(std::move(names), deadline));
   for (const auto& topic : topics) {
-    if (topic.internal || !selected(spec.topics, topic.name)) continue;
     reply.add_plan(std::string(name(spec.mode)) + " " + topic.name + " (" + std::to_string(topic.partitions) +
                    " partitions) as " + target_topic_name(spec, topic.name));
     WantedTopic check;
     check.topic = target_topic_name(spec, topic.name);
     check.source = topic;
+    for (const auto& [key, value] : configs[topic.name])
+      if (follows(spec, key)) check.configs[key] = value;
     check.dry_run = true;
     auto possible = co_await target.make(std::move(check), source, deadline);
     if (!possible) reply.add_warnings(possible.error().detail);
+    if (possible)
+      for (const std::string& drift : possible->drift) reply.add_warnings(topic.name + ": " + drift);
   }
   co_return ok();
 }

@@ -113,7 +113,6 @@ class LinkController final : private replicator::PumpListener {
   Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
   Task<Result<api::PromotionRecord>> end_topic(EndOfTopic request, Deadline deadline);
   Task<Result<std::map<int32_t, int64_t>>> source_ends(std::string source_topic, Deadline deadline);
-  bool follows(const std::string& config_key) const;
   bool caught_up(const Mirror& mirror) const;
   void add_pumps(Mirror& mirror, int32_t partitions);
   void ended(Mirror& mirror, api::PromotionRecord record);

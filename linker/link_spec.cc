@@ -1,5 +1,7 @@
 #include "linker/link_spec.h"
 
+#include <algorithm>
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -99,6 +101,11 @@ const std::vector<std::string>& default_config_include() {
       "segment.ms",        "compression.type",      "message.timestamp.type",   "delete.retention.ms",
       "max.message.bytes", "min.compaction.lag.ms", "min.cleanable.dirty.ratio"};
   return keys;
+}
+
+bool follows(const LinkSpec& spec, const std::string& key) {
+  const auto& keys = spec.config_include.empty() ? default_config_include() : spec.config_include;
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
 Status validate(const LinkSpec& spec) {

@@ -61,6 +61,8 @@ struct StoredLink {
 // min.insync.replicas (the target's own business), retention is mirrored although a mirror deletes nothing by itself:
 // it holds after promotion.
 const std::vector<std::string>& default_config_include();
+// Whether the link keeps this config of its topics as the source has it.
+bool follows(const LinkSpec& spec, const std::string& key);
 
 // Checks what can be checked without asking a cluster: names, patterns, addresses, intervals. The detail names the
 // field and what is allowed.

@@ -34,6 +34,7 @@ struct TargetTopic {
   TopicId id, source_id;
   int32_t partitions = 0;                         // 0: not known without the source
   std::optional<api::PromotionRecord> promotion;  // it was ended: never filled again
+  std::vector<std::string> drift;                 // configs that the target refused, with its reasons, in words
 };
 
 struct WantedTopic {

@@ -101,11 +101,6 @@ Task<Status> LinkController::discover(Deadline deadline) {
   co_return result;
 }
 
-bool LinkController::follows(const std::string& key) const {
-  const auto& keys = link_.spec.config_include.empty() ? default_config_include() : link_.spec.config_include;
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
-
 Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, std::string> configs,
                                         Deadline deadline) {
   const std::string name = target_topic_name(link_.spec, topic.name);
@@ -128,7 +123,7 @@ Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, s
   wanted.topic = name;
   wanted.source = topic;
   for (auto& [key, value] : configs)
-    if (follows(key)) wanted.configs[key] = value;
+    if (follows(link_.spec, key)) wanted.configs[key] = value;
   auto made = co_await target_->make(std::move(wanted), source(), deadline);
   if (ending()) co_return ok();
   if (!made) {
@@ -141,6 +136,7 @@ Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, s
   }
   mirror.id = made->id;
   mirror.source_id = made->source_id;
+  mirror.drift = std::move(made->drift);
   if (made->promotion) {
     mirror.state = MirrorState::kActive;
     ended(mirror, *made->promotion);
@@ -175,22 +171,24 @@ Task<Status> LinkController::sync_configs(std::map<std::string, std::map<std::st
     auto& have = target[name];
     std::map<std::string, std::string> followed;
     for (const auto& [key, value] : wanted)
-      if (follows(key)) followed[key] = value;
+      if (follows(link_.spec, key)) followed[key] = value;
     CO_TRY(auto plan, co_await target_->configs(name, std::move(followed), mirror.caught_up, deadline));
     std::map<std::string, std::optional<std::string>> changes;
     mirror.drift = std::move(plan.drift);
     for (const auto& [key, value] : plan.wanted)
       if (!have.count(key) || have[key] != value) changes[key] = value;
     for (const auto& [key, value] : wanted)
-      if (!follows(key) && (!have.count(key) || have[key] != value))
+      if (!follows(link_.spec, key) && (!have.count(key) || have[key] != value))
         mirror.drift.push_back(key + ": source " + value + ", target " + (have.count(key) ? have[key] : "default"));
     for (const auto& [key, value] : have)
-      if (!plan.wanted.count(key) && !plan.keep.count(key) && follows(key)) changes[key] = std::nullopt;
+      if (!plan.wanted.count(key) && !plan.keep.count(key) && follows(link_.spec, key)) changes[key] = std::nullopt;
     for (auto& change : changes) {
       std::map<std::string, std::optional<std::string>> one{change};
       auto altered = co_await target_->cluster().alter_topic_configs(name, std::move(one), deadline);
       if (altered) continue;
-      mirrors_[name].drift.push_back(change.first + ": " + altered.error().to_string());
+      const std::string to = have.count(change.first) ? have[change.first] : "default";
+      mirrors_[name].drift.push_back(change.first + ": source " + change.second.value_or("default") + ", target " + to +
+                                     ": " + altered.error().to_string());
       if (error_retriable(altered.error().code)) result = altered;
     }
   }

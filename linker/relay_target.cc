@@ -2,31 +2,13 @@
 
 #include <algorithm>
 
+#include "linker/relay_configs.h"
+
 namespace farshore::linker {
 namespace {
 
-constexpr std::string_view kRetentionKeys[] = {"retention.ms", "retention.bytes"};
-constexpr const char* kKeepAll = "-1";
 constexpr Duration kTranslateLimit = seconds(10);  // a log that was never read is read first
 constexpr int kMissingLooksMax = 3;
-
-// What a relay needs of its topic, whatever the source says: batches stay as they are, and none is refused for the time
-// that its records carry.
-const std::map<std::string, std::string>& own_configs() {
-  static const std::map<std::string, std::string> configs{
-      {"compression.type", "producer"},
-      {"message.timestamp.type", "CreateTime"},
-  };
-  return configs;
-}
-// Since Apache Kafka 3.6; older ones accept old records and know only the difference.
-const std::map<std::string, std::string>& any_timestamp() {
-  static const std::map<std::string, std::string> configs{
-      {"message.timestamp.before.max.ms", "9223372036854775807"},
-      {"message.timestamp.after.max.ms", "9223372036854775807"},
-  };
-  return configs;
-}
 
 Error refused(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
@@ -114,37 +96,6 @@ const RelayTopic* RelayTarget::kept(const std::string& topic) const {
   return found == kept_.end() || found->second.topic.link != link_ ? nullptr : &found->second.topic;
 }
 
-Task<Status> RelayTarget::not_of_another_link(std::string topic, Deadline deadline) {
-  CO_TRY(auto all, co_await services_.store.list("link/", deadline));
-  std::set<std::string> links;
-  for (const auto& entry : all) links.insert(entry.key);
-  for (const auto& entry : all) {
-    auto key = parse_relay_topic_key(entry.key);
-    if (key && key->second == topic && key->first != name_ && links.count("link/" + key->first))
-      co_return refused("topic " + topic + " at the target belongs to another link, " + key->first +
-                        ": two links cannot fill one topic; give this one a --prefix");
-  }
-  co_return ok();
-}
-
-Task<Status> RelayTarget::check_source(const TopicInfo& topic, LinkSource source,
-                                       std::map<std::string, std::string>& configs, Deadline deadline) {
-  if (topic.id.is_zero())
-    co_return Error(ErrorCode::kUnsupported,
-                    "the source is too old to have topic ids (before Apache Kafka 2.8): that " + topic.name +
-                        " was made anew could not be noticed");
-  TopicAdmin at_source(source.cluster);
-  CO_TRY(auto effective, co_await at_source.effective_configs(topic.name, deadline));
-  if (effective["message.timestamp.type"] == "LogAppendTime")
-    co_return Error(
-        ErrorCode::kUnsupported,
-        "source topic " + topic.name +
-            " has message.timestamp.type=LogAppendTime: the times that its broker gave would be lost on the "
-            "way, so it is not relayed");
-  if (!effective["max.message.bytes"].empty()) configs["max.message.bytes"] = effective["max.message.bytes"];
-  co_return ok();
-}
-
 Task<Status> RelayTarget::check_target(RelayTopic topic, Deadline deadline) {
   CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
   if (!there) co_return refused(gone_text(topic.topic));
@@ -183,108 +134,6 @@ Task<Status> RelayTarget::forget_below(replicator::PumpKey key, SourceOffset log
 
 std::optional<TargetOffset> RelayTarget::end_at_target(const replicator::PumpKey& key, SourceOffset) const {
   return services_.journal.relayed_end(key);
-}
-
-Task<Status> RelayTarget::make_at_target(RelayTopic topic, std::map<std::string, std::string> configs,
-                                         Deadline deadline) {
-  CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
-  bool was_made = false;
-  if (!there) {
-    auto with_times = configs;
-    for (const auto& [key, value] : any_timestamp()) with_times[key] = value;
-    auto made = co_await topics_.create(topic.topic, topic.partitions, std::move(with_times), false, deadline);
-    if (!made && made.error() == ErrorCode::kInvalidArgument)
-      made = co_await topics_.create(topic.topic, topic.partitions, configs, false, deadline);
-    if (!made && made.error() != ErrorCode::kAlreadyExists) co_return made;
-    was_made = made.has_value();
-    for (;;) {
-      CO_TRY(there, co_await topics_.find(topic.topic, deadline));
-      if (there && there->partitions == topic.partitions) break;
-      CO_CHECK(co_await cluster_.client().pause(1, deadline));
-    }
-  }
-  if (there->partitions != topic.partitions)
-    co_return refused("topic " + topic.topic + " is at the target already, with " + std::to_string(there->partitions) +
-                      " partitions; the source has " + std::to_string(topic.partitions));
-  CO_TRY(bool empty, co_await topics_.never_written(topic.topic, topic.partitions, deadline));
-  if (!empty)
-    co_return refused("topic " + topic.topic +
-                      " is at the target already and holds records that this link did not relay: delete it there, or "
-                      "give the link a --prefix");
-  // One that somebody else made: before the first batch, which LogAppendTime, say, would spoil for ever.
-  if (!was_made) {
-    std::map<std::string, std::optional<std::string>> changes, with_times;
-    for (const auto& [key, value] : configs) changes[key] = value;
-    with_times = changes;
-    for (const auto& [key, value] : any_timestamp()) with_times[key] = value;
-    auto altered = co_await cluster_.alter_topic_configs(topic.topic, std::move(with_times), deadline);
-    if (!altered && !error_retriable(altered.error().code))
-      altered = co_await cluster_.alter_topic_configs(topic.topic, std::move(changes), deadline);
-    if (!altered) co_return altered;
-  }
-  topic.id = there->id;
-  co_return co_await keep(std::move(topic), deadline);
-}
-
-Task<Status> RelayTarget::grow(RelayTopic topic, int32_t partitions, Deadline deadline) {
-  CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
-  if (there && there->partitions > partitions)
-    co_return refused("topic " + topic.topic + " has " + std::to_string(there->partitions) +
-                      " partitions at the target, the source has " + std::to_string(partitions));
-  if (there && there->partitions < partitions) CO_CHECK(co_await topics_.grow(topic.topic, partitions, deadline));
-  topic.partitions = partitions;
-  co_return co_await keep(std::move(topic), deadline);
-}
-
-Task<Result<TargetTopic>> RelayTarget::make(WantedTopic wanted, LinkSource source, Deadline deadline) {
-  CO_CHECK(co_await load(deadline));
-  const RelayTopic* before = kept(wanted.topic);
-  const bool known = before != nullptr;
-  RelayTopic topic;
-  if (known) topic = *before;
-  if (topic.promotion) co_return target_topic(topic);
-  if (known && (topic.source_id != wanted.source.id || topic.source_cluster_id != source_cluster_id_))
-    co_return refused("source topic " + wanted.source.name + " was deleted and made anew: its id is " +
-                      wanted.source.id.to_string() + ", relayed was " + topic.source_id.to_string() +
-                      "; fail the topic over, or delete it at the target and make a new link");
-  auto configs = wanted.configs;
-  CO_CHECK(co_await check_source(wanted.source, source, configs, deadline));
-  CO_CHECK(co_await not_of_another_link(wanted.topic, deadline));
-  if (known && !topic.id.is_zero()) {
-    CO_CHECK(co_await check_target(topic, deadline));
-    if (topic.partitions < wanted.source.partitions && !wanted.dry_run)
-      CO_CHECK(co_await grow(topic, wanted.source.partitions, deadline));
-    co_return target_topic(kept_[wanted.topic].topic);
-  }
-  topic.link = link_;
-  topic.topic = wanted.topic;
-  topic.source_topic = wanted.source.name;
-  topic.source_id = wanted.source.id;
-  topic.source_cluster_id = source_cluster_id_;
-  topic.partitions = wanted.source.partitions;
-  for (std::string_view key : kRetentionKeys) {
-    auto declared = configs.find(std::string(key));
-    topic.declared[std::string(key)] =
-        declared == configs.end() ? std::nullopt : std::optional<std::string>(declared->second);
-    configs[std::string(key)] = kKeepAll;
-  }
-  for (const auto& [key, value] : own_configs()) configs[key] = value;
-  if (wanted.dry_run) {
-    CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
-    if (!there) {
-      CO_CHECK(co_await topics_.create(topic.topic, topic.partitions, std::move(configs), true, deadline));
-      co_return target_topic(topic);
-    }
-    CO_TRY(bool empty, co_await topics_.never_written(topic.topic, there->partitions, deadline));
-    if (!empty || there->partitions != topic.partitions)
-      co_return refused("topic " + topic.topic + " is at the target already" +
-                        (empty ? " with another number of partitions" : " and holds records"));
-    co_return target_topic(topic);
-  }
-  if (!known) CO_CHECK(co_await keep(topic, deadline));  // before it is made: nobody else takes the name meanwhile
-  auto made = co_await make_at_target(topic, std::move(configs), deadline);
-  if (!made) co_return std::move(made).error();
-  co_return target_topic(kept_[wanted.topic].topic);
 }
 
 Task<Result<ConfigPlan>> RelayTarget::configs(std::string name, std::map<std::string, std::string> followed,

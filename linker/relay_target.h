@@ -30,7 +30,9 @@ class RelayTarget final : public LinkTarget {
   Status fits(const ClusterIdentity& target) const override;
   Task<Result<std::vector<TargetTopic>>> adopt(Deadline deadline) override;
   // Refused for good: a topic with records that this link did not make, a topic of another link, a source topic or a
-  // target topic that was deleted and made anew, a source with LogAppendTime, more partitions than the source.
+  // target topic that was deleted and made anew, a source with LogAppendTime, more partitions than the source. Values
+  // of the source's configs that the target refuses (below its minimum, against its policy) are left out, and are
+  // drift.
   Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) override;
   // compression.type=producer and CreateTime always; retention.* = -1 until caught up, then as declared.
   Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
@@ -59,7 +61,18 @@ class RelayTarget final : public LinkTarget {
   const RelayTopic* kept(const std::string& topic) const;  // null: not a topic of this link
   Task<Status> keep(RelayTopic topic, Deadline deadline);  // stores it, and remembers
   Task<Status> not_of_another_link(std::string topic, Deadline deadline);
-  Task<Status> make_at_target(RelayTopic topic, std::map<std::string, std::string> configs, Deadline deadline);
+  using Drift = std::vector<std::string>;  // configs of the source that the target refused, in words
+  struct RelayConfigs {
+    std::map<std::string, std::string> needed, followed;  // the relay cannot do without; it can
+    std::map<std::string, std::string> all() const {
+      auto out = needed;
+      out.insert(followed.begin(), followed.end());
+      return out;
+    }
+  };
+  Task<Result<Drift>> make_at_target(RelayTopic topic, RelayConfigs configs, Deadline deadline);
+  Task<Result<Drift>> create_at_target(RelayTopic topic, RelayConfigs configs, bool dry_run, Deadline deadline);
+  Task<Result<Drift>> configure_at_target(std::string topic, RelayConfigs configs, Deadline deadline);
   Task<Status> check_source(const TopicInfo& topic, LinkSource source, std::map<std::string, std::string>& configs,
                             Deadline deadline);
   Task<Status> check_target(RelayTopic topic, Deadline deadline);

@@ -16,8 +16,9 @@ class TopicAdmin {
 
   // As the cluster shows it now; nullopt: there is no such topic.
   Task<Result<std::optional<TopicInfo>>> find(std::string topic, Deadline deadline);
-  // With the cluster's default replication factor. kAlreadyExists; kInvalidArgument: a config that it does not know.
-  // `validate_only`: the cluster checks, and makes nothing. Not there yet in find() for a moment afterwards.
+  // With the cluster's default replication factor. kAlreadyExists; kInvalidArgument: a config that it does not know, or
+  // a value that it refuses; kResourceExhausted: against a policy of the cluster. `validate_only`: the cluster checks,
+  // and makes nothing. Not there yet in find() for a moment afterwards.
   Task<Status> create(std::string topic, int32_t partitions, std::map<std::string, std::string> configs,
                       bool validate_only, Deadline deadline);
   Task<Status> grow(std::string topic, int32_t partitions, Deadline deadline);

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """relay_topics.py BIN_DIR: what becomes of topics under a relay link into a real Apache Kafka 4.1.1.
 
-Pauses, growth, retention, topics that are made anew at either end or belong to somebody else, other times at the target,
-promote, deletion of the link, another cluster behind the target's address. The source is a Farshore broker.
+Pauses, growth, retention, configs that the target refuses, topics that are made anew at either end or belong to
+somebody else, other times at the target, promote, deletion of the link, another cluster behind the target's address.
+The source is a Farshore broker.
 Skipped (exit 77) where ../shared/peers, a JDK or Maven is missing.
 """
 import json
@@ -16,7 +17,7 @@ from scrape import get, http_of, total
 from wire import Admin
 
 FAST = ('--set', 'group.sync.interval.ms=200', '--set', 'topic.sync.interval.ms=300')
-TOPICS = ('orders', 'stamped', 'again', 'swept', 'remade')
+TOPICS = ('orders', 'stamped', 'again', 'swept', 'remade', 'tiny')
 EARLIEST = -2
 
 
@@ -55,6 +56,17 @@ def other_times(world, east, west):
     old = int(time.time() * 1000) - 3 * 24 * 3600 * 1000
     subprocess.run([world.bin / 'old-producer', east, 'stamped', str(old), 'lz4'], input=lines(0, 200), check=True, timeout=120)
     west.make('stamped', 1, message_timestamp_type='LogAppendTime', compression_type='gzip')
+
+
+def refused_config(world, east_admin, west, west_at):
+    """Apache Kafka takes no segments below 1 MiB: the topic is relayed all the same, and what differs is shown."""
+    arrived(world, 'tiny', 100, west_at)
+    shown = lambda: [d for d in mirror(world, 'tiny').get('config_drift', []) if d.startswith('segment.bytes')]
+    until('a config that the target refuses is shown', shown)
+    check(f'with the reason: {shown()[0]}', 'source 65536' in shown()[0] and '1048576' in shown()[0])
+    check('the target has its own', west.config('tiny', 'segment.bytes') == '1073741824' and mirror(world, 'tiny')['state'] == 'ACTIVE')
+    east_admin.configure('tiny', segment_bytes=2 << 20)
+    until('a value that it takes is followed', lambda: west.config('tiny', 'segment.bytes') == str(2 << 20) and not shown())
 
 
 def paused(world, east, west_at):
@@ -239,23 +251,29 @@ def main(world):
     east = broker(world, 'east')
     east_admin = Admin(east)
     east_admin.make('swept', 1, retention_ms=3600000, segment_bytes=1 << 20)
+    east_admin.make('tiny', 1, segment_bytes=65536)
     for topic, partitions in (('orders', 1), ('again', 1), ('remade', 1), ('stamped', 1)):
         east_admin.make(topic, partitions)
     produce(east, 'orders', 0, 500)
     produce(east, 'again', 0, 100)
     produce(east, 'remade', 0, 100)
+    produce(east, 'tiny', 0, 100)
     west_at = target.ready()
     west = Admin(west_at)
     other_times(world, east, west)
     _, http = gateway(world, 'gateway', west_at)
     until('the gateway is ready', lambda: get(http, '/readyz')[0] == 200, 60)
-    world.farshore('link', 'create', 'r', '--source', east, '--topics', ','.join(TOPICS), '--mode', 'relay', *FAST)
+    create = ('link', 'create', 'r', '--source', east, '--topics', ','.join(TOPICS), '--mode', 'relay', *FAST)
+    plan = world.farshore(*create, '--dry-run')
+    check('link create --dry-run says what the target refuses', 'tiny: segment.bytes: source 65536' in plan.stdout + plan.stderr)
+    world.farshore(*create)
     arrived(world, 'orders', 500, west_at)
     arrived(world, 'stamped', 200, west_at)
     compare(world, 'into a topic with LogAppendTime and another compression, the times of the source', 'r', east, 'stamped',
             west_at, 'stamped', 1)
     check('its configs are the relay\'s now', (west.config('stamped', 'message.timestamp.type'), west.config('stamped', 'compression.type'))
           == ('CreateTime', 'producer'))
+    refused_config(world, east_admin, west, west_at)
     paused(world, east, west_at)
     own_ends(world, west, west_at)
     owned(world, west_at)

@@ -10,6 +10,7 @@
 #include "proto/kafka/messages/describe_producers.h"
 #include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/find_coordinator.h"
+#include "proto/kafka/messages/incremental_alter_configs.h"
 #include "proto/kafka/messages/link_state.h"
 #include "proto/kafka/messages/list_offsets.h"
 #include "proto/kafka/messages/metadata.h"
@@ -143,6 +144,9 @@ Task<bool> FakeKafka::handle(Call& call) {
     case DescribeConfigsRequest::kApiKey:
       describe_configs(call);
       break;
+    case IncrementalAlterConfigsRequest::kApiKey:
+      alter_configs(call);
+      break;
     case DescribeProducersRequest::kApiKey:
       describe_producers(call);
       break;
@@ -239,47 +243,6 @@ void FakeKafka::find_coordinator(Call& call) {
       each.node_id = 1;
       each.host = at_.host;
       each.port = listener_->local().port;
-    }
-  }
-  response.encode(call.out, call.version());
-}
-
-void FakeKafka::create_topics(Call& call) {
-  auto request = call.decode<CreateTopicsRequest>();
-  CreateTopicsResponse response;
-  for (const auto& wanted : request.topics) {
-    auto& told = response.topics.emplace_back();
-    told.name = wanted.name;
-    if (topics.count(wanted.name)) {
-      told.error_code = static_cast<int16_t>(ErrorCode::kTopicAlreadyExists);
-      continue;
-    }
-    Topic& topic = add_topic(wanted.name, std::max<int32_t>(wanted.num_partitions, 1));
-    for (const auto& config : wanted.configs) topic.configs[config.name] = config.value.value_or("");
-    told.topic_id = topic.id;
-    told.num_partitions = static_cast<int32_t>(topic.partitions.size());
-    told.replication_factor = 1;
-  }
-  response.encode(call.out, call.version());
-}
-
-void FakeKafka::describe_configs(Call& call) {
-  auto request = call.decode<DescribeConfigsRequest>();
-  DescribeConfigsResponse response;
-  for (const auto& resource : request.resources) {
-    auto& told = response.results.emplace_back();
-    told.resource_type = resource.resource_type;
-    told.resource_name = resource.resource_name;
-    auto it = topics.find(resource.resource_name);
-    if (it == topics.end()) {
-      told.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
-      continue;
-    }
-    for (const auto& [name, value] : it->second.configs) {
-      auto& config = told.configs.emplace_back();
-      config.name = name;
-      config.value = value;
-      config.config_source = 1;
     }
   }
   response.encode(call.out, call.version());

@@ -15,6 +15,7 @@
 
 #include "base/env.h"
 #include "base/gate.h"
+#include "proto/kafka/error_code.h"
 #include "proto/kafka/fake/partition.h"
 #include "proto/kafka/frame.h"
 
@@ -75,6 +76,8 @@ class FakeKafka {
   Chances chances;
   std::optional<ErrorCode> refuse_next_produce;  // not appended
   int16_t produce_version_max = 13;
+  std::map<std::string, int64_t> config_minimums;  // topic configs below are refused, with
+  ErrorCode config_refusal = ErrorCode::kInvalidConfig;
   struct PrivateApi {
     int16_t key, min_version, max_version;
   };
@@ -97,6 +100,8 @@ class FakeKafka {
   void list_offsets(Call& call);
   void create_topics(Call& call);
   void describe_configs(Call& call);
+  void alter_configs(Call& call);
+  std::optional<std::string> refused_value(const std::string& name, const std::string& value) const;
   void describe_producers(Call& call);
   void offset_for_leader_epoch(Call& call);
   void find_coordinator(Call& call);
