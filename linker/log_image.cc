@@ -20,11 +20,13 @@ struct LogImage::Partition {
   std::map<int64_t, int16_t> markers;
 };
 
-LogImage::LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here)
+LogImage::LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here,
+                   Lacking lacking)
     : env_(env),
       cluster_(cluster),
       store_(store),
       written_here_(std::move(written_here)),
+      lacking_(std::move(lacking)),
       records_read_(env.metrics().counter("farshore_gateway_translation_records_read_total",
                                           "Records of __farshore_offsets that were read into the local image: all of "
                                           "them at a start without --data, those since the last start with it.")),
@@ -129,7 +131,7 @@ Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::Partiti
     auto wanted = [this](const TranslationKey& key) { return !written_here_(key); };
     CO_CHECK(co_await apply_records(read, i, at, index, wanted));
   }
-  if (read.run.empty()) co_return ok();
+  if (read.run.empty() || lacking_()) co_return ok();
   offsets::AppliedTo to;
   to.next_offset = read.run.next().value();
   to.leader_epoch = read.run.batches.back().partition_leader_epoch;

@@ -23,8 +23,12 @@ class LogImage {
   // Of keys that this process writes itself, and puts into the store with each write: they are left out, since a run
   // that is read again would take away the later ones that were put meanwhile.
   using Written = std::function<bool(const TranslationKey&)>;
+  // Whether the store lacks something of them that the log has, and that read_key() is to bring: until then nothing of
+  // what is read counts as applied, so that a restart reads it again.
+  using Lacking = std::function<bool()>;
   // References outlive it.
-  LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here);
+  LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here,
+           Lacking lacking);
   ~LogImage();
 
   // The topic is there (made if need be), and the store is of it.
@@ -53,6 +57,7 @@ class LogImage {
   kafka::ClusterClient& cluster_;
   offsets::TranslationStore& store_;
   const Written written_here_;
+  const Lacking lacking_;
   Counter& records_read_;
   SlabArena arena_;
   AsyncMutex opening_, applying_;

@@ -7,23 +7,29 @@ namespace {
 
 using RelayImageTest = KafkaFixture;
 
+// A disk that takes nothing while it is full.
+struct FullKv final : KvStore {
+  using Items = std::vector<std::pair<std::string, std::string>>;
+  Task<Result<std::optional<std::string>>> get(std::string key) override { return kv.get(std::move(key)); }
+  Task<Result<Items>> scan(std::string begin, std::string end, size_t items_max) override {
+    return kv.scan(std::move(begin), std::move(end), items_max);
+  }
+  Task<Result<Items>> scan_reverse(std::string begin, std::string end, size_t items_max) override {
+    return kv.scan_reverse(std::move(begin), std::move(end), items_max);
+  }
+  Task<Status> write(KvBatch batch, Sync sync) override {
+    if (full) co_return Error(ErrorCode::kNoSpace, "not one byte is left");
+    co_return co_await kv.write(std::move(batch), sync);
+  }
+  MemoryKv kv;
+  bool full = false;
+};
+
+int32_t log_partition_of(const replicator::PumpKey& key) {
+  return translation_log_partition(TranslationKey{key.link, key.source_topic, key.partition});
+}
+
 TEST_F(RelayImageTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {
-  struct FullKv final : KvStore {
-    using Items = std::vector<std::pair<std::string, std::string>>;
-    Task<Result<std::optional<std::string>>> get(std::string key) override { return kv.get(std::move(key)); }
-    Task<Result<Items>> scan(std::string begin, std::string end, size_t items_max) override {
-      return kv.scan(std::move(begin), std::move(end), items_max);
-    }
-    Task<Result<Items>> scan_reverse(std::string begin, std::string end, size_t items_max) override {
-      return kv.scan_reverse(std::move(begin), std::move(end), items_max);
-    }
-    Task<Status> write(KvBatch batch, Sync sync) override {
-      if (full) co_return Error(ErrorCode::kNoSpace, "not one byte is left");
-      co_return co_await kv.write(std::move(batch), sync);
-    }
-    MemoryKv kv;
-    bool full = false;
-  };
   struct Play {
     static Task<void> run(KafkaFixture& t) {
       FullKv disk;
@@ -51,6 +57,38 @@ TEST_F(RelayImageTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {
       CO_DO(co_await gateway.anchor(key, 0, 200, 200));
       co_await gateway.stop();
       co_await other.stop();
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(RelayImageTest, ATakeoverKnowsWhatTheLogHoldsThoughTheImageHadNoRoomForIt) {
+  struct Play {
+    static Task<void> run(KafkaFixture& t) {
+      for (bool restarted : {false, true}) {
+        FullKv disk;
+        JournalGateway gateway(t, {}, &disk);
+        const auto key = key_number(restarted ? 1000 : 1);
+        CO_DO(co_await gateway.take(key));
+        gateway.journal->relayed(key, run_of(0, 0, 10));
+        co_await gateway.until_written();
+        disk.full = true;
+        gateway.journal->relayed(key, run_of(20, 30, 10));
+        while (gateway.journal->status().keys_stopped == 0) co_await t.env_.sleep(milliseconds(10));
+        disk.full = false;
+        // Before the image is looked after, another key of the same log partition reads past what it lacks.
+        auto neighbour = key_number(key.partition.value() + 1);
+        while (log_partition_of(neighbour) != log_partition_of(key)) neighbour.partition = neighbour.partition + 1;
+        CO_DO(co_await gateway.take(neighbour));
+        if (restarted) co_await gateway.restart();
+        auto claims = co_await gateway.take(key);
+        CO_ASSERT_OK(claims);
+        CO_ASSERT(claims->last_run.has_value());
+        EXPECT_EQ(*claims->last_run, run_of(20, 30, 10)) << "restarted: " << restarted;
+        co_await expect_target(gateway, key, 29, 39);
+        EXPECT_EQ(gateway.journal->status().keys_stopped, 0u);
+        co_await gateway.stop();
+      }
     }
   };
   play(Play::run(*this));

@@ -20,7 +20,9 @@ KafkaRelayJournal::KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, of
       cluster_(cluster),
       store_(store),
       options_(options),
-      image_(env, cluster, store, [this](const TranslationKey& key) { return written_here(key); }),
+      image_(
+          env, cluster, store, [this](const TranslationKey& key) { return written_here(key); },
+          [this] { return lacks_something(); }),
       idle_(env),
       wake_(env),
       gate_(env) {}
@@ -33,6 +35,10 @@ bool KafkaRelayJournal::written_here(const TranslationKey& name) const {
   if (it == keys_.end() || !it->second->writer || it->second->generation != image_.generation()) return false;
   // One that was fenced is another gateway's; one whose image is behind is repaired by itself.
   return it->second->failure.code == ErrorCode::kNone || it->second->image_behind;
+}
+
+bool KafkaRelayJournal::lacks_something() const {
+  return std::any_of(keys_.begin(), keys_.end(), [](const auto& each) { return each.second->image_behind; });
 }
 
 void KafkaRelayJournal::start() { spawn(gate_, "relay journal", checkpoint_loop()); }
@@ -95,6 +101,7 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey key, 
     CO_CHECK(co_await store_.drop_unlogged(state->name));
   }
   CO_CHECK(co_await image_.read_to_marker(partition, owner, deadline));
+  if (state->image_behind) CO_CHECK(co_await image_.read_key(state->name, deadline));
   state->generation = image_.generation();
   CO_TRY(offsets::Claims claims, co_await store_.claims(state->name));
   state->closed.clear();

@@ -81,6 +81,7 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   using State = std::shared_ptr<KeyState>;
 
   bool written_here(const TranslationKey& name) const;
+  bool lacks_something() const;
   Task<void> checkpoint_loop();
   Task<void> checkpoint(State state);
   Task<void> repair_image(State state);
