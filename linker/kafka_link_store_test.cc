@@ -189,6 +189,49 @@ TEST_F(KafkaLinkStoreTest, ASecondControllerIsNotFencedByTheFirstOnesDoubts) {
   play(Play::run(*this));
 }
 
+// What the target refuses is not written, is said, and hurts nothing that comes after.
+TEST_F(KafkaLinkStoreTest, ARefusedWriteChangesNothing) {
+  struct Play {
+    static Task<void> run(KafkaFixture& t) {
+      KafkaLinkStore store(t.env_, *t.cluster_);
+      StoredEntry nameless = entry("", "1", 0), a = entry("link/a", "1", 0), b = entry("link/b", "1", 0);
+      auto refused = co_await put(store, nameless, t.soon());
+      EXPECT_ERROR(refused, ErrorCode::kInvalidArgument);
+      auto first = co_await put(store, a, t.soon());
+      CO_ASSERT_OK(first);
+      for (auto [code, ours] : {std::pair(kafka::ErrorCode::kMessageTooLarge, ErrorCode::kInvalidArgument),
+                                std::pair(kafka::ErrorCode::kTopicAuthorizationFailed, ErrorCode::kPermissionDenied)}) {
+        t.kafka_.refuse_next_produce = code;
+        refused = co_await put(store, b, t.soon());
+        EXPECT_ERROR(refused, ours);
+        auto listed = co_await store.list("link/", t.soon());
+        CO_ASSERT_OK(listed);
+        CO_ASSERT(listed->size() == 1);
+        EXPECT_EQ(listed->front().revision, *first);
+      }
+      CO_DO(co_await put(store, b, t.soon()));
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(KafkaLinkStoreTest, ATopicWhoseBeginningIsGoneIsReadFromWhereItStarts) {
+  struct Play {
+    static Task<void> run(KafkaFixture& t) {
+      KafkaLinkStore old(t.env_, *t.cluster_), fresh(t.env_, *t.cluster_);
+      StoredEntry a = entry("link/a", "1", 0), b = entry("link/b", "1", 0);
+      CO_DO(co_await put(old, a, t.soon()));
+      CO_DO(co_await put(old, b, t.soon()));
+      t.kafka_.partition(kLinksTopic, 0).delete_records(t.kafka_.partition(kLinksTopic, 0).end - 1);
+      auto listed = co_await fresh.list("link/", t.soon());
+      CO_ASSERT_OK(listed);
+      CO_ASSERT(listed->size() == 1);
+      EXPECT_EQ(listed->front().key, "link/b");
+    }
+  };
+  play(Play::run(*this));
+}
+
 TEST_F(KafkaLinkStoreTest, TooManyBytesOfEntriesAreRefusedWithTheLimit) {
   struct Play {
     static Task<void> run(KafkaFixture& t) {
