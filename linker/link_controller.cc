@@ -10,6 +10,7 @@ namespace {
 constexpr Duration kRoundLimit = seconds(20);        // of one round of a task
 constexpr Duration kUnavailableAfter = seconds(10);  // without a word from the source
 constexpr Duration kWatchInterval = milliseconds(500);
+constexpr Duration kFencedPause = milliseconds(500);
 
 replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
   // Kafka cannot be cut: a relay stops where the source lost what was relayed.
@@ -340,6 +341,44 @@ void LinkController::pump_topic_gone(const replicator::PumpKey& key, const Error
 }
 
 void LinkController::pump_failed(const replicator::PumpKey& key, const Error& why) {
+  if (why == ErrorCode::kFenced && link_.spec.mode == LinkMode::kRelay) {
+    spawn(gate_, "who fenced", after_fence(key, why));
+    return;
+  }
+  partition_failed(key, why);
+}
+
+// The later fence wins at a Kafka target, also that of a gateway whose request lay in a socket while another one took
+// over: it fences whom it should obey. Who is in control is written down; who is, takes the partition back, and the
+// other one finds out with its next look.
+Task<void> LinkController::after_fence(replicator::PumpKey key, Error why) {
+  while (!stopping_.is_set()) {
+    auto found = co_await store_.list("link/" + link_.spec.name, env_.in(kRoundLimit));
+    if (stopping_.is_set()) break;
+    bool ours = false;
+    if (found)
+      for (const StoredEntry& entry : *found) {
+        if (entry.key != "link/" + link_.spec.name) continue;
+        auto stored = decode_stored_link(entry.value);
+        ours = stored && stored->id == link_.id && stored->epoch == link_.epoch;
+      }
+    if (found ? !ours : !error_retriable(found.error().code)) {
+      partition_failed(key, why);
+      break;
+    }
+    (void)co_await stopping_.wait(env_.in(kFencedPause));  // for the other one to find out
+    if (!found || stopping_.is_set()) continue;
+    Mirror* mirror = mirror_of(key);
+    auto progress = replicator_.progress(key);
+    if (!mirror || !pumps(mirror->state) || !progress || progress->pump.phase != replicator::PumpPhase::kFailed) break;
+    env_.log().warn("a partition is taken back from a gateway that has lost control",
+                    {{"partition", where(key)}, {"error", why}});
+    replicator_.restart(key);
+    break;
+  }
+}
+
+void LinkController::partition_failed(const replicator::PumpKey& key, const Error& why) {
   if (why == ErrorCode::kFenced) set_link_state(LinkState::kFailed, "another gateway has taken this link over");
   Mirror* mirror = mirror_of(key);
   if (mirror && pumps(mirror->state))

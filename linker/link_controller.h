@@ -93,6 +93,8 @@ class LinkController final : private replicator::PumpListener {
   void pump_topic_gone(const replicator::PumpKey& key, const Error& why) override;
   void pump_failed(const replicator::PumpKey& key, const Error& why) override;
 
+  Task<void> after_fence(replicator::PumpKey key, Error why);
+  void partition_failed(const replicator::PumpKey& key, const Error& why);
   // After a conflict, with storing_ held: takes what is stored, if it is of this gateway. kConflict: another one has
   // the link.
   Task<Status> reread(Deadline deadline);
