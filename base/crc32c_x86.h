@@ -6,6 +6,8 @@
 //
 // One step folds four vectors and takes four words of each stream. The head's CRC goes into the first vector; at the
 // end the vectors' register and those of streams 0 to 2 are moved behind stream 3 and xored (`join`).
+// The block loops of the three kernels are written out in each: a template's body has one target, and what has another
+// target is not inlined into it.
 // Folding: a 16-byte lane is moved ahead by two multiplications and xored there (Gopal et al., "Fast CRC Computation
 // Using PCLMULQDQ", Intel 2009).
 #pragma once

@@ -9,6 +9,7 @@
 #include "base/contract/harness.h"
 #include "base/sim/net.h"
 #include "base/sim/world.h"
+#include "linker/link_store.h"
 #include "proto/kafka/cluster_client.h"
 #include "proto/kafka/fake/fake_kafka.h"
 
@@ -20,6 +21,19 @@
   } while (0)
 
 namespace farshore::linker {
+
+inline StoredEntry entry(std::string key, std::string value, int64_t revision) {
+  StoredEntry out;
+  out.key = std::move(key);
+  out.value = std::move(value);
+  out.revision = revision;
+  return out;
+}
+
+// By way of a named argument, which g++ 12 destroys once only.
+inline Task<Result<int64_t>> put(LinkStore& store, StoredEntry what, Deadline deadline) {
+  return store.replace(std::move(what), deadline);
+}
 
 inline uint64_t announced_seed() {
   uint64_t seed = 20261126;

@@ -8,18 +8,6 @@ namespace {
 
 using KafkaLinkStoreTakeoverTest = KafkaFixture;
 
-StoredEntry entry(std::string key, std::string value, int64_t revision) {
-  StoredEntry out;
-  out.key = std::move(key);
-  out.value = std::move(value);
-  out.revision = revision;
-  return out;
-}
-
-Task<Result<int64_t>> put(KafkaLinkStore& store, StoredEntry what, Deadline deadline) {
-  return store.replace(std::move(what), deadline);
-}
-
 constexpr int16_t kFetchKey = 1, kAddPartitionsKey = 24, kEndTxnKey = 26;
 // A takeover's steps behind the one that raises the epoch, in their order; the last one is its record as the
 // controller.

@@ -8,18 +8,6 @@ namespace {
 
 using KafkaLinkStoreTest = KafkaFixture;
 
-StoredEntry entry(std::string key, std::string value, int64_t revision) {
-  StoredEntry out;
-  out.key = std::move(key);
-  out.value = std::move(value);
-  out.revision = revision;
-  return out;
-}
-
-Task<Result<int64_t>> put(KafkaLinkStore& store, StoredEntry what, Deadline deadline) {
-  return store.replace(std::move(what), deadline);
-}
-
 TEST_F(KafkaLinkStoreTest, MakesItsTopicCompactedAndWithoutRecompression) {
   struct Play {
     static Task<void> run(KafkaFixture& t) {

@@ -99,18 +99,23 @@ Task<void> LinkController::discovery_loop() {
   }
 }
 
-Task<Status> LinkController::reread(Deadline deadline) {
+Task<Result<StoredEntry>> LinkController::stored_if_ours(Deadline deadline) {
   const std::string key = "link/" + link_.spec.name;
   CO_TRY(auto entries, co_await store_.list(key, deadline));
-  for (const StoredEntry& entry : entries) {
+  for (StoredEntry& entry : entries) {
     if (entry.key != key) continue;
     CO_TRY(StoredLink stored, decode_stored_link(entry.value));
-    if (stored.epoch != link_.epoch) break;
-    link_ = std::move(stored);
-    revision_ = entry.revision;
-    co_return ok();
+    if (stored.id != link_.id || stored.epoch != link_.epoch) break;
+    co_return std::move(entry);
   }
   co_return Error(ErrorCode::kConflict, "another gateway has taken this link over");
+}
+
+Task<Status> LinkController::reread(Deadline deadline) {
+  CO_TRY(StoredEntry entry, co_await stored_if_ours(deadline));
+  CO_TRY(link_, decode_stored_link(entry.value));
+  revision_ = entry.revision;
+  co_return ok();
 }
 
 Task<Status> LinkController::update(Edit edit, Deadline deadline) {
@@ -341,41 +346,36 @@ void LinkController::pump_topic_gone(const replicator::PumpKey& key, const Error
 }
 
 void LinkController::pump_failed(const replicator::PumpKey& key, const Error& why) {
-  if (why == ErrorCode::kFenced && link_.spec.mode == LinkMode::kRelay) {
-    spawn(gate_, "who fenced", after_fence(key, why));
-    return;
-  }
-  partition_failed(key, why);
+  if (why != ErrorCode::kFenced || link_.spec.mode != LinkMode::kRelay) return partition_failed(key, why);
+  fenced_[key] = why;
+  if (!settling_fences_) settling_fences_ = spawn(gate_, "who fenced", settle_fences());
 }
 
 // The later fence wins at a Kafka target, also that of a gateway whose request lay in a socket while another one took
-// over: it fences whom it should obey. Who is in control is written down; who is, takes the partition back, and the
+// over: it fences whom it should obey. Who is in control is written down; who is, takes the partitions back, and the
 // other one finds out with its next look.
-Task<void> LinkController::after_fence(replicator::PumpKey key, Error why) {
-  while (!stopping_.is_set()) {
-    auto found = co_await store_.list("link/" + link_.spec.name, env_.in(kRoundLimit));
-    if (stopping_.is_set()) break;
-    bool ours = false;
-    if (found)
-      for (const StoredEntry& entry : *found) {
-        if (entry.key != "link/" + link_.spec.name) continue;
-        auto stored = decode_stored_link(entry.value);
-        ours = stored && stored->id == link_.id && stored->epoch == link_.epoch;
-      }
-    if (found ? !ours : !error_retriable(found.error().code)) {
-      partition_failed(key, why);
-      break;
-    }
-    (void)co_await stopping_.wait(env_.in(kFencedPause));  // for the other one to find out
-    if (!found || stopping_.is_set()) continue;
-    Mirror* mirror = mirror_of(key);
-    auto progress = replicator_.progress(key);
-    if (!mirror || !pumps(mirror->state) || !progress || progress->pump.phase != replicator::PumpPhase::kFailed) break;
-    env_.log().warn("a partition is taken back from a gateway that has lost control",
-                    {{"partition", where(key)}, {"error", why}});
-    replicator_.restart(key);
-    break;
+Task<void> LinkController::settle_fences() {
+  while (!fenced_.empty() && !stopping_.is_set()) {
+    auto fenced = std::exchange(fenced_, {});  // before it is asked: what is fenced later wants a later answer
+    auto ours = co_await stored_if_ours(env_.in(kRoundLimit));
+    const bool unknown = !ours && error_retriable(ours.error().code);
+    if (!ours && !unknown)
+      for (const auto& [key, why] : fenced) partition_failed(key, why);
+    if (ours || unknown) (void)co_await stopping_.wait(env_.in(kFencedPause));  // for the other one to find out
+    if (unknown) fenced_.merge(fenced);
+    if (ours && !stopping_.is_set())
+      for (const auto& [key, why] : fenced) take_back(key, why);
   }
+  settling_fences_ = false;
+}
+
+void LinkController::take_back(const replicator::PumpKey& key, const Error& why) {
+  const Mirror* mirror = mirror_of(key);
+  const auto progress = replicator_.progress(key);
+  if (!mirror || !pumps(mirror->state) || !progress || progress->pump.phase != replicator::PumpPhase::kFailed) return;
+  env_.log().warn("a partition is taken back from a gateway that has lost control",
+                  {{"partition", where(key)}, {"error", why}});
+  replicator_.restart(key);
 }
 
 void LinkController::partition_failed(const replicator::PumpKey& key, const Error& why) {

@@ -93,8 +93,11 @@ class LinkController final : private replicator::PumpListener {
   void pump_topic_gone(const replicator::PumpKey& key, const Error& why) override;
   void pump_failed(const replicator::PumpKey& key, const Error& why) override;
 
-  Task<void> after_fence(replicator::PumpKey key, Error why);
+  Task<void> settle_fences();
+  void take_back(const replicator::PumpKey& key, const Error& why);
   void partition_failed(const replicator::PumpKey& key, const Error& why);
+  // What is stored of this link, if this gateway still has it. kConflict: another one does, or it is gone.
+  Task<Result<StoredEntry>> stored_if_ours(Deadline deadline);
   // After a conflict, with storing_ held: takes what is stored, if it is of this gateway. kConflict: another one has
   // the link.
   Task<Status> reread(Deadline deadline);
@@ -146,7 +149,9 @@ class LinkController final : private replicator::PumpListener {
   std::map<std::string, Mirror> mirrors_;  // by name at the target
   std::map<replicator::PumpKey, std::string> mirror_by_pump_;
   std::map<replicator::PumpKey, SourceOffset> forgotten_below_;  // what the target keeps of them begins here
-  std::map<std::string, GroupMemory> last_written_;              // by group; as it is stored
+  std::map<replicator::PumpKey, Error> fenced_;  // relays; who is in control is asked for all of them at once
+  bool settling_fences_ = false;
+  std::map<std::string, GroupMemory> last_written_;  // by group; as it is stored
   std::map<std::string, int64_t> last_written_revision_;
   api::ListGroupSyncReply group_sync_;
   LinkTask discovery_{"topic-discovery", {}, 0, 0}, configs_{"config-sync", {}, 0, 0}, groups_{"group-sync", {}, 0, 0};

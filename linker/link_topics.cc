@@ -174,12 +174,12 @@ Task<Status> LinkController::sync_configs(std::map<std::string, std::map<std::st
       if (follows(link_.spec, key)) followed[key] = value;
     CO_TRY(auto plan, co_await target_->configs(name, std::move(followed), mirror.caught_up, deadline));
     std::map<std::string, std::optional<std::string>> changes;
-    mirror.drift = std::move(plan.drift);
+    auto drift = std::move(plan.drift);  // shown when it is whole: what is refused again was never gone
     for (const auto& [key, value] : plan.wanted)
       if (!have.count(key) || have[key] != value) changes[key] = value;
     for (const auto& [key, value] : wanted)
       if (!follows(link_.spec, key) && (!have.count(key) || have[key] != value))
-        mirror.drift.push_back(key + ": source " + value + ", target " + (have.count(key) ? have[key] : "default"));
+        drift.push_back(key + ": source " + value + ", target " + (have.count(key) ? have[key] : "default"));
     for (const auto& [key, value] : have)
       if (!plan.wanted.count(key) && !plan.keep.count(key) && follows(link_.spec, key)) changes[key] = std::nullopt;
     for (auto& change : changes) {
@@ -187,10 +187,11 @@ Task<Status> LinkController::sync_configs(std::map<std::string, std::map<std::st
       auto altered = co_await target_->cluster().alter_topic_configs(name, std::move(one), deadline);
       if (altered) continue;
       const std::string to = have.count(change.first) ? have[change.first] : "default";
-      mirrors_[name].drift.push_back(change.first + ": source " + change.second.value_or("default") + ", target " + to +
-                                     ": " + altered.error().to_string());
+      drift.push_back(change.first + ": source " + change.second.value_or("default") + ", target " + to + ": " +
+                      altered.error().to_string());
       if (error_retriable(altered.error().code)) result = altered;
     }
+    mirror.drift = std::move(drift);
   }
   co_return result;
 }

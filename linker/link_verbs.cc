@@ -178,6 +178,13 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
     else
       result = found.error();
   }
+  // A gateway that has just started, or a topic that has just grown. Discovery leaves a topic that ends as it is.
+  if (result && mirror.pumps.size() < ends.size()) {
+    result = Error(ErrorCode::kUnavailable, "the source has " + std::to_string(ends.size()) + " partitions, of which " +
+                                                std::to_string(mirror.pumps.size()) +
+                                                " are mirrored so far: ask again in a moment");
+    wake_discovery_.set();
+  }
   if (result) result = co_await drain(topic, ends, progress, deadline);
   if (result && link_.spec.group_sync) result = co_await sync_groups(deadline);
   Result<api::PromotionRecord> record = Error(ErrorCode::kInternal);

@@ -50,6 +50,16 @@ TEST_F(RelayJournalErrorsTest, AKeyThatAnotherGatewayTookOverStopsAndHurtsNothin
       co_await expect_target(fresh, key, 14, 16);
       auto gone = co_await fresh.journal->to_target(key, SourceOffset(55), std::nullopt, t.soon());
       EXPECT_FALSE(gone);
+      // Whoever is in control takes it back, and goes on from what the other one wrote.
+      auto back = co_await old.take(key);
+      CO_ASSERT_OK(back);
+      CO_ASSERT(back->last_run.has_value());
+      EXPECT_EQ(back->last_run->source_end(), SourceOffset(15));
+      old.journal->relayed(key, run_of(15, 20, 5));
+      co_await old.until_written();
+      EXPECT_EQ(old.journal->status().keys_stopped, 0u);
+      co_await expect_target(old, key, 19, 24);
+      co_await expect_fenced(t, fresh, key);
       co_await old.stop();
       co_await fresh.stop();
     }

@@ -12,7 +12,6 @@ constexpr int16_t kFetchByName = 12;       // the last version that names topics
 constexpr int32_t kSessionlessEpoch = -1;  // a full fetch that begins no session (KIP-227)
 constexpr int32_t kWaitMs = 100;           // there is always something to read; but for a truncation
 constexpr int8_t kReadUncommitted = 0;
-constexpr size_t kAskBytesMin = 256 << 10;
 constexpr size_t kBatchesPerAsk = 16;   // what is cut off at the end of a response is then a small part of it
 constexpr double kShortResponse = 0.7;  // less of what was asked for: a segment's end, say, and no wrong estimate
 constexpr double kAskSecondsMax = 1.5;  // a response shall not take longer than that
@@ -110,7 +109,7 @@ void CatchUp::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader
   entry.heard_as_of = env_.now();
   entry.source_end = source_end;
   entry.bytes_per_offset = std::max(bytes_per_offset, 1.0 / 1024);
-  entry.ask_bytes = kAskBytesMin * 4;
+  entry.ask_bytes = std::min(options_.ahead_ask_bytes_min * 4, options_.ahead_ask_bytes);
   entries_[pump.key()] = std::move(entry);
   wake_.notify();
 }
@@ -170,7 +169,7 @@ bool CatchUp::over(const Entry& entry) const {
   if (entry.pump->phase() != PumpPhase::kRunning) return true;
   if (entry.round != 0 && entry.generation == entry.pump->generation() && entry.in_flight > 0) return false;
   const auto left = static_cast<double>(entry.source_end - entry.pump->received_end());
-  return left * entry.bytes_per_offset < static_cast<double>(kAskBytesMin);
+  return left * entry.bytes_per_offset < static_cast<double>(options_.ahead_ask_bytes_min);
 }
 
 bool CatchUp::ask_next(const PumpKey& key, Entry& entry, Ask& ask) {
@@ -340,7 +339,7 @@ Task<void> CatchUp::receive(std::unique_ptr<Flight> flight, Task<Result<void>> a
       size_t wanted = std::clamp(entry->batch_bytes_max * kBatchesPerAsk, options_.ahead_ask_bytes,
                                  std::max(options_.ahead_ask_bytes, options_.partition_bytes_max));
       if (bytes_per_second_ > 0) wanted = std::min(wanted, static_cast<size_t>(bytes_per_second_ * kAskSecondsMax));
-      entry->ask_bytes = std::max(kAskBytesMin, std::min(wanted, entry->ask_bytes * 2));
+      entry->ask_bytes = std::max(options_.ahead_ask_bytes_min, std::min(wanted, entry->ask_bytes * 2));
     }
   }
   wake_.notify();
@@ -348,7 +347,7 @@ Task<void> CatchUp::receive(std::unique_ptr<Flight> flight, Task<Result<void>> a
 
 void CatchUp::note_rate(size_t bytes, Duration transfer) {
   const double seconds = std::chrono::duration<double>(transfer).count();
-  if (bytes < kAskBytesMin / 2 || seconds <= 0) return;
+  if (bytes < options_.ahead_ask_bytes_min / 2 || seconds <= 0) return;
   const double rate = static_cast<double>(bytes) / seconds;
   bytes_per_second_ = bytes_per_second_ == 0 ? rate : (bytes_per_second_ * 3 + rate) / 4;
 }

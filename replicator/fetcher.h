@@ -35,7 +35,9 @@ struct FetcherOptions {
   size_t window_bytes_min = 8 << 20;
   // A partition that is far behind is read ahead (see catch_up.h) where a round trip takes at least so long ...
   Duration ahead_round_trip_min = milliseconds(10);
-  size_t ahead_ask_bytes = 4 << 20;     // ... this much a fetch (more where batches are large) ...
+  // ... by fetches of so much (more where batches are large), after some smaller ones; what is nearer to the end than
+  // the smallest is the session's ...
+  size_t ahead_ask_bytes = 4 << 20, ahead_ask_bytes_min = 256 << 10;
   Duration ahead_backoff = seconds(1);  // after it failed
   size_t ahead_bytes_max = 48 << 20;    // ... and so much asked for at a time; 0: never
 };
@@ -46,7 +48,7 @@ class FetcherOwner {
   virtual ~FetcherOwner() = default;
   // The partition is not here (any more), or the broker cannot be reached: find its leader again.
   virtual void fetcher_lost_partition(const PumpKey& key) = 0;
-  virtual Duration target_round_trip() const = 0;
+  virtual Duration target_round_trip() const = 0;  // 0: not known yet
 };
 
 class Fetcher final : private CatchUpOwner {

@@ -36,7 +36,7 @@ Clusters::Clusters(const RunOptions& options, History& history)
   Random way(options.seed ^ 0x6c6f6e6720776179);
   if (way.chance(0.3)) {
     long_way_ = milliseconds(way.between(8, 60));
-    ahead_ask_bytes_ = static_cast<size_t>(way.between(2'000, 16'000));
+    ahead_ask_bytes_ = static_cast<size_t>(way.between(8'000, 20'000));
   }
   east_.fsync = random_.chance(0.5);
   west_.fsync = random_.chance(0.5);
@@ -105,6 +105,7 @@ void Clusters::start_gateway() {
   if (long_way_ > Duration(0)) {  // a backlog of a few batches is read ahead
     options.replicator.fetcher.ahead_ask_bytes = options.replicator.fetcher.partition_bytes_max = ahead_ask_bytes_;
     options.replicator.fetcher.ahead_bytes_max = ahead_ask_bytes_ * 6;
+    options.replicator.fetcher.ahead_ask_bytes_min = ahead_ask_bytes_ / 16;
   }
   options.replicator.pump.test_only_resume_from_memory = options_.plant_resume_from_memory;
   auto made = std::make_shared<linker::Gateway>(*gateway_env_, gateway_env_->network(), std::move(options));

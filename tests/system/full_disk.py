@@ -4,7 +4,7 @@
 What is refused is refused with Kafka's code and counted; reads, group offsets and the link's other work go on; after
 space is freed everything continues by itself, and every record that was acknowledged is there, once. What starts on a
 full disk says so.
-Mounts tmpfs, so it needs root: skipped (exit 77) without.
+Mounts tmpfs, so it needs root, and leave to mount (containers often have none): skipped (exit 77) without.
 """
 import json
 import os
