@@ -115,6 +115,7 @@ class LinkController final : private replicator::PumpListener {
   Task<Status> remember(std::string group, GroupMemory memory, Deadline deadline);
   // Whether the target ended this mirror already, although nobody here heard the answer; then its record is taken.
   Task<Result<bool>> find_end(std::string topic, Deadline deadline);
+  Status all_mirrored(const Mirror& mirror, size_t partitions);
   Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
   Task<Result<api::PromotionRecord>> end_topic(EndOfTopic request, Deadline deadline);
   Task<Result<std::map<int32_t, int64_t>>> source_ends(std::string source_topic, Deadline deadline);

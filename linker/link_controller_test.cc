@@ -46,6 +46,10 @@ TEST_F(LinkControllerTest, APromoteWaitsForPartitionsThatAreNotMirroredYet) {
       auto early = co_await t.controller_->promote("orders", options, quiet, t.soon());
       EXPECT_ERROR(early, ErrorCode::kUnavailable);
       EXPECT_EQ(t.controller_->describe_mirror("orders")->state(), "ACTIVE");
+      LinkController::PromoteOptions plan = options;
+      plan.dry_run = true;
+      auto planned = co_await t.controller_->promote("orders", plan, quiet, t.soon());
+      EXPECT_ERROR(planned, ErrorCode::kUnavailable);
       co_await t.env_.sleep(milliseconds(500));
       EXPECT_EQ(t.controller_->describe_mirror("orders")->partitions_size(), 2);
       auto ended = co_await t.controller_->promote("orders", options, quiet, t.soon());

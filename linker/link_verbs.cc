@@ -123,6 +123,16 @@ Task<Result<bool>> LinkController::find_end(std::string topic, Deadline deadline
   co_return false;
 }
 
+// Not so for a gateway that has just started, or a topic that has just grown. Discovery leaves a topic that ends as it
+// is, so a promote cannot wait for it.
+Status LinkController::all_mirrored(const Mirror& mirror, size_t partitions) {
+  if (mirror.pumps.size() >= partitions) return ok();
+  wake_discovery_.set();
+  return Error(ErrorCode::kUnavailable, "the source has " + std::to_string(partitions) + " partitions, of which " +
+                                            std::to_string(mirror.pumps.size()) +
+                                            " are mirrored so far: ask again in a moment");
+}
+
 Task<Status> LinkController::promote(std::string topic, PromoteOptions options, Progress progress, Deadline deadline) {
   const MonoTime begun = env_.now();
   if (!has_mirror(topic))
@@ -150,6 +160,7 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
   }
   if (options.dry_run) {
     CO_TRY(auto now, co_await source_ends(mirror.source_topic, deadline));
+    CO_CHECK(all_mirrored(mirror, now.size()));
     int64_t missing = 0;
     for (const auto& key : mirror.pumps)
       if (auto p = replicator_.progress(key))
@@ -178,13 +189,7 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
     else
       result = found.error();
   }
-  // A gateway that has just started, or a topic that has just grown. Discovery leaves a topic that ends as it is.
-  if (result && mirror.pumps.size() < ends.size()) {
-    result = Error(ErrorCode::kUnavailable, "the source has " + std::to_string(ends.size()) + " partitions, of which " +
-                                                std::to_string(mirror.pumps.size()) +
-                                                " are mirrored so far: ask again in a moment");
-    wake_discovery_.set();
-  }
+  if (result) result = all_mirrored(mirror, ends.size());
   if (result) result = co_await drain(topic, ends, progress, deadline);
   if (result && link_.spec.group_sync) result = co_await sync_groups(deadline);
   Result<api::PromotionRecord> record = Error(ErrorCode::kInternal);
