@@ -106,6 +106,15 @@ Task<Result<RelayTarget::Drift>> RelayTarget::configure_at_target(std::string to
   co_return drift;
 }
 
+// What the controller has made, the brokers show a moment later.
+Task<Result<TopicInfo>> RelayTarget::until_shown(std::string topic, int32_t partitions, Deadline deadline) {
+  for (;;) {
+    CO_TRY(auto there, co_await topics_.find(topic, deadline));
+    if (there && there->partitions >= partitions) co_return std::move(*there);
+    CO_CHECK(co_await cluster_.client().pause(1, deadline));
+  }
+}
+
 Task<Result<RelayTarget::Drift>> RelayTarget::make_at_target(RelayTopic topic, RelayConfigs configs,
                                                              Deadline deadline) {
   CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
@@ -116,11 +125,7 @@ Task<Result<RelayTarget::Drift>> RelayTarget::make_at_target(RelayTopic topic, R
     if (!made && made.error() != ErrorCode::kAlreadyExists) co_return std::move(made).error();
     was_made = made.has_value();
     if (made) drift = std::move(*made);
-    for (;;) {
-      CO_TRY(there, co_await topics_.find(topic.topic, deadline));
-      if (there && there->partitions == topic.partitions) break;
-      CO_CHECK(co_await cluster_.client().pause(1, deadline));
-    }
+    CO_TRY(there, co_await until_shown(topic.topic, topic.partitions, deadline));
   }
   if (there->partitions != topic.partitions)
     co_return refused("topic " + topic.topic + " is at the target already, with " + std::to_string(there->partitions) +
@@ -143,7 +148,10 @@ Task<Status> RelayTarget::grow(RelayTopic topic, int32_t partitions, Deadline de
   if (there && there->partitions > partitions)
     co_return refused("topic " + topic.topic + " has " + std::to_string(there->partitions) +
                       " partitions at the target, the source has " + std::to_string(partitions));
-  if (there && there->partitions < partitions) CO_CHECK(co_await topics_.grow(topic.topic, partitions, deadline));
+  if (there && there->partitions < partitions) {
+    CO_CHECK(co_await topics_.grow(topic.topic, partitions, deadline));
+    CO_CHECK(co_await until_shown(topic.topic, partitions, deadline));
+  }
   topic.partitions = partitions;
   co_return co_await keep(std::move(topic), deadline);
 }

@@ -70,6 +70,7 @@ class RelayTarget final : public LinkTarget {
       return out;
     }
   };
+  Task<Result<TopicInfo>> until_shown(std::string topic, int32_t partitions, Deadline deadline);
   Task<Result<Drift>> make_at_target(RelayTopic topic, RelayConfigs configs, Deadline deadline);
   Task<Result<Drift>> create_at_target(RelayTopic topic, RelayConfigs configs, bool dry_run, Deadline deadline);
   Task<Result<Drift>> configure_at_target(std::string topic, RelayConfigs configs, Deadline deadline);

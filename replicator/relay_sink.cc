@@ -90,7 +90,12 @@ Task<Result<TargetState>> RelaySink::open(PumpKey key) {
   auto taken = co_await take_over(impl.env, impl.cluster, impl.journal, impl.options, std::move(what));
   --impl.takeovers;
   impl.changed.notify();
-  if (!taken) co_return std::move(taken).error();
+  if (!taken) {
+    Error error = std::move(taken).error();
+    // Made or grown a moment ago, and this broker has not heard of it. What is gone the owner finds by the topic's id.
+    if (error == ErrorCode::kNotFound) error.code = ErrorCode::kUnavailable;
+    co_return error;
+  }
   RelayEntry* entry = impl.find(key, attempt);
   if (!entry || impl.stopping.is_set()) co_return Error(ErrorCode::kClosed, "the partition is relayed no more");
   entry->close();

@@ -293,7 +293,19 @@ TEST(RelaySink, ATargetTopicThatWasMadeAnewIsAnotherOne) {
   world.start_gateway();
   world.kafka.topics[kRelayTopic].id.bytes[3] = 99;
   ASSERT_TRUE(world.until([&] { return !world.gateway().failures.empty(); }));
-  EXPECT_EQ(world.gateway().failures[0].code, ErrorCode::kNotFound) << text_of(world.gateway().failures);
+  EXPECT_EQ(world.gateway().failures[0].code, ErrorCode::kInvalidArgument) << text_of(world.gateway().failures);
+}
+
+TEST(RelaySink, APartitionThatTheTargetHasNotHeardOfYetIsWaitedFor) {
+  RelayWorld world(20);
+  world.source[0].append(2, 3, kNowMs);
+  world.start_gateway();
+  auto topic = world.kafka.topics.extract(kRelayTopic);
+  EXPECT_FALSE(world.until([&] { return !world.gateway().failures.empty(); }, seconds(5)))
+      << text_of(world.gateway().failures);
+  world.kafka.topics.insert(std::move(topic));
+  ASSERT_TRUE(world.until_caught_up()) << text_of(world.gateway().failures);
+  EXPECT_EQ(world.wrong(), "");
 }
 
 }  // namespace

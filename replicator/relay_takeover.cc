@@ -55,9 +55,9 @@ Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, 
   RelayTakenOver taken;
   CO_TRY(kafka::Leader leader, co_await cluster.leader(at, deadline));
   if (!what.target.topic_id.is_zero() && !leader.topic_id.is_zero() && leader.topic_id != what.target.topic_id)
-    co_return Error(ErrorCode::kNotFound, "target topic " + at.topic + " was deleted and made anew: its id is " +
-                                              leader.topic_id.to_string() + ", relayed to was " +
-                                              what.target.topic_id.to_string());
+    co_return Error(ErrorCode::kInvalidArgument, "target topic " + at.topic + " was deleted and made anew: its id is " +
+                                                     leader.topic_id.to_string() + ", relayed to was " +
+                                                     what.target.topic_id.to_string());
   taken.topic_id = leader.topic_id;
   CO_TRY(TopicPartition log, co_await journal.log_of(what.key, deadline));
   if (!what.wanted()) co_return not_wanted();

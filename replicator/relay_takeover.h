@@ -27,8 +27,9 @@ struct RelayTakeoverOf {
   std::function<bool()> wanted;  // asked between the steps: false ends it with kClosed
 };
 
-// Errors: kFenced (lost to another gateway), kNotFound (the topic, or it is another one now), kOutOfRange (no evidence
-// is left; the detail names the source offsets), kPermissionDenied; otherwise retriable.
+// Errors: kFenced (lost to another gateway), kInvalidArgument (it is another topic now), kOutOfRange (no evidence is
+// left; the detail names the source offsets), kPermissionDenied, kNotFound (a broker does not know the partition);
+// otherwise retriable.
 Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
                                        const RelaySinkOptions& options, RelayTakeoverOf what);
 
