@@ -201,8 +201,11 @@ Task<void> MetadataManager::follow() {
     if (stopped_ || !notified) break;
     auto guard = co_await lock_.lock();
     auto probe = co_await store_->range(std::string(kClusterKey), {}, env_.in(kFollowDeadline));
-    Status status = probe ? ok() : Status(std::move(probe).error());
-    if (probe && probe->revision != image_->revision) status = co_await load(env_.in(kFollowDeadline));
+    Status status;
+    if (!probe)
+      status = std::move(probe).error();
+    else if (probe->revision != image_->revision)
+      status = co_await load(env_.in(kFollowDeadline));
     if (!status && !stopped_) {
       env_.log().warn("metadata not read", {{"error", status.error()}});
       co_await env_.sleep(kFollowPause);

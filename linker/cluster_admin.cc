@@ -164,6 +164,7 @@ Task<Result<std::vector<GroupInfo>>> ClusterAdmin::groups(Deadline deadline) {
     }
   }
   std::vector<GroupInfo> out;
+  out.reserve(found.size());
   for (auto& [id, info] : found) out.push_back(std::move(info));
   co_return out;
 }

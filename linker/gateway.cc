@@ -47,6 +47,7 @@ void Gateway::show_metrics() {
   registry.gauge("farshore_gateway_links", "Links of this gateway.").set(static_cast<double>(links_.size()));
   if (home_) home_->show_metrics(registry);
   std::vector<LinkReading> readings;
+  readings.reserve(links_.size());
   for (const auto& [name, link] : links_) readings.push_back(link->read(options_.metrics_topics_max));
   metrics_->show(readings);
 }

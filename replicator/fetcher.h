@@ -56,7 +56,7 @@ class Fetcher final : private CatchUpOwner {
   // All references outlive it. `budget` bounds what is received and not yet written to the target.
   Fetcher(Env& env, kafka::ClusterClient& source, int32_t broker, SlabArena& arena, Budget& budget,
           const FetcherOptions& options, FetcherOwner& owner);
-  ~Fetcher();
+  ~Fetcher() override;
 
   // The pump must stay until remove(). `leader_epoch`: of the source's metadata, -1 if it is not known.
   void add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch);

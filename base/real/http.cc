@@ -169,7 +169,7 @@ Task<Result<std::string>> HttpServer::read_head(Stream& stream, std::string& buf
   Deadline deadline = env_.in(kHeadDeadline);
   for (;;) {
     auto end = buffer.find("\r\n\r\n");
-    if (end != std::string::npos && end <= kHeadBytesMax) {
+    if (end <= kHeadBytesMax) {  // npos is not
       std::string head = buffer.substr(0, end + 2);
       buffer.erase(0, end + 4);
       co_return head;

@@ -309,10 +309,12 @@ namespace {
 
 void collect(const Inode& dir, const std::string& at, std::vector<std::string>& into) {
   for (auto& [name, inode] : dir.entries) {
+    std::string path = at;
+    path.append("/").append(name);
     if (inode->directory)
-      collect(*inode, at + "/" + name, into);
+      collect(*inode, path, into);
     else
-      into.push_back(at + "/" + name);
+      into.push_back(std::move(path));
   }
 }
 

@@ -23,6 +23,7 @@ class Handler {
     requires(!std::is_same_v<std::decay_t<F>, Handler>)
   explicit Handler(F&& f) {
     using Call = std::decay_t<F>;
+    // NOLINTNEXTLINE(misc-redundant-expression): for some Call it is
     if constexpr (sizeof(Call) <= kInlineBytes && alignof(Call) <= alignof(std::max_align_t) &&
                   std::is_nothrow_move_constructible_v<Call>) {
       new (room_) Call(std::forward<F>(f));

@@ -79,11 +79,12 @@ class SimKv final : public KvStore {
   Task<Status> write(KvBatch batch, Sync sync) override {
     const bool synced = sync == Sync::kYes;
     auto ready = co_await begin(disk_->fail_writes, microseconds(synced ? 100 : 3), microseconds(synced ? 4'000 : 80));
-    if (!ready && ready.error() == ErrorCode::kIo && !env_.dead()) {
+    if (!ready) {
+      if (ready.error() != ErrorCode::kIo || env_.dead()) co_return ready;
       if (!broken_ && env_.world().fault_random().chance(0.5)) add(std::move(batch), false);
       broken_ = true;
+      co_return ready;
     }
-    CO_CHECK(ready);
     add(std::move(batch), synced);
     // Applied and synced here; a process that dies before it resumes never learns it.
     if (env_.world().options().yields && env_.world().fault_random().chance(0.2)) co_await env_.yield();

@@ -79,6 +79,7 @@ const Group* GroupShard::group(const std::string& group) const {
 
 std::vector<const Group*> GroupShard::groups() const {
   std::vector<const Group*> out;
+  out.reserve(groups_.size());
   for (const auto& [id, entry] : groups_) out.push_back(&entry->group);
   return out;
 }

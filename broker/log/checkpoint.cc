@@ -11,7 +11,7 @@ using namespace log_format;
 // magic, version, reserved, sequence, seven numbers, epochs_crc, crc of all before
 constexpr size_t kSequenceAt = 8;
 constexpr size_t kNumbersAt = 16;
-constexpr size_t kEpochsCrcAt = kNumbersAt + 7 * 8;
+constexpr size_t kEpochsCrcAt = kNumbersAt + size_t{7} * 8;
 constexpr size_t kCrcAt = kEpochsCrcAt + 4;
 constexpr size_t kSlotUsed = kCrcAt + 4;
 static_assert(kSlotUsed <= kCheckpointSlotBytes);

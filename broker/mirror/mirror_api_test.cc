@@ -9,7 +9,6 @@ namespace {
 
 using Code = kafka::ErrorCode;
 using Batch = std::vector<std::byte>;
-using kafka::MirrorControlRequest;
 
 Task<void> appends_compare(LinkWorld& world) {
   RawGateway gateway(world);
