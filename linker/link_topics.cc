@@ -45,6 +45,7 @@ Task<Status> LinkController::fail_gone_topics(Deadline deadline) {
 Task<Status> LinkController::forget_deleted_records(Deadline deadline) {
   Status result;
   std::vector<replicator::PumpKey> keys;
+  keys.reserve(mirror_by_pump_.size());
   for (const auto& entry : mirror_by_pump_) keys.push_back(entry.first);
   for (const auto& key : keys) {
     auto progress = replicator_.progress(key);

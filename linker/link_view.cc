@@ -21,6 +21,7 @@ void fill_filters(google::protobuf::RepeatedPtrField<api::Filter>& to, const std
 
 std::vector<std::string> LinkController::mirror_names() const {
   std::vector<std::string> names;
+  names.reserve(mirrors_.size());
   for (const auto& entry : mirrors_) names.push_back(entry.first);
   return names;
 }

@@ -309,8 +309,7 @@ namespace {
 
 void collect(const Inode& dir, const std::string& at, std::vector<std::string>& into) {
   for (auto& [name, inode] : dir.entries) {
-    std::string path = at;
-    path.append("/").append(name);
+    std::string path = at + "/" + name;
     if (inode->directory)
       collect(*inode, path, into);
     else

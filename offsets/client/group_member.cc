@@ -71,8 +71,10 @@ std::unique_ptr<GroupMember> GroupMember::open(Options options, Problem& problem
   all["enable.auto.offset.store"] = "false";
   all["enable.partition.eof"] = "false";
   all["partition.assignment.strategy"] = "range,roundrobin";
-  for (const auto& [name, value] : all)
-    if ((problem = set(conf.get(), name, value))) return nullptr;
+  for (const auto& [name, value] : all) {
+    problem = set(conf.get(), name, value);
+    if (problem) return nullptr;
+  }
   std::unique_ptr<GroupMember> member(new GroupMember(std::move(options)));
   rd_kafka_conf_set_opaque(conf.get(), member.get());
   rd_kafka_conf_set_log_cb(conf.get(), no_log);
