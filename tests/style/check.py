@@ -60,7 +60,7 @@ def strip_comments(text):
 
 def unregistered():
     """Tests that ctest does not know. Unit tests are found by name, but only in a room or in a PART of one; programs that
-    test something must be named in an add_test()."""
+    test something must be named in an add_test() or a farshore_system_test()."""
     lists = {str(pathlib.Path(p).parent): (ROOT / p).read_text() for p in tracked("CMakeLists.txt", "*/CMakeLists.txt")}
 
     def is_room(folder):
@@ -72,7 +72,7 @@ def unregistered():
     for path in tracked("*_test.cc"):
         if not is_room(str(pathlib.Path(path).parent)):
             yield f"{path}:1: not registered with ctest: its folder is no farshore_room and no PART of one"
-    added = [re.sub(r"\s+", " ", call) for text in lists.values() for call in re.findall(r"add_test\(([^()]*(?:\([^()]*\)[^()]*)*)\)", text)]
+    added = [re.sub(r"\s+", " ", call) for text in lists.values() for call in re.findall(r"(?:add|_system)_test\(([^()]*(?:\([^()]*\)[^()]*)*)\)", text)]
     # No tests: what runs them, what they share, what makes their input, and a trial that needs a container.
     helpers = {"tests/system/harness.py", "tests/run", "tests/fuzz/seeds.py", "tests/clean_machine",
                "tests/nightly", "tests/seeds", "tests/tidy"}
@@ -82,11 +82,11 @@ def unregistered():
             continue
         if not file.read_bytes().startswith(b"#!"):
             continue
-        # Named in an add_test(), or (without its ending) in a foreach() around one.
+        # Named in one of them, or (without its ending) in a foreach() around one.
         loops = re.findall(r"foreach\(([^()]*)\)", lists.get(str(pathlib.Path(path).parent), ""))
         if not any(re.search(rf"[/ ]{re.escape(file.name)}( |$)", call) for call in added) and \
                 not any(file.stem in loop.split() for loop in loops):
-            yield f"{path}:1: not registered with ctest: no add_test() runs it"
+            yield f"{path}:1: not registered with ctest: no add_test() or farshore_system_test() runs it"
 
 
 def main():
