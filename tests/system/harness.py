@@ -9,6 +9,7 @@ import time
 
 
 PEERS = pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'peers'
+HANG = 300  # seconds; under the thread sanitizer thousands of offsets take minutes to translate
 
 
 class World:
@@ -44,7 +45,7 @@ class World:
         return process
 
     def farshore(self, *words, expect=0):
-        run = subprocess.run([self.bin / 'farshore', '--api', self.api, *words], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([self.bin / 'farshore', '--api', self.api, *words], capture_output=True, text=True, timeout=HANG)
         if expect is not None and run.returncode != expect:
             raise SystemExit(f'farshore {words}: exit {run.returncode}: {run.stdout}{run.stderr}')
         return run
@@ -72,7 +73,7 @@ class World:
 
 
 def kcat(*arguments, data=None, expect=0):
-    run = subprocess.run(['kcat', *arguments], input=data, capture_output=True, timeout=60)
+    run = subprocess.run(['kcat', *arguments], input=data, capture_output=True, timeout=HANG)
     if expect is not None and run.returncode != expect:
         raise SystemExit(f'kcat {arguments}: exit {run.returncode}: {run.stderr.decode()[-500:]}')
     return run
