@@ -2,12 +2,18 @@
 #
 #   farshore_room(broker/log DEPENDS proto_batch LINK spdlog::spdlog)
 #
-# makes target broker_log from every *.cc beside the CMakeLists.txt (main.cc apart), and broker_log_test from every
-# *_test.cc. Rooms see headers through a private view: a folder of links to exactly the headers of one room, so that
-# including a header of a room that is not in DEPENDS (an upward include) does not compile.
-# PARTS names sub-folders whose files belong to the same room and library (one noun has many small files: broker/handlers);
-# the tests of a part are their own program, broker_handlers_test.
-# x_fixture.h is shared by the room's tests: it may use TEST_DEPENDS, and is not one of the library's headers.
+# makes target broker_log from every *.cc of the folder and of its internal/ (main.cc apart), and broker_log_test from
+# every *_test.cc of both. Who may see which headers:
+#
+#   *.h            every room that names this one in DEPENDS
+#   internal/*.h   this room and its own tests
+#   testing/*.h    tests only: target broker_log_testing (with testing/*.cc), which the room's own tests get by
+#                  themselves and other tests name in TEST_DEPENDS. It may use what TEST_DEPENDS names.
+#
+# Rooms see headers through a private view: a folder of links to exactly these headers, so that including a header of a
+# room that is not in DEPENDS (an upward include) does not compile.
+# PARTS names sub-folders whose files belong to the same room and library; the tests of a part are their own program,
+# broker_handlers_test. x_fixture.h is shared by the room's tests, and is not one of the library's headers.
 # Files are found by name, so a test file cannot be left out of ctest; a stray file breaks the build at once.
 include(GoogleTest)
 
@@ -41,55 +47,95 @@ function(farshore_pch_sum name)
   file(CONFIGURE OUTPUT ${file} CONTENT "${sum}\n")
 endfunction()
 
+function(farshore_pch name)  # every target shares the one of base
+  if(name STREQUAL base)
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake)
+    target_precompile_headers(${name} PRIVATE <precompiled.h>)
+    farshore_pch_sum(${name})
+  else()
+    target_precompile_headers(${name} REUSE_FROM base)
+  endif()
+endfunction()
+
+# A library of `sources` (none: of headers alone), whose headers are those of `view`.
+function(farshore_library name sources view headers)
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${view} FILES ${headers})
+  else()
+    add_library(${name} INTERFACE)
+    target_sources(${name} INTERFACE FILE_SET HEADERS BASE_DIRS ${view} FILES ${headers})
+  endif()
+endfunction()
+
+# Links the headers `pattern` of `folder` (of the room, "" or "/internal" ...) into view/<view_name>/; sets <out>_view and
+# <out>_headers in the caller.
+function(farshore_headers out view_name path folder)
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}${folder}/*.h)
+  farshore_view(${view_name} ${path}${folder} "${headers}")
+  set(view ${CMAKE_BINARY_DIR}/view/${view_name})
+  list(TRANSFORM headers REPLACE "^${CMAKE_CURRENT_SOURCE_DIR}/" "${view}/${path}/")
+  list(FILTER headers EXCLUDE REGEX "(_fixture\\.h|/testing_[^/]*\\.h)$")  # what only tests include
+  set(${out}_view ${view} PARENT_SCOPE)
+  set(${out}_headers ${headers} PARENT_SCOPE)
+endfunction()
+
 function(farshore_room path)
   cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS;PARTS" ${ARGN})
   string(REPLACE "/" "_" name ${path})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
-  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/internal/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main|_main|_fuzz|_bench)\\.cc$")
 
-  farshore_view(${name} ${path} "${headers}")
-  set(view ${CMAKE_BINARY_DIR}/view/${name})
-  list(TRANSFORM headers REPLACE "^${CMAKE_CURRENT_SOURCE_DIR}/" "${view}/${path}/" OUTPUT_VARIABLE viewed)
+  farshore_headers(room ${name} ${path} "")
   foreach(part IN LISTS ROOM_PARTS)
     file(GLOB part_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${part}/*.cc)
-    file(GLOB part_headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${part}/*.h)
     set(${part}_tests ${part_sources})
     list(FILTER ${part}_tests INCLUDE REGEX "_test\\.cc$")
     list(FILTER part_sources EXCLUDE REGEX "(_test|/main|_main|_fuzz|_bench)\\.cc$")
     list(APPEND sources ${part_sources})
-    farshore_view(${name} ${path}/${part} "${part_headers}")
-    list(TRANSFORM part_headers REPLACE "^${CMAKE_CURRENT_SOURCE_DIR}/" "${view}/${path}/")
-    list(APPEND viewed ${part_headers})
+    farshore_headers(part ${name} ${path} /${part})
+    list(APPEND room_headers ${part_headers})
   endforeach()
-
-  list(FILTER viewed EXCLUDE REGEX "(_fixture\\.h|/testing_[^/]*\\.h)$")  # what only tests include
-  if(sources OR ROOM_EXTRA_SOURCES)
-    add_library(${name} STATIC ${sources} ${ROOM_EXTRA_SOURCES})
+  list(APPEND sources ${ROOM_EXTRA_SOURCES})
+  farshore_library(${name} "${sources}" ${room_view} "${room_headers}")
+  set(scope INTERFACE)
+  if(sources)
     set(scope PUBLIC)
-    target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${view} FILES ${viewed})
-    if(name STREQUAL base)
-      target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake)
-      target_precompile_headers(${name} PRIVATE <precompiled.h>)
-      farshore_pch_sum(${name})
-    elseif(NOT ROOM_PCH STREQUAL "OFF")
-      target_precompile_headers(${name} REUSE_FROM base)
+    if(NOT ROOM_PCH STREQUAL "OFF")
+      farshore_pch(${name})
     endif()
-  else()
-    add_library(${name} INTERFACE)
-    set(scope INTERFACE)
-    target_sources(${name} INTERFACE FILE_SET HEADERS BASE_DIRS ${view} FILES ${viewed})
   endif()
   target_link_libraries(${name} ${scope} ${ROOM_DEPENDS} ${ROOM_LINK} farshore_boost)
 
+  set(test_depends ${name} ${ROOM_TEST_DEPENDS})
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/internal)
+    farshore_headers(internal ${name}_internal ${path} /internal)
+    farshore_library(${name}_internal "" ${internal_view} "${internal_headers}")
+    target_link_libraries(${name}_internal INTERFACE ${name})
+    target_include_directories(${name} PRIVATE ${internal_view})
+    list(APPEND test_depends ${name}_internal)
+  endif()
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/testing)
+    file(GLOB testing_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/testing/*.cc)
+    farshore_headers(testing ${name}_testing ${path} /testing)
+    farshore_library(${name}_testing "${testing_sources}" ${testing_view} "${testing_headers}")
+    set(scope INTERFACE)
+    if(testing_sources)
+      set(scope PUBLIC)
+      farshore_pch(${name}_testing)
+    endif()
+    target_link_libraries(${name}_testing ${scope} ${test_depends} GTest::gtest GTest::gmock)
+    list(APPEND test_depends ${name}_testing)
+  endif()
+
   if(tests)
-    farshore_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${ROOM_TEST_DEPENDS})
+    farshore_test(${name}_test SOURCES ${tests} DEPENDS ${test_depends})
   endif()
   foreach(part IN LISTS ROOM_PARTS)
     if(${part}_tests)
-      farshore_test(${name}_${part}_test SOURCES ${${part}_tests} DEPENDS ${name} ${ROOM_TEST_DEPENDS})
+      farshore_test(${name}_${part}_test SOURCES ${${part}_tests} DEPENDS ${test_depends})
     endif()
   endforeach()
 endfunction()
@@ -106,7 +152,7 @@ function(farshore_test name)
   if(NOT TEST_MAIN)
     target_link_libraries(${name} PRIVATE GTest::gtest_main)
   endif()
-  target_precompile_headers(${name} REUSE_FROM base)
+  farshore_pch(${name})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS ${name})
 endfunction()
 
@@ -115,5 +161,5 @@ function(farshore_program name)
   cmake_parse_arguments(PROGRAM "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE ${PROGRAM_DEPENDS})
-  target_precompile_headers(${name} REUSE_FROM base)
+  farshore_pch(${name})
 endfunction()
