@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/file.h"
-#include "base/log.h"
+#include "base/logger.h"
 #include "base/metrics.h"
 #include "base/net.h"
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/file.h"
-#include "base/log.h"
+#include "base/logger.h"
 #include "base/metrics.h"
 #include "base/net.h"
 #include "base/random.h"

@@ -5,15 +5,15 @@
 
 #include "base/ensure.h"
 #include "broker/broker_config.h"
-#include "broker/coordinator_topics.h"
-#include "broker/fetch_sessions.h"
+#include "broker/coordinator/coordinator_topics.h"
 #include "broker/groups/coordinator.h"
-#include "broker/metadata.h"
-#include "broker/mirror/mirror_targets.h"
-#include "broker/partition_table.h"
-#include "broker/producer_ids.h"
-#include "broker/request_metrics.h"
-#include "broker/server.h"
+#include "broker/metadata/metadata.h"
+#include "broker/metadata/producer_ids.h"
+#include "broker/mirror/targets.h"
+#include "broker/net/request_metrics.h"
+#include "broker/net/server.h"
+#include "broker/partitions/fetch_sessions.h"
+#include "broker/partitions/partition_table.h"
 
 namespace farshore::broker {
 namespace {

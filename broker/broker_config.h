@@ -8,7 +8,7 @@
 #include "base/config.h"
 #include "base/net.h"
 #include "base/time.h"
-#include "broker/partition.h"
+#include "broker/partitions/partition.h"
 
 namespace farshore::broker {
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "broker/cluster_image.h"
-#include "broker/handler.h"
+#include "broker/metadata/cluster_image.h"
+#include "broker/net/handler.h"
 #include "broker/test_cluster_fixture.h"
 #include "proto/kafka/messages/api_versions.h"
 #include "proto/kafka/messages/create_partitions.h"

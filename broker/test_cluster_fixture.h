@@ -11,7 +11,7 @@
 #include "base/sim/world.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
-#include "broker/partition_table.h"
+#include "broker/partitions/partition_table.h"
 #include "broker/services.h"
 #include "broker/test_client.h"
 #include "proto/kafka/error_code.h"

@@ -2,8 +2,8 @@
 // message types.
 #pragma once
 
-#include "broker/metadata.h"
-#include "broker/partition_table.h"
+#include "broker/metadata/metadata.h"
+#include "broker/partitions/partition_table.h"
 #include "broker/services.h"
 #include "proto/kafka/error_code.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/env.h"
-#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/client/cluster_client.h"
 
 namespace farshore::linker {
 

@@ -1,5 +1,5 @@
 // FencedWriter: appends small keyed records to one partition of a compacted topic, as the one producer that a fence let
-// in (replicator/fence.h): idempotent, in order, one batch at a time, without a transaction.
+// in (proto/kafka/client/fence.h): idempotent, in order, one batch at a time, without a transaction.
 // A batch whose answer is lost is sent again, the same bytes with the same sequence, until the deadline: its timestamps
 // are now, so that the target still knows the producer (correctness C3). If it is still in doubt then, the writer is of
 // no use any more: take over again and read what is there.
@@ -12,8 +12,8 @@
 
 #include "base/async_mutex.h"
 #include "base/env.h"
-#include "proto/kafka/cluster_client.h"
-#include "proto/translation/translation.h"
+#include "offsets/translation/types.h"
+#include "proto/kafka/client/cluster_client.h"
 
 namespace farshore::linker {
 

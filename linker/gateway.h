@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/async_mutex.h"
-#include "linker/link_controller.h"
-#include "linker/link_home.h"
+#include "linker/link/link_controller.h"
+#include "linker/store/backend.h"
 
 namespace farshore::linker {
 

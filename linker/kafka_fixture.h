@@ -9,8 +9,8 @@
 #include "base/contract/harness.h"
 #include "base/sim/net.h"
 #include "base/sim/world.h"
-#include "linker/link_store.h"
-#include "proto/kafka/cluster_client.h"
+#include "linker/store/link_store.h"
+#include "proto/kafka/client/cluster_client.h"
 #include "proto/kafka/fake/fake_kafka.h"
 
 // In a coroutine: the statement must succeed. Named, since g++ 12 corrupts frames of an unnamed awaited condition.

@@ -8,8 +8,8 @@
 #include "base/real/http.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
-#include "linker/gateway_config.h"
-#include "linker/grpc/server.h"
+#include "linker/api/grpc_server.h"
+#include "linker/config.h"
 
 namespace farshore::linker {
 namespace {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "linker/filter.h"
-#include "linker/group_memory.h"
-#include "linker/group_sync_rule.h"
+#include "linker/link/group_memory.h"
+#include "linker/link/group_sync_rule.h"
 
 namespace farshore::linker {
 namespace {

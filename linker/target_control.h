@@ -9,7 +9,7 @@
 
 #include "linker/cluster_admin.h"
 #include "linker/link_spec.h"
-#include "linker/link_store.h"
+#include "linker/store/link_store.h"
 #include "proto/kafka/messages/mirror_control.h"
 
 namespace farshore::linker {

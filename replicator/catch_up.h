@@ -20,7 +20,7 @@
 #include "base/budget.h"
 #include "base/env.h"
 #include "base/gate.h"
-#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/client/cluster_client.h"
 #include "replicator/pump.h"
 
 namespace farshore::replicator {

@@ -16,7 +16,7 @@
 
 #include "base/budget.h"
 #include "base/env.h"
-#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/client/cluster_client.h"
 #include "replicator/catch_up.h"
 #include "replicator/pump.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/env.h"
 #include "base/gate.h"
-#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/client/cluster_client.h"
 #include "proto/kafka/messages/mirror_append.h"
 #include "proto/kafka/messages/mirror_control.h"
 #include "replicator/pump.h"

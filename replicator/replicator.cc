@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/kafka/partition_reader.h"
+#include "proto/kafka/client/partition_reader.h"
 
 namespace farshore::replicator {
 

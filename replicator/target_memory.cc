@@ -1,7 +1,7 @@
 #include "replicator/target_memory.h"
 
+#include "proto/kafka/client/partition_reader.h"
 #include "proto/kafka/messages/describe_producers.h"
-#include "proto/kafka/partition_reader.h"
 
 namespace farshore::replicator {
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "proto/kafka/cluster_client.h"
-#include "replicator/relay_evidence.h"
+#include "proto/kafka/client/cluster_client.h"
+#include "replicator/relay/evidence.h"
 
 namespace farshore::replicator {
 

@@ -4,7 +4,7 @@
 #include "base/contract/executor_contract.h"
 #include "base/contract/file_contract.h"
 #include "base/contract/stream_contract.h"
-#include "base/real/testing_harness.h"
+#include "base/real/testing/harness.h"
 
 namespace farshore {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "base/real/pool.h"
-#include "base/real/testing_harness.h"
+#include "base/real/testing/harness.h"
 
 namespace farshore {
 namespace {

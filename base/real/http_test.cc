@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/real/testing_harness.h"
+#include "base/real/testing/harness.h"
 
 namespace farshore {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "base/contract/kv_contract.h"
 #include "base/contract/meta_contract.h"
-#include "base/real/testing_harness.h"
+#include "base/real/testing/harness.h"
 #include "base/rocksdb/kv.h"
 
 namespace farshore {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/contract/harness.h"
-#include "base/real/testing_harness.h"
+#include "base/real/testing/harness.h"
 #include "base/rocksdb/kv.h"
 
 namespace farshore {

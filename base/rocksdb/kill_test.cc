@@ -9,7 +9,7 @@
 
 #include "base/contract/harness.h"
 #include "base/random.h"
-#include "base/real/testing_harness.h"
+#include "base/real/testing/harness.h"
 #include "base/rocksdb/kv.h"
 
 namespace farshore {

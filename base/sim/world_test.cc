@@ -10,7 +10,7 @@
 
 #include <unistd.h>
 
-#include "base/sim/testing_workload.h"
+#include "base/sim/testing/workload.h"
 
 namespace farshore::sim {
 namespace {

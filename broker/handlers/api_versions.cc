@@ -3,8 +3,8 @@
 // key.
 #include <algorithm>
 
-#include "broker/api.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "proto/kafka/api_table.h"
 #include "proto/kafka/messages/api_versions.h"
 

@@ -1,13 +1,13 @@
 // CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
 #include <set>
 
-#include "broker/api.h"
 #include "broker/broker_config.h"
 #include "broker/errors.h"
-#include "broker/metadata.h"
-#include "broker/partition_table.h"
-#include "broker/request_metrics.h"
-#include "broker/topics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/metadata/topics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_table.h"
 #include "proto/kafka/messages/create_partitions.h"
 
 namespace farshore::broker {

@@ -1,11 +1,11 @@
 // CreateTopics 2-7. A partition has one replica, on this broker: a manual assignment must say just that.
 #include <map>
 
-#include "broker/api.h"
 #include "broker/broker_config.h"
-#include "broker/request_metrics.h"
-#include "broker/topic_config.h"
-#include "broker/topics.h"
+#include "broker/metadata/topic_config.h"
+#include "broker/metadata/topics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "proto/kafka/messages/create_topics.h"
 
 namespace farshore::broker {

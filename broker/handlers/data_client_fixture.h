@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker/metadata.h"
+#include "broker/metadata/metadata.h"
 #include "broker/test_cluster_fixture.h"
 #include "proto/batch/builder.h"
 #include "proto/kafka/messages/fetch.h"

@@ -1,8 +1,8 @@
 // DeleteGroups 0-2 (KIP-229): empty groups, with everything they committed.
 #include "proto/kafka/messages/delete_groups.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/api.h"
 #include "broker/errors.h"
-#include "broker/metadata.h"
-#include "broker/partition_lookup.h"
-#include "broker/request_metrics.h"
-#include "broker/topic_config.h"
+#include "broker/metadata/metadata.h"
+#include "broker/metadata/topic_config.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/delete_records.h"
 
 namespace farshore::broker {

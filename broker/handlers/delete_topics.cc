@@ -1,11 +1,11 @@
 // DeleteTopics 1-6, by name or (6) by id. Internal topics stay: the groups live in them.
 #include "proto/kafka/messages/delete_topics.h"
-#include "broker/api.h"
 #include "broker/errors.h"
 #include "broker/groups/coordinator.h"
-#include "broker/metadata.h"
-#include "broker/partition_table.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_table.h"
 
 namespace farshore::broker {
 namespace {

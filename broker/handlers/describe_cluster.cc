@@ -1,8 +1,8 @@
 // DescribeCluster 0-2 (KIP-700, KIP-919). Brokers only: there are no separate controllers here.
 #include "proto/kafka/messages/describe_cluster.h"
-#include "broker/api.h"
-#include "broker/metadata.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "broker/topic_description.h"
 
 namespace farshore::broker {

@@ -1,11 +1,11 @@
 // DescribeConfigs 1-4, of topics and of this broker. Nothing that we have is secret.
 #include <algorithm>
 
-#include "broker/api.h"
 #include "broker/config_resource.h"
-#include "broker/metadata.h"
-#include "broker/request_metrics.h"
-#include "broker/topic_config.h"
+#include "broker/metadata/metadata.h"
+#include "broker/metadata/topic_config.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/messages/describe_configs.h"
 

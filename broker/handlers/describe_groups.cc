@@ -1,8 +1,8 @@
 // DescribeGroups 0-6. A group that does not exist is Dead without an error up to version 5, GROUP_ID_NOT_FOUND from 6.
 #include "proto/kafka/messages/describe_groups.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {

@@ -1,9 +1,9 @@
 // DescribeProducers 0 (KIP-664): the producers that a partition remembers, and their open transactions.
 #include "proto/kafka/messages/describe_producers.h"
-#include "broker/api.h"
-#include "broker/metadata.h"
-#include "broker/partition_lookup.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_lookup.h"
 
 namespace farshore::broker {
 

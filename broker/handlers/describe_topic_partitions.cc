@@ -2,8 +2,8 @@
 // replicas: a partition has one replica.
 #include <algorithm>
 
-#include "broker/api.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "broker/topic_description.h"
 #include "proto/kafka/messages/describe_topic_partitions.h"
 

@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "broker/api.h"
 #include "broker/errors.h"
-#include "broker/fetch_sessions.h"
-#include "broker/metadata.h"
-#include "broker/partition_lookup.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/fetch_sessions.h"
+#include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/fetch.h"
 
 namespace farshore::broker {

@@ -1,10 +1,10 @@
 // FindCoordinator 0-6 (KIP-699: several keys from version 4 on). Groups: this broker, once __consumer_offsets exists.
 // Transactions and share groups (KIP-932) are refused with the reason.
 #include "proto/kafka/messages/find_coordinator.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/metadata.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {

@@ -1,8 +1,8 @@
 // Heartbeat 0-4.
 #include "proto/kafka/messages/heartbeat.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 

@@ -2,14 +2,14 @@
 #include <algorithm>
 #include <set>
 
-#include "broker/api.h"
 #include "broker/config_resource.h"
 #include "broker/errors.h"
-#include "broker/metadata.h"
-#include "broker/partition_table.h"
-#include "broker/request_metrics.h"
-#include "broker/topic_config.h"
-#include "broker/topics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/metadata/topic_config.h"
+#include "broker/metadata/topics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_table.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
 
 namespace farshore::broker {

@@ -2,10 +2,10 @@
 // id: a producer that has used up its epochs, or lost its state, takes another id (KIP-360).
 // A transactional id is refused: there is no transaction coordinator, and nothing may look as if there were one.
 #include "proto/kafka/messages/init_producer_id.h"
-#include "broker/api.h"
 #include "broker/errors.h"
-#include "broker/producer_ids.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/producer_ids.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {

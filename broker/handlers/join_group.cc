@@ -1,9 +1,9 @@
 // JoinGroup 0-9: answered when the generation is formed. KIP-394 (a member id first) from version 4 on, static members
 // (KIP-345) from 5, reasons (KIP-800) from 8, skipped assignments (KIP-814) from 9.
 #include "proto/kafka/messages/join_group.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 

@@ -1,8 +1,8 @@
 // LeaveGroup 0-5: one member, or (3+, KIP-345) several, by member id or by instance id alone.
 #include "proto/kafka/messages/leave_group.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 

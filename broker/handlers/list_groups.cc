@@ -1,9 +1,9 @@
 // ListGroups 0-5, filtered by state (4+, KIP-518) and type (5+, KIP-848: all of ours are "classic").
 #include <algorithm>
 
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "proto/kafka/messages/list_groups.h"
 
 namespace farshore::broker {

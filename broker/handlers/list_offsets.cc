@@ -4,11 +4,11 @@
 #include <set>
 #include <utility>
 
-#include "broker/api.h"
 #include "broker/errors.h"
-#include "broker/metadata.h"
-#include "broker/partition_lookup.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/list_offsets.h"
 
 namespace farshore::broker {

@@ -1,11 +1,11 @@
 // Metadata 0-13: brokers, topics, leaders. A topic that does not exist is made when the client and
 // auto.create.topics.enable allow it, and is answered once it can be used (Kafka answers LEADER_NOT_AVAILABLE first).
 #include "proto/kafka/messages/metadata.h"
-#include "broker/api.h"
 #include "broker/broker_config.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/topics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 #include "broker/topic_description.h"
-#include "broker/topics.h"
 
 namespace farshore::broker {
 namespace {

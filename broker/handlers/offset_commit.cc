@@ -2,10 +2,10 @@
 // Generation -1 without a member id comes from outside of group management (tools, links): only into a group without
 // members.
 #include "proto/kafka/messages/offset_commit.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/metadata.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {

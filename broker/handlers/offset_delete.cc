@@ -1,9 +1,9 @@
 // OffsetDelete 0 (KIP-496): removes committed offsets of topics that the group's members do not subscribe to.
 #include "proto/kafka/messages/offset_delete.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/metadata.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {

@@ -1,9 +1,9 @@
 // OffsetFetch 1-9: one group, or (8+, KIP-709) several; chosen partitions, or (2+) all that have an offset. What is
 // answered is committed; require_stable (7+) has nothing to wait for, because there are no transactional commits.
 #include "proto/kafka/messages/offset_fetch.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {

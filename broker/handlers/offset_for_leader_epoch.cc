@@ -1,10 +1,10 @@
 // OffsetForLeaderEpoch 2-4 (KIP-101, KIP-279, KIP-320): where an epoch ended in this log, by which consumers and
 // mirrors find out that they follow another history.
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
-#include "broker/api.h"
-#include "broker/metadata.h"
-#include "broker/partition_lookup.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_lookup.h"
 
 namespace farshore::broker {
 

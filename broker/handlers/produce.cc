@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "base/crc32c.h"
-#include "broker/api.h"
 #include "broker/broker_config.h"
 #include "broker/errors.h"
-#include "broker/metadata.h"
-#include "broker/partition_lookup.h"
-#include "broker/request_metrics.h"
+#include "broker/metadata/metadata.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
+#include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/produce.h"
 
 namespace farshore::broker {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/handlers/data_client_fixture.h"
-#include "broker/producer_ids.h"
+#include "broker/metadata/producer_ids.h"
 #include "proto/kafka/messages/describe_producers.h"
 #include "proto/kafka/messages/init_producer_id.h"
 

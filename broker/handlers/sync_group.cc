@@ -1,8 +1,8 @@
 // SyncGroup 0-5: the leader brings the assignments; each member gets its own once they are committed to the log.
 #include "proto/kafka/messages/sync_group.h"
-#include "broker/api.h"
 #include "broker/groups/coordinator.h"
-#include "broker/request_metrics.h"
+#include "broker/net/api.h"
+#include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 

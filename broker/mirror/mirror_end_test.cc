@@ -1,8 +1,8 @@
 // How mirrors end: failover and promotion are kept for ever, and clients write only behind what they abort.
 #include <gtest/gtest.h>
 
+#include "broker/metadata/producer_ids.h"
 #include "broker/mirror/raw_gateway_fixture.h"
-#include "broker/producer_ids.h"
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
 
 namespace farshore::broker {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "broker/mirror/torn.h"
-#include "broker/producer_ids.h"
+#include "broker/metadata/producer_ids.h"
+#include "broker/mirror/split_transactions.h"
 #include "proto/batch/builder.h"
 
 namespace farshore::broker {

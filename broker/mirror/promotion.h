@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/mirror/mirror_targets.h"
+#include "broker/mirror/targets.h"
 
 namespace farshore::broker {
 

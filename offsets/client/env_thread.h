@@ -10,7 +10,7 @@
 
 #include "base/gate.h"
 #include "base/real/env.h"
-#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/client/cluster_client.h"
 
 namespace farshore::client {
 

@@ -13,7 +13,7 @@
 #include "base/env.h"
 #include "base/memory_kv.h"
 #include "offsets/store/translation_store.h"
-#include "proto/kafka/partition_reader.h"
+#include "proto/kafka/client/partition_reader.h"
 
 namespace farshore::client {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/kv.h"
-#include "proto/translation/translation_records.h"
+#include "offsets/translation/records.h"
 
 namespace farshore::offsets {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/env.h"
-#include "proto/kafka/cluster_client.h"
+#include "proto/kafka/client/cluster_client.h"
 #include "tests/bench/payload.h"
 
 namespace farshore::bench {

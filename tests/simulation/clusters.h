@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/sim/world.h"
-#include "broker/partition_table.h"
+#include "broker/partitions/partition_table.h"
 #include "linker/gateway.h"
 #include "tests/simulation/history.h"
 

@@ -16,11 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BANNED = [
     ("include by ../", r'#include\s+"\.\./', (), "include by the path from the top: \"room/header.h\""),
     ("clock", r"\b(steady_clock|system_clock|high_resolution_clock)::now|\bclock_gettime\s*\(|\bgettimeofday\s*\(",
-     ("base/", "tests/bench", "tests/net_proxy", "offsets/client", "linker/cli", "linker/grpc"), "ask Env::now() or Env::wall_now()"),
+     ("base/", "tests/bench", "tests/net_proxy", "offsets/client", "linker/cli", "linker/api"), "ask Env::now() or Env::wall_now()"),
     ("randomness", r"\b(std::random_device|std::mt19937|std::default_random_engine|rand)\s*[({]",
      ("base/",), "use Env::random()"),
     ("thread", r"\bstd::(thread|jthread|async|mutex|condition_variable)\b",
-     ("base/", "linker/grpc", "linker/cli", "linker/main.cc", "offsets/client", "tests/"),
+     ("base/", "linker/api", "linker/cli", "linker/main.cc", "offsets/client", "tests/"),
      "use the Env's executor; blocking work belongs to base/real"),
     ("file or socket", r"(?<![\w:.>])::(open|socket|connect|bind|fopen|unlink|rename)\s*\(|\bstd::(o|i)?fstream\b|\bfopen\s*\(",
      ("base/", "tests/", "linker/cli", "broker/main.cc", "broker/log/kafka_tools_test.cc"), "use Env::files() or Env::network()"),

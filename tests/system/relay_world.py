@@ -50,7 +50,7 @@ def fold(at, topic):
 
 
 def claims_of(at, link_id):
-    """{key: length} of what __farshore_offsets says of a link now (its keys: proto/translation/FORMAT.md)."""
+    """{key: length} of what __farshore_offsets says of a link now (its keys: offsets/translation/FORMAT.md)."""
     link = base64.urlsafe_b64decode(link_id + '==')
     return {key: size for key, size in fold(at, '__farshore_offsets').items() if size is not None and key[2:18] == link}
 

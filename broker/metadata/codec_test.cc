@@ -1,0 +1,100 @@
+#include "broker/metadata/codec.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace farshore::broker {
+namespace {
+
+TopicImage mirror_topic(Random& random) {
+  TopicImage topic;
+  topic.name = "orders";
+  topic.id = random.uuid();
+  topic.configs = {{"retention.ms", "1"}};
+  topic.partitions.resize(2);
+  topic.read_only = true;
+  MirrorImage& mirror = topic.mirror.emplace();
+  mirror.link = random.uuid();
+  mirror.link_epoch = LinkEpoch(7);
+  mirror.source_cluster_id = "east";
+  mirror.source_topic_name = "orders-east";
+  mirror.source_topic = random.uuid();
+  mirror.state = MirrorTopicState::kStopped;
+  mirror.state_reason = "promoted \xff by hand";  // not UTF-8: replaced, not refused
+  mirror.provenance = {"north", "east"};
+  PromotionRecord& record = mirror.promotion.emplace();
+  record.kind = "failover";
+  record.wall_ms = 12;
+  record.link = mirror.link;
+  record.source_cluster_id = "east";
+  record.source_topic = mirror.source_topic;
+  PromotionRecord::PartitionEnd end;
+  end.partition = 1;
+  end.failover_offset = Offset(95);
+  end.last_epoch = LogEpoch(7);
+  end.new_epoch = LeadershipEpoch(65536);
+  end.source_high_watermark = Offset(100);
+  end.lost_at_least_records = 5;
+  end.blind_window_ms = 3;
+  end.aborted.push_back({9, 2, Offset(90), {{"orders", 0, Offset(70)}, {"other", 3, Offset(71)}}});
+  end.aborted.push_back({10, 0, Offset(91), {}});
+  record.partitions.push_back(end);
+  return topic;
+}
+
+TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
+  Random random(1);
+  TopicImage topic = mirror_topic(random);
+  auto decoded = decode_topic("orders", encode_topic(topic));
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  EXPECT_EQ(decoded->id, topic.id);
+  EXPECT_EQ(decoded->partitions.size(), 2u);
+  EXPECT_TRUE(decoded->read_only);
+  ASSERT_TRUE(decoded->mirror && decoded->mirror->promotion);
+  EXPECT_EQ(decoded->mirror->link_epoch, LinkEpoch(7));
+  EXPECT_EQ(decoded->mirror->state, MirrorTopicState::kStopped);
+  EXPECT_EQ(decoded->mirror->provenance, topic.mirror->provenance);
+  EXPECT_EQ(decoded->mirror->promotion->partitions[0].new_epoch, LeadershipEpoch(65536));
+  const auto& aborted = decoded->mirror->promotion->partitions[0].aborted;
+  ASSERT_EQ(aborted.size(), 2u);
+  EXPECT_EQ(aborted[0].producer_id, 9);
+  EXPECT_EQ(aborted[0].producer_epoch, 2);
+  EXPECT_EQ(aborted[0].first, Offset(90));
+  ASSERT_EQ(aborted[0].committed.size(), 2u);
+  EXPECT_EQ(aborted[0].committed[1].topic, "other");
+  EXPECT_EQ(aborted[0].committed[1].partition, 3);
+  EXPECT_EQ(aborted[0].committed[1].marker, Offset(71));
+  EXPECT_TRUE(aborted[1].committed.empty());
+  EXPECT_EQ(encode_topic(*decoded), encode_topic(*decode_topic("orders", encode_topic(*decoded))));
+}
+
+TEST(MetadataCodec, DamagedValuesAreErrors) {
+  Random random(1);
+  std::string whole = encode_topic(mirror_topic(random));
+  for (size_t size = 0; size < whole.size(); ++size)
+    EXPECT_FALSE(decode_topic("orders", whole.substr(0, size))) << "cut at " << size;
+  EXPECT_EQ(decode_topic("t", R"({"v":1,"id":"x","partitions":1})").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(decode_topic("t", "[]").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(decode_partition(0, R"({"v":1,"leadership_epoch":"7"})").error().code, ErrorCode::kCorrupt);
+}
+
+TEST(MetadataCodec, ALaterFormatIsRefused) {
+  EXPECT_EQ(decode_cluster(R"({"v":2})").error().code, ErrorCode::kUnsupported);
+}
+
+TEST(MetadataCodec, PartitionKeysAreParsedStrictly) {
+  Random random(1);
+  TopicId id = random.uuid();
+  auto key = parse_partition_key(partition_key(id, 12));
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->topic, id);
+  EXPECT_EQ(key->partition, 12);
+  for (const std::string& bad :
+       std::vector<std::string>{"partition/", "partition/x/1", "topic/a", "partition/" + id.to_string() + "/",
+                                "partition/" + id.to_string() + "/1x", "partition/" + id.to_string() + "/-1"})
+    EXPECT_FALSE(parse_partition_key(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace farshore::broker

@@ -1,0 +1,112 @@
+// MetadataManager: the one place that reads and changes the cluster's metadata. Handlers read image(); every change is
+// a compare transaction on the MetaStore, and is in image() when the call returns. Keys: FORMAT.md.
+// Executor: the broker's. Owner: Broker. Durability: a change that returned ok is durable.
+//
+// Errors of all changes: kNotFound (no such topic), kConflict (somebody else keeps changing the same thing),
+// kUnavailable / kTimedOut (nothing was decided, or not known in time), kAmbiguous (the store cannot say whether it was
+// applied, also after re-reading), kClosed.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/async_mutex.h"
+#include "base/env.h"
+#include "base/gate.h"
+#include "base/meta_store.h"
+#include "broker/metadata/cluster_image.h"
+
+namespace farshore::broker {
+
+using ImagePtr = std::shared_ptr<const ClusterImage>;
+using TopicPtr = std::shared_ptr<const TopicImage>;
+
+struct NewTopic {
+  std::string name;
+  int32_t partitions = 1;
+  std::map<std::string, std::string> configs;
+  std::optional<MirrorImage> mirror;
+  bool internal = false;
+};
+
+class MetadataManager {
+ public:
+  MetadataManager(Env& env, std::unique_ptr<MetaStore> store, BrokerImage self);
+  ~MetadataManager();
+
+  // Where clients find this broker; before start().
+  void advertise(Endpoint at) { self_.advertised = std::move(at); }
+  // The salt of producer ids from now on; before start(). 0: as stored. The counter goes on, so no id is given twice
+  // however often the salt changes.
+  void use_salt(int64_t salt) { salt_ = salt; }
+  // Makes the cluster (id, incarnation, producer id salt) if the store is empty, registers this broker, loads the image
+  // and raises the LeadershipEpoch of every partition that this broker leads: durable when it returns.
+  // kInvalidArgument: the store belongs to another cluster than `cluster_id` (empty: any).
+  Task<Status> start(std::string cluster_id, Deadline deadline);
+  // Ends the background reading. Changes fail with kClosed from here on.
+  Task<void> stop();
+
+  // Never null after start(). Immutable; hold it as long as needed.
+  const ImagePtr& image() const { return image_; }
+  BrokerId self() const { return self_.id; }
+  // Notified after image() was replaced.
+  Notifier& changes() { return changes_; }
+
+  // kAlreadyExists. The name and configs must have been checked (topics.h does). Leadership epoch of a new partition:
+  // 0.
+  Task<Result<TopicPtr>> create_topic(NewTopic topic, Deadline deadline);
+  Task<Status> delete_topic(TopicId id, Deadline deadline);
+  // Grows to `count` partitions in all. kInvalidArgument: not more than now.
+  Task<Result<TopicPtr>> create_partitions(TopicId id, int32_t count, Deadline deadline);
+  // nullopt removes the override.
+  using ConfigChanges = std::map<std::string, std::optional<std::string>>;
+  Task<Result<TopicPtr>> alter_configs(TopicId id, ConfigChanges changes, Deadline deadline);
+
+  // Any change of one topic, in one transaction: `edit` gets a copy of the newest state (again, after a lost compare)
+  // and may change configs, mirror, read_only, and partitions (epochs; more of them). Never the name, the id, or an
+  // epoch downwards (ensured). Its error is returned, and nothing is written. `conditions` must hold as well, and
+  // `also` is written along (keys under "link/"): kFenced if a condition fails.
+  using TopicEdit = std::function<Status(TopicImage&)>;
+  struct Along {
+    std::vector<Compare> conditions;
+    std::vector<KvBatch::Op> also;
+    Along() {}
+  };
+  Task<Result<TopicPtr>> update_topic(TopicId id, TopicEdit edit, Deadline deadline);
+  Task<Result<TopicPtr>> update_topic(TopicId id, TopicEdit edit, Along along, Deadline deadline);
+
+  // The store itself, for what is not the broker's: keys under "link/" (the gateway's, through LinkState) and
+  // "producer_ids". kInvalidArgument for any other key.
+  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline);
+  Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline);
+  // Notified (perhaps late, perhaps for nothing) after any write to the store.
+  Notifier& store_changes() { return store_->changes(); }
+
+ private:
+  using Apply = std::function<void(ClusterImage&, Revision)>;
+  Task<Status> load(Deadline deadline);
+  Task<Status> ensure_cluster(const std::string& cluster_id, Deadline deadline);
+  Task<Status> register_self(Deadline deadline);
+  Task<Status> raise_epochs(Deadline deadline);
+  // Commits under lock_; `apply` changes a copy of the image if nobody else wrote meanwhile, else it is loaded again.
+  Task<Result<MetaTxnReply>> commit_locked(MetaTxn txn, Apply apply, Deadline deadline);
+  void place(TopicImage& topic) const;  // gives new partitions to this broker
+  void publish(std::shared_ptr<ClusterImage> image);
+  Task<void> follow();
+
+  Env& env_;
+  std::unique_ptr<MetaStore> store_;
+  BrokerImage self_;
+  int64_t salt_ = 0;
+  ImagePtr image_;
+  Notifier changes_;
+  Gate gate_;
+  AsyncMutex lock_;  // one change at a time from this process; others are compared away
+  bool stopped_ = false;
+  std::optional<Error> failed_;  // the store went back in time: nothing is changed any more
+};
+
+}  // namespace farshore::broker

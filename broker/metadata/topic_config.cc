@@ -1,0 +1,231 @@
+#include "broker/metadata/topic_config.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/ensure.h"
+#include "broker/broker_config.h"
+
+namespace farshore::broker {
+namespace {
+
+using enum ConfigType;
+
+std::vector<ConfigKey> keys() {
+  return {
+      {"cleanup.policy",
+       kList,
+       "delete",
+       "What happens to old segments: delete, compact, or both.",
+       -1e300,
+       1e300,
+       {"delete", "compact"}},
+      {"compression.type",
+       kString,
+       "producer",
+       "Batches are kept as producers made them.",
+       -1e300,
+       1e300,
+       {"producer"}},
+      {"delete.retention.ms", kLong, "86400000", "How long tombstones are kept.", 0},
+      {"index.interval.bytes", kInt, "4096", "Bytes between two entries of the offset index.", 0},
+      {"max.message.bytes", kInt, "1048588", "The largest record batch.", 0},
+      {"message.timestamp.after.max.ms", kLong, "3600000", "How far in the future a record may be.", 0},
+      {"message.timestamp.before.max.ms", kLong, "9223372036854775807", "How old a record may be.", 0},
+      {"message.timestamp.type",
+       kString,
+       "CreateTime",
+       "Whose clock a record's time is.",
+       -1e300,
+       1e300,
+       {"CreateTime", "LogAppendTime"}},
+      {"min.cleanable.dirty.ratio", kDouble, "0.5", "Uncompacted part of a log from which it is compacted.", 0, 1},
+      {"min.compaction.lag.ms", kLong, "0", "How long a record stays uncompacted at least.", 0},
+      {"min.insync.replicas", kInt, "1", "Replicas that acks=all needs; a partition has one.", 1, 1},
+      {"retention.bytes", kLong, "-1", "How much of a partition is kept; -1: no limit.", -1},
+      {"retention.ms", kLong, "604800000", "How long segments are kept; -1: for ever.", -1},
+      {"segment.bytes", kInt, "1073741824", "The size of a segment file.", 1024},
+      {"segment.index.bytes", kInt, "10485760", "The largest index file.", 4096},
+      {"segment.ms", kLong, "604800000", "The age at which a new segment is begun.", 1},
+  };
+}
+
+// Kafka's, but not ours: refused by name, so that nobody believes they do something.
+struct Refused {
+  std::string_view name, reason;
+};
+constexpr std::array kRefused = {
+    Refused{"compression.gzip.level", "batches are never recompressed"},
+    Refused{"compression.lz4.level", "batches are never recompressed"},
+    Refused{"compression.zstd.level", "batches are never recompressed"},
+    Refused{"file.delete.delay.ms", "deleted segments stay readable for those who read them, and go at once"},
+    Refused{"flush.messages", "use the broker's durability=fsync"},
+    Refused{"flush.ms", "use the broker's durability=fsync, or log.flush.interval.ms"},
+    Refused{"follower.replication.throttled.replicas", "a partition has one replica"},
+    Refused{"leader.replication.throttled.replicas", "a partition has one replica"},
+    Refused{"local.retention.bytes", "there is no tiered storage"},
+    Refused{"local.retention.ms", "there is no tiered storage"},
+    Refused{"max.compaction.lag.ms", "compaction has no upper limit of time"},
+    Refused{"preallocate", "segments are not preallocated"},
+    Refused{"remote.storage.enable", "there is no tiered storage"},
+    Refused{"segment.jitter.ms", "segments roll at segment.ms exactly"},
+    Refused{"unclean.leader.election.enable", "a partition has one replica"},
+};
+
+// A topic config's broker properties, most specific first; times are scaled to milliseconds.
+struct Inherited {
+  std::string_view topic, broker;
+  int64_t scale = 1;
+};
+constexpr std::array kInherited = {
+    Inherited{"cleanup.policy", "log.cleanup.policy"},
+    Inherited{"compression.type", "compression.type"},
+    Inherited{"delete.retention.ms", "log.cleaner.delete.retention.ms"},
+    Inherited{"index.interval.bytes", "log.index.interval.bytes"},
+    Inherited{"max.message.bytes", "message.max.bytes"},
+    Inherited{"message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms"},
+    Inherited{"message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms"},
+    Inherited{"message.timestamp.type", "log.message.timestamp.type"},
+    Inherited{"min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio"},
+    Inherited{"min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"},
+    Inherited{"min.insync.replicas", "min.insync.replicas"},
+    Inherited{"retention.bytes", "log.retention.bytes"},
+    Inherited{"retention.ms", "log.retention.ms"},
+    Inherited{"retention.ms", "log.retention.minutes", 60'000},
+    Inherited{"retention.ms", "log.retention.hours", 3'600'000},
+    Inherited{"segment.bytes", "log.segment.bytes"},
+    Inherited{"segment.index.bytes", "log.index.size.max.bytes"},
+    Inherited{"segment.ms", "log.roll.ms"},
+    Inherited{"segment.ms", "log.roll.hours", 3'600'000},
+};
+
+std::string scaled(const Config& broker, const Inherited& from) {
+  if (from.scale == 1) return broker.text(from.broker);
+  int64_t value = broker.number(from.broker);
+  return std::to_string(value < 0 ? value : value * from.scale);
+}
+
+CleanupPolicy cleanup_policy(std::string_view text) {
+  bool compact = text.find("compact") != std::string_view::npos, del = text.find("delete") != std::string_view::npos;
+  return compact ? (del ? CleanupPolicy::kCompactDelete : CleanupPolicy::kCompact) : CleanupPolicy::kDelete;
+}
+
+// A topic's configs as one Config, for typed access.
+class InForce {
+ public:
+  InForce(const Config& broker, const TopicConfigs& overrides) : values_(topic_schema()) {
+    for (const auto& key : topic_schema().keys()) {
+      // Checked when it was stored; what an older program allowed and this one does not, falls back to the default.
+      (void)values_.set(std::string(key.name), topic_config(broker, overrides, key.name));
+    }
+  }
+  int64_t number(std::string_view name) const { return values_.number(name); }
+  double real(std::string_view name) const { return values_.real(name); }
+  std::string text(std::string_view name) const { return values_.text(name); }
+
+ private:
+  Config values_;
+};
+
+}  // namespace
+
+const ConfigSchema& topic_schema() {
+  static const ConfigSchema schema(keys());
+  return schema;
+}
+
+Status check_topic_config(std::string_view name, std::string_view value) {
+  for (const auto& refused : kRefused)
+    if (refused.name == name)
+      return Error(ErrorCode::kInvalidArgument,
+                   std::string(name) + " is not supported by this broker: " + std::string(refused.reason));
+  FARSHORE_CHECK(topic_schema().check(name, value));
+  if (name == "cleanup.policy" && value.find_first_not_of(" ,") == std::string_view::npos)
+    return Error(ErrorCode::kInvalidArgument, "cleanup.policy is empty: expected delete, compact, or both");
+  return ok();
+}
+
+Status check_topic_configs(const TopicConfigs& overrides) {
+  for (const auto& [name, value] : overrides) FARSHORE_CHECK(check_topic_config(name, value));
+  return ok();
+}
+
+std::string topic_config(const Config& broker, const TopicConfigs& overrides, std::string_view name) {
+  if (auto it = overrides.find(std::string(name)); it != overrides.end()) return it->second;
+  for (const auto& from : kInherited)
+    if (from.topic == name && broker.is_set(from.broker)) return scaled(broker, from);
+  const ConfigKey* key = topic_schema().find(name);
+  ensure(key, "an undeclared topic config is read");
+  return std::string(key->default_value);
+}
+
+std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const TopicConfigs& overrides) {
+  using Source = DescribedConfig::Source;
+  std::vector<DescribedConfig> result;
+  for (const auto& key : topic_schema().keys()) {
+    DescribedConfig& described = result.emplace_back();
+    described.name = key.name;
+    described.type = key.type;
+    described.help = key.help;
+    if (auto it = overrides.find(described.name); it != overrides.end())
+      described.synonyms.push_back({it->first, it->second, Source::kTopic});
+    for (const auto& from : kInherited) {
+      if (from.topic != key.name) continue;
+      if (broker.is_set(from.broker))
+        described.synonyms.push_back({std::string(from.broker), broker.text(from.broker), Source::kStaticBroker});
+    }
+    for (const auto& from : kInherited) {
+      if (from.topic != key.name) continue;
+      const ConfigKey* declared = broker_schema().find(from.broker);
+      if (!declared->default_value.empty())
+        described.synonyms.push_back(
+            {std::string(from.broker), std::string(declared->default_value), Source::kDefault});
+    }
+    described.value = topic_config(broker, overrides, key.name);
+    described.source = described.synonyms.empty() ? Source::kDefault : described.synonyms.front().source;
+  }
+  return result;
+}
+
+std::vector<DescribedConfig> describe_broker_configs(const Config& broker) {
+  using Source = DescribedConfig::Source;
+  std::vector<DescribedConfig> result;
+  for (const auto& key : broker_schema().keys()) {
+    DescribedConfig& described = result.emplace_back();
+    described.name = key.name;
+    described.type = key.type;
+    described.help = key.help;
+    described.read_only = true;  // there are no dynamic broker configs
+    described.value = broker.text(key.name);
+    bool set = broker.is_set(key.name);
+    described.source = set ? Source::kStaticBroker : Source::kDefault;
+    if (set) described.synonyms.push_back({described.name, described.value, Source::kStaticBroker});
+    if (!key.default_value.empty())
+      described.synonyms.push_back({described.name, std::string(key.default_value), Source::kDefault});
+  }
+  return result;
+}
+
+LogOptions log_options(const Config& broker, const TopicImage& topic) {
+  InForce config(broker, topic.configs);
+  LogOptions options;
+  options.cleanup_policy = cleanup_policy(config.text("cleanup.policy"));
+  options.segment_bytes = static_cast<uint64_t>(config.number("segment.bytes"));
+  options.segment_ms = config.number("segment.ms");
+  options.retention_ms = config.number("retention.ms");
+  options.retention_bytes = config.number("retention.bytes");
+  options.index_interval_bytes = static_cast<uint32_t>(config.number("index.interval.bytes"));
+  options.segment_index_bytes = static_cast<uint32_t>(config.number("segment.index.bytes"));
+  options.max_message_bytes = static_cast<uint32_t>(config.number("max.message.bytes"));
+  options.log_append_time = config.text("message.timestamp.type") == "LogAppendTime";
+  options.timestamp_before_max_ms = config.number("message.timestamp.before.max.ms");
+  options.timestamp_after_max_ms = config.number("message.timestamp.after.max.ms");
+  options.delete_retention_ms = config.number("delete.retention.ms");
+  options.min_compaction_lag_ms = config.number("min.compaction.lag.ms");
+  options.min_cleanable_ratio = config.real("min.cleanable.dirty.ratio");
+  options.producer_id_expiration_ms = broker.number("producer.id.expiration.ms");
+  options.follows_source = topic.mirror && !topic.mirror->writable();
+  return options;
+}
+
+}  // namespace farshore::broker

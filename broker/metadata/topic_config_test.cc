@@ -1,0 +1,129 @@
+#include "broker/metadata/topic_config.h"
+
+#include <gtest/gtest.h>
+
+#include "broker/broker_config.h"
+
+namespace farshore::broker {
+namespace {
+
+TEST(TopicConfig, NamesTheNearestValidKey) {
+  auto checked = check_topic_config("retention.mss", "1");
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(checked.error().detail.find("'retention.ms'"), std::string::npos) << checked.error().detail;
+}
+
+TEST(TopicConfig, RefusesKafkaConfigsThatWouldDoNothing) {
+  auto checked = check_topic_config("remote.storage.enable", "true");
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().detail.find("tiered storage"), std::string::npos);
+  EXPECT_FALSE(check_topic_config("compression.type", "zstd"));
+  EXPECT_FALSE(check_topic_config("min.insync.replicas", "2"));
+  EXPECT_FALSE(check_topic_config("cleanup.policy", ""));
+  EXPECT_FALSE(check_topic_config("retention.ms", "soon"));
+  EXPECT_TRUE(check_topic_config("cleanup.policy", "compact,delete"));
+}
+
+TEST(TopicConfig, TakesTheTopicThenTheBrokerThenTheDefault) {
+  Config broker(broker_schema());
+  TopicConfigs none;
+  EXPECT_EQ(topic_config(broker, none, "retention.ms"), "604800000");
+  ASSERT_TRUE(broker.set("log.retention.hours", "2"));
+  EXPECT_EQ(topic_config(broker, none, "retention.ms"), "7200000");
+  ASSERT_TRUE(broker.set("log.retention.minutes", "3"));
+  EXPECT_EQ(topic_config(broker, none, "retention.ms"), "180000");
+  ASSERT_TRUE(broker.set("log.retention.ms", "-1"));
+  EXPECT_EQ(topic_config(broker, none, "retention.ms"), "-1");
+  TopicConfigs own = {{"retention.ms", "5"}};
+  EXPECT_EQ(topic_config(broker, own, "retention.ms"), "5");
+}
+
+TEST(TopicConfig, DescribesWhereAValueComesFrom) {
+  Config broker(broker_schema());
+  ASSERT_TRUE(broker.set("log.segment.bytes", "2097152"));
+  TopicConfigs own = {{"retention.ms", "5"}};
+  for (const auto& described : describe_topic_configs(broker, own)) {
+    if (described.name == "retention.ms") {
+      EXPECT_EQ(described.value, "5");
+      EXPECT_EQ(described.source, DescribedConfig::Source::kTopic);
+      ASSERT_EQ(described.synonyms.size(), 2u);
+      EXPECT_EQ(described.synonyms[1].name, "log.retention.hours");
+      EXPECT_EQ(described.synonyms[1].value, "168");  // in the property's own unit, as Kafka shows it
+    }
+    if (described.name == "segment.bytes") {
+      EXPECT_EQ(described.value, "2097152");
+      EXPECT_EQ(described.source, DescribedConfig::Source::kStaticBroker);
+    }
+    if (described.name == "cleanup.policy") {
+      EXPECT_EQ(described.source, DescribedConfig::Source::kDefault);
+    }
+  }
+}
+
+TEST(TopicConfig, BecomesLogOptions) {
+  Config broker(broker_schema());
+  TopicImage topic;
+  topic.configs = {
+      {"cleanup.policy", "compact"}, {"max.message.bytes", "10"}, {"message.timestamp.type", "LogAppendTime"}};
+  LogOptions options = log_options(broker, topic);
+  EXPECT_EQ(options.cleanup_policy, CleanupPolicy::kCompact);
+  EXPECT_EQ(options.max_message_bytes, 10u);
+  EXPECT_TRUE(options.log_append_time);
+  EXPECT_FALSE(options.follows_source);
+  topic.configs["cleanup.policy"] = "compact,delete";
+  topic.mirror.emplace();
+  options = log_options(broker, topic);
+  EXPECT_EQ(options.cleanup_policy, CleanupPolicy::kCompactDelete);
+  EXPECT_TRUE(options.follows_source);
+  topic.mirror->state = MirrorTopicState::kStopped;
+  EXPECT_FALSE(log_options(broker, topic).follows_source);
+}
+
+TEST(BrokerConfig, DefaultsAgreeBetweenTopicAndBroker) {
+  Config broker(broker_schema());
+  LogOptions defaults, options = log_options(broker, TopicImage());
+  EXPECT_EQ(options.segment_bytes, defaults.segment_bytes);
+  EXPECT_EQ(options.segment_ms, defaults.segment_ms);
+  EXPECT_EQ(options.retention_ms, defaults.retention_ms);
+  EXPECT_EQ(options.max_message_bytes, defaults.max_message_bytes);
+  EXPECT_EQ(options.delete_retention_ms, defaults.delete_retention_ms);
+  EXPECT_EQ(options.producer_id_expiration_ms, defaults.producer_id_expiration_ms);
+}
+
+TEST(BrokerConfig, EveryDefaultIsAllowedByItsOwnKey) {
+  for (const auto* schema : {&broker_schema(), &topic_schema()}) {
+    for (const auto& key : schema->keys()) {
+      if (key.default_value.empty()) continue;
+      auto checked = schema->check(key.name, key.default_value);
+      EXPECT_TRUE(checked) << checked.error().detail;
+    }
+  }
+}
+
+TEST(BrokerConfig, ReadsListenersAsKafkaWritesThem) {
+  Config config(broker_schema());
+  ASSERT_TRUE(config.set("listeners", "PLAINTEXT://127.0.0.1:0"));
+  auto options = broker_options(config);
+  ASSERT_TRUE(options) << options.error().to_string();
+  EXPECT_EQ(options->listen, (Endpoint{"127.0.0.1", 0}));
+  ASSERT_TRUE(config.set("listeners", "SSL://127.0.0.1:0"));
+  EXPECT_EQ(broker_options(config).error().code, ErrorCode::kUnsupported);
+  ASSERT_TRUE(config.set("listeners", "127.0.0.1:1"));
+  ASSERT_TRUE(config.set("advertised.listeners", "PLAINTEXT://0.0.0.0:1"));
+  EXPECT_EQ(broker_options(config).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(BrokerConfig, RefusesContradictions) {
+  Config config(broker_schema());
+  ASSERT_TRUE(config.set("broker.id", "3"));
+  EXPECT_EQ(broker_options(config)->id, BrokerId(3));
+  ASSERT_TRUE(config.set("node.id", "4"));
+  EXPECT_FALSE(broker_options(config));
+  auto unknown = config.set("num.partition", "3");
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().detail.find("num.partitions"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace farshore::broker

@@ -1,0 +1,98 @@
+#include "broker/net/server.h"
+
+#include <algorithm>
+
+#include "broker/broker_config.h"
+
+namespace farshore::broker {
+namespace {
+
+constexpr Duration kAcceptPause = milliseconds(100);  // after a failure, e.g. no descriptors left
+
+}  // namespace
+
+Server::Server(Services& services)
+    : services_(services),
+      chunks_(services.arena),
+      frames_(services.env, "queued.max.request.bytes", services.options.queued_request_bytes_max),
+      left_(services.env),
+      stopping_(services.env),
+      gate_(services.env) {}
+
+Server::~Server() = default;
+
+Task<Status> Server::listen() {
+  CO_TRY(listener_, co_await services_.env.network().listen(services_.options.listen));
+  tokens_ = services_.options.connection_rate_max;
+  refilled_ = services_.env.now();
+  co_return ok();
+}
+
+void Server::start() { spawn(gate_, "accept", accept_loop()); }
+
+void Server::refuse_new() {
+  stopping_.set();
+  left_.notify();
+  if (listener_) listener_->close();
+  for (auto& [id, connection] : connections_) connection->stop();
+}
+
+Task<void> Server::stop() {
+  refuse_new();
+  co_await gate_.close();
+}
+
+// Takes one token of the connection rate; waits for it if there is none.
+Task<void> Server::pace() {
+  double rate = services_.options.connection_rate_max;
+  while (!stopping_.is_set()) {
+    MonoTime now = services_.env.now();
+    tokens_ = std::min(rate, tokens_ + rate * std::chrono::duration<double>(now - refilled_).count());
+    refilled_ = now;
+    if (tokens_ >= 1) break;
+    auto missing = std::chrono::duration<double>((1 - tokens_) / rate);
+    (void)co_await stopping_.wait(services_.env.in(std::chrono::duration_cast<Duration>(missing) + milliseconds(1)));
+  }
+  tokens_ -= 1;
+}
+
+Task<void> Server::accept_loop() {
+  const BrokerOptions& options = services_.options;
+  while (!stopping_.is_set()) {
+    while (connections_.size() >= options.connections_max && !stopping_.is_set())
+      (void)co_await left_.wait(Deadline::never());
+    co_await pace();
+    if (stopping_.is_set()) break;
+    auto stream = co_await listener_->accept();
+    if (!stream) {
+      if (stream.error() == ErrorCode::kClosed) break;
+      services_.env.log().warn("accept failed", {{"error", stream.error()}});
+      (void)co_await stopping_.wait(services_.env.in(kAcceptPause));
+      continue;
+    }
+    if (stopping_.is_set()) break;
+    std::string address = (*stream)->peer().host;
+    if (by_address_[address] >= options.connections_per_ip_max) {
+      services_.metrics.closed("refused");
+      continue;  // the stream closes as it goes
+    }
+    ++by_address_[address];
+    uint64_t id = next_id_++;
+    auto connection = std::make_shared<Connection>(services_, chunks_, frames_, std::move(*stream), id);
+    connections_[id] = connection;
+    services_.metrics.connections_accepted.add();
+    services_.metrics.connections.set(static_cast<double>(connections_.size()));
+    spawn(gate_, "connection", serve(std::move(connection), id));
+  }
+}
+
+Task<void> Server::serve(std::shared_ptr<Connection> connection, uint64_t id) {
+  co_await connection->run();
+  auto address = by_address_.find(connection->peer().host);
+  if (address != by_address_.end() && --address->second == 0) by_address_.erase(address);
+  connections_.erase(id);
+  services_.metrics.connections.set(static_cast<double>(connections_.size()));
+  left_.notify();
+}
+
+}  // namespace farshore::broker

@@ -1,0 +1,148 @@
+#include "broker/partitions/partition.h"
+
+#include <utility>
+
+#include "base/ensure.h"
+
+namespace farshore::broker {
+namespace {
+
+struct Inside {  // leaves the gate again, however the coroutine ends
+  explicit Inside(Gate& g) : gate(g), entered(g.enter()) {}
+  Inside(const Inside&) = delete;
+  ~Inside() {
+    if (entered) gate.leave();
+  }
+  Gate& gate;
+  bool entered;
+};
+
+struct Counted {  // one of the client appends under way, however the coroutine ends
+  Counted(size_t& c, bool count, Notifier& e) : counter(c), counts(count), ended(e) { counter += counts ? 1 : 0; }
+  Counted(const Counted&) = delete;
+  ~Counted() {
+    if (counts && --counter == 0) ended.notify();
+  }
+  size_t& counter;
+  bool counts;
+  Notifier& ended;
+};
+
+}  // namespace
+
+Partition::Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
+                     Durability durability, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk)
+    : env_(env),
+      topic_(std::move(topic)),
+      topic_id_(topic_id),
+      partition_(partition),
+      log_(std::move(log)),
+      durability_(durability),
+      epoch_(epoch),
+      disk_(std::move(disk)),
+      progress_(env),
+      gate_(env) {
+  // The only replica is the leader: all that recovery left is committed (once it is durable, where that counts).
+  advance_high_watermark();
+}
+
+Partition::~Partition() = default;
+
+void Partition::advance_high_watermark() {
+  LogEnds ends = log_->ends();
+  if (durability_ == Durability::kPageCache) {
+    log_->set_high_watermark(ends.end);
+    return;
+  }
+  log_->set_high_watermark(ends.flushed_end);
+  if (ends.flushed_end < ends.end && !syncing_ && !failed_) syncing_ = spawn(gate_, "partition sync", sync_loop());
+}
+
+// Group commit: all that was appended during one sync shares the next one.
+Task<void> Partition::sync_loop() {
+  while (!failed_) {
+    LogEnds ends = log_->ends();
+    if (ends.flushed_end >= ends.end) break;
+    auto flushed = co_await log_->flush();
+    if (!flushed) {
+      fail(flushed.error());
+      break;
+    }
+    log_->set_high_watermark(log_->ends().flushed_end);
+    progress_.notify();
+  }
+  syncing_ = false;
+}
+
+void Partition::fail(const Error& error) {
+  if (failed_) return;
+  failed_ = error;
+  env_.log().error("partition offline", {{"topic", topic_}, {"partition", partition_}, {"error", error}});
+  progress_.notify();
+}
+
+Task<Result<AppendInfo>> Partition::append(BatchRun run, AppendOrigin origin) {
+  Inside inside(gate_);
+  if (!inside.entered) co_return Error(ErrorCode::kClosed, "the partition is going away");
+  if (failed_) co_return *failed_;
+  Counted counted(client_appends_, origin == AppendOrigin::kClient, progress_);
+  if (disk_->full && (origin == AppendOrigin::kClient || origin == AppendOrigin::kMirror))
+    co_return Error(ErrorCode::kNoSpace, "the disk's reserve is reached (log.reserve.bytes)");
+  auto info = co_await log_->append(std::move(run), origin, LogEpoch(epoch_.value()));
+  if (!info) {
+    if (info.error() == ErrorCode::kIo) fail(info.error());
+    if (info.error() == ErrorCode::kNoSpace) disk_->full = true;
+    co_return info;
+  }
+  if (info->outcome == AppendOutcome::kAppended) changed();
+  co_return info;
+}
+
+void Partition::changed() {
+  advance_high_watermark();
+  progress_.notify();
+}
+
+Task<Status> Partition::wait_committed(Offset last, Deadline deadline) {
+  auto self = shared_from_this();
+  while (log_->ends().high_watermark <= last) {
+    if (failed_) co_return *failed_;
+    auto waited = co_await progress_.wait(deadline);
+    if (!waited) co_return std::move(waited).error();
+  }
+  co_return ok();
+}
+
+Task<Status> Partition::settle(Deadline deadline) {
+  auto self = shared_from_this();
+  while (client_appends_ > 0 || log_->ends().high_watermark < log_->ends().end) {
+    if (failed_) co_return *failed_;
+    auto waited = co_await progress_.wait(deadline);
+    if (!waited) co_return std::move(waited).error();
+  }
+  co_return ok();
+}
+
+Task<Status> Partition::set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch) {
+  Inside inside(gate_);
+  if (!inside.entered) co_return Error(ErrorCode::kClosed, "the partition is going away");
+  ensure(epoch >= epoch_, "a leadership epoch never goes down");
+  epoch_ = epoch;
+  if (begin_log_epoch && log_->last_epoch().value() < epoch.value()) {
+    auto begun = co_await log_->begin_epoch(LogEpoch(epoch.value()));
+    if (!begun) {
+      fail(begun.error());
+      co_return begun;
+    }
+  }
+  changed();
+  co_return ok();
+}
+
+Task<Status> Partition::close() {
+  progress_.close();
+  co_await gate_.close();
+  co_return co_await log_->close();
+}
+
+}  // namespace farshore::broker

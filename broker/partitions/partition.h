@@ -1,0 +1,94 @@
+// One partition that this broker leads: a log, its leadership epoch, and who waits for its progress.
+// Executor: the broker's. Owner: PartitionTable. Never destroyed while a handler holds it (shared_ptr).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/env.h"
+#include "base/gate.h"
+#include "broker/log/log.h"
+#include "broker/metadata/cluster_image.h"
+
+namespace farshore::broker {
+
+enum class Durability : uint8_t {
+  kPageCache,  // like Apache Kafka: acknowledged when written; a power loss of the only replica may lose it
+  kFsync       // acknowledged only after a group-commit sync; the high watermark never passes the durable end
+};
+
+// Who may append as a client.
+enum class ClientAccess : uint8_t {
+  kWritable,
+  kMirror,   // written by a link only, until it is promoted
+  kReadOnly  // fenced by MirrorControl: a promotion at the other end is under way
+};
+
+// Shared by all partitions of one disk; PartitionTable keeps it up to date.
+struct DiskState {
+  bool full = false;  // below the reserve: clients' and mirrors' appends are refused with kNoSpace
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
+            Durability durability, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk);
+  ~Partition();
+
+  const std::string& topic() const { return topic_; }
+  const TopicId& topic_id() const { return topic_id_; }
+  int32_t partition() const { return partition_; }
+  LeadershipEpoch leadership_epoch() const { return epoch_; }
+  LogEnds ends() const { return log_->ends(); }
+  Log& log() { return *log_; }
+  ClientAccess client_access() const { return access_; }
+  void set_client_access(ClientAccess access) { access_ = access; }
+  // True once the partition is being closed or deleted: answer as if it did not exist.
+  bool closing() const { return gate_.closed(); }
+  // Set after the log failed (kIo): every append fails until the broker is restarted.
+  const std::optional<Error>& failure() const { return failed_; }
+
+  // Appends, and moves the high watermark as durability allows. Does not wait for it: an acknowledgement is
+  // wait_committed(info.last). Errors as Log::append, and kNoSpace for kClient and kMirror when the disk's reserve is
+  // reached; kClosed once the partition is going away. client_access() is not asked: Produce's handler does.
+  Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin);
+  // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
+  Task<Status> wait_committed(Offset last, Deadline deadline);
+
+  // Ends when every client's append that was let in so far has ended, and all of the log is committed. Asked after
+  // set_client_access() has taken the writes away: the end that stands then is the last one. Errors as wait_committed.
+  Task<Status> settle(Deadline deadline);
+
+  // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,
+  // whose lineage is the source's.
+  Task<Status> set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch = true);
+  // After truncation, promotion, log start or epoch changes made directly on log(): recomputes and notifies.
+  void changed();
+
+  // Notified when end, high watermark, last stable offset, log start or epoch moved: long polls wait here.
+  Notifier& progress() { return progress_; }
+
+  // Refuses appends from now on, ends all waits, waits for appends under way, then closes the log.
+  Task<Status> close();
+
+ private:
+  Task<void> sync_loop();
+  void advance_high_watermark();
+  void fail(const Error& error);
+  Env& env_;
+  std::string topic_;
+  TopicId topic_id_;
+  int32_t partition_;
+  std::unique_ptr<Log> log_;
+  Durability durability_;
+  LeadershipEpoch epoch_;
+  std::shared_ptr<DiskState> disk_;
+  ClientAccess access_ = ClientAccess::kWritable;
+  Notifier progress_;
+  Gate gate_;
+  bool syncing_ = false;
+  size_t client_appends_ = 0;  // under way
+  std::optional<Error> failed_;
+};
+
+}  // namespace farshore::broker

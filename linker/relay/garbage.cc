@@ -1,0 +1,67 @@
+#include "linker/relay/garbage.h"
+
+#include <map>
+
+#include "linker/link_spec.h"
+#include "proto/kafka/client/fence.h"
+#include "replicator/relay/takeover.h"
+
+namespace farshore::linker {
+namespace {
+
+constexpr std::string_view kLinks = "link/";
+
+// link/<name> or link/<name>/...
+std::string link_of(const std::string& key) {
+  const size_t end = key.find('/', kLinks.size());
+  return key.substr(kLinks.size(), end == std::string::npos ? end : end - kLinks.size());
+}
+
+}  // namespace
+
+Task<Status> RelayLeftovers::forget(std::string link, Deadline deadline) {
+  auto guard = co_await turn_.lock();
+  CO_TRY(auto all, co_await store_.list(std::string(kLinks), deadline));
+  std::map<std::string, LinkId> links;
+  for (const auto& entry : all) {
+    if (entry.key != std::string(kLinks) + link_of(entry.key)) continue;
+    CO_TRY(auto stored, decode_stored_link(entry.value));
+    links[stored.spec.name] = stored.id;
+  }
+  for (auto& entry : all) {
+    const std::string name = link_of(entry.key);
+    if (entry.key == std::string(kLinks) + name || (!link.empty() && name != link)) continue;
+    auto owner = links.find(name);
+    if (parse_relay_topic_key(entry.key)) {
+      CO_TRY(RelayTopic topic, decode_relay_topic(entry.value));
+      if (owner != links.end() && owner->second == topic.link) continue;
+      CO_CHECK(co_await forget_topic(std::move(topic), deadline));
+    } else if (owner != links.end()) {
+      continue;
+    }
+    entry.value.clear();
+    auto deleted = co_await store_.replace(std::move(entry), deadline);
+    // Somebody else deleted it, or a link of the same name has made it its own: nothing is left of the old one.
+    if (!deleted && deleted.error() != ErrorCode::kConflict) co_return std::move(deleted).error();
+  }
+  co_return ok();
+}
+
+Task<Status> RelayLeftovers::forget_topic(RelayTopic topic, Deadline deadline) {
+  if (topic.id.is_zero()) co_return ok();  // never made: nothing was relayed
+  for (int32_t p = 0; p < topic.partitions; ++p) {
+    const replicator::PumpKey key{topic.link, topic.source_id, PartitionId(p)};
+    CO_TRY(TopicPartition log, co_await journal_.log_of(key, deadline));
+    // The log alone: the data stays as it is, and its topic may be gone.
+    std::vector<TopicPartition> partitions{log};
+    CO_TRY(auto owner, co_await replicator::fence(cluster_, replicator::relay_transactional_id(key),
+                                                  std::move(partitions), deadline));
+    CO_CHECK(co_await journal_.take_over(key, owner, deadline));
+    CO_CHECK(co_await journal_.forget(key, deadline));
+  }
+  env_.log().info("what was kept of a deleted link's topic is forgotten",
+                  {{"topic", topic.topic}, {"link_id", topic.link.to_string()}, {"partitions", topic.partitions}});
+  co_return ok();
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,69 @@
+// LogImage: brings a TranslationStore up to date with __farshore_offsets. Reads each partition of the log once, from
+// where the store says it was applied, in batches of bounded size, and stores how far it came with what it applied.
+// A store that is the image of another log, or of a log that has lost its tail since, is emptied and filled anew.
+// Executor: the Env's. Calls for different partitions run side by side.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "base/async_mutex.h"
+#include "base/env.h"
+#include "base/metrics.h"
+#include "linker/fenced_writer.h"
+#include "offsets/store/translation_store.h"
+#include "proto/kafka/client/partition_reader.h"
+
+namespace farshore::linker {
+
+class LogImage {
+ public:
+  // Of keys that this process writes itself, and puts into the store with each write: they are left out, since a run
+  // that is read again would take away the later ones that were put meanwhile.
+  using Written = std::function<bool(const TranslationKey&)>;
+  // Whether the store lacks something of them that the log has, and that read_key() is to bring: until then nothing of
+  // what is read counts as applied, so that a restart reads it again.
+  using Lacking = std::function<bool()>;
+  // References outlive it.
+  LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here,
+           Lacking lacking);
+  ~LogImage();
+
+  // The topic is there (made if need be), and the store is of it.
+  Task<Status> open(Deadline deadline);
+  // Applies the partition up to the marker of `owner`: what stands behind it for the owner's key, the owner wrote.
+  Task<Status> read_to_marker(int32_t partition, RelayProducer owner, Deadline deadline);
+  // Applies the partition up to its present end: for keys that another gateway may own.
+  Task<Status> read_to_end(int32_t partition, Deadline deadline);
+  // Applies all that the log says of one key, from its start; nobody else may write the key meanwhile.
+  Task<Status> read_key(TranslationKey key, Deadline deadline);
+  // Raised whenever the store is emptied: what was read of other partitions is to be read again.
+  uint64_t generation() const { return generation_; }
+
+ private:
+  struct Partition;
+  Task<Status> read(int32_t partition, std::optional<RelayProducer> owner, Deadline deadline);
+  Task<Status> verify(int32_t partition, Deadline deadline);
+  Task<Status> apply(Partition& partition, int32_t index, kafka::PartitionRead read, uint64_t generation);
+  Task<Status> apply_records(const kafka::PartitionRead& read, size_t batch, size_t begin, int32_t index,
+                             std::function<bool(const TranslationKey&)> wanted);
+  Task<Result<Offset>> offset_of(int32_t partition, kafka::OffsetOf which, Deadline deadline);
+  Task<Status> throw_away(std::string why);
+  std::shared_ptr<Partition> partition(int32_t index);
+
+  Env& env_;
+  kafka::ClusterClient& cluster_;
+  offsets::TranslationStore& store_;
+  const Written written_here_;
+  const Lacking lacking_;
+  Counter& records_read_;
+  SlabArena arena_;
+  AsyncMutex opening_, applying_;
+  std::string identity_;  // of the log; empty: not looked at yet
+  std::map<int32_t, std::shared_ptr<Partition>> partitions_;
+  uint64_t generation_ = 0;
+};
+
+}  // namespace farshore::linker

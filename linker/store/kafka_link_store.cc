@@ -1,0 +1,211 @@
+#include "linker/store/kafka_link_store.h"
+
+#include "proto/batch/records.h"
+#include "proto/kafka/client/fence.h"
+
+namespace farshore::linker {
+namespace {
+
+constexpr int kLostRacesMax = 5;
+constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
+
+}  // namespace
+
+KafkaLinkStore::KafkaLinkStore(Env& env, kafka::ClusterClient& cluster, KafkaLinkStoreOptions options)
+    : env_(env), cluster_(cluster), options_(std::move(options)), name_(env.random().uuid().to_string()), turn_(env) {}
+
+Error KafkaLinkStore::fenced() const {
+  return Error(ErrorCode::kFenced, "another gateway controls the links of this target now (" +
+                                       std::string(kLinksTopic) + "): stop one of the two gateways");
+}
+
+Status KafkaLinkStore::apply(const BatchHeader& header, const SliceList& bytes, size_t begin) {
+  if (header.control()) {
+    if (writer_ && header.producer_id == writer_->owner().id && header.producer_epoch > writer_->owner().epoch)
+      fenced_ = true;
+    return ok();
+  }
+  FARSHORE_TRY(auto records, RecordReader::open(header, bytes, begin));
+  Record record;
+  for (;;) {
+    FARSHORE_TRY(bool more, records.next(record));
+    if (!more) return ok();
+    if (!record.key) continue;  // not ours: a compacted topic has none
+    std::string key(*record.key);
+    if (key == kControllerKey) {
+      controller_ = std::string(record.value.value_or(""));
+      continue;
+    }
+    if (auto old = entries_.find(key); old != entries_.end()) {
+      entries_bytes_ -= key.size() + old->second.value.size();
+      entries_.erase(old);
+    }
+    if (!record.value) continue;
+    entries_bytes_ += key.size() + record.value->size();
+    if (entries_bytes_ > options_.entries_bytes_max)
+      return Error(ErrorCode::kResourceExhausted, std::string(kLinksTopic) + " holds more than " +
+                                                      std::to_string(options_.entries_bytes_max) + " bytes of entries");
+    Entry entry;
+    entry.value = std::string(*record.value);
+    entry.revision = record.offset.value() + 1;
+    entries_[std::move(key)] = std::move(entry);
+  }
+}
+
+Task<Status> KafkaLinkStore::take_control(Deadline deadline) {
+  auto guard = co_await turn_.lock();
+  if (fenced_) began_with_.reset();
+  co_return co_await take_control_locked(deadline);
+}
+
+Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
+  writer_.reset();
+  fenced_ = false;
+  CO_CHECK(co_await ensure_compacted_topic(cluster_, kLinksTopic, 1, deadline));
+  // Somebody else's takeover, or a request of our own earlier try that lay in a socket, may come between our steps.
+  for (int lost = 1;; ++lost) {
+    auto taken = co_await try_to_take(deadline);
+    if (taken) co_return ok();
+    writer_.reset();
+    if (fenced_) co_return fenced();
+    if (taken.error() != ErrorCode::kFenced || lost == kLostRacesMax) {
+      Error why = std::move(taken).error();
+      if (why == ErrorCode::kFenced) why.code = ErrorCode::kUnavailable;  // nobody says that he has it
+      co_return std::move(why).in("takeover of " + options_.transactional_id);
+    }
+    CO_CHECK(co_await cluster_.pause(lost, deadline));
+  }
+}
+
+Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
+  TopicPartition partition{kLinksTopic, 0};
+  // From now on nobody whose takeover began before can end it, and none that ended is fenced yet.
+  CO_TRY(auto owner, co_await replicator::raise_epoch(cluster_, options_.transactional_id, deadline));
+  // From the start each time: the topic is small, and what an earlier reading saw could have been lost since.
+  entries_.clear();
+  entries_bytes_ = 0;
+  controller_.clear();
+  reader_ = std::make_unique<kafka::PartitionReader>(env_, cluster_, arena_, partition, Offset(0));
+  CO_CHECK(co_await catch_up(deadline));
+  if (!began_with_) began_with_ = controller_;
+  fenced_ = controller_ != *began_with_ && controller_ != name_;
+  if (fenced_) co_return fenced();
+  std::vector<TopicPartition> partitions{partition};
+  CO_CHECK(
+      co_await replicator::send_markers(cluster_, options_.transactional_id, owner, std::move(partitions), deadline));
+  replicator::OnBatch on_batch = [this](const BatchHeader& header, const SliceList& bytes, size_t begin) {
+    return apply(header, bytes, begin);
+  };
+  CO_CHECK(co_await replicator::find_marker(cluster_, *reader_, owner, std::move(on_batch), deadline));
+  writer_ = std::make_unique<FencedWriter>(env_, cluster_, partition, owner);
+  KeyedRecord record;
+  record.key = kControllerKey;
+  record.value = name_;
+  std::vector<KeyedRecord> records;
+  records.push_back(std::move(record));
+  CO_CHECK(co_await writer_->append(std::move(records), deadline));
+  began_with_ = controller_ = name_;
+  co_return ok();
+}
+
+Task<Status> KafkaLinkStore::ensure_control(Deadline deadline) {
+  if (fenced_) co_return fenced();
+  if (writer_ && writer_->usable()) co_return ok();
+  co_return co_await take_control_locked(deadline);
+}
+
+Task<Status> KafkaLinkStore::catch_up(Deadline deadline) {
+  TopicPartition partition{kLinksTopic, 0};
+  CO_TRY(Offset end, co_await kafka::partition_offset(cluster_, std::move(partition), kafka::OffsetOf::kEnd, deadline));
+  for (int empty = 0; reader_->position() < end && empty < kEmptyReadsMax;) {
+    auto read = co_await reader_->next(deadline);
+    if (!read && read.error() == ErrorCode::kOutOfRange && reader_->position() == Offset(0)) {
+      TopicPartition where{kLinksTopic, 0};
+      CO_TRY(Offset start,
+             co_await kafka::partition_offset(cluster_, std::move(where), kafka::OffsetOf::kLogStart, deadline));
+      if (start == Offset(0)) co_return std::move(read).error();
+      reader_->seek(start);
+      continue;
+    }
+    if (!read) co_return std::move(read).error();
+    empty = read->run.empty() ? empty + 1 : 0;
+    size_t begin = 0;
+    for (const BatchHeader& header : read->run.batches) {
+      CO_CHECK(apply(header, read->run.bytes, begin));
+      begin += header.size_bytes();
+    }
+  }
+  if (fenced_) co_return fenced();
+  co_return ok();
+}
+
+Task<Result<std::vector<StoredEntry>>> KafkaLinkStore::list(std::string prefix, Deadline deadline) {
+  auto guard = co_await turn_.lock();
+  CO_CHECK(co_await ensure_control(deadline));
+  CO_CHECK(co_await catch_up(deadline));
+  std::vector<StoredEntry> out;
+  for (auto it = entries_.lower_bound(prefix); it != entries_.end() && it->first.starts_with(prefix); ++it) {
+    StoredEntry entry;
+    entry.key = it->first;
+    entry.value = it->second.value;
+    entry.revision = it->second.revision;
+    out.push_back(std::move(entry));
+  }
+  co_return out;
+}
+
+Task<Result<int64_t>> KafkaLinkStore::replace(StoredEntry entry, Deadline deadline) {
+  auto guard = co_await turn_.lock();
+  if (entry.key.empty()) co_return Error(ErrorCode::kInvalidArgument, "an entry needs a key");
+  CO_CHECK(co_await ensure_control(deadline));
+  auto known = entries_.find(entry.key);
+  const int64_t revision = known == entries_.end() ? 0 : known->second.revision;
+  if (revision != entry.revision)
+    co_return Error(ErrorCode::kConflict, entry.key + " was changed by somebody else meanwhile");
+  KeyedRecord record;
+  record.key = entry.key;
+  if (!entry.value.empty()) record.value = entry.value;
+  std::vector<KeyedRecord> records;
+  records.push_back(std::move(record));
+  auto written = co_await writer_->append(std::move(records), deadline);
+  if (!written) {
+    if (written.error() == ErrorCode::kFenced) {
+      fenced_ = true;
+      co_return fenced();
+    }
+    if (written.error() == ErrorCode::kAmbiguous) co_return co_await decide(std::move(entry), deadline);
+    co_return std::move(written).error().in("store " + entry.key);
+  }
+  if (known != entries_.end()) {
+    entries_bytes_ -= entry.key.size() + known->second.value.size();
+    entries_.erase(known);
+  }
+  const int64_t now = written->value() + 1;
+  if (!entry.value.empty()) {
+    entries_bytes_ += entry.key.size() + entry.value.size();
+    Entry stored;
+    stored.value = entry.value;
+    stored.revision = now;
+    entries_[entry.key] = std::move(stored);
+  }
+  co_return now;
+}
+
+// The write may be there. After our next marker it either is, or never will be.
+Task<Result<int64_t>> KafkaLinkStore::decide(StoredEntry entry, Deadline deadline) {
+  auto controlled = co_await ensure_control(deadline);
+  if (!controlled) {
+    if (controlled.error() == ErrorCode::kFenced) co_return std::move(controlled).error();
+    co_return Error(ErrorCode::kAmbiguous, controlled.error().to_string()).in("store " + entry.key + ": in doubt");
+  }
+  auto found = entries_.find(entry.key);
+  const int64_t revision = found == entries_.end() ? 0 : found->second.revision;
+  if (revision == entry.revision && (entry.revision != 0 || !entry.value.empty()))
+    co_return Error(ErrorCode::kUnavailable, "store " + entry.key + ": the write was lost; try again");
+  const std::string value = found == entries_.end() ? std::string() : found->second.value;
+  // Only a controller writes, and we are it: what differs is our own write.
+  if (value == entry.value) co_return revision;
+  co_return Error(ErrorCode::kConflict, entry.key + " was changed by somebody else meanwhile");
+}
+
+}  // namespace farshore::linker

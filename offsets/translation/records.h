@@ -1,0 +1,49 @@
+// The bytes of the records of __farshore_offsets (compacted): what a relay wrote down. FORMAT.md tells the fields.
+// Each record stands for itself: a later record of the same key replaces it, and none depends on another that
+// compaction may have taken away. So a claim that must be lowered is written as the same runs, shorter (length 0: this
+// run claims nothing any more), never as a record about other records; a tombstone only forgets what lies below the
+// source's log start, or belongs to a link that is gone.
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/result.h"
+#include "offsets/translation/types.h"
+
+namespace farshore {
+
+struct RunRecord {
+  TranslationKey key;
+  TranslationRun run;   // source and source_epoch name it; its length may be 0 here
+  bool erased = false;  // a tombstone: the run's other fields mean nothing
+  friend bool operator==(const RunRecord&, const RunRecord&) = default;
+};
+
+// target_from of an anchor that vouches for nothing any more: what it stood for was lost at the target.
+inline constexpr TargetOffset kVoidAnchor{std::numeric_limits<int64_t>::max()};
+
+struct AnchorRecord {
+  TranslationKey key;
+  RelayAnchor anchor;   // producer and sequence name it
+  bool erased = false;  // a tombstone: the anchor's other fields mean nothing
+  friend bool operator==(const AnchorRecord&, const AnchorRecord&) = default;
+};
+
+using TranslationRecord = std::variant<RunRecord, AnchorRecord>;
+
+struct EncodedTranslation {
+  std::string key;
+  std::optional<std::string> value;  // none: a tombstone
+};
+
+// kInvalidArgument: negative numbers where there are none, or a range beyond int64.
+Result<EncodedTranslation> encode_translation(const TranslationRecord& record);
+// kCorrupt: no record of this topic. kUnsupported: a type or version of a later Farshore, which must not be skipped:
+// the map would say less, or other things, than was written. Use that version, or a later one.
+Result<TranslationRecord> decode_translation(std::string_view key, std::optional<std::string_view> value);
+
+}  // namespace farshore

@@ -1,0 +1,38 @@
+// One batch on its way through a relay: whether it may go as it is, how it is stamped, and what a target's refusal
+// means. Pure.
+// Source: correctness.md C19; Apache Kafka 4.1, which validates produced batches in LogValidator and
+// ProducerAppendInfo.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "offsets/translation/types.h"
+#include "proto/batch/batch.h"
+#include "proto/kafka/error_code.h"
+
+namespace farshore::replicator {
+
+// kUnsupported, with the reason, for what Kafka would refuse or change: transactional and control batches, offsets
+// without a record inside (after compaction), LogAppendTime (a CreateTime target would show the original times).
+Status can_relay_raw(const BatchHeader& batch);
+
+// Makes the only batch of `run` ours: producer, sequence, base offset 0, no leader epoch, no delete horizon (it is the
+// source's cleaner's). The CRC is combined: bytes that were damaged stay so.
+void stamp_for_relay(BatchRun& run, RelayProducer producer, int32_t sequence);
+
+// What a batch was, for errors.
+struct RefusedBatch {
+  std::string target_topic;
+  int32_t partition = 0;
+  SourceOffset source;
+  size_t bytes = 0;
+  int64_t max_timestamp_ms = -1;
+};
+
+// What the answer to one partition of a Produce means (not kNone). kFenced: another gateway has taken the partition
+// over. kInvalidArgument, kPermissionDenied: final; the detail names the batch and the setting to change. Everything
+// else may have happened or not: the partition is taken over anew.
+Error produce_error(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch);
+
+}  // namespace farshore::replicator

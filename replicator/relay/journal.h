@@ -1,0 +1,53 @@
+// RelayJournal: what a relay writes down so that any later gateway can go on exactly, and what it reads back at a
+// takeover. The sink knows only this; linker implements it on the topic __farshore_offsets and offsets/store.
+// Executor: the replicator's, for all calls.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/task.h"
+#include "offsets/translation/types.h"
+#include "replicator/source_state.h"
+
+namespace farshore::replicator {
+
+// What is written down about a partition.
+struct RelayClaims {
+  // Those that batches at or above the end of `last_run` may belong to, and the newest one; all where nothing is
+  // claimed.
+  std::vector<RelayAnchor> anchors;
+  std::optional<TranslationRun> last_run;  // the one with the highest source end; none: nothing was ever claimed
+};
+
+class RelayJournal {
+ public:
+  virtual ~RelayJournal() = default;
+
+  // The partition of the log of record that holds this key's entries: fenced together with the data. Created if it is
+  // not there. Errors: retriable, or kPermissionDenied.
+  virtual Task<Result<TopicPartition>> log_of(PumpKey key, Deadline deadline) = 0;
+
+  // Called once per takeover, after the abort marker of `owner` was asked for: reads log_of(key) at least up to that
+  // marker (so that nothing older can still appear), and returns what is written down. From here on writes are made as
+  // `owner`, sequences from 0.
+  virtual Task<Result<RelayClaims>> take_over(PumpKey key, RelayProducer owner, Deadline deadline) = 0;
+
+  // Acknowledged by the log of record (acks=all) when it resolves. kFenced: another gateway has the partition. Any
+  // other error: it may or may not be there; the caller runs a takeover. The caller has everything below the anchor
+  // acknowledged by the target before it calls; one anchor of a key at a time.
+  virtual Task<Status> write_anchor(PumpKey key, RelayAnchor anchor, Deadline deadline) = 0;
+
+  // The target acknowledged these records; runs of one key come in source order. Nothing waits for this: the journal
+  // writes a run down when it closes, and the open one at most once per second. After a takeover the first runs may be
+  // what the target turned out to hold beyond the last claim.
+  virtual void relayed(const PumpKey& key, const TranslationRun& run) = 0;
+
+  // At a takeover the target turned out to hold less than was claimed (an unclean election): everything at and above
+  // `target` is not claimed any more, and anchors with target_from above it are gone (they vouch for what was lost).
+  // Durable in the log of record when it resolves; returns what is still written down.
+  virtual Task<Result<RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline deadline) = 0;
+};
+
+}  // namespace farshore::replicator
