@@ -99,7 +99,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
 
   // Both ends are asked before anything is stored.
   auto source = std::make_unique<ClusterAdmin>(env_, connector_, "source", spec.source, spec.source_cluster_id);
-  auto source_identity = co_await source->identify(std::min(deadline, env_.in(kLoadLimit)));
+  auto source_identity = co_await identify(*source, std::min(deadline, env_.in(kLoadLimit)));
   if (!source_identity) co_return source_identity.error();
   StoredLink stored;
   stored.spec = spec;
@@ -109,9 +109,9 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   stored.epoch = kFirstEpoch;
   stored.created_ms = env_.wall_now().milliseconds_since_epoch;
   CO_TRY(auto target, home_->make_target(stored));
-  auto target_identity = co_await target->cluster().identify(std::min(deadline, env_.in(kLoadLimit)));
+  auto target_identity = co_await identify(target->cluster(), std::min(deadline, env_.in(kLoadLimit)));
   if (!target_identity) co_return target_identity.error();
-  CO_TRY(auto own, co_await target_.identify(std::min(deadline, env_.in(kLoadLimit))));
+  CO_TRY(auto own, co_await identify(target_, std::min(deadline, env_.in(kLoadLimit))));
   if (source_identity->cluster_id == target_identity->cluster_id)
     co_return Error(ErrorCode::kInvalidArgument, "source and target are the same cluster (" +
                                                      source_identity->cluster_id + "): a link joins two clusters");

@@ -69,7 +69,7 @@ Task<void> Gateway::stop() {
 Task<Status> Gateway::open_home() {
   if (in_control_) co_return ok();
   if (!home_) {
-    CO_TRY(auto target, co_await target_.identify(env_.in(kLoadLimit)));
+    CO_TRY(auto target, co_await identify(target_, env_.in(kLoadLimit)));
     LinkHomeOptions options;
     options.target = options_.target;
     options.target_cluster_id = target.cluster_id;

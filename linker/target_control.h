@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "linker/cluster_admin.h"
+#include "linker/cluster_identity.h"
 #include "linker/link_spec.h"
 #include "linker/store/link_store.h"
 #include "proto/kafka/messages/mirror_control.h"

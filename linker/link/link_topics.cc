@@ -66,8 +66,8 @@ Task<Status> LinkController::discover(Deadline deadline) {
   if (!adopted_) CO_CHECK(co_await adopt(deadline));
   // Before the source is asked, too: it has no part in this.
   auto all_there = co_await fail_gone_topics(deadline);
-  CO_TRY(auto source, co_await source_.identify(deadline));
-  CO_TRY(auto target, co_await target_->cluster().identify(deadline));
+  CO_TRY(auto source, co_await identify(source_, deadline));
+  CO_TRY(auto target, co_await identify(target_->cluster(), deadline));
   CO_CHECK(check_incarnation("source", source.cluster_id, link_.spec.source_incarnation, source.incarnation));
   CO_CHECK(check_incarnation("target", target.cluster_id, link_.spec.target_incarnation, target.incarnation));
   if (source.cluster_id == target.cluster_id)

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "linker/cluster_admin.h"
+#include "linker/cluster_identity.h"
 #include "linker/link_spec.h"
 #include "linker/target_control.h"
 #include "proto/control/control.pb.h"

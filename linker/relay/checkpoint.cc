@@ -8,11 +8,11 @@ namespace {
 
 constexpr Duration kRound = milliseconds(100);  // how often the checkpoint loop looks
 
-Result<std::vector<KeyedRecord>> encode(const std::vector<TranslationRecord>& records) {
-  std::vector<KeyedRecord> out;
+Result<std::vector<kafka::KeyedRecord>> encode(const std::vector<TranslationRecord>& records) {
+  std::vector<kafka::KeyedRecord> out;
   for (const TranslationRecord& record : records) {
     FARSHORE_TRY(auto encoded, encode_translation(record));
-    KeyedRecord& to = out.emplace_back();
+    kafka::KeyedRecord& to = out.emplace_back();
     to.key = std::move(encoded.key);
     to.value = std::move(encoded.value);
   }

@@ -54,8 +54,8 @@ Task<Status> RelayLeftovers::forget_topic(RelayTopic topic, Deadline deadline) {
     CO_TRY(TopicPartition log, co_await journal_.log_of(key, deadline));
     // The log alone: the data stays as it is, and its topic may be gone.
     std::vector<TopicPartition> partitions{log};
-    CO_TRY(auto owner, co_await replicator::fence(cluster_, replicator::relay_transactional_id(key),
-                                                  std::move(partitions), deadline));
+    CO_TRY(auto owner,
+           co_await kafka::fence(cluster_, replicator::relay_transactional_id(key), std::move(partitions), deadline));
     CO_CHECK(co_await journal_.take_over(key, owner, deadline));
     CO_CHECK(co_await journal_.forget(key, deadline));
   }

@@ -115,7 +115,7 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey key, 
   TopicPartition where;
   where.topic = kTranslationTopic;
   where.partition = partition;
-  state->writer = std::make_unique<FencedWriter>(env_, cluster_, std::move(where), owner);
+  state->writer = std::make_unique<kafka::FencedWriter>(env_, cluster_, std::move(where), owner);
   replicator::RelayClaims out;
   out.anchors = std::move(claims.anchors);
   out.last_run = claims.last_run;

@@ -20,9 +20,9 @@
 #include <optional>
 
 #include "base/gate.h"
-#include "linker/fenced_writer.h"
 #include "linker/relay/log_image.h"
 #include "offsets/store/translation_store.h"
+#include "proto/kafka/client/fenced_writer.h"
 #include "replicator/relay/journal.h"
 
 namespace farshore::linker {

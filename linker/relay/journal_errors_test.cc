@@ -114,7 +114,7 @@ TEST_F(RelayJournalErrorsTest, ATakeoverThatFailsHalfWayIsTriedAgain) {
       TopicPartition log{kTranslationTopic,
                          translation_log_partition(TranslationKey{key.link, key.source_topic, key.partition})};
       std::vector<TopicPartition> partitions{log};
-      auto owner = co_await replicator::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), t.soon());
+      auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), t.soon());
       CO_ASSERT_OK(owner);
       t.kafka_.fate = [](int16_t api) { return api == kFetchKey ? Fate::kSilence : Fate::kAnswer; };
       auto half = co_await gateway.journal->take_over(key, *owner, t.env_.in(seconds(2)));

@@ -48,8 +48,8 @@ struct JournalGateway {
   Task<Result<replicator::RelayClaims>> take(replicator::PumpKey key) {
     CO_TRY(TopicPartition log, co_await journal->log_of(key, fixture.soon()));
     std::vector<TopicPartition> partitions{log};
-    CO_TRY(owner, co_await replicator::fence(*cluster, "farshore.test." + std::to_string(key.partition.value()),
-                                             std::move(partitions), fixture.soon()));
+    CO_TRY(owner, co_await kafka::fence(*cluster, "farshore.test." + std::to_string(key.partition.value()),
+                                        std::move(partitions), fixture.soon()));
     co_return co_await journal->take_over(key, owner, fixture.soon());
   }
   Task<Status> anchor(replicator::PumpKey key, int32_t sequence, int64_t source, int64_t target_from) {

@@ -28,11 +28,11 @@ struct KafkaRelayJournal::KeyState {
 
   PumpKey key;
   TranslationKey name;
-  std::unique_ptr<FencedWriter> writer;  // none: not taken over
-  bool busy = false;                     // a batch is on its way, or the key is being taken over
-  AsyncMutex storing;                    // the store has one writer at a time for a key
-  Error failure;                         // nothing more is written until the next takeover
-  bool overflowed = false;               // nothing more is remembered either
+  std::unique_ptr<kafka::FencedWriter> writer;  // none: not taken over
+  bool busy = false;                            // a batch is on its way, or the key is being taken over
+  AsyncMutex storing;                           // the store has one writer at a time for a key
+  Error failure;                                // nothing more is written until the next takeover
+  bool overflowed = false;                      // nothing more is remembered either
 
   // What was acknowledged and is not in the log: whole runs, then the open one, of which `open_logged` is.
   std::deque<TranslationRun> closed;

@@ -45,7 +45,8 @@ Task<Status> LogImage::open(Deadline deadline) {
   if (!identity_.empty()) co_return ok();
   auto guard = co_await opening_.lock();
   if (!identity_.empty()) co_return ok();
-  CO_TRY(auto topic, co_await ensure_compacted_topic(cluster_, kTranslationTopic, kTranslationLogPartitions, deadline));
+  CO_TRY(auto topic,
+         co_await kafka::ensure_compacted_topic(cluster_, kTranslationTopic, kTranslationLogPartitions, deadline));
   const std::string identity = topic.cluster_id + "/" + topic.id.to_string();
   auto known = co_await store_.log_identity();
   if (!known || *known != identity) {

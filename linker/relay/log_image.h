@@ -12,8 +12,8 @@
 #include "base/async_mutex.h"
 #include "base/env.h"
 #include "base/metrics.h"
-#include "linker/fenced_writer.h"
 #include "offsets/store/translation_store.h"
+#include "proto/kafka/client/compacted_topic.h"
 #include "proto/kafka/client/partition_reader.h"
 
 namespace farshore::linker {

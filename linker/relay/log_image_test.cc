@@ -101,8 +101,8 @@ TEST_F(RelayImageTest, ManyKeysInOneLogPartitionAreTakenOverSideBySide) {
       auto log = co_await gateway.journal->log_of(key, gateway.fixture.soon());
       CO_ASSERT_OK(log);
       std::vector<TopicPartition> partitions{*log};
-      auto owner = co_await replicator::fence(*gateway.cluster, "farshore.test." + std::to_string(n),
-                                              std::move(partitions), gateway.fixture.soon());
+      auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test." + std::to_string(n), std::move(partitions),
+                                         gateway.fixture.soon());
       CO_ASSERT_OK(owner);
       CO_DO(co_await gateway.journal->take_over(key, *owner, gateway.fixture.soon()));
       RelayAnchor anchor = anchor_of(*owner, 0, n, n);
@@ -148,8 +148,7 @@ TEST_F(RelayImageTest, WhatAKeyWroteMeanwhileStaysWhenAnotherOfItsLogPartitionIs
       co_await gateway.until_written();
       // The neighbour's marker stands here; what follows is behind it, and not read by its takeover.
       std::vector<TopicPartition> partitions{*log};
-      auto owner =
-          co_await replicator::fence(*gateway.cluster, "farshore.test.neighbour", std::move(partitions), t.soon());
+      auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.neighbour", std::move(partitions), t.soon());
       CO_ASSERT_OK(owner);
       for (int64_t i = 5; i < 10; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
       co_await gateway.until_written();

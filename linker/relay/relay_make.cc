@@ -52,7 +52,7 @@ Task<Status> RelayTarget::check_source(const TopicInfo& topic, LinkSource source
     co_return Error(ErrorCode::kUnsupported,
                     "the source is too old to have topic ids (before Apache Kafka 2.8): that " + topic.name +
                         " was made anew could not be noticed");
-  TopicAdmin at_source(source.cluster);
+  kafka::TopicAdmin at_source(source.cluster);
   CO_TRY(auto effective, co_await at_source.effective_configs(topic.name, deadline));
   if (effective["message.timestamp.type"] == "LogAppendTime")
     co_return Error(

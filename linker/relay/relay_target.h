@@ -7,7 +7,7 @@
 #include "linker/link/target.h"
 #include "linker/relay/journal.h"
 #include "linker/relay/relay_topic.h"
-#include "linker/topic_admin.h"
+#include "proto/kafka/client/topic_admin.h"
 #include "replicator/relay/relay_sink.h"
 
 namespace farshore::linker {
@@ -89,7 +89,7 @@ class RelayTarget final : public LinkTarget {
   const std::string name_, source_cluster_id_;
   RelayServices services_;
   ClusterAdmin cluster_;
-  TopicAdmin topics_;
+  kafka::TopicAdmin topics_;
   kafka::ClusterClient data_;  // of its own: bytes never wait behind metadata
   replicator::RelaySink sink_;
   std::map<std::string, Kept> kept_;  // by name at the target; also what a deleted link of the same name left behind

@@ -78,8 +78,8 @@ struct Gateway {
   Task<Result<replicator::RelayClaims>> take(replicator::PumpKey key) {
     CO_TRY(TopicPartition log, co_await journal.log_of(key, fixture.soon()));
     std::vector<TopicPartition> partitions{log};
-    CO_TRY(auto owner, co_await replicator::fence(*cluster, replicator::relay_transactional_id(key),
-                                                  std::move(partitions), fixture.soon()));
+    CO_TRY(auto owner, co_await kafka::fence(*cluster, replicator::relay_transactional_id(key), std::move(partitions),
+                                             fixture.soon()));
     co_return co_await journal.take_over(key, owner, fixture.soon());
   }
   Task<void> until_written() {

@@ -1,6 +1,7 @@
 #include "linker/store/kafka_link_store.h"
 
 #include "proto/batch/records.h"
+#include "proto/kafka/client/compacted_topic.h"
 #include "proto/kafka/client/fence.h"
 
 namespace farshore::linker {
@@ -61,7 +62,7 @@ Task<Status> KafkaLinkStore::take_control(Deadline deadline) {
 Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
   writer_.reset();
   fenced_ = false;
-  CO_CHECK(co_await ensure_compacted_topic(cluster_, kLinksTopic, 1, deadline));
+  CO_CHECK(co_await kafka::ensure_compacted_topic(cluster_, kLinksTopic, 1, deadline));
   // Somebody else's takeover, or a request of our own earlier try that lay in a socket, may come between our steps.
   for (int lost = 1;; ++lost) {
     auto taken = co_await try_to_take(deadline);
@@ -80,7 +81,7 @@ Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
 Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
   TopicPartition partition{kLinksTopic, 0};
   // From now on nobody whose takeover began before can end it, and none that ended is fenced yet.
-  CO_TRY(auto owner, co_await replicator::raise_epoch(cluster_, options_.transactional_id, deadline));
+  CO_TRY(auto owner, co_await kafka::raise_epoch(cluster_, options_.transactional_id, deadline));
   // From the start each time: the topic is small, and what an earlier reading saw could have been lost since.
   entries_.clear();
   entries_bytes_ = 0;
@@ -91,17 +92,16 @@ Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
   fenced_ = controller_ != *began_with_ && controller_ != name_;
   if (fenced_) co_return fenced();
   std::vector<TopicPartition> partitions{partition};
-  CO_CHECK(
-      co_await replicator::send_markers(cluster_, options_.transactional_id, owner, std::move(partitions), deadline));
-  replicator::OnBatch on_batch = [this](const BatchHeader& header, const SliceList& bytes, size_t begin) {
+  CO_CHECK(co_await kafka::send_markers(cluster_, options_.transactional_id, owner, std::move(partitions), deadline));
+  kafka::OnBatch on_batch = [this](const BatchHeader& header, const SliceList& bytes, size_t begin) {
     return apply(header, bytes, begin);
   };
-  CO_CHECK(co_await replicator::find_marker(cluster_, *reader_, owner, std::move(on_batch), deadline));
-  writer_ = std::make_unique<FencedWriter>(env_, cluster_, partition, owner);
-  KeyedRecord record;
+  CO_CHECK(co_await kafka::find_marker(cluster_, *reader_, owner, std::move(on_batch), deadline));
+  writer_ = std::make_unique<kafka::FencedWriter>(env_, cluster_, partition, owner);
+  kafka::KeyedRecord record;
   record.key = kControllerKey;
   record.value = name_;
-  std::vector<KeyedRecord> records;
+  std::vector<kafka::KeyedRecord> records;
   records.push_back(std::move(record));
   CO_CHECK(co_await writer_->append(std::move(records), deadline));
   began_with_ = controller_ = name_;
@@ -162,10 +162,10 @@ Task<Result<int64_t>> KafkaLinkStore::replace(StoredEntry entry, Deadline deadli
   const int64_t revision = known == entries_.end() ? 0 : known->second.revision;
   if (revision != entry.revision)
     co_return Error(ErrorCode::kConflict, entry.key + " was changed by somebody else meanwhile");
-  KeyedRecord record;
+  kafka::KeyedRecord record;
   record.key = entry.key;
   if (!entry.value.empty()) record.value = entry.value;
-  std::vector<KeyedRecord> records;
+  std::vector<kafka::KeyedRecord> records;
   records.push_back(std::move(record));
   auto written = co_await writer_->append(std::move(records), deadline);
   if (!written) {

@@ -19,8 +19,8 @@
 
 #include "base/async_mutex.h"
 #include "base/env.h"
-#include "linker/fenced_writer.h"
 #include "linker/store/link_store.h"
+#include "proto/kafka/client/fenced_writer.h"
 #include "proto/kafka/client/partition_reader.h"
 
 namespace farshore::linker {
@@ -68,7 +68,7 @@ class KafkaLinkStore final : public LinkStore {
   AsyncMutex turn_;
   SlabArena arena_;
   std::unique_ptr<kafka::PartitionReader> reader_;
-  std::unique_ptr<FencedWriter> writer_;
+  std::unique_ptr<kafka::FencedWriter> writer_;
   std::map<std::string, Entry> entries_;
   size_t entries_bytes_ = 0;
   std::string controller_;                 // the last one that was read

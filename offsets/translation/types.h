@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "base/ids.h"
+#include "proto/kafka/producer_identity.h"
 
 namespace farshore {
 
@@ -22,13 +23,9 @@ struct TranslationKey {
   friend auto operator<=>(const TranslationKey&, const TranslationKey&) = default;
 };
 
-// Who wrote a batch at the target. The id belongs to one transactional id (one per TranslationKey); each takeover
-// raises the epoch.
-struct RelayProducer {
-  int64_t id = -1;
-  int16_t epoch = -1;
-  friend auto operator<=>(const RelayProducer&, const RelayProducer&) = default;
-};
+// The producer that wrote a batch at the target. Its id belongs to one transactional id (one per TranslationKey); each
+// takeover raises the epoch.
+using RelayProducer = kafka::ProducerIdentity;
 
 // Written before the first batch after a takeover and at each discontinuity: a jump of source offsets, another source
 // epoch, 2^30 records.

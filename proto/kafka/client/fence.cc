@@ -6,13 +6,11 @@
 #include "proto/kafka/messages/end_txn.h"
 #include "proto/kafka/messages/init_producer_id.h"
 
-namespace farshore::replicator {
+namespace farshore::kafka {
 
 namespace {
 
-using Code = kafka::ErrorCode;
-using kafka::CoordinatorKind;
-using kafka::Repeat;
+using Code = ErrorCode;
 
 constexpr int32_t kTransactionTimeoutMs = 60'000;  // the coordinator aborts by itself what we began and did not end
 constexpr int kUnknownTopicAttempts = 8;           // a topic just made is not known everywhere at once
@@ -36,14 +34,14 @@ Result<Next> judge(Code code, std::string_view what) {
     case Code::kProducerFenced:
     case Code::kInvalidTxnState:
     case Code::kInvalidProducerIdMapping:  // the id expired between two of our calls
-      return Error(ErrorCode::kFenced, std::string(kafka::error_name(code))).in(what);
+      return Error(farshore::ErrorCode::kFenced, std::string(error_name(code))).in(what);
     default:
-      return kafka::to_error(code, what);
+      return to_error(code, what);
   }
 }
 
 // The partitions' codes as one: what must be repeated or fails comes first.
-Code worst(const kafka::AddPartitionsToTxnResponse& response) {
+Code worst(const AddPartitionsToTxnResponse& response) {
   Code found = Code::kNone;
   for (const auto& topic : response.results_by_topic_v3_and_below)
     for (const auto& partition : topic.results_by_partition) {
@@ -55,9 +53,9 @@ Code worst(const kafka::AddPartitionsToTxnResponse& response) {
   return found;
 }
 
-kafka::AddPartitionsToTxnRequest add_request(const std::string& transactional_id, RelayProducer producer,
-                                             const std::vector<TopicPartition>& sorted) {
-  kafka::AddPartitionsToTxnRequest request;
+AddPartitionsToTxnRequest add_request(const std::string& transactional_id, ProducerIdentity producer,
+                                      const std::vector<TopicPartition>& sorted) {
+  AddPartitionsToTxnRequest request;
   request.v3_and_below_transactional_id = transactional_id;
   request.v3_and_below_producer_id = producer.id;
   request.v3_and_below_producer_epoch = producer.epoch;
@@ -69,7 +67,7 @@ kafka::AddPartitionsToTxnRequest add_request(const std::string& transactional_id
   return request;
 }
 
-Task<Status> add_partitions(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
+Task<Status> add_partitions(ClusterClient& cluster, std::string transactional_id, ProducerIdentity producer,
                             std::vector<TopicPartition> partitions, Deadline deadline) {
   std::sort(partitions.begin(), partitions.end());
   partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
@@ -90,10 +88,10 @@ Task<Status> add_partitions(kafka::ClusterClient& cluster, std::string transacti
   }
 }
 
-Task<Status> abort_transaction(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
+Task<Status> abort_transaction(ClusterClient& cluster, std::string transactional_id, ProducerIdentity producer,
                                Deadline deadline) {
   for (int attempt = 0;; ++attempt) {
-    kafka::EndTxnRequest request;
+    EndTxnRequest request;
     request.transactional_id = transactional_id;
     request.producer_id = producer.id;
     request.producer_epoch = producer.epoch;
@@ -109,10 +107,9 @@ Task<Status> abort_transaction(kafka::ClusterClient& cluster, std::string transa
 
 }  // namespace
 
-Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::string transactional_id,
-                                        Deadline deadline) {
+Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string transactional_id, Deadline deadline) {
   for (int attempt = 0;; ++attempt) {
-    kafka::InitProducerIdRequest request;
+    InitProducerIdRequest request;
     request.transactional_id = transactional_id;
     request.transaction_timeout_ms = kTransactionTimeoutMs;
     // Repeated freely: each time the epoch rises, and only the last answer counts.
@@ -120,7 +117,7 @@ Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::stri
                                                             std::move(request), Repeat::kYes, deadline));
     CO_TRY(Next next, judge(static_cast<Code>(response.error_code), "InitProducerId"));
     if (next == Next::kDone) {
-      RelayProducer producer;
+      ProducerIdentity producer;
       producer.id = response.producer_id;
       producer.epoch = response.producer_epoch;
       co_return producer;
@@ -129,14 +126,14 @@ Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::stri
   }
 }
 
-Task<Status> send_markers(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
+Task<Status> send_markers(ClusterClient& cluster, std::string transactional_id, ProducerIdentity producer,
                           std::vector<TopicPartition> partitions, Deadline deadline) {
   CO_CHECK(co_await add_partitions(cluster, transactional_id, producer, std::move(partitions), deadline));
   co_return co_await abort_transaction(cluster, transactional_id, producer, deadline);
 }
 
-Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string transactional_id,
-                                  std::vector<TopicPartition> partitions, Deadline deadline) {
+Task<Result<ProducerIdentity>> fence(ClusterClient& cluster, std::string transactional_id,
+                                     std::vector<TopicPartition> partitions, Deadline deadline) {
   const std::string where = "takeover of " + transactional_id;
   // A request of an earlier attempt may still lie in the target's socket and raise the epoch after us. That ends; a
   // gateway that takes over again and again does not.
@@ -149,13 +146,14 @@ Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string tra
     } else {
       done = Status(std::move(producer).error());
     }
-    if (done.error() != ErrorCode::kFenced || lost == kLostRacesMax) co_return std::move(done).error().in(where);
+    if (done.error() != farshore::ErrorCode::kFenced || lost == kLostRacesMax)
+      co_return std::move(done).error().in(where);
     CO_CHECK(co_await cluster.pause(lost, deadline));
   }
 }
 
-Task<Result<MarkerFound>> find_marker(kafka::ClusterClient& cluster, kafka::PartitionReader& reader,
-                                      RelayProducer producer, OnBatch on_batch, Deadline deadline) {
+Task<Result<MarkerFound>> find_marker(ClusterClient& cluster, PartitionReader& reader, ProducerIdentity producer,
+                                      OnBatch on_batch, Deadline deadline) {
   MarkerFound found;
   found.scanned_from = reader.position();
   const std::string where = "marker of producer " + std::to_string(producer.id) + ", epoch " +
@@ -163,10 +161,9 @@ Task<Result<MarkerFound>> find_marker(kafka::ClusterClient& cluster, kafka::Part
                             std::to_string(reader.partition().partition);
   for (int attempt = 0;; ++attempt) {
     auto read = co_await reader.next(deadline);
-    if (!read && read.error() == ErrorCode::kOutOfRange) {
+    if (!read && read.error() == farshore::ErrorCode::kOutOfRange) {
       TopicPartition partition = reader.partition();
-      CO_TRY(Offset start,
-             co_await kafka::partition_offset(cluster, std::move(partition), kafka::OffsetOf::kLogStart, deadline));
+      CO_TRY(Offset start, co_await partition_offset(cluster, std::move(partition), OffsetOf::kLogStart, deadline));
       if (start == reader.position()) {  // above the end, then: a follower's view that has yet to grow
         CO_CHECK(co_await cluster.pause(attempt, deadline));
         continue;
@@ -191,4 +188,4 @@ Task<Result<MarkerFound>> find_marker(kafka::ClusterClient& cluster, kafka::Part
   }
 }
 
-}  // namespace farshore::replicator
+}  // namespace farshore::kafka

@@ -1,11 +1,14 @@
-// The takeover of Kafka partitions by a transactional id (design §6, correctness C1). A Kafka broker refuses a producer
-// only once the partition itself has seen a newer epoch of it, and only a transaction marker carries an epoch to a
-// partition without data. So: InitProducerId (epoch + 1), AddPartitionsToTxn, EndTxn(abort), and the abort marker that
-// follows is the fence. What does not stand before our own marker can never appear any more; data is then produced
-// without a transaction under that (id, epoch), from sequence 0.
-// Tried on Apache Kafka 4.1.1; EndTxn 4 at most (5 raises the epoch once more). It costs one offset per partition.
-// What the partition's broker remembers of the old epoch (DescribeProducers) is cleared by the marker: ask before.
-// Executor: the Env's.
+// fence(): takes Kafka partitions over under a transactional id, so that its former owner can write to them no more.
+//
+// A broker refuses a producer only after the partition itself has seen a newer epoch of that producer id, and only a
+// transaction marker carries an epoch to a partition without data. So the takeover is InitProducerId (raises the
+// epoch), AddPartitionsToTxn, EndTxn(abort); the abort marker that the coordinator then writes is the fence. Every
+// batch of the former owner stands before our marker or is refused. Afterwards the new owner produces without a
+// transaction, under its (id, epoch), from sequence 0 (KIP-98, KIP-360).
+//
+// A takeover costs one offset per partition. The marker clears what the partition's broker remembers of the old epoch:
+// call DescribeProducers before. EndTxn is sent in version 4 at most, because version 5 raises the epoch once more
+// (KIP-890). Behaviour as seen with Apache Kafka 4.1.1. Executor: the Env's.
 #pragma once
 
 #include <functional>
@@ -13,37 +16,38 @@
 #include <vector>
 
 #include "proto/kafka/client/partition_reader.h"
+#include "proto/kafka/producer_identity.h"
 
-namespace farshore::replicator {
+namespace farshore::kafka {
 
-// Resolves when the coordinator has taken the abort on: markers are on their way to every partition, and are waited for
-// with find_marker(). The transactional id's former owner is fenced in `partitions` when its marker is there.
-// Calls are repeated until the deadline while the coordinator moves, loads, or ends an earlier transaction
-// (CONCURRENT_TRANSACTIONS). kFenced: lost against other takeovers, again and again; kPermissionDenied; kNotFound: a
-// partition is not there; kTimedOut: markers may or may not come; fence again.
-Task<Result<RelayProducer>> fence(kafka::ClusterClient& cluster, std::string transactional_id,
-                                  std::vector<TopicPartition> partitions, Deadline deadline);
+// Resolves when the coordinator has accepted the abort and is writing markers to all `partitions`; find_marker() waits
+// for a marker. Calls are repeated until the deadline while the coordinator moves, loads, or ends an earlier
+// transaction (CONCURRENT_TRANSACTIONS). kFenced: other takeovers won, several times; kPermissionDenied; kNotFound: a
+// partition does not exist; kTimedOut: markers may or may not come, so fence again.
+Task<Result<ProducerIdentity>> fence(ClusterClient& cluster, std::string transactional_id,
+                                     std::vector<TopicPartition> partitions, Deadline deadline);
 
-// Only its first step, InitProducerId, which fences nothing by itself. kFenced: this attempt lost against another one.
-Task<Result<RelayProducer>> raise_epoch(kafka::ClusterClient& cluster, std::string transactional_id, Deadline deadline);
+// The first step of fence(), InitProducerId. It fences nothing by itself. kFenced: another takeover won.
+Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string transactional_id, Deadline deadline);
 
-// The other steps, of the one who raised the epoch: as fence() says, but kFenced at once when somebody raised it after.
-Task<Status> send_markers(kafka::ClusterClient& cluster, std::string transactional_id, RelayProducer producer,
+// The other steps of fence(), for `producer` as raise_epoch() returned it. Errors as fence(), but kFenced at once when
+// somebody else has raised the epoch since.
+Task<Status> send_markers(ClusterClient& cluster, std::string transactional_id, ProducerIdentity producer,
                           std::vector<TopicPartition> partitions, Deadline deadline);
 
-// A batch of a partition, and where it begins in `bytes`. An error ends the reading and is returned.
+// Receives one batch of a partition; it begins at `batch_begin` in `bytes`. An error ends the reading and is returned.
 using OnBatch = std::function<Status(const BatchHeader& header, const SliceList& bytes, size_t batch_begin)>;
 
 struct MarkerFound {
   Offset marker;        // of the control batch
-  Offset scanned_from;  // `from`, or the log's start where that was above it: nothing below was seen
+  Offset scanned_from;  // first offset that was read: the reader's position, or the log start if that was higher
   Offset log_start, high_watermark;
 };
 
-// Reads on from reader.position() up to and including the control batch of `producer` (its id and epoch), and shows
-// every batch before it, control batches too; the first may begin below the position. The position is behind the marker
-// when it resolves. A position that is outside the log begins at its start. kTimedOut: no marker before the deadline.
-Task<Result<MarkerFound>> find_marker(kafka::ClusterClient& cluster, kafka::PartitionReader& reader,
-                                      RelayProducer producer, OnBatch on_batch, Deadline deadline);
+// Reads from reader.position() up to and including the control batch of `producer` (same id and epoch). `on_batch` (may
+// be empty) gets every batch before it, control batches too; the first may begin below the position. Afterwards the
+// position is behind the marker. A position outside the log is moved to the log start. kTimedOut: no marker came.
+Task<Result<MarkerFound>> find_marker(ClusterClient& cluster, PartitionReader& reader, ProducerIdentity producer,
+                                      OnBatch on_batch, Deadline deadline);
 
-}  // namespace farshore::replicator
+}  // namespace farshore::kafka

@@ -10,10 +10,9 @@
 #include "proto/kafka/fake/fake_kafka.h"
 #include "proto/kafka/messages/produce.h"
 
-namespace farshore::replicator {
+namespace farshore::kafka {
 namespace {
 
-using kafka::FakeKafka;
 constexpr char kId[] = "farshore.test";
 
 uint64_t announced_seed() {
@@ -34,9 +33,9 @@ class FenceTest : public testing::Test {
     kafka_.add_topic("log", 1);
     world_.spawn(broker_env_, kafka_.run());
     EXPECT_EQ(world_.run_until([&] { return kafka_.listening(); }, seconds(10)), sim::RunEnd::kDone);
-    kafka::ClusterOptions cluster;
+    ClusterOptions cluster;
     cluster.bootstrap.push_back(Endpoint{"kafka", 9092});
-    cluster_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), std::move(cluster));
+    cluster_ = std::make_unique<ClusterClient>(env_, env_.network(), std::move(cluster));
   }
   ~FenceTest() override {
     world_.kill(broker_env_);
@@ -54,25 +53,25 @@ class FenceTest : public testing::Test {
   static std::vector<TopicPartition> both() { return {{"data", 0}, {"log", 0}}; }
 
   // fence(), and until its markers are there: they come a while later.
-  Task<Result<RelayProducer>> take_over() {
+  Task<Result<ProducerIdentity>> take_over() {
     auto owner = co_await fence(*cluster_, kId, both(), soon());
     while (kafka_.transactional_ids[kId].ending) co_await env_.sleep(milliseconds(1));
     co_return owner;
   }
 
   // One record, idempotent; Kafka's error code.
-  Task<Result<int16_t>> produce(RelayProducer as, int32_t sequence, std::string value) {
+  Task<Result<int16_t>> produce(ProducerIdentity as, int32_t sequence, std::string value) {
     BatchBuilder builder;
     builder.producer(as.id, as.epoch, sequence).add(1, std::nullopt, value);
     std::vector<std::byte> bytes = builder.build();
-    kafka::ProduceRequest request;
+    ProduceRequest request;
     request.acks = -1;
     request.timeout_ms = 1000;
     auto& topic = request.topic_data.emplace_back();
     topic.name = "data";
     auto& data = topic.partition_data.emplace_back();
     data.index = 0;
-    data.records = kafka::Records::view(bytes);
+    data.records = Records::view(bytes);
     TopicPartition where{"data", 0};
     CO_TRY(auto leader, co_await cluster_->leader(std::move(where), soon()));
     CO_TRY(auto client, co_await cluster_->broker(leader.broker, soon()));
@@ -85,7 +84,7 @@ class FenceTest : public testing::Test {
   sim::SimEnv& broker_env_;
   FakeKafka kafka_;
   SlabArena arena_;
-  std::unique_ptr<kafka::ClusterClient> cluster_;
+  std::unique_ptr<ClusterClient> cluster_;
 };
 
 TEST_F(FenceTest, TheFormerOwnerIsRefusedAndTheNewOneBeginsAtSequenceZero) {
@@ -102,7 +101,7 @@ TEST_F(FenceTest, TheFormerOwnerIsRefusedAndTheNewOneBeginsAtSequenceZero) {
       EXPECT_GT(second->epoch, first->epoch);
       auto late = co_await t.produce(*first, 1, "late");
       CO_ASSERT_OK(late);
-      EXPECT_EQ(*late, static_cast<int16_t>(kafka::ErrorCode::kInvalidProducerEpoch));
+      EXPECT_EQ(*late, static_cast<int16_t>(ErrorCode::kInvalidProducerEpoch));
       auto fresh = co_await t.produce(*second, 0, "b");
       CO_ASSERT_OK(fresh);
       EXPECT_EQ(*fresh, 0);
@@ -127,7 +126,7 @@ TEST_F(FenceTest, EverythingBeforeTheMarkerIsShownAndNothingBehindIt) {
       CO_ASSERT_OK(written);
 
       TopicPartition where{"data", 0};
-      kafka::PartitionReader reader(t.env_, *t.cluster_, t.arena_, std::move(where), Offset(0));
+      PartitionReader reader(t.env_, *t.cluster_, t.arena_, std::move(where), Offset(0));
       std::vector<BatchHeader> seen;
       OnBatch collect = [&seen](const BatchHeader& header, const SliceList&, size_t) {
         seen.push_back(header);
@@ -156,7 +155,7 @@ TEST_F(FenceTest, AScanThatBeginsOutsideTheLogBeginsAtItsStart) {
       CO_ASSERT_OK(second);
       for (int64_t from : {0, 1000}) {
         TopicPartition where{"data", 0};
-        kafka::PartitionReader reader(t.env_, *t.cluster_, t.arena_, std::move(where), Offset(from));
+        PartitionReader reader(t.env_, *t.cluster_, t.arena_, std::move(where), Offset(from));
         auto found = co_await find_marker(*t.cluster_, reader, *second, nullptr, t.soon());
         CO_ASSERT_OK(found);
         EXPECT_EQ(found->scanned_from, Offset(2));
@@ -181,7 +180,7 @@ TEST_F(FenceTest, LostAnswersAndConcurrentTransactionsAreRepeated) {
       CO_ASSERT_OK(owner);
       EXPECT_EQ(owner->epoch, 2);  // raised by the two that were lost, too
       TopicPartition where{"log", 0};
-      kafka::PartitionReader reader(t.env_, *t.cluster_, t.arena_, std::move(where), Offset(0));
+      PartitionReader reader(t.env_, *t.cluster_, t.arena_, std::move(where), Offset(0));
       auto found = co_await find_marker(*t.cluster_, reader, *owner, nullptr, t.soon());
       CO_ASSERT_OK(found);
     }
@@ -209,7 +208,7 @@ TEST_F(FenceTest, APartitionThatIsNotThereIsSaid) {
     static Task<void> run(FenceTest& t) {
       std::vector<TopicPartition> partitions{{"data", 7}, {"log", 0}};
       auto owner = co_await fence(*t.cluster_, kId, std::move(partitions), t.soon());
-      EXPECT_ERROR(owner, ErrorCode::kNotFound);
+      EXPECT_ERROR(owner, farshore::ErrorCode::kNotFound);
     }
   };
   play(Play::run(*this));
@@ -227,4 +226,4 @@ TEST_F(FenceTest, ASilentClusterEndsAtTheDeadline) {
 }
 
 }  // namespace
-}  // namespace farshore::replicator
+}  // namespace farshore::kafka

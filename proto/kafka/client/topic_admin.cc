@@ -1,14 +1,13 @@
-#include "linker/topic_admin.h"
+#include "proto/kafka/client/topic_admin.h"
 
 #include "proto/kafka/messages/create_partitions.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/list_offsets.h"
 
-namespace farshore::linker {
+namespace farshore::kafka {
 namespace {
 
-using kafka::Repeat;
 constexpr int8_t kTopicResource = 2;
 constexpr int32_t kTimeoutMs = 20000;
 constexpr int16_t kDefaultReplication = -1;
@@ -21,9 +20,9 @@ Task<Result<std::optional<TopicInfo>>> TopicAdmin::find(std::string topic, Deadl
   CO_TRY(auto view, co_await cluster_.client().refresh(std::move(names), deadline));
   auto found = view->topics.find(topic);
   if (found == view->topics.end()) co_return std::optional<TopicInfo>();
-  const auto code = static_cast<kafka::ErrorCode>(found->second.error_code);
-  if (code == kafka::ErrorCode::kUnknownTopicOrPartition) co_return std::optional<TopicInfo>();
-  if (code != kafka::ErrorCode::kNone) co_return kafka::to_error(found->second.error_code, "topic " + topic);
+  const auto code = static_cast<ErrorCode>(found->second.error_code);
+  if (code == ErrorCode::kUnknownTopicOrPartition) co_return std::optional<TopicInfo>();
+  if (code != ErrorCode::kNone) co_return to_error(found->second.error_code, "topic " + topic);
   TopicInfo info;
   info.name = topic;
   info.id = found->second.id;
@@ -34,7 +33,7 @@ Task<Result<std::optional<TopicInfo>>> TopicAdmin::find(std::string topic, Deadl
 
 Task<Status> TopicAdmin::create(std::string topic, int32_t partitions, std::map<std::string, std::string> configs,
                                 bool validate_only, Deadline deadline) {
-  kafka::CreateTopicsRequest request;
+  CreateTopicsRequest request;
   request.timeout_ms = kTimeoutMs;
   request.validate_only = validate_only;
   auto& wanted = request.topics.emplace_back();
@@ -50,17 +49,17 @@ Task<Status> TopicAdmin::create(std::string topic, int32_t partitions, std::map<
   for (const auto& made : response.topics) {
     if (made.error_code == 0) continue;
     const std::string text = "create topic " + topic + ": " + made.error_message.value_or("");
-    if (made.error_code == static_cast<int16_t>(kafka::ErrorCode::kTopicAlreadyExists))
-      co_return Error(ErrorCode::kAlreadyExists, text);
-    if (made.error_code == static_cast<int16_t>(kafka::ErrorCode::kInvalidConfig))
-      co_return Error(ErrorCode::kInvalidArgument, text);
-    co_return kafka::to_error(made.error_code, text);
+    if (made.error_code == static_cast<int16_t>(ErrorCode::kTopicAlreadyExists))
+      co_return Error(farshore::ErrorCode::kAlreadyExists, text);
+    if (made.error_code == static_cast<int16_t>(ErrorCode::kInvalidConfig))
+      co_return Error(farshore::ErrorCode::kInvalidArgument, text);
+    co_return to_error(made.error_code, text);
   }
   co_return ok();
 }
 
 Task<Status> TopicAdmin::grow(std::string topic, int32_t partitions, Deadline deadline) {
-  kafka::CreatePartitionsRequest request;
+  CreatePartitionsRequest request;
   request.timeout_ms = kTimeoutMs;
   auto& wanted = request.topics.emplace_back();
   wanted.name = topic;
@@ -69,8 +68,8 @@ Task<Status> TopicAdmin::grow(std::string topic, int32_t partitions, Deadline de
   CO_TRY(auto response, co_await cluster_.client().call_any(std::move(request), Repeat::kNo, deadline));
   for (const auto& result : response.results)
     if (result.error_code != 0)
-      co_return kafka::to_error(result.error_code, "grow topic " + topic + " to " + std::to_string(partitions) +
-                                                       " partitions: " + result.error_message.value_or(""));
+      co_return to_error(result.error_code, "grow topic " + topic + " to " + std::to_string(partitions) +
+                                                " partitions: " + result.error_message.value_or(""));
   co_return ok();
 }
 
@@ -78,7 +77,7 @@ Task<Result<int64_t>> TopicAdmin::end_of(TopicPartition partition, Deadline dead
   auto& client = cluster_.client();
   CO_TRY(auto leader, co_await client.leader(partition, deadline));
   CO_TRY(auto broker, co_await client.broker(leader.broker, deadline));
-  kafka::ListOffsetsRequest request;
+  ListOffsetsRequest request;
   request.replica_id = -1;
   auto& topic = request.topics.emplace_back();
   topic.name = partition.topic;
@@ -87,11 +86,11 @@ Task<Result<int64_t>> TopicAdmin::end_of(TopicPartition partition, Deadline dead
   asked.timestamp = kLatest;
   CO_TRY(auto response, co_await broker->call(std::move(request), deadline));
   if (response.topics.empty() || response.topics.front().partitions.empty())
-    co_return Error(ErrorCode::kUnavailable, "an empty answer about the end of " + partition.topic);
+    co_return Error(farshore::ErrorCode::kUnavailable, "an empty answer about the end of " + partition.topic);
   const auto& answer = response.topics.front().partitions.front();
   if (answer.error_code != 0) {
     client.forget_leader(partition);
-    co_return kafka::to_error(answer.error_code, "end of " + partition.topic);
+    co_return to_error(answer.error_code, "end of " + partition.topic);
   }
   co_return answer.offset;
 }
@@ -100,7 +99,7 @@ Task<Result<bool>> TopicAdmin::never_written(std::string topic, int32_t partitio
   for (int32_t p = 0; p < partitions; ++p) {
     TopicPartition where{topic, p};
     // A topic that was just made has leaders a moment later.
-    Result<int64_t> end = Error(ErrorCode::kTimedOut);
+    Result<int64_t> end = Error(farshore::ErrorCode::kTimedOut);
     for (;;) {
       end = co_await end_of(where, deadline);
       if (end || !error_retriable(end.error().code)) break;
@@ -113,7 +112,7 @@ Task<Result<bool>> TopicAdmin::never_written(std::string topic, int32_t partitio
 }
 
 Task<Result<std::map<std::string, std::string>>> TopicAdmin::effective_configs(std::string topic, Deadline deadline) {
-  kafka::DescribeConfigsRequest request;
+  DescribeConfigsRequest request;
   auto& resource = request.resources.emplace_back();
   resource.resource_type = kTopicResource;
   resource.resource_name = topic;
@@ -121,11 +120,11 @@ Task<Result<std::map<std::string, std::string>>> TopicAdmin::effective_configs(s
   CO_TRY(auto response, co_await cluster_.client().call_any(std::move(request), Repeat::kYes, deadline));
   std::map<std::string, std::string> out;
   for (const auto& result : response.results) {
-    if (result.error_code != 0) co_return kafka::to_error(result.error_code, "configs of " + topic);
+    if (result.error_code != 0) co_return to_error(result.error_code, "configs of " + topic);
     for (const auto& config : result.configs)
       if (config.value) out[config.name] = *config.value;
   }
   co_return out;
 }
 
-}  // namespace farshore::linker
+}  // namespace farshore::kafka

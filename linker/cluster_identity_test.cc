@@ -1,4 +1,4 @@
-#include "linker/cluster_admin.h"
+#include "linker/cluster_identity.h"
 
 #include "linker/kafka_fixture.h"
 #include "proto/kafka/messages/link_state.h"
@@ -8,17 +8,17 @@
 namespace farshore::linker {
 namespace {
 
-class ClusterAdminTest : public KafkaFixture {};
+class ClusterIdentityTest : public KafkaFixture {};
 
-TEST_F(ClusterAdminTest, ABrokerOfAnotherReleaseIsToldSoInWords) {
+TEST_F(ClusterIdentityTest, ABrokerOfAnotherReleaseIsToldSoInWords) {
   kafka_.private_apis = {{kafka::MirrorAppendRequest::kApiKey, 0, 0},
                          {kafka::MirrorControlRequest::kApiKey, 0, 0},
                          {kafka::LinkStateRequest::kApiKey, 0, 0}};
   struct Play {
-    static Task<void> run(ClusterAdminTest& t) {
+    static Task<void> run(ClusterIdentityTest& t) {
       std::vector<Endpoint> at{Endpoint{"kafka", 9092}};
       ClusterAdmin target(t.env_, t.env_.network(), "target", std::move(at), "");
-      auto identity = co_await target.identify(t.soon());
+      auto identity = co_await identify(target, t.soon());
       EXPECT_ERROR(identity, ErrorCode::kUnsupported);
       const std::string& detail = identity.error().detail;
       EXPECT_NE(detail.find("target: broker kafka:9092: it speaks MirrorControl 0, and this program needs 1"),
@@ -29,12 +29,12 @@ TEST_F(ClusterAdminTest, ABrokerOfAnotherReleaseIsToldSoInWords) {
   play(Play::run(*this));
 }
 
-TEST_F(ClusterAdminTest, APlainKafkaIsNone) {
+TEST_F(ClusterIdentityTest, APlainKafkaIsNone) {
   struct Play {
-    static Task<void> run(ClusterAdminTest& t) {
+    static Task<void> run(ClusterIdentityTest& t) {
       std::vector<Endpoint> at{Endpoint{"kafka", 9092}};
       ClusterAdmin target(t.env_, t.env_.network(), "target", std::move(at), "");
-      auto identity = co_await target.identify(t.soon());
+      auto identity = co_await identify(target, t.soon());
       CO_ASSERT_OK(identity);
       EXPECT_FALSE(identity->farshore);
       EXPECT_EQ(identity->cluster_id, "fake-cluster");
