@@ -7,7 +7,6 @@
 // Executor: the Env's, for all calls; no locks. The mutex outlives its guards and the tasks of lock().
 #pragma once
 
-#include <algorithm>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -49,37 +48,11 @@ class AsyncMutex {
     std::optional<Wait<void>> front;  // completed when this is the first in line; none for who came to an empty one
   };
 
-  Guard enter() {
-    Place& place = line_.emplace_back();
-    place.number = ++places_;
-    if (line_.size() > 1) place.front.emplace(reactor_);
-    return Guard(this, place.number);
-  }
-  // nullopt: at the front since it came.
-  std::optional<Wait<void>> front_of(uint64_t number) {
-    return std::find_if(line_.begin(), line_.end(), [&](const Place& each) { return each.number == number; })->front;
-  }
-  static Task<Guard> reached(Guard guard) {
-    auto front = guard.mutex_->front_of(guard.place_);
-    if (front) (void)co_await front->wait(Deadline::never());
-    co_return guard;
-  }
-  static Task<Result<Guard>> reached_until(Guard guard, Deadline deadline) {
-    auto front = guard.mutex_->front_of(guard.place_);
-    if (front) CO_CHECK(co_await front->wait(deadline));
-    co_return guard;
-  }
-  void leave(uint64_t number) {
-    if (reactor_.dead()) return;  // nobody in the line will ever run
-    if (line_.front().number != number) {
-      std::erase_if(line_, [&](const Place& each) { return each.number == number; });
-      return;
-    }
-    line_.pop_front();
-    if (line_.empty()) return;
-    auto next = line_.front().front;
-    if (next) next->complete(ok());
-  }
+  Guard enter();
+  std::optional<Wait<void>> front_of(uint64_t number);  // nullopt: at the front since it came
+  static Task<Guard> reached(Guard guard);
+  static Task<Result<Guard>> reached_until(Guard guard, Deadline deadline);
+  void leave(uint64_t number);
 
   Reactor& reactor_;
   std::deque<Place> line_;  // the first holds the lock

@@ -18,31 +18,14 @@ class Notifier {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  void notify() {
-    auto waiting = std::exchange(waiting_, {});
-    for (auto& wait : waiting) wait.complete(ok());
-  }
+  void notify();
   // Ends all waits, now and later, with kClosed.
-  void close() {
-    closed_ = true;
-    auto waiting = std::exchange(waiting_, {});
-    for (auto& wait : waiting) wait.complete(Error(ErrorCode::kClosed));
-  }
+  void close();
   bool closed() const { return closed_; }
-  Task<Status> wait(Deadline deadline) {
-    Wait<void> wait(reactor_);
-    if (closed_) wait.complete(Error(ErrorCode::kClosed));
-    std::erase_if(waiting_, [](const Wait<void>& w) { return w.done(); });  // those that timed out
-    waiting_.push_back(wait);
-    return wait.wait(deadline);
-  }
+  Task<Status> wait(Deadline deadline);
   // Completes `wait` (with ok) at the next notify: one coroutine can wait for any of several notifiers. Timed-out
   // waits are dropped when the next one is added.
-  void add(const Wait<void>& wait) {
-    if (closed_) return wait.complete(Error(ErrorCode::kClosed));
-    std::erase_if(waiting_, [](const Wait<void>& w) { return w.done(); });
-    waiting_.push_back(wait);
-  }
+  void add(const Wait<void>& wait);
 
  private:
   Reactor& reactor_;
@@ -54,20 +37,13 @@ class Notifier {
 class Event {
  public:
   explicit Event(Reactor& reactor) : notifier_(reactor) {}
-  void set() {
-    set_ = true;
-    notifier_.notify();
-  }
+  void set();
   void reset() { set_ = false; }
   bool is_set() const { return set_; }
   // ok when set; kTimedOut otherwise. `sleep` is waiting for a stop event with a deadline.
-  Task<Status> wait(Deadline deadline) {
-    if (set_) return ready();
-    return notifier_.wait(deadline);
-  }
+  Task<Status> wait(Deadline deadline);
 
  private:
-  static Task<Status> ready() { co_return ok(); }
   Notifier notifier_;
   bool set_ = false;
 };

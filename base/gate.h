@@ -2,9 +2,6 @@
 // coroutines has one; work is started only by spawn().
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <cstdio>
-#include <exception>
 #include <utility>
 
 #include "base/event.h"
@@ -32,11 +29,24 @@ class Gate {
     if (--count_ == 0) empty_.notify();
   }
   // Refuses new work at once; completes when all that was inside has left.
-  Task<void> close() {
-    closed_ = true;
-    while (count_ > 0) (void)co_await empty_.wait(Deadline::never());
-  }
+  Task<void> close();
   Reactor& reactor() { return reactor_; }
+
+  // Inside the gate for as long as it lives. Empty: the gate was closed.
+  class Holder {
+   public:
+    explicit Holder(Gate& gate) : gate_(gate.enter() ? &gate : nullptr) {}
+    Holder(Holder&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Holder& operator=(Holder&&) = delete;
+    // Of a frame that was abandoned with its dead Env, nobody waits any more, and the gate may be gone.
+    ~Holder() {
+      if (gate_ && !gate_->reactor_.dead()) gate_->leave();
+    }
+    explicit operator bool() const { return gate_ != nullptr; }
+
+   private:
+    Gate* gate_;
+  };
 
  private:
   Reactor& reactor_;
@@ -46,8 +56,9 @@ class Gate {
 };
 
 // Starts `task` on the gate's executor (never inline). Returns false, and destroys the task, if the gate is closed.
-// An exception out of the task is a bug of ours and ends the process. The task must not outlive what it references:
+// The task must not outlive what it references:
 // its owner closes the gate and waits before it goes.
+// `name`: for whoever reads the call.
 bool spawn(Gate& gate, const char* name, Task<void> task);
 
 }  // namespace farshore

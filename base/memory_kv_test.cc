@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
+#include "base/testing/manual_reactor.h"
 
 namespace farshore {
 namespace {
@@ -48,12 +47,11 @@ Task<void> use(MemoryKv& kv, bool& done) {
 }
 
 TEST(MemoryKv, IsAnOrderedMapOfUnsignedBytes) {
-  asio::io_context context;
+  ManualReactor reactor;
   MemoryKv kv;
   bool done = false;
-  Executor executor = context.get_executor();
-  asio::co_spawn(executor, use(kv, done), [](std::exception_ptr thrown) { EXPECT_FALSE(thrown); });
-  context.run();
+  start(reactor, use(kv, done));
+  reactor.run();
   EXPECT_TRUE(done);
 }
 

@@ -3,58 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/io_context.hpp>
 #include <limits>
 #include <map>
 
 #include "base/gate.h"
 #include "base/random.h"
+#include "base/testing/manual_reactor.h"
 
 namespace farshore {
 namespace {
 
 using testing::ElementsAre;
 using namespace std::string_literals;
-
-// One thread, time that never moves except to fire what is armed once nothing else is ready.
-class TestReactor final : public Reactor {
- public:
-  Executor executor() override { return io_.get_executor(); }
-  MonoTime now() override { return now_; }
-  TimerId arm(MonoTime at, std::function<void()> fn) override {
-    timers_.emplace(++last_, std::pair(at, std::move(fn)));
-    return last_;
-  }
-  void cancel(TimerId timer) override { timers_.erase(timer); }
-  bool dead() const override { return dead_; }
-  void run() {
-    for (;;) {
-      io_.restart();
-      if (io_.poll() > 0) continue;  // not run(): suspended coroutines count as work
-      if (timers_.empty()) return;
-      auto next = timers_.begin();
-      for (auto it = timers_.begin(); it != timers_.end(); ++it)
-        if (it->second.first < next->second.first) next = it;
-      now_ = std::max(now_, next->second.first);
-      auto fn = std::move(next->second.second);
-      timers_.erase(next);
-      fn();
-    }
-  }
-  ~TestReactor() override {
-    dead_ = true;
-    waits().abandon_all();
-    io_.restart();
-    io_.poll();
-  }
-
- private:
-  asio::io_context io_{1};
-  MonoTime now_{};
-  std::map<TimerId, std::pair<MonoTime, std::function<void()>>> timers_;
-  TimerId last_ = 0;
-  bool dead_ = false;
-};
 
 struct Disk {
   std::map<std::string, std::string> items;
@@ -112,12 +72,7 @@ class KvMetaStoreTest : public testing::Test {
  protected:
   template <class T>
   T run(Task<T> task) {
-    std::optional<T> result;
-    asio::co_spawn(
-        reactor_.executor(), [&]() -> Task<void> { result.emplace(co_await std::move(task)); },
-        [](std::exception_ptr failure) { ASSERT_FALSE(failure); });
-    reactor_.run();
-    return std::move(result.value());
+    return std::move(reactor_.run(std::move(task)).value());
   }
   std::unique_ptr<MetaStore> open() {
     return run(open_kv_meta_store(reactor_, std::make_unique<MapKv>(reactor_, disk_))).value();
@@ -137,7 +92,7 @@ class KvMetaStoreTest : public testing::Test {
   MetaEntry entry(std::string key) { return run(store_->range(key, "", soon())).value().entries.at(0); }
 
   Disk disk_;
-  TestReactor reactor_;
+  ManualReactor reactor_;
   std::unique_ptr<MetaStore> store_ = open();
 };
 

@@ -2,15 +2,12 @@
 // Farshore (streams, files, timers, events, queues, in both Envs) is made of this.
 #pragma once
 
-#include <boost/asio/any_completion_handler.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "base/closure.h"
 #include "base/ensure.h"
 #include "base/result.h"
 #include "base/task.h"
@@ -68,7 +65,9 @@ class WaitList {
 class Reactor {
  public:
   virtual ~Reactor() = default;
-  virtual Executor executor() = 0;
+  // Runs `work` on the executor, soon, never inline. A dead Env destroys it without running it. The one function that
+  // other threads may call, in an Env that has threads.
+  virtual void post(Closure work) = 0;
   virtual MonoTime now() = 0;
   // Runs `fn` on the executor at or after `at`, once, unless cancelled before.
   virtual TimerId arm(MonoTime at, std::function<void()> fn) = 0;
@@ -83,36 +82,55 @@ class Reactor {
 
 namespace detail {
 
+// The part of a Wait that does not depend on its value. Shared by the waiter and by whoever completes it.
+class WaitStateBase : public WaitNode, public std::enable_shared_from_this<WaitStateBase> {
+ public:
+  explicit WaitStateBase(Reactor& reactor) : reactor_(reactor) {}
+  bool done() const { return done_; }
+  // Suspends `chain` until it is completed, abandoned, or timed out.
+  void suspend(Chain& chain, Deadline deadline);
+  void abandon() override;
+
+ protected:
+  // Ends the wait: the timer is cancelled, and the waiter, if there is one already, is resumed (posted, never inline:
+  // whoever completes a wait goes on first, in both Envs).
+  void finish();
+  virtual void time_out() = 0;
+
+ private:
+  Reactor& reactor_;
+  std::unique_ptr<Chain> waiter_;
+  TimerId timer_ = 0;
+  bool done_ = false;
+};
+
 template <class T>
-struct WaitState final : WaitNode, std::enable_shared_from_this<WaitState<T>> {
-  explicit WaitState(Reactor& r) : reactor(r) {}
-  Reactor& reactor;
-  std::optional<Result<T>> value;
-  asio::any_completion_handler<void(Result<T>)> handler;
-  TimerId timer = 0;
-  bool done = false;
-
+class WaitState final : public WaitStateBase {
+ public:
+  using WaitStateBase::WaitStateBase;
   void complete(Result<T> result) {
-    if (done) return;
-    done = true;
-    if (timer) reactor.cancel(std::exchange(timer, 0));
-    unlink();
-    if (!handler) {
-      value.emplace(std::move(result));
-      return;
-    }
-    // Never inline: whoever completes a wait goes on first, in both Envs.
-    asio::post(reactor.executor(),
-               [h = std::move(handler), r = std::move(result)]() mutable { std::move(h)(std::move(r)); });
+    if (done()) return;
+    value_.emplace(std::move(result));
+    finish();
   }
+  bool has_value() const { return value_.has_value(); }
+  Result<T> take() { return std::move(*value_); }
 
-  void abandon() override {
-    auto self = this->shared_from_this();
-    done = true;
-    if (timer) reactor.cancel(std::exchange(timer, 0));
-    unlink();
-    auto dropped = std::move(handler);  // destroys the frame, which may own this state
+ private:
+  void time_out() override { complete(Error(ErrorCode::kTimedOut)); }
+  std::optional<Result<T>> value_;
+};
+
+template <class T>
+struct WaitAwaiter {
+  WaitState<T>& state;
+  Deadline deadline;
+  bool await_ready() const noexcept { return state.has_value(); }
+  template <class Parent>
+  void await_suspend(std::coroutine_handle<Parent> parent) const {
+    state.suspend(*parent.promise().chain, deadline);
   }
+  Result<T> await_resume() const { return state.take(); }
 };
 
 }  // namespace detail
@@ -125,7 +143,7 @@ class Wait {
 
   // Resumes the waiter (posted, never inline) with `result`. Only the first completion counts.
   void complete(Result<T> result) const { state_->complete(std::move(result)); }
-  bool done() const { return state_->done; }
+  bool done() const { return state_->done(); }
 
   // At most one coroutine waits. kTimedOut when the deadline passes first; a completion before the wait is kept.
   Task<Result<T>> wait(Deadline deadline) const { return run(state_, deadline); }
@@ -133,27 +151,17 @@ class Wait {
  private:
   using State = detail::WaitState<T>;
   static Task<Result<T>> run(std::shared_ptr<State> state, Deadline deadline) {
-    if (state->value) co_return std::move(*state->value);
-    // Named, not a temporary of the co_await expression: g++ 12 destroys the captures of such a lambda twice.
-    auto begin = [state, deadline](auto handler) {
-      ensure(!state->handler, "a Wait has one waiter");
-      // By swap: the move assignment of Boost 1.81's any_completion_handler wraps itself for ever.
-      asio::any_completion_handler<void(Result<T>)>(std::move(handler)).swap(state->handler);
-      state->reactor.waits().push(*state);
-      if (!deadline.is_never()) {
-        std::weak_ptr<State> weak = state;
-        state->timer = state->reactor.arm(deadline.at(), [weak] {
-          if (auto s = weak.lock()) {
-            s->timer = 0;
-            s->complete(Error(ErrorCode::kTimedOut));
-          }
-        });
-      }
-    };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result<T>)>(
-        std::move(begin), asio::use_awaitable_t<Executor>());
+    detail::WaitAwaiter<T> awaiter{*state, deadline};  // named: g++ 12 may destroy a temporary twice
+    co_return co_await awaiter;
   }
   std::shared_ptr<State> state_;
 };
+
+// Starts `task` on the reactor's executor (posted, never inline). `on_end` is called on the executor once the task has
+// ended and its frame is destroyed; it is destroyed without a call if the Env dies first. For tests and for the program
+// around an Env; everything else uses spawn() of base/gate.h, which knows when the work has ended.
+void start(Reactor& reactor, Task<void> task, Closure on_end = {});
+
+extern template class Wait<void>;  // in wait.cc
 
 }  // namespace farshore

@@ -95,7 +95,7 @@ Task<void> run_gateway(Program& program, const GatewaySettings& settings) {
   Wait<void> stopped(program.env);
   std::thread stopper([&program, stopped] {
     program.control.stop();
-    asio::post(program.env.executor(), [stopped] { stopped.complete(ok()); });
+    program.env.post([stopped] { stopped.complete(ok()); });
   });
   (void)co_await stopped.wait(Deadline::never());
   stopper.join();

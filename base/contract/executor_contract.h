@@ -2,7 +2,6 @@
 // and never early, a mutex is handed on in order.
 #pragma once
 
-#include <boost/asio/post.hpp>
 #include <vector>
 
 #include "base/async_mutex.h"
@@ -20,7 +19,7 @@ inline Task<void> set_flag(bool& flag) {
 inline Task<void> post_is_never_inline(Env& env) {
   bool posted = false;
   Wait<void> ran(env);
-  asio::post(env.executor(), [&posted, ran] {
+  env.post([&posted, ran] {
     posted = true;
     ran.complete(ok());
   });

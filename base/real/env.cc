@@ -9,6 +9,7 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "base/real/disk.h"
@@ -17,6 +18,9 @@
 #include "base/real/timers.h"
 
 namespace farshore {
+
+namespace asio = boost::asio;
+
 namespace {
 
 MonoTime monotonic_now() {
@@ -68,14 +72,9 @@ class StderrLogger final : public Logger {
 
 struct RealEnv::Impl {
   explicit Impl(const RealEnvOptions& options)
-      // Never inline, also where Asio would dispatch: what depends on it would be a bug only outside the simulator.
-      : executor(asio::require(io.get_executor(), asio::execution::blocking.never)),
-        timers(io, monotonic_now),
-        random(kernel_seed()),
-        log(options.log_level) {}
+      : timers(io, monotonic_now), random(kernel_seed()), log(options.log_level) {}
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  Executor executor;
   Timers timers;
   Random random;
   StderrLogger log;
@@ -105,7 +104,9 @@ RealEnv::RealEnv(RealEnvOptions options) : impl_(std::make_unique<Impl>(options)
 
 RealEnv::~RealEnv() { shutdown(); }
 
-Executor RealEnv::executor() { return impl_->executor; }
+void RealEnv::post(Closure work) {
+  asio::post(impl_->io, [work = std::move(work)]() mutable { work(); });
+}
 MonoTime RealEnv::now() { return monotonic_now(); }
 TimerId RealEnv::arm(MonoTime at, std::function<void()> fn) {
   return impl_->dead ? 0 : impl_->timers.arm(at, std::move(fn));

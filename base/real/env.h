@@ -1,5 +1,5 @@
 // RealEnv: the Env of a real process. One io_context, run by one thread; a pool for what blocks; TCP, POSIX files, the
-// kernel's clocks, spdlog to stderr. Everything is called on its executor, except stop() and posting to executor().
+// kernel's clocks, spdlog to stderr. Everything is called on its executor, except stop() and post().
 //
 //   RealEnv env(options);
 //   Broker broker(env, ...);            // starts its coroutines through gates
@@ -29,7 +29,7 @@ class RealEnv final : public Env {
   explicit RealEnv(RealEnvOptions options = {});
   ~RealEnv() override;  // shutdown()
 
-  Executor executor() override;
+  void post(Closure work) override;
   MonoTime now() override;
   TimerId arm(MonoTime at, std::function<void()> fn) override;
   void cancel(TimerId timer) override;

@@ -6,12 +6,7 @@
 namespace farshore {
 
 BlockingPool::BlockingPool(Reactor& reactor, std::string name, size_t threads, size_t jobs_max)
-    : reactor_(reactor),
-      executor_(reactor.executor()),
-      name_(std::move(name)),
-      threads_max_(threads),
-      jobs_max_(jobs_max),
-      room_(reactor) {
+    : reactor_(reactor), name_(std::move(name)), threads_max_(threads), jobs_max_(jobs_max), room_(reactor) {
   ensure(threads > 0 && jobs_max > 0, "a pool has threads");
 }
 

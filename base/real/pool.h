@@ -53,7 +53,7 @@ class BlockingPool {
       R result = (*job)();
       job.reset();  // before anybody learns of the result: what it held (a store, a file) is free again
       // The last reference to the wait is dropped on the executor.
-      asio::post(pool.executor_, [&pool = pool, done = std::move(done), result = std::move(result)]() mutable {
+      pool.reactor_.post([&pool = pool, done = std::move(done), result = std::move(result)]() mutable {
         pool.left();
         done.complete(std::move(result));
       });
@@ -70,7 +70,6 @@ class BlockingPool {
   void work();
 
   Reactor& reactor_;
-  Executor executor_;
   std::string name_;
   size_t threads_max_, jobs_max_;
   size_t jobs_ = 0;

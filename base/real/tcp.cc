@@ -21,6 +21,9 @@
 #include "base/real/pool.h"
 
 namespace farshore {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr size_t kPiecesPerCall = 64;
@@ -150,7 +153,11 @@ class Socket : public std::enable_shared_from_this<Socket> {
   size_t burst_[2] = {0, 0};
 };
 
-Task<void> yield() { co_await asio::post(asio::use_awaitable_t<Executor>()); }
+Task<void> yield(Reactor& reactor) {
+  Wait<void> turn(reactor);
+  reactor.post([turn] { turn.complete(ok()); });
+  (void)co_await turn.wait(Deadline::never());
+}
 
 class TcpStream final : public Stream {
  public:
@@ -165,7 +172,7 @@ class TcpStream final : public Stream {
       ssize_t n = ::recv(socket->fd(), into.data(), into.size(), 0);
       if (n > 0) {
         auto bytes = static_cast<size_t>(n);
-        if (socket->burst_over(kRead, bytes)) co_await yield();
+        if (socket->burst_over(kRead, bytes)) co_await yield(socket->reactor());
         co_return bytes;
       }
       if (n == 0 && !into.empty()) co_return Error(ErrorCode::kConnectionReset, "the peer closed the connection");
@@ -204,7 +211,7 @@ class TcpStream final : public Stream {
         skip += here;
         if (skip == pieces[index].size()) ++index, skip = 0;
       }
-      if (socket->burst_over(kWrite, static_cast<size_t>(n))) co_await yield();
+      if (socket->burst_over(kWrite, static_cast<size_t>(n))) co_await yield(socket->reactor());
     }
   }
 
@@ -234,7 +241,7 @@ class TcpStream final : public Stream {
       }
       position += static_cast<uint64_t>(n);
       length -= static_cast<uint64_t>(n);
-      if (socket->burst_over(kWrite, static_cast<size_t>(n))) co_await yield();
+      if (socket->burst_over(kWrite, static_cast<size_t>(n))) co_await yield(socket->reactor());
     }
     co_return ok();
   }

@@ -12,7 +12,7 @@ namespace farshore {
 
 class Timers {
  public:
-  Timers(asio::io_context& io, MonoTime (*now)()) : kernel_(io), now_(now) {}
+  Timers(boost::asio::io_context& io, MonoTime (*now)()) : kernel_(io), now_(now) {}
   TimerId arm(MonoTime at, std::function<void()> fn);
   void cancel(TimerId timer);
   void clear();  // forgets all

@@ -42,7 +42,7 @@ Task<void> write_until_killed(RocksKvOpener& opener, std::string directory) {
   if (!directory) return false;
   RealEnv env;
   RocksKvOpener opener(env);
-  asio::co_spawn(env.executor(), write_until_killed(opener, directory), [](std::exception_ptr) { ::_exit(1); });
+  start(env, write_until_killed(opener, directory), [] { ::_exit(1); });
   env.run();
   ::_exit(1);
 }();

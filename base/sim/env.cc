@@ -33,10 +33,8 @@ class SimLogger final : public Logger {
 
 }  // namespace
 
-asio::execution_context& SimExecutor::query(asio::execution::context_t) const noexcept { return env_->world_.context_; }
-
-void SimExecutor::enqueue(Handler handler) const {
-  env_->world_.post(*env_, 0, std::move(handler));  // a dead process's is destroyed there and then
+void SimEnv::post(Closure work) {
+  world_.post(*this, 0, std::move(work));  // a dead process's is destroyed there and then
 }
 
 SimEnv::SimEnv(SimWorld& world, SimHost& host, std::string name, uint32_t index, uint64_t seed)
@@ -93,7 +91,7 @@ void SimEnv::resume() {
 
 Task<void> SimEnv::yield() {
   Wait<void> wait(*this);
-  world_.post(*this, 0, Handler([wait] { wait.complete(ok()); }));
+  post([wait] { wait.complete(ok()); });
   (void)co_await wait.wait(Deadline::never());
 }
 

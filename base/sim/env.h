@@ -10,7 +10,6 @@
 
 #include "base/env.h"
 #include "base/kv.h"
-#include "base/sim/executor.h"
 
 namespace farshore::sim {
 
@@ -23,7 +22,7 @@ class SimEnv final : public Env {
   ~SimEnv() override;
 
   // Env
-  Executor executor() override { return SimExecutor(*this); }
+  void post(Closure work) override;
   MonoTime now() override;
   TimerId arm(MonoTime at, std::function<void()> fn) override;
   void cancel(TimerId timer) override;
@@ -66,7 +65,6 @@ class SimEnv final : public Env {
 
  private:
   friend class SimWorld;
-  friend class SimExecutor;
   SimWorld& world_;
   SimHost& host_;
   std::string name_;
@@ -80,7 +78,7 @@ class SimEnv final : public Env {
   bool dead_ = false, paused_ = false, kill_pending_ = false;
   uint64_t resumptions_ = 0, trap_at_ = 0;
   std::function<void()> trap_;
-  std::vector<std::pair<TimerId, Handler>> held_handlers_;  // while paused
+  std::vector<std::pair<TimerId, Closure>> held_handlers_;  // while paused
   std::vector<std::shared_ptr<void>> held_objects_;
   std::vector<std::function<void()>> hooks_;
   std::map<std::string, bool, std::less<>> armed_;  // buggify sites

@@ -1,8 +1,6 @@
 #include "base/sim/world.h"
 
-#include <boost/asio/co_spawn.hpp>
 #include <cstdlib>
-#include <exception>
 
 #include "base/sim/disk.h"
 #include "base/sim/net.h"
@@ -13,17 +11,6 @@ namespace {
 SimOptions with_environment(SimOptions options) {
   if (std::getenv("FARSHORE_SIM_LOG")) options.print_log = true;
   return options;
-}
-
-[[noreturn]] void abort_on(std::exception_ptr failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "farshore: a simulated task ended by an exception: %s\n", e.what());
-  } catch (...) {
-    std::fprintf(stderr, "farshore: a simulated task ended by an unknown exception\n");
-  }
-  std::abort();
 }
 
 }  // namespace
@@ -153,7 +140,7 @@ TimerId SimWorld::after(Duration delay, std::function<void()> fn) {
                      std::move(fn));
 }
 
-void SimWorld::post(SimEnv& env, TimerId timer, Handler handler) {
+void SimWorld::post(SimEnv& env, TimerId timer, Closure handler) {
   if (env.dead_) return;  // and the handler is destroyed with its frame
   if (env.paused_)
     env.held_handlers_.emplace_back(timer, std::move(handler));
@@ -165,7 +152,7 @@ void SimWorld::fire_timers() {
   while (!timers_.empty() && timers_.next() <= now_) {
     const TimerId id = timers_.pop();
     if (SimEnv* owner = timers_.owner(id)) {
-      post(*owner, id, Handler());
+      post(*owner, id, Closure());
     } else {
       auto fn = timers_.take(id);
       if (fn) fn();
@@ -248,18 +235,13 @@ RunEnd SimWorld::run_until(const std::function<bool()>& done, Duration limit) {
 
 void SimWorld::spawn(SimEnv& env, Task<void> task) {
   if (env.dead()) return;
-  asio::co_spawn(env.executor(), std::move(task), [](std::exception_ptr failure) {
-    if (failure) abort_on(failure);
-  });
+  start(env, std::move(task));
 }
 
 bool SimWorld::run(SimEnv& env, Task<void> task, Duration limit) {
   if (env.dead()) return false;
   auto ended = std::make_shared<bool>(false);
-  asio::co_spawn(env.executor(), std::move(task), [ended](std::exception_ptr failure) {
-    if (failure) abort_on(failure);
-    *ended = true;
-  });
+  start(env, std::move(task), [ended] { *ended = true; });
   (void)run_until([&] { return *ended || env.dead(); }, limit);
   return *ended;
 }

@@ -10,7 +10,6 @@
 //   if (!world.run_until([&] { return done; }, seconds(60))) world.print(stderr);
 #pragma once
 
-#include <boost/asio/execution_context.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -110,16 +109,15 @@ class SimWorld {
 
  private:
   friend class SimEnv;
-  friend class SimExecutor;
   struct Ready {
     SimEnv* env;
     TimerId timer;  // 0: `handler` is run
-    Handler handler;
+    Closure handler;
   };
   bool step(Duration until);
   void run_ready();
   void fire_timers();
-  void post(SimEnv& env, TimerId timer, Handler handler);
+  void post(SimEnv& env, TimerId timer, Closure handler);
   void end_process(SimEnv& env, bool power_loss);
   void drop_ready(std::vector<Ready>& queue, const SimEnv& env);
   void end_host(SimHost& host, const PowerLoss* how);
@@ -128,7 +126,6 @@ class SimWorld {
   Trace trace_;
   Random schedule_random_, scenario_random_, fault_random_;
   double newest_first_ = 0;  // chance to run the handler that became ready last: deep runs of one chain
-  asio::execution_context context_;
   Duration now_{};
   uint64_t steps_ = 0, steps_at_instant_ = 0;
   std::vector<Ready> ready_;

@@ -68,6 +68,24 @@ TEST_F(LogTest, AKilledProcessLosesNothingThatReachedThePageCache) {
   EXPECT_EQ(bases(0).size(), 60U);
 }
 
+Task<void> count_successes(Task<Status> task, int& successes) {
+  auto status = co_await std::move(task);
+  successes += status.has_value();
+}
+
+template <class T>
+Task<void> count_ends(Task<T> task, int& ended) {
+  (void)co_await std::move(task);
+  ++ended;
+}
+
+Task<void> close_after_four_ends(Log& log, const int& ended, bool& closed) {
+  auto status = co_await log.close();
+  EXPECT_TRUE(status);
+  EXPECT_EQ(ended, 4);
+  closed = true;
+}
+
 TEST_F(LogTest, FlushMovesTheFlushedEndAndIsShared) {
   fill(3);
   EXPECT_EQ(log->ends().flushed_end, Offset(0));
@@ -76,8 +94,7 @@ TEST_F(LogTest, FlushMovesTheFlushedEndAndIsShared) {
   fill(1);
   uint64_t before = env->syncs;
   int done = 0;
-  for (int i = 0; i < 5; ++i)
-    asio::co_spawn(env->executor(), log->flush(), [&done](std::exception_ptr, Status s) { done += s.has_value(); });
+  for (int i = 0; i < 5; ++i) start(*env, count_successes(log->flush(), done));
   env->run();
   EXPECT_EQ(done, 5);
   EXPECT_EQ(env->syncs - before, 1U);
@@ -92,16 +109,11 @@ TEST_F(LogTest, CloseWaitsForWhatIsUnderWay) {
   commit();
   int ended = 0;
   bool closed = false;
-  auto count = [&ended](std::exception_ptr, auto) { ++ended; };
-  asio::co_spawn(env->executor(), log->clean(), count);
-  asio::co_spawn(env->executor(), log->append(batch_of(1).build_run(arena), AppendOrigin::kClient, LogEpoch(0)), count);
-  asio::co_spawn(env->executor(), log->read(Offset(0), ReadBound::kLogEnd, 1), count);
-  asio::co_spawn(env->executor(), log->flush(), count);
-  asio::co_spawn(env->executor(), log->close(), [&](std::exception_ptr, Status status) {
-    EXPECT_TRUE(status);
-    EXPECT_EQ(ended, 4);
-    closed = true;
-  });
+  start(*env, count_ends(log->clean(), ended));
+  start(*env, count_ends(log->append(batch_of(1).build_run(arena), AppendOrigin::kClient, LogEpoch(0)), ended));
+  start(*env, count_ends(log->read(Offset(0), ReadBound::kLogEnd, 1), ended));
+  start(*env, count_ends(log->flush(), ended));
+  start(*env, close_after_four_ends(*log, ended, closed));
   env->run();
   EXPECT_TRUE(closed);
   log.reset();

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
+#include <deque>
 #include <memory>
 
 #include "base/env.h"
@@ -74,8 +73,9 @@ class TestEnv final : public Env {
   ~TestEnv() override {
     dead_ = true;
     waits().abandon_all();
+    ready_.clear();
   }
-  Executor executor() override { return context_.get_executor(); }
+  void post(Closure work) override { ready_.push_back(std::move(work)); }
   MonoTime now() override { return MonoTime(nanoseconds(wall_ms * 1000000)); }
   TimerId arm(MonoTime, std::function<void()>) override { return 1; }  // no test of this room waits for time
   void cancel(TimerId) override {}
@@ -95,8 +95,11 @@ class TestEnv final : public Env {
   }
   void kill() { dead_ = true; }
   void run() {
-    context_.restart();
-    context_.run();
+    while (!ready_.empty()) {
+      Closure next = std::move(ready_.front());
+      ready_.pop_front();
+      next();
+    }
   }
 
   int64_t wall_ms = 1'700'000'000'000;
@@ -105,21 +108,23 @@ class TestEnv final : public Env {
   TestLogger logger;
 
  private:
-  asio::io_context context_;
+  std::deque<Closure> ready_;
   Random random_;
   TestFiles files_;
   MetricRegistry metrics_;
   bool dead_ = false;
 };
 
+template <class T>
+Task<void> keep_result(Task<T> task, std::optional<T>& result) {
+  result.emplace(co_await std::move(task));
+}
+
 // Runs a task to its end and returns what it returned; nullopt if the process died first.
 template <class T>
 std::optional<T> try_run(TestEnv& env, Task<T> task) {
   std::optional<T> result;
-  asio::co_spawn(env.executor(), std::move(task), [&result](std::exception_ptr e, T value) {
-    if (e) std::rethrow_exception(e);
-    result.emplace(std::move(value));
-  });
+  start(env, keep_result(std::move(task), result));
   env.run();
   return result;
 }

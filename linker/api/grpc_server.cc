@@ -5,7 +5,6 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <atomic>
-#include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <mutex>
 
@@ -257,7 +256,7 @@ class Service final : public api::Control::Service {
   template <class Reply, class Work>
   grpc::Status call(grpc::ServerContext* context, Reply* reply, Work work) {
     auto mailbox = std::make_shared<Mailbox<Reply>>();
-    asio::post(env_.executor(), [this, mailbox, work]() mutable {
+    env_.post([this, mailbox, work]() mutable {
       if (!spawn(gate_, "control call", answer(env_, mailbox, work())))
         mailbox->finish({grpc::StatusCode::UNAVAILABLE, "the gateway is stopping"});
     });
@@ -272,7 +271,7 @@ class Service final : public api::Control::Service {
   template <class Message, class Work>
   grpc::Status stream(grpc::ServerContext* context, grpc::ServerWriter<Message>* writer, Work work) {
     auto mailbox = std::make_shared<Mailbox<Message>>();
-    asio::post(env_.executor(), [this, mailbox, work]() mutable {
+    env_.post([this, mailbox, work]() mutable {
       auto told = [mailbox](Message message) { mailbox->push(std::move(message)); };
       if (!spawn(gate_, "control stream", answer_stream(env_, mailbox, work(told))))
         mailbox->finish({grpc::StatusCode::UNAVAILABLE, "the gateway is stopping"});

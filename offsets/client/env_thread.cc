@@ -3,8 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <boost/asio/post.hpp>
-
 namespace farshore::client {
 namespace {
 
@@ -29,7 +27,7 @@ void EnvThread::start() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void EnvThread::post(std::function<void()> work) { asio::post(env_.executor(), std::move(work)); }
+void EnvThread::post(std::function<void()> work) { env_.post(std::move(work)); }
 
 void EnvThread::end(std::function<void()> stop) {
   post([this, stop = std::move(stop)] {

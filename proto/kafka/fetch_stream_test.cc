@@ -304,7 +304,7 @@ TEST(FetchStream, HugeCountsAreRefusedAtOnce) {
 
 TEST(FetchStream, WhatIsReceivedIsBudgetedUntilItIsDropped) {
   struct NoTime final : Reactor {
-    Executor executor() override { return {}; }
+    void post(Closure) override {}
     MonoTime now() override { return {}; }
     TimerId arm(MonoTime, std::function<void()>) override { return 0; }
     void cancel(TimerId) override {}

@@ -29,11 +29,7 @@ class RealHarness : public contract::EnvHarness {
   }
   void run(Env& env, Task<void> task, Duration limit) override {
     bool ended = false;
-    auto on_end = [&ended](std::exception_ptr failure) {
-      EXPECT_FALSE(failure) << "the test task threw";
-      ended = true;
-    };
-    asio::co_spawn(env.executor(), std::move(task), on_end);
+    start(env, std::move(task), [&ended] { ended = true; });
     auto until = env.now() + limit;
     while (!ended && env.now() < until) {
       env_.run_for(second_ ? milliseconds(1) : milliseconds(20), [&ended] { return ended; });

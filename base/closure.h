@@ -1,27 +1,20 @@
-// SimExecutor: where the coroutines of one simulated process run. Every handler goes into the world's ready queue under
-// the process's name; nothing ever runs inline; a dead process's handlers are destroyed at once.
+// Closure: a move-only function of no arguments and no result, as executors queue them. Small ones (most of what
+// coroutines post is one pointer) live inside, without an allocation.
 #pragma once
 
-#include <boost/asio/execution.hpp>
-#include <boost/asio/execution_context.hpp>
 #include <cstddef>
 #include <new>
 #include <type_traits>
 #include <utility>
 
-namespace farshore::sim {
+namespace farshore {
 
-namespace asio = boost::asio;
-
-class SimEnv;
-
-// A move-only call; small ones (what Asio posts is one pointer) live inside.
-class Handler {
+class Closure {
  public:
-  Handler() = default;
+  Closure() = default;
   template <class F>
-    requires(!std::is_same_v<std::decay_t<F>, Handler>)
-  explicit Handler(F&& f) {
+    requires(!std::is_same_v<std::decay_t<F>, Closure>)
+  Closure(F&& f) {  // NOLINT(google-explicit-constructor): a lambda is a closure
     using Call = std::decay_t<F>;
     // NOLINTNEXTLINE(misc-redundant-expression): for some Call it is
     if constexpr (sizeof(Call) <= kInlineBytes && alignof(Call) <= alignof(std::max_align_t) &&
@@ -33,10 +26,10 @@ class Handler {
       ops_ = &kHeapOps<Call>;
     }
   }
-  Handler(Handler&& other) noexcept : ops_(std::exchange(other.ops_, nullptr)) {
+  Closure(Closure&& other) noexcept : ops_(std::exchange(other.ops_, nullptr)) {
     if (ops_) ops_->move(other.room_, room_);
   }
-  Handler& operator=(Handler&& other) noexcept {
+  Closure& operator=(Closure&& other) noexcept {
     if (this != &other) {
       reset();
       ops_ = std::exchange(other.ops_, nullptr);
@@ -44,8 +37,9 @@ class Handler {
     }
     return *this;
   }
-  ~Handler() { reset(); }
+  ~Closure() { reset(); }
   explicit operator bool() const { return ops_ != nullptr; }
+  // At most once: the call may use up what the closure holds. Precondition: it is not empty.
   void operator()() { ops_->run(room_); }
   void reset() {
     if (auto* ops = std::exchange(ops_, nullptr)) ops->destroy(room_);
@@ -75,25 +69,4 @@ class Handler {
   alignas(std::max_align_t) std::byte room_[kInlineBytes];
 };
 
-class SimExecutor {
- public:
-  explicit SimExecutor(SimEnv& env) : env_(&env) {}
-
-  asio::execution_context& query(asio::execution::context_t) const noexcept;
-  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
-    return asio::execution::blocking.never;
-  }
-  SimExecutor require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
-  template <class F>
-  void execute(F f) const {
-    enqueue(Handler(std::move(f)));
-  }
-  friend bool operator==(const SimExecutor& a, const SimExecutor& b) noexcept { return a.env_ == b.env_; }
-  friend bool operator!=(const SimExecutor& a, const SimExecutor& b) noexcept { return a.env_ != b.env_; }
-
- private:
-  void enqueue(Handler handler) const;
-  SimEnv* env_;
-};
-
-}  // namespace farshore::sim
+}  // namespace farshore
