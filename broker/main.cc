@@ -4,7 +4,7 @@
 
 #include "base/gate.h"
 #include "base/real/env.h"
-#include "base/real/http.h"
+#include "base/http/server.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
 #include "broker/broker.h"

@@ -1,9 +1,9 @@
+#include "base/http/metrics_text.h"
+
 #include <prometheus/text_serializer.h>
 
 #include <limits>
 #include <sstream>
-
-#include "base/real/http.h"
 
 namespace farshore {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/real/http.h"
+#include "base/http/server.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

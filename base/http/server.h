@@ -25,6 +25,10 @@ struct HttpResponse {
   std::string body;
 };
 
+namespace http {
+struct ParsedRequest;
+}
+
 class HttpServer {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;  // answers from memory, at once
@@ -41,7 +45,8 @@ class HttpServer {
  private:
   Task<void> accept_all();
   Task<void> serve(std::unique_ptr<Stream> stream);
-  Task<Result<std::string>> read_head(Stream& stream, std::string& buffer);
+  // The next request of `stream`; what follows it stays in `received`.
+  Task<Result<http::ParsedRequest>> read_request(Stream& stream, std::string& received);
   HttpResponse answer(const std::string& method, const HttpRequest& request);
 
   Env& env_;
@@ -54,8 +59,5 @@ class HttpServer {
 // /metrics (Prometheus text format), /healthz (200 while the process answers), /readyz (200 when `ready` is ok; 503 and
 // why otherwise).
 void add_process_routes(HttpServer& server, MetricRegistry& metrics, std::function<Status()> ready);
-
-// The registry in Prometheus's text format, version 0.0.4.
-std::string render_metrics(MetricRegistry& metrics);
 
 }  // namespace farshore
