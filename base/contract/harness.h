@@ -19,6 +19,7 @@
 #include "base/env.h"
 #include "base/gate.h"
 #include "base/kv.h"
+#include "base/testing/async_test.h"
 
 namespace farshore::contract {
 
@@ -74,33 +75,6 @@ inline bool register_suite(const char* suite, const Suite& cases, MakeHarness ma
   }
   return true;
 }
-
-// In a coroutine ASSERT_* cannot return: this ends the test task instead.
-#define CO_ASSERT(condition)                  \
-  do {                                        \
-    if (!(condition)) {                       \
-      ADD_FAILURE() << "failed: " #condition; \
-      co_return;                              \
-    }                                         \
-  } while (0)
-// `result` is a Result or Status that must be ok.
-#define CO_ASSERT_OK(result)                                                \
-  do {                                                                      \
-    if (!(result)) {                                                        \
-      ADD_FAILURE() << #result " failed: " << (result).error().to_string(); \
-      co_return;                                                            \
-    }                                                                       \
-  } while (0)
-// `result` must have failed with exactly this code.
-#define EXPECT_ERROR(result, wanted)                                                                      \
-  do {                                                                                                    \
-    const auto& expect_error_result = (result);                                                           \
-    EXPECT_FALSE(expect_error_result.has_value()) << #result " succeeded";                                \
-    if (!expect_error_result.has_value()) {                                                               \
-      EXPECT_EQ(::farshore::error_name(expect_error_result.error().code), ::farshore::error_name(wanted)) \
-          << expect_error_result.error().to_string();                                                     \
-    }                                                                                                     \
-  } while (0)
 
 // Deterministic bytes, different for every position and seed.
 inline std::string pattern(size_t size, uint64_t seed = 1) {
