@@ -58,10 +58,16 @@ std::string Error::to_string() const {
   return text;
 }
 
-void throw_exception_from_error(const Error& error, const boost::source_location& where) {
+namespace detail {
+
+const Error kNoError;
+
+void end_by_failed_value(const Error& error, const std::source_location& where) {
   std::fprintf(stderr, "farshore: value() of a failed Result (%s) at %s:%u\n", error.to_string().c_str(),
                where.file_name(), static_cast<unsigned>(where.line()));
   std::abort();
 }
+
+}  // namespace detail
 
 }  // namespace farshore

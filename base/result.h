@@ -2,9 +2,12 @@
 // becomes an Error at the edge where it appears.
 #pragma once
 
-#include <boost/system/result.hpp>
+#include <cstdint>
+#include <new>
+#include <source_location>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace farshore {
@@ -49,11 +52,106 @@ struct Error {
   friend bool operator==(const Error& a, ErrorCode b) { return a.code == b; }
 };
 
-// Called by Result::value() on an error: a broken expectation of ours, so it ends the process with the text.
-[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
+namespace detail {
+[[noreturn]] void end_by_failed_value(const Error& error, const std::source_location& where);
+extern const Error kNoError;
+}  // namespace detail
 
+// A T, or the Error that came instead. Like std::expected, which our compilers do not have; a plain union, because
+// each of some hundred instances is compiled in dozens of files (docs/decisions/0002-build-time.md).
+// Precondition of *, -> and value(): has_value(). value() checks it and ends the process with the error's text.
+// error() of a success is Error(), with ErrorCode::kNone.
 template <class T>
-using Result = boost::system::result<T, Error>;
+class [[nodiscard]] Result {
+ public:
+  using value_type = T;
+
+  Result()
+    requires std::is_default_constructible_v<T>
+      : value_(), has_value_(true) {}
+  template <class U = T>
+    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Error>)
+  Result(U&& value) : value_(std::forward<U>(value)), has_value_(true) {}  // NOLINT: a success is its value
+  Result(Error error) : error_(std::move(error)), has_value_(false) {}     // NOLINT: a failure is its error
+  Result(const Result& other)
+    requires std::is_copy_constructible_v<T>
+      : has_value_(other.has_value_) {
+    if (has_value_)
+      new (&value_) T(other.value_);
+    else
+      new (&error_) Error(other.error_);
+  }
+  Result(Result&& other) noexcept : has_value_(other.has_value_) {
+    if (has_value_)
+      new (&value_) T(std::move(other.value_));
+    else
+      new (&error_) Error(std::move(other.error_));
+  }
+  Result& operator=(Result other) noexcept {
+    this->~Result();
+    new (this) Result(std::move(other));
+    return *this;
+  }
+  ~Result() {
+    if (has_value_)
+      value_.~T();
+    else
+      error_.~Error();
+  }
+
+  bool has_value() const { return has_value_; }
+  explicit operator bool() const { return has_value_; }
+  T& operator*() & { return value_; }
+  const T& operator*() const& { return value_; }
+  T&& operator*() && { return std::move(value_); }
+  T* operator->() { return &value_; }
+  const T* operator->() const { return &value_; }
+  T& value(const std::source_location& where = std::source_location::current()) & {
+    check(where);
+    return value_;
+  }
+  const T& value(const std::source_location& where = std::source_location::current()) const& {
+    check(where);
+    return value_;
+  }
+  T&& value(const std::source_location& where = std::source_location::current()) && {
+    check(where);
+    return std::move(value_);
+  }
+  const Error& error() const& { return has_value_ ? detail::kNoError : error_; }
+  Error error() && { return has_value_ ? Error() : std::move(error_); }
+
+ private:
+  void check(const std::source_location& where) const {
+    if (!has_value_) detail::end_by_failed_value(error_, where);
+  }
+  union {
+    T value_;
+    Error error_;
+  };
+  bool has_value_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  using value_type = void;
+  Result() = default;
+  Result(Error error) : error_(std::move(error)), has_value_(false) {}  // NOLINT: a failure is its error
+  bool has_value() const { return has_value_; }
+  explicit operator bool() const { return has_value_; }
+  void value(const std::source_location& where = std::source_location::current()) const {
+    if (!has_value_) detail::end_by_failed_value(error_, where);
+  }
+  const Error& error() const& { return error_; }
+  Error error() && { return std::move(error_); }
+
+ private:
+  Error error_;
+  bool has_value_ = true;
+};
+
 using Status = Result<void>;
 
 // For Result<void>: `return ok();`

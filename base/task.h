@@ -17,7 +17,7 @@
 
 #include <coroutine>
 #include <memory>
-#include <optional>
+#include <new>
 #include <utility>
 
 #include "base/closure.h"
@@ -73,13 +73,21 @@ struct PromiseBase {
 
 template <class T>
 struct Promise final : PromiseBase {
-  std::optional<T> value;
+  Promise() noexcept {}
+  ~Promise() {
+    if (returned) value.~T();
+  }
   Task<T> get_return_object() noexcept;
   template <class U>
   void return_value(U&& result) {
-    value.emplace(std::forward<U>(result));
+    new (&value) T(std::forward<U>(result));
+    returned = true;
   }
-  T take() { return std::move(*value); }
+  T take() { return std::move(value); }
+  union {
+    T value;  // once `returned`
+  };
+  bool returned = false;
 };
 
 template <>

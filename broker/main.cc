@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include "base/gate.h"
-#include "base/real/env.h"
 #include "base/http/server.h"
+#include "base/real/env.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
 #include "broker/broker.h"

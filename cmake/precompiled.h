@@ -1,4 +1,5 @@
-// The headers that almost every file needs, parsed once. Nothing of the project: a change here rebuilds everything.
+// The headers that almost every file needs, parsed once. Of the project only what every room includes anyway (Env and
+// what it stands on): a change of these rebuilds everything with or without this file.
 // Every header still compiles alone (target all_verify_interface_header_sets builds them without this file).
 #include <algorithm>
 #include <array>
@@ -21,4 +22,13 @@
 #include <vector>
 
 #include <boost/container/small_vector.hpp>
-#include <boost/system/result.hpp>
+
+#include "base/async_mutex.h"
+#include "base/budget.h"
+#include "base/bytes.h"
+#include "base/ensure.h"
+#include "base/env.h"
+#include "base/event.h"
+#include "base/gate.h"
+#include "base/ids.h"
+#include "base/slab.h"

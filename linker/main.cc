@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "base/gate.h"
-#include "base/real/env.h"
 #include "base/http/server.h"
+#include "base/real/env.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
 #include "linker/api/grpc_server.h"

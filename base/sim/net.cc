@@ -19,12 +19,7 @@ void wake(std::optional<Wait<void>>& waiting) {
 
 }  // namespace
 
-SimNet::SimNet(SimWorld& world) : world_(world), random_(world.seed() ^ 0x4E7) {
-  // Each run has its own weather.
-  default_profile_.delay_min = microseconds(random_.between(50, 1'000));
-  default_profile_.delay_max = default_profile_.delay_min + microseconds(random_.between(10, 4'000));
-  default_profile_.bytes_per_second = random_.chance(0.2) ? 5e6 : 200e6;
-}
+SimNet::SimNet(SimWorld& world) : world_(world), random_(world.seed() ^ 0x4E7), conditions_(world, random_) {}
 
 SimNet::~SimNet() = default;
 
@@ -32,15 +27,13 @@ void SimNet::trace(std::string text) { world_.trace().line(world_.time_text() + 
 
 SimHost& SimNet::need_host(std::string_view name) { return world_.host(name); }
 
-SimNet::Link& SimNet::link(const SimHost& from, const SimHost& to) { return links_[{from.index, to.index}]; }
-
 void SimNet::set_profile(std::string_view from, std::string_view to, LinkProfile profile) {
-  link(need_host(from), need_host(to)).profile = profile;
+  conditions_.set_profile(need_host(from), need_host(to), profile);
 }
 
 void SimNet::cut(std::string_view from, std::string_view to) {
   trace("cut " + std::string(from) + " -> " + std::string(to));
-  link(need_host(from), need_host(to)).cut = true;
+  conditions_.cut(need_host(from), need_host(to));
 }
 
 void SimNet::partition(std::string_view a, std::string_view b) {
@@ -55,8 +48,7 @@ void SimNet::isolate(std::string_view name) {
 
 void SimNet::clog(std::string_view from, std::string_view to, Duration time) {
   trace("clog " + std::string(from) + " -> " + std::string(to));
-  Link& l = link(need_host(from), need_host(to));
-  l.clogged_until = std::max(l.clogged_until, world_.now() + time);
+  conditions_.clog(need_host(from), need_host(to), time);
 }
 
 void SimNet::swizzle(std::vector<std::string> hosts, Duration time) {
@@ -74,29 +66,8 @@ void SimNet::swizzle(std::vector<std::string> hosts, Duration time) {
 
 void SimNet::heal() {
   trace("heal");
-  for (auto& [key, l] : links_) {
-    l.cut = false;
-    l.clogged_until = {};
-  }
+  conditions_.heal();
   world_.for_each_host([](SimHost& h) { h.isolated = false; });
-}
-
-bool SimNet::blocked(const SimHost& from, const SimHost& to, Duration& until) {
-  until = {};
-  if (from.index == to.index) return false;
-  if (from.isolated || to.isolated) return true;
-  auto it = links_.find({from.index, to.index});
-  if (it == links_.end()) return false;
-  if (it->second.cut) return true;
-  until = it->second.clogged_until;
-  return until > world_.now();
-}
-
-Duration SimNet::delay(const SimHost& from, const SimHost& to) {
-  const LinkProfile* profile = from.index == to.index ? &loopback_ : &default_profile_;
-  if (auto it = links_.find({from.index, to.index}); it != links_.end() && it->second.profile)
-    profile = &*it->second.profile;
-  return nanoseconds(random_.between(profile->delay_min.count(), profile->delay_max.count()));
 }
 
 size_t SimNet::draw_window() {
@@ -119,7 +90,8 @@ void SimNet::send(const std::shared_ptr<Connection>& c, int side, ConstBytes byt
     if (!join) {
       Chunk chunk;
       chunk.sent = now;
-      chunk.arrives = pipe.last_arrival = std::max(std::max(now, pipe.busy_until) + delay(from, to), pipe.last_arrival);
+      chunk.arrives = pipe.last_arrival =
+          std::max(std::max(now, pipe.busy_until) + conditions_.delay(from, to), pipe.last_arrival);
       pipe.flight.push_back(std::move(chunk));
     }
     Chunk& last = pipe.flight.back();
@@ -127,9 +99,7 @@ void SimNet::send(const std::shared_ptr<Connection>& c, int side, ConstBytes byt
     last.bytes.insert(last.bytes.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
     bytes = bytes.subspan(n);
     pipe.flight_bytes += n;
-    double rate = from.index == to.index ? loopback_.bytes_per_second : default_profile_.bytes_per_second;
-    if (auto it = links_.find({from.index, to.index}); it != links_.end() && it->second.profile)
-      rate = it->second.profile->bytes_per_second;
+    double rate = conditions_.bytes_per_second(from, to);
     const Duration time = nanoseconds(static_cast<int64_t>(static_cast<double>(n) / rate * 1e9));
     pipe.busy_until = std::max(now, pipe.busy_until) + time;
     last.arrives = pipe.last_arrival = last.arrives + time;
@@ -143,7 +113,8 @@ void SimNet::send_end(const std::shared_ptr<Connection>& c, int side) {
   chunk.end = true;
   chunk.sent = world_.now();
   chunk.arrives = pipe.last_arrival = std::max(
-      std::max(world_.now(), pipe.busy_until) + delay(*c->side[side].host, *c->side[1 - side].host), pipe.last_arrival);
+      std::max(world_.now(), pipe.busy_until) + conditions_.delay(*c->side[side].host, *c->side[1 - side].host),
+      pipe.last_arrival);
   pipe.flight.push_back(std::move(chunk));
   if (!pipe.scheduled) schedule(c, side, pipe.flight.front().arrives - world_.now());
 }
@@ -161,7 +132,7 @@ void SimNet::deliver(const std::shared_ptr<Connection>& c, int side) {
   auto& receiver = c->side[1 - side];
   if (pipe.black_hole || pipe.flight.empty()) return;
   Duration until{};
-  if (!receiver.host->up || blocked(*c->side[side].host, *receiver.host, until)) {
+  if (!receiver.host->up || conditions_.blocked(*c->side[side].host, *receiver.host, until)) {
     if (!c->side[side].host->up) return;  // nobody is left to send it again
     Duration retry = std::min<Duration>(kRetryFirst * (1 << std::min(pipe.retries++, 6)), kRetryMax);
     retry += nanoseconds(random_.between(0, retry.count() / 4));
@@ -200,12 +171,12 @@ void SimNet::give_credit(const std::shared_ptr<Connection>& c, int reader_side) 
   if (pipe.credit_scheduled || !c->side[1 - reader_side].writer) return;
   pipe.credit_scheduled = true;
   const auto &from = *c->side[reader_side].host, &to = *c->side[1 - reader_side].host;
-  world_.after(delay(from, to), [this, c, reader_side, &from, &to] {
+  world_.after(conditions_.delay(from, to), [this, c, reader_side, &from, &to] {
     auto& filled = c->pipe[1 - reader_side];
     filled.credit_scheduled = false;
     Duration until{};
     if (c->pipe[reader_side].black_hole) return;
-    if (blocked(from, to, until)) {  // the acknowledgement is lost; another one follows
+    if (conditions_.blocked(from, to, until)) {  // the acknowledgement is lost; another one follows
       filled.credit_scheduled = true;
       world_.after(kRetryFirst, [this, c, reader_side] {
         c->pipe[1 - reader_side].credit_scheduled = false;
@@ -219,9 +190,10 @@ void SimNet::give_credit(const std::shared_ptr<Connection>& c, int reader_side) 
 
 void SimNet::send_reset(const std::shared_ptr<Connection>& c, int side) {
   const auto &from = *c->side[side].host, &to = *c->side[1 - side].host;
-  world_.after(delay(from, to), [this, c, side, &from, &to] {
+  world_.after(conditions_.delay(from, to), [this, c, side, &from, &to] {
     Duration until{};
-    if (c->pipe[side].black_hole || !to.up || blocked(from, to, until)) return;  // lost: the peer learns by itself
+    if (c->pipe[side].black_hole || !to.up || conditions_.blocked(from, to, until))
+      return;  // lost: the peer learns by itself
     arrive_reset(*c, 1 - side);
   });
 }
@@ -314,7 +286,7 @@ void SimNet::arrive_connect(const std::shared_ptr<Attempt>& attempt) {
   if (attempt->wait.done()) return;  // timed out, or its process died
   Duration until{};
   const SimHost &from = *attempt->from, &to = *attempt->to;
-  if (!to.up || blocked(from, to, until)) {
+  if (!to.up || conditions_.blocked(from, to, until)) {
     if (world_.now() >= attempt->give_up) {
       attempt->error = Error(ErrorCode::kUnavailable, attempt->endpoint.to_string() + " does not answer");
       return attempt->wait.complete(ok());
@@ -357,7 +329,7 @@ void SimNet::arrive_connect(const std::shared_ptr<Attempt>& attempt) {
     listener.backlog.push_back(std::move(c));
     wake(listener.acceptor);
   }
-  world_.after(delay(to, from), [this, attempt] { finish_connect(attempt); });
+  world_.after(conditions_.delay(to, from), [this, attempt] { finish_connect(attempt); });
 }
 
 void SimNet::finish_connect(const std::shared_ptr<Attempt>& attempt) {
@@ -366,7 +338,8 @@ void SimNet::finish_connect(const std::shared_ptr<Attempt>& attempt) {
     return;
   }
   Duration until{};
-  if (!attempt->to->up || blocked(*attempt->to, *attempt->from, until)) {  // the answer is lost, and sent again
+  if (!attempt->to->up ||
+      conditions_.blocked(*attempt->to, *attempt->from, until)) {  // the answer is lost, and sent again
     if (world_.now() >= attempt->give_up) {
       attempt->error = Error(ErrorCode::kUnavailable, attempt->endpoint.to_string() + " does not answer");
       attempt->wait.complete(ok());

@@ -15,6 +15,7 @@
 
 #include "base/net.h"
 #include "base/random.h"
+#include "base/sim/link_conditions.h"
 #include "base/wait.h"
 
 namespace farshore::sim {
@@ -22,11 +23,6 @@ namespace farshore::sim {
 class SimEnv;
 class SimWorld;
 struct SimHost;
-
-struct LinkProfile {  // one direction between two hosts
-  Duration delay_min = microseconds(200), delay_max = milliseconds(2);
-  double bytes_per_second = 200e6;
-};
 
 enum class ReadStyle : uint8_t {
   kSeeded,  // drawn per connection: mostly whole, some random, a few byte by byte
@@ -43,7 +39,7 @@ class SimNet {
   ~SimNet();
 
   void set_profile(std::string_view from, std::string_view to, LinkProfile profile);
-  void set_default_profile(LinkProfile profile) { default_profile_ = profile; }
+  void set_default_profile(LinkProfile profile) { conditions_.set_default_profile(profile); }
   void set_read_style(ReadStyle style) { read_style_ = style; }
   // Of new connections, in each direction: sent and not yet read. 0: drawn for each.
   void set_window(size_t bytes) { window_ = bytes; }
@@ -76,11 +72,6 @@ class SimNet {
   friend class SimNetwork;
   friend class SimStream;
   friend class SimListener;
-  struct Link {
-    std::optional<LinkProfile> profile;
-    bool cut = false;
-    Duration clogged_until{};
-  };
   struct ListenState {
     SimEnv* env;
     Endpoint local;
@@ -98,9 +89,6 @@ class SimNet {
     Duration retry{}, give_up{};
   };
 
-  Link& link(const SimHost& from, const SimHost& to);
-  bool blocked(const SimHost& from, const SimHost& to, Duration& until);  // until: when to look again
-  Duration delay(const SimHost& from, const SimHost& to);
   SimHost& need_host(std::string_view name);
   void trace(std::string text);
 
@@ -121,10 +109,9 @@ class SimNet {
 
   SimWorld& world_;
   Random random_;
-  LinkProfile default_profile_, loopback_{microseconds(10), microseconds(60), 2e9};
+  LinkConditions conditions_;
   ReadStyle read_style_ = ReadStyle::kSeeded;
   size_t window_ = 0;
-  std::map<std::pair<uint32_t, uint32_t>, Link> links_;
   std::map<std::pair<uint32_t, uint16_t>, std::shared_ptr<ListenState>> listeners_;
   std::map<uint64_t, std::weak_ptr<Connection>> connections_;
   uint64_t last_connection_ = 0;

@@ -178,7 +178,7 @@ class SimNetwork final : public Network {
     auto attempt =
         std::make_shared<SimNet::Attempt>(SimNet::Attempt{&env_, &env_.host(), target, std::move(to), Wait<void>(env_),
                                                           nullptr, Error(), seconds(1), world.now() + seconds(127)});
-    world.after(net.delay(*attempt->from, *target), [&net, attempt] { net.arrive_connect(attempt); });
+    world.after(net.conditions_.delay(*attempt->from, *target), [&net, attempt] { net.arrive_connect(attempt); });
     auto waited = co_await attempt->wait.wait(deadline);
     if (!waited) co_return std::move(waited).error().in("connecting to " + where);
     if (attempt->error.code != ErrorCode::kNone) co_return attempt->error;
