@@ -121,7 +121,7 @@ Task<void> Gateway::load() {
     auto opened = co_await open_home();
     Result<std::vector<StoredEntry>> stored = Error(ErrorCode::kUnavailable);
     if (opened)
-      stored = co_await home_->store().list("link/", env_.in(kLoadLimit));
+      stored = co_await home_->store().list(std::string(kLinkKeyPrefix), env_.in(kLoadLimit));
     else
       stored = opened.error();
     if (stored) {

@@ -20,21 +20,19 @@ TopicImage mirror_topic(Random& random) {
   mirror.source_cluster_id = "east";
   mirror.source_topic_name = "orders-east";
   mirror.source_topic = random.uuid();
-  mirror.state = MirrorTopicState::kStopped;
+  mirror.state = MirrorState::kStopped;
   mirror.state_reason = "promoted \xff by hand";  // not UTF-8: replaced, not refused
   mirror.provenance = {"north", "east"};
   PromotionRecord& record = mirror.promotion.emplace();
-  record.kind = "failover";
+  record.kind = PromotionKind::kFailover;
   record.wall_ms = 12;
   record.link = mirror.link;
   record.source_cluster_id = "east";
   record.source_topic = mirror.source_topic;
-  PromotionRecord::PartitionEnd end;
-  end.partition = 1;
-  end.failover_offset = Offset(95);
+  PromotionRecord::PartitionEnd end = mirror_end(1, Offset(95));
   end.last_epoch = LogEpoch(7);
   end.new_epoch = LeadershipEpoch(65536);
-  end.source_high_watermark = Offset(100);
+  end.source_high_watermark = SourceOffset(100);
   end.lost_at_least_records = 5;
   end.blind_window_ms = 3;
   end.aborted.push_back({9, 2, Offset(90), {{"orders", 0, Offset(70)}, {"other", 3, Offset(71)}}});
@@ -53,7 +51,7 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_TRUE(decoded->read_only);
   ASSERT_TRUE(decoded->mirror && decoded->mirror->promotion);
   EXPECT_EQ(decoded->mirror->link_epoch, LinkEpoch(7));
-  EXPECT_EQ(decoded->mirror->state, MirrorTopicState::kStopped);
+  EXPECT_EQ(decoded->mirror->state, MirrorState::kStopped);
   EXPECT_EQ(decoded->mirror->provenance, topic.mirror->provenance);
   EXPECT_EQ(decoded->mirror->promotion->partitions[0].new_epoch, LeadershipEpoch(65536));
   const auto& aborted = decoded->mirror->promotion->partitions[0].aborted;

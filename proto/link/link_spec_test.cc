@@ -1,8 +1,9 @@
-#include "linker/link_spec.h"
+#include "proto/link/link_properties.h"
+#include "proto/link/stored_link.h"
 
 #include <gtest/gtest.h>
 
-namespace farshore::linker {
+namespace farshore {
 namespace {
 
 LinkSpec spec() {
@@ -14,7 +15,7 @@ LinkSpec spec() {
   return s;
 }
 
-TEST(LinkSpec, AStoredLinkRoundTrips) {
+TEST(LinkSpec, StoredLinkRoundTrips) {
   StoredLink link;
   link.spec = spec();
   link.spec.topic_prefix = "east.";
@@ -31,7 +32,7 @@ TEST(LinkSpec, AStoredLinkRoundTrips) {
   EXPECT_EQ(*again, link);
 }
 
-TEST(LinkSpec, AWipedClusterIsAnotherOneAndWhatIsNotKnownIsNotChecked) {
+TEST(LinkSpec, ClusterWithAnotherIncarnationIsRefusedAndUnknownOnesAreNotChecked) {
   auto wiped = check_incarnation("source", "c1", "one", "two");
   ASSERT_FALSE(wiped);
   EXPECT_EQ(wiped.error().code, ErrorCode::kConflict);
@@ -41,7 +42,7 @@ TEST(LinkSpec, AWipedClusterIsAnotherOneAndWhatIsNotKnownIsNotChecked) {
   EXPECT_TRUE(check_incarnation("source", "c1", "one", ""));
 }
 
-TEST(LinkSpec, ALinkThatWasStoredBeforeIncarnationsWereKeptIsStillRead) {
+TEST(LinkSpec, StoredLinkFromBeforeIncarnationsIsRead) {
   StoredLink link;
   link.spec = spec();
   std::string json = encode(link);
@@ -55,7 +56,7 @@ TEST(LinkSpec, ALinkThatWasStoredBeforeIncarnationsWereKeptIsStillRead) {
   EXPECT_EQ(*read, link);
 }
 
-TEST(LinkSpec, WhatANewerGatewayWroteIsRefusedNotMisread) {
+TEST(LinkSpec, StoredLinkOfANewerGatewayIsUnsupported) {
   StoredLink link;
   link.spec = spec();
   std::string json = encode(link);
@@ -65,7 +66,7 @@ TEST(LinkSpec, WhatANewerGatewayWroteIsRefusedNotMisread) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
 }
 
-TEST(LinkSpec, DamagedEntriesAreCorruptNotAcrash) {
+TEST(LinkSpec, DamagedStoredLinkIsCorrupt) {
   StoredLink link;
   link.spec = spec();
   std::string json = encode(link);
@@ -75,7 +76,7 @@ TEST(LinkSpec, DamagedEntriesAreCorruptNotAcrash) {
   for (size_t cut = 0; cut < json.size(); cut += 7) EXPECT_FALSE(decode_stored_link(json.substr(0, cut)));
 }
 
-TEST(LinkSpec, ALinkToItselfIsRefused) {
+TEST(LinkSpec, LinkWithOneAddressAtBothEndsIsRefused) {
   LinkSpec s = spec();
   s.target = s.source;
   auto refused = validate(s);
@@ -83,7 +84,7 @@ TEST(LinkSpec, ALinkToItselfIsRefused) {
   EXPECT_NE(refused.error().detail.find("joins two clusters"), std::string::npos);
 }
 
-TEST(LinkSpec, NamesThatTopicsCannotHaveAreRefusedInThePrefix) {
+TEST(LinkSpec, PrefixThatATopicNameCannotHaveIsRefused) {
   LinkSpec s = spec();
   s.topic_prefix = "east/";
   EXPECT_FALSE(validate(s));
@@ -92,7 +93,7 @@ TEST(LinkSpec, NamesThatTopicsCannotHaveAreRefusedInThePrefix) {
   EXPECT_EQ(target_topic_name(s, "orders"), "east.orders");
 }
 
-TEST(LinkSpec, AnUnknownPropertyListsTheKnownOnes) {
+TEST(LinkSpec, UnknownPropertyNamesTheNearestAndListsAll) {
   LinkSpec s = spec();
   auto refused = set_property(s, "topicz", "x");
   ASSERT_FALSE(refused);
@@ -106,4 +107,4 @@ TEST(LinkSpec, AnUnknownPropertyListsTheKnownOnes) {
 }
 
 }  // namespace
-}  // namespace farshore::linker
+}  // namespace farshore

@@ -1,10 +1,10 @@
 // Any bytes as a stored link, a bootstrap list, or a property of a link: an error, or something that is written and
 // read as the same again. Input: which one, its text.
 #include "base/ensure.h"
-#include "linker/link_spec.h"
+#include "proto/link/link_properties.h"
+#include "proto/link/stored_link.h"
 
 using namespace farshore;
-using namespace farshore::linker;
 
 namespace {
 

@@ -1,8 +1,8 @@
-#include "linker/filter.h"
+#include "proto/link/filter.h"
 
 #include <algorithm>
 
-namespace farshore::linker {
+namespace farshore {
 
 bool Filter::matches(std::string_view subject) const {
   if (pattern == PatternType::kLiteral) return name == "*" || name == subject;
@@ -44,4 +44,17 @@ std::string to_string(const Filter& filter) {
   return text;
 }
 
-}  // namespace farshore::linker
+Result<std::vector<Filter>> parse_filters(std::string_view text) {
+  std::vector<Filter> filters;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    if (comma > at) {
+      FARSHORE_TRY(auto filter, parse_filter(text.substr(at, comma - at)));
+      filters.push_back(std::move(filter));
+    }
+    at = comma + 1;
+  }
+  return filters;
+}
+
+}  // namespace farshore
