@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "linker/gateway.h"
+#include "proto/link/link_properties.h"
 
 namespace farshore::linker {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "linker/printable.h"
+#include "proto/link/link_properties.h"
 
 namespace farshore::linker {
 namespace {
@@ -126,7 +127,7 @@ Task<void> Gateway::load() {
       stored = opened.error();
     if (stored) {
       for (auto& entry : *stored) {
-        if (!is_link_key(entry.key)) continue;
+        if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
         auto taken = co_await take_over(entry, env_.in(kTakeOverLimit));
         if (!taken) loaded = taken;
       }

@@ -67,6 +67,47 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_EQ(encode_topic(*decoded), encode_topic(*decode_topic("orders", encode_topic(*decoded))));
 }
 
+// Written by the code before 2026-11-29: such values are on disks.
+constexpr std::string_view kActiveMirrorTopic =
+    R"({"configs":{"retention.ms":"1"},"id":"AgMEBQYHCAkKCwwNDg8QEQ","internal":false,"mirror":{"link":"AQI)"
+    R"(DBAUGBwgJCgsMDQ4PEA","link_epoch":7,"provenance":["north-cluster","east-cluster"],"reason":"","sourc)"
+    R"(e_cluster_id":"east-cluster","source_topic":"orders-east","source_topic_id":"AwQFBgcICQoLDA0ODxAREg")"
+    R"(,"state":"ACTIVE"},"partitions":2,"read_only":true,"v":1})";
+constexpr std::string_view kFailedOverMirrorTopic =
+    R"({"configs":{"retention.ms":"1"},"id":"AgMEBQYHCAkKCwwNDg8QEQ","internal":false,"mirror":{"link":"AQI)"
+    R"(DBAUGBwgJCgsMDQ4PEA","link_epoch":7,"promotion":{"kind":"failover","link":"AQIDBAUGBwgJCgsMDQ4PEA",")"
+    R"(partitions":[{"aborted":[{"committed":[{"marker":70,"partition":0,"topic":"orders"},{"marker":71,"pa)"
+    R"(rtition":3,"topic":"other"}],"first_offset":90,"producer_epoch":2,"producer_id":9},{"committed":[],")"
+    R"(first_offset":91,"producer_epoch":0,"producer_id":10}],"blind_window_ms":3,"failover_offset":95,"las)"
+    R"(t_epoch":7,"lost_at_least_ms":0,"lost_at_least_records":5,"new_epoch":65536,"partition":1,"source_hi)"
+    R"(gh_watermark":100},{"aborted":[],"blind_window_ms":0,"failover_offset":0,"last_epoch":0,"lost_at_lea)"
+    R"(st_ms":0,"lost_at_least_records":0,"new_epoch":0,"partition":0,"source_high_watermark":0}],"source_c)"
+    R"(luster_id":"east-cluster","source_topic_id":"AwQFBgcICQoLDA0ODxAREg","wall_ms":1790000000123},"prove)"
+    R"(nance":["north-cluster","east-cluster"],"reason":"promoted � by hand","source_cluster_id":"east-clus)"
+    R"(ter","source_topic":"orders-east","source_topic_id":"AwQFBgcICQoLDA0ODxAREg","state":"STOPPED"},"par)"
+    R"(titions":2,"read_only":true,"v":1})";
+
+TEST(MetadataCodec, MirrorTopicIsWrittenAsBefore) {
+  for (std::string_view stored : {kActiveMirrorTopic, kFailedOverMirrorTopic}) {
+    auto topic = decode_topic("orders", stored);
+    ASSERT_TRUE(topic) << topic.error().to_string();
+    EXPECT_EQ(encode_topic(*topic), stored);
+  }
+}
+
+TEST(MetadataCodec, EveryStoredStateIsReadAgainAndPendingIsDamage) {
+  for (MirrorState state : kMirrorStates) {
+    std::string stored(kActiveMirrorTopic);
+    stored.replace(stored.find("\"ACTIVE\""), 8, "\"" + std::string(name(state)) + "\"");
+    auto topic = decode_topic("orders", stored);
+    ASSERT_EQ(topic.has_value(), may_be_stored(state)) << name(state);
+    if (topic)
+      EXPECT_EQ(topic->mirror->state, state);
+    else
+      EXPECT_EQ(topic.error().code, ErrorCode::kCorrupt);
+  }
+}
+
 TEST(MetadataCodec, DamagedValuesAreErrors) {
   Random random(1);
   std::string whole = encode_topic(mirror_topic(random));

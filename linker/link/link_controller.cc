@@ -173,7 +173,7 @@ Task<Status> LinkController::forget(Deadline deadline) {
   auto rest = co_await store_.list(link_children_prefix(link_.spec.name), deadline);
   if (!rest) co_return ok();
   for (auto& left : *rest) {
-    if (parse_relay_topic_key(left.key)) continue;  // says what else is to be forgotten (relay_leftovers.h)
+    if (parse_link_key(left.key).kind == LinkKey::Kind::kRelayTopic) continue;  // still to be forgotten: garbage.h
     left.value.clear();
     (void)co_await store_.replace(std::move(left), deadline);
   }
@@ -281,7 +281,7 @@ void LinkController::add_pumps(Mirror& mirror, int32_t partitions) {
 
 void LinkController::ended(Mirror& mirror, PromotionRecord record) {
   stop_pumps(mirror);
-  set_state(mirror, MirrorState::kStopped, record.kind());
+  set_state(mirror, MirrorState::kStopped, std::string(name(record.kind)));
   mirror.promotion = std::move(record);
 }
 

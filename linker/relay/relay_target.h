@@ -6,6 +6,7 @@
 
 #include "linker/link/target.h"
 #include "linker/relay/journal.h"
+#include "linker/store/link_store.h"
 #include "proto/kafka/client/topic_admin.h"
 #include "proto/link/relay_topic.h"
 #include "replicator/relay/relay_sink.h"

@@ -42,7 +42,7 @@ Task<Result<std::vector<TopicInfo>>> ClusterAdmin::topics(Deadline deadline) {
   for (const auto& [name, topic] : (*view)->topics)
     if (topic.error_code == 0)
       out.push_back({name, topic.id, static_cast<int32_t>(topic.partitions.size()),
-                     topic.internal || name.starts_with(kFarshoreTopicPrefix)});
+                     topic.internal || name.starts_with("__farshore_")});
   co_return out;
 }
 
