@@ -63,6 +63,8 @@ struct Uuid {
 };
 using TopicId = Uuid;
 using LinkId = Uuid;
+using SourceTopicId = Uuid;
+using TargetTopicId = Uuid;
 
 struct TopicPartition {
   std::string topic;

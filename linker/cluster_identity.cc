@@ -1,28 +1,21 @@
 #include "linker/cluster_identity.h"
 
-#include <algorithm>
-
 #include "proto/kafka/messages/link_state.h"
 #include "proto/kafka/messages/mirror_append.h"
-#include "proto/kafka/messages/mirror_control.h"
-#include "replicator/mirror_sink.h"
+#include "proto/link/client/mirror_client.h"
 
 namespace farshore::linker {
 namespace {
-
-using kafka::Repeat;
 
 // 0: the cluster is not a Farshore cluster, and its producer ids have no salt.
 Task<Result<int64_t>> producer_id_salt(ClusterAdmin& cluster, Deadline deadline) {
   auto client = co_await cluster.client().any(deadline);
   if (!client) co_return std::move(client).error().in(cluster.role());
   if (!(*client)->range_of(kafka::MirrorControlRequest::kApiKey)) co_return 0;
-  kafka::MirrorControlRequest request;  // about no topic: the answer is about the cluster
-  request.op = replicator::kMirrorDescribe;
-  request.timeout_ms = 1000;
-  auto response = co_await cluster.client().call_any(std::move(request), Repeat::kYes, deadline);
-  if (!response) co_return std::move(response).error().in(cluster.role());
-  co_return std::max<int64_t>(0, response->producer_id_salt);
+  MirrorClient mirrors(cluster.client());
+  auto facts = co_await mirrors.cluster(deadline);
+  if (!facts) co_return std::move(facts).error().in(cluster.role());
+  co_return facts->producer_id_salt;
 }
 
 }  // namespace
@@ -41,11 +34,10 @@ Task<Result<ClusterIdentity>> identify(ClusterAdmin& cluster, Deadline deadline)
                         kafka::LinkStateRequest::kApiKey}) {
       if (auto version = (*client)->version_for(key); !version) co_return std::move(version).error().in(cluster.role());
     }
-    kafka::MirrorControlRequest request;
-    request.op = replicator::kMirrorDescribe;  // of no topic: the answer is about the cluster
-    auto response = co_await cluster.client().call_any(std::move(request), Repeat::kYes, deadline);
-    if (!response) co_return std::move(response).error().in(cluster.role());
-    if (!response->incarnation.is_zero()) identity.incarnation = response->incarnation.to_string();
+    MirrorClient mirrors(cluster.client());
+    auto facts = co_await mirrors.cluster(deadline);
+    if (!facts) co_return std::move(facts).error().in(cluster.role());
+    if (!facts->incarnation.is_zero()) identity.incarnation = facts->incarnation.to_string();
   }
   co_return identity;
 }

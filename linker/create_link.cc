@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "linker/gateway.h"
+#include "proto/link/link_properties.h"
 
 namespace farshore::linker {
 namespace {
@@ -71,9 +72,9 @@ Task<Status> Gateway::plan(const LinkSpec& spec, LinkTarget& target, LinkSource 
 Task<Status> Gateway::adopt_unsure(Deadline deadline) {
   std::erase_if(unsure_, [now = env_.now()](const auto& each) { return each.second < now; });
   if (unsure_.empty()) co_return ok();
-  CO_TRY(auto found, co_await home_->store().list("link/", deadline));
+  CO_TRY(auto found, co_await home_->store().list(std::string(kLinkKeyPrefix), deadline));
   for (const StoredEntry& entry : found) {
-    if (!is_link_key(entry.key)) continue;
+    if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
     auto link = decode_stored_link(entry.value);
     if (!link || unsure_.count(link->id) == 0 || links_.count(link->spec.name) > 0) continue;
     if (link->epoch != kFirstEpoch) continue;  // another gateway has taken it over
@@ -124,8 +125,8 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   stored.spec.target_cluster_id = target_identity->cluster_id;
   stored.spec.target_incarnation = target_identity->incarnation;
   api::CreateLinkReply reply;
-  TargetControl source_control(env_, *source);
-  const LinkSource from{*source, source_control, source_identity->farshore};
+  MirrorClient source_mirrors(source->client());
+  const LinkSource from{*source, source_mirrors, source_identity->farshore};
   CO_CHECK(co_await plan(spec, *target, from, reply, deadline));
   if (reply.plan_size() == 0)
     reply.add_warnings("no topic of the source is selected now; later ones will be, when they appear");
@@ -139,7 +140,7 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   // overwritten.
   CO_CHECK(co_await home_->forget_deleted(spec.name, deadline));
   StoredEntry entry;
-  entry.key = "link/" + spec.name;
+  entry.key = link_key(spec.name);
   entry.value = encode(stored);
   auto revision = co_await home_->store().replace(std::move(entry), deadline);
   if (!revision) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "linker/printable.h"
+#include "proto/link/link_properties.h"
 
 namespace farshore::linker {
 namespace {
@@ -121,12 +122,12 @@ Task<void> Gateway::load() {
     auto opened = co_await open_home();
     Result<std::vector<StoredEntry>> stored = Error(ErrorCode::kUnavailable);
     if (opened)
-      stored = co_await home_->store().list("link/", env_.in(kLoadLimit));
+      stored = co_await home_->store().list(std::string(kLinkKeyPrefix), env_.in(kLoadLimit));
     else
       stored = opened.error();
     if (stored) {
       for (auto& entry : *stored) {
-        if (!is_link_key(entry.key)) continue;
+        if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
         auto taken = co_await take_over(entry, env_.in(kTakeOverLimit));
         if (!taken) loaded = taken;
       }

@@ -1,46 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "linker/filter.h"
-#include "linker/link/group_memory.h"
 #include "linker/link/group_sync_rule.h"
 
 namespace farshore::linker {
 namespace {
-
-std::vector<Filter> filters(std::initializer_list<const char*> texts) {
-  std::vector<Filter> out;
-  for (auto* text : texts) out.push_back(parse_filter(text).value());
-  return out;
-}
-
-TEST(Filters, NothingIncludedMeansNothingTaken) {
-  EXPECT_FALSE(selected({}, "orders"));
-  EXPECT_FALSE(selected(filters({"!payments"}), "orders"));
-}
-
-TEST(Filters, ExcludeWinsWhateverTheOrder) {
-  EXPECT_FALSE(selected(filters({"orders*", "!orders-test"}), "orders-test"));
-  EXPECT_FALSE(selected(filters({"!orders-test", "orders*"}), "orders-test"));
-  EXPECT_TRUE(selected(filters({"!orders-test", "orders*"}), "orders-eu"));
-}
-
-TEST(Filters, ALiteralIsNotAPrefix) {
-  EXPECT_FALSE(selected(filters({"orders"}), "orders-eu"));
-  EXPECT_TRUE(selected(filters({"*"}), "orders-eu"));
-}
-
-TEST(Filters, AStarInTheMiddleIsRefusedWithTheReason) {
-  auto refused = parse_filter("or*ders");
-  ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().detail.find("only stand at the end"), std::string::npos);
-  EXPECT_FALSE(parse_filter(""));
-  EXPECT_FALSE(parse_filter("!"));
-}
-
-TEST(Filters, TheShortFormRoundTrips) {
-  for (auto* text : {"*", "orders", "orders*", "!orders*", "!x"})
-    EXPECT_EQ(to_string(parse_filter(text).value()), text);
-}
 
 GroupSyncInput input(int64_t source, int64_t mirrored) {
   GroupSyncInput in;
@@ -132,14 +95,6 @@ TEST(GroupSync, AnOlderValueThatATargetWithoutItsTailGoesBackToIsStillOurs) {
   EXPECT_EQ(to_remember(in, TargetOffset(423)), TargetOffset(60));
   in.target_commit = TargetOffset(424);  // a consumer's
   EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
-}
-
-TEST(GroupMemory, WhatWasWrittenAndWhatStoodThereComeBack) {
-  const GroupMemory memory{{{"orders", 0}, {TargetOffset(5), std::nullopt}},
-                           {{"orders", 3}, {TargetOffset(9), TargetOffset(12)}}};
-  EXPECT_EQ(decode_group_memory(encode(memory)), memory);
-  EXPECT_TRUE(decode_group_memory("not json").empty());
-  EXPECT_TRUE(decode_group_memory(R"({"offsets":[["orders",1],["orders","1",7],7]})").empty());
 }
 
 TEST(GroupSync, ADeletionFollowsOnlyWhereTheValueIsStillOurs) {

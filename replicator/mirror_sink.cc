@@ -12,37 +12,6 @@ SourceOffset offset_or_zero(int64_t offset) { return SourceOffset(std::max<int64
 
 }  // namespace
 
-Error mirror_error(int16_t code, const std::optional<std::string>& message) {
-  std::string text(kafka::error_name(static_cast<Code>(code)));
-  if (message) text += ": " + *message;
-  switch (static_cast<Code>(code)) {
-    case Code::kProducerFenced:
-    case Code::kInvalidProducerEpoch:
-      return Error(ErrorCode::kFenced, std::move(text));
-    case Code::kFencedLeaderEpoch:  // a session that was ended by a newer one
-    case Code::kOffsetOutOfRange:
-      return Error(ErrorCode::kConflict, std::move(text));
-    case Code::kPolicyViolation:
-    case Code::kClusterAuthorizationFailed:
-    case Code::kTopicAuthorizationFailed:
-      return Error(ErrorCode::kPermissionDenied, std::move(text));
-    case Code::kUnknownTopicId:
-    case Code::kInconsistentTopicId:
-      return Error(ErrorCode::kNotFound, std::move(text));
-    case Code::kTopicAlreadyExists:  // it is no mirror
-      return Error(ErrorCode::kAlreadyExists, std::move(text));
-    case Code::kInvalidRequest:
-    case Code::kUnsupportedVersion:
-      return Error(ErrorCode::kInvalidArgument, std::move(text));
-    case Code::kCorruptMessage:
-      return Error(ErrorCode::kCorrupt, std::move(text));
-    case Code::kKafkaStorageError:
-      return Error(ErrorCode::kNoSpace, std::move(text));
-    default:
-      return Error(ErrorCode::kUnavailable, std::move(text));
-  }
-}
-
 // The way to one broker of the target.
 struct MirrorSink::Lane {
   Lane(Reactor& reactor, int32_t b) : broker(b), wake(reactor) {}
@@ -293,8 +262,8 @@ Result<TargetState> MirrorSink::state_of(const ControlResult& result) {
   return state;
 }
 
-Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, int8_t op, PumpSession session, int64_t offset,
-                                                            int32_t epoch) {
+Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, MirrorOperation operation, PumpSession session,
+                                                            int64_t offset, int32_t epoch) {
   Entry* entry = find(key);
   if (!entry) co_return Error(ErrorCode::kClosed, "the partition is mirrored no more");
   SinkTarget at = entry->target;
@@ -306,7 +275,7 @@ Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, int8_t 
   request.link_id = link_;
   request.link_epoch = epoch_.value();
   request.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.timeout).count());
-  request.op = op;
+  request.op = wire_value(operation);
   auto& topic = request.topics.emplace_back();
   topic.topic_id = at.topic_id;
   topic.source_topic_id = key.source_topic;
@@ -326,7 +295,7 @@ Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, int8_t 
     if (code == static_cast<int16_t>(Code::kNotLeaderOrFollower)) target_.forget_leader(partition);
     co_return mirror_error(code, result.partitions.front().error_message);
   }
-  if (op == kMirrorOpen) {
+  if (operation == MirrorOperation::kOpen) {
     entry = find(key);
     if (!entry) co_return Error(ErrorCode::kClosed, "the partition is mirrored no more");
     entry->lane = &lane_of(leader.broker);
@@ -335,12 +304,12 @@ Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, int8_t 
 }
 
 Task<Result<TargetState>> MirrorSink::open(PumpKey key) {
-  CO_TRY(auto result, co_await control(key, kMirrorOpen, PumpSession(0), -1, -1));
+  CO_TRY(auto result, co_await control(key, MirrorOperation::kOpen, PumpSession(0), -1, -1));
   co_return state_of(result);
 }
 
 Task<Result<Truncated>> MirrorSink::truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) {
-  CO_TRY(auto cut, co_await control(key, kMirrorTruncate, session, end.value(), epoch.value()));
+  CO_TRY(auto cut, co_await control(key, MirrorOperation::kTruncate, session, end.value(), epoch.value()));
   Truncated truncated;
   if (cut.removed_from >= 0) {
     truncated.lost.from = SourceOffset(cut.removed_from);
@@ -351,7 +320,7 @@ Task<Result<Truncated>> MirrorSink::truncate(PumpKey key, PumpSession session, S
 }
 
 Task<Result<TargetState>> MirrorSink::advance_log_start(PumpKey key, PumpSession session, SourceOffset to) {
-  CO_CHECK(co_await control(key, kMirrorAdvanceLogStart, session, to.value(), -1));
+  CO_CHECK(co_await control(key, MirrorOperation::kAdvanceLogStart, session, to.value(), -1));
   co_return co_await open(key);
 }
 

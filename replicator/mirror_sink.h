@@ -14,6 +14,7 @@
 #include "proto/kafka/client/cluster_client.h"
 #include "proto/kafka/messages/mirror_append.h"
 #include "proto/kafka/messages/mirror_control.h"
+#include "proto/link/mirror_control.h"
 #include "replicator/pump.h"
 #include "replicator/sink.h"
 
@@ -81,7 +82,8 @@ class MirrorSink final : public BatchSink {
   void deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAppendResponse& response);
   void fail_all(const std::vector<InFlight>& in_flight, const Error& error);
   void fail_lane(const Lane& lane);
-  Task<Result<ControlResult>> control(PumpKey key, int8_t op, PumpSession session, int64_t offset, int32_t epoch);
+  Task<Result<ControlResult>> control(PumpKey key, MirrorOperation operation, PumpSession session, int64_t offset,
+                                      int32_t epoch);
   static Result<TargetState> state_of(const ControlResult& result);
 
   Env& env_;
@@ -96,13 +98,5 @@ class MirrorSink final : public BatchSink {
   Event stopping_;
   Gate gate_;
 };
-
-// MirrorControl's `op`.
-inline constexpr int8_t kMirrorOpen = 0, kMirrorTruncate = 1, kMirrorAdvanceLogStart = 2, kMirrorPromote = 3,
-                        kMirrorFailover = 4, kMirrorDigest = 5, kMirrorSetReadOnly = 6, kMirrorDescribe = 7,
-                        kMirrorCreateTopic = 8;
-
-// What an error code of a private mirror API means for whoever mirrors. kNone must not be given.
-Error mirror_error(int16_t code, const std::optional<std::string>& message);
 
 }  // namespace farshore::replicator

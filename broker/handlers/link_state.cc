@@ -1,5 +1,6 @@
-// LinkState 0 (private): where gateways keep their links, under "link/" of the cluster's metadata, so that a gateway's
-// machine has nothing to lose. A transaction that loses a compare is answered with the entries as they are.
+// LinkState 0 (private), the link registry: gateways store their links here, under "link/" of the cluster's metadata,
+// so that a gateway's machine has nothing to lose. A transaction that loses a compare is answered with the entries as
+// they are. It has nothing to do with the state of a link (proto/link/link_state.h).
 #include "proto/kafka/messages/link_state.h"
 
 #include "broker/errors.h"
@@ -7,6 +8,8 @@
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
+#include "proto/link/keys.h"
+#include "proto/link/link_registry.h"
 
 namespace farshore::broker {
 namespace {
@@ -14,7 +17,6 @@ namespace {
 using Code = kafka::ErrorCode;
 using Request = kafka::LinkStateRequest;
 using Response = kafka::LinkStateResponse;
-enum Operation : int8_t { kRange = 0, kTxn = 1 };
 constexpr Duration kLimitMax = seconds(30);
 constexpr size_t kEntriesMax = 10000, kValueBytesMax = 1 << 20;
 
@@ -31,11 +33,11 @@ void add(Response& response, const MetaEntry& entry) {
   to.mod_revision = entry.mod_revision;
 }
 
-bool ours(std::string_view key) { return key.starts_with(kLinkPrefix); }
+bool ours(std::string_view key) { return key.starts_with(kLinkKeyPrefix); }
 
 Task<Status> do_range(Services& services, const Request& request, Response& response, Deadline deadline) {
   std::string begin = text(request.key), end = text(request.end_key);
-  if (!ours(begin) || (!end.empty() && end > prefix_end(std::string(kLinkPrefix))))
+  if (!ours(begin) || (!end.empty() && end > prefix_end(std::string(kLinkKeyPrefix))))
     co_return Error(ErrorCode::kInvalidArgument, "keys must begin with link/");
   CO_TRY(auto snapshot, co_await services.metadata.range(std::move(begin), std::move(end), deadline));
   const size_t limit =
@@ -90,9 +92,10 @@ Task<Result<Response>> handle_link_state(RequestContext& context, Request reques
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kLimitMax));
   Response response;
   Status done = Error(ErrorCode::kInvalidArgument, "operation " + std::to_string(request.op) + " is none");
-  if (request.op == kRange)
+  const auto operation = parse_link_registry_operation(request.op);
+  if (operation == LinkRegistryOperation::kRange)
     done = co_await do_range(services, request, response, deadline);
-  else if (request.op == kTxn)
+  else if (operation == LinkRegistryOperation::kTxn)
     done = co_await do_txn(services, request, response, deadline);
   if (!done) {
     response.entries.clear();

@@ -10,6 +10,7 @@
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
+#include "proto/link/promotion_wire.h"
 
 namespace farshore::broker {
 namespace {
@@ -21,20 +22,12 @@ using TopicRequest = Request::MirrorControlTopic;
 using TopicResult = Response::MirrorControlTopicResult;
 using PartitionRequest = Request::MirrorControlPartition;
 using PartitionResult = Response::MirrorControlPartitionResult;
+using enum MirrorOperation;
 
-enum Operation : int8_t {
-  kOpen = 0,
-  kTruncate = 1,
-  kAdvanceLogStart = 2,
-  kPromote = 3,
-  kFailover = 4,
-  kDigest = 5,
-  kSetReadOnly = 6,
-  kDescribe = 7,
-  kCreate = 8
-};
 constexpr Duration kLimitMax = minutes(2);
 constexpr int kDigestRangesMax = 1024;
+
+bool is(const Request& request, MirrorOperation operation) { return request.op == wire_value(operation); }
 
 template <class To>
 void set(To& to, MirrorProblem problem, Services& services) {
@@ -62,31 +55,7 @@ void describe_partition(Services& services, const TopicImage& topic, Partition& 
 }
 
 void describe_promotion(const TopicImage& topic, PartitionResult& to) {
-  if (!topic.mirror || !topic.mirror->promotion) return;
-  const PromotionRecord& record = *topic.mirror->promotion;
-  for (const auto& end : record.partitions) {
-    if (end.partition != to.partition) continue;
-    auto& promotion = to.promotion.emplace();
-    promotion.offset = end.failover_offset.value();
-    promotion.last_source_epoch = end.last_epoch.value();
-    promotion.leadership_epoch = end.new_epoch.value();
-    promotion.source_high_watermark = end.source_high_watermark.value();
-    promotion.blind_window_ms = end.blind_window_ms;
-    promotion.lost_at_least_records = end.lost_at_least_records;
-    promotion.at_ms = record.wall_ms;
-    for (const auto& a : end.aborted) {
-      auto& out = promotion.aborted.emplace_back();
-      out.producer_id = a.producer_id;
-      out.producer_epoch = a.producer_epoch;
-      out.first_offset = a.first.value();
-      for (const auto& c : a.committed) {
-        auto& committed = out.committed.emplace_back();
-        committed.topic = c.topic;
-        committed.partition = c.partition;
-        committed.marker_offset = c.marker.value();
-      }
-    }
-  }
+  if (topic.mirror && topic.mirror->promotion) put_promotion(*topic.mirror->promotion, to);
 }
 
 void describe_topic(const TopicImage& topic, TopicResult& to) {
@@ -94,9 +63,8 @@ void describe_topic(const TopicImage& topic, TopicResult& to) {
   to.name = topic.name;
   if (!topic.mirror) return;
   const MirrorImage& mirror = *topic.mirror;
-  to.mirror_state = 0;
-  // From step 1 on: nothing undoes it, also if clients cannot write yet.
-  if (mirror.ended()) to.mirror_state = mirror.promotion->kind == "promote" ? 1 : 2;
+  // Ended from step 1 on: nothing undoes it, even if clients cannot write yet.
+  to.mirror_state = wire_value(mirror.ended() ? role_after(mirror.promotion->kind) : MirrorRole::kMirror);
   to.link_id = mirror.link;
   to.link_epoch = mirror.link_epoch.value();
   to.source_cluster_id = mirror.source_cluster_id;
@@ -199,12 +167,12 @@ Task<void> partitions_of(RequestContext& context, const Request& request, const 
     auto found = find_partition(services, topic.id, asked.partition);
     MirrorProblem problem{found.error, {}};
     if (found.partition) {
-      if (request.op == kOpen) problem = co_await open_one(services, request, found.partition, result);
-      if (request.op == kTruncate) problem = co_await truncate_one(services, asked, found.partition, result);
-      if (request.op == kAdvanceLogStart) problem = co_await advance_one(services, asked, found.partition);
-      if (request.op == kDigest) problem = co_await digest_one(asked, found.partition, result);
+      if (is(request, kOpen)) problem = co_await open_one(services, request, found.partition, result);
+      if (is(request, kTruncate)) problem = co_await truncate_one(services, asked, found.partition, result);
+      if (is(request, kAdvanceLogStart)) problem = co_await advance_one(services, asked, found.partition);
+      if (is(request, kDigest)) problem = co_await digest_one(asked, found.partition, result);
       describe_partition(services, topic, *found.partition, result);
-      if (request.op == kDescribe) describe_promotion(topic, result);
+      if (is(request, kDescribe)) describe_promotion(topic, result);
     }
     set(result, std::move(problem), services);
     to.partitions.push_back(std::move(result));
@@ -227,10 +195,10 @@ Task<void> end_topic(RequestContext& context, const Request& request, const Topi
                      TopicPtr topic, Deadline deadline) {
   Services& services = context.services;
   PromotionPlan plan;
-  plan.kind = request.op == kPromote ? "promote" : "failover";
+  plan.kind = is(request, kPromote) ? PromotionKind::kPromote : PromotionKind::kFailover;
   plan.dry_run = request.dry_run;
   plan.ends.resize(topic->partitions.size());
-  if (request.op == kPromote)
+  if (is(request, kPromote))
     for (const auto& asked : from.partitions)
       if (asked.partition >= 0 && static_cast<size_t>(asked.partition) < plan.ends.size())
         plan.ends[static_cast<size_t>(asked.partition)] = Offset(asked.end_offset);
@@ -336,14 +304,16 @@ Task<MirrorProblem> create(Services& services, const Request& request, const Top
 }
 
 // What may be asked of any topic of this cluster, mirror or not.
-bool any_topic(int8_t op) { return op == kDigest || op == kSetReadOnly || op == kDescribe; }
+bool any_topic(const Request& request) {
+  return is(request, kDigest) || is(request, kSetReadOnly) || is(request, kDescribe);
+}
 
 Task<void> one_topic(RequestContext& context, const Request& request, const TopicRequest& from, TopicResult& to,
                      Deadline deadline) {
   Services& services = context.services;
   TopicPtr topic;
   MirrorProblem problem;
-  if (request.op == kCreate) {
+  if (is(request, kCreateTopic)) {
     problem = co_await create(services, request, from, topic, deadline);
     if (topic) describe_topic(*topic, to);
     set(to, std::move(problem), services);
@@ -361,9 +331,9 @@ Task<void> one_topic(RequestContext& context, const Request& request, const Topi
     co_return;
   }
   topic = image->topics.at(named->name);
-  if (!any_topic(request.op)) {
+  if (!any_topic(request)) {
     const bool ended = topic->mirror && topic->mirror->link == request.link_id && topic->mirror->ended();
-    if (ended && (request.op == kPromote || request.op == kFailover))
+    if (ended && (is(request, kPromote) || is(request, kFailover)))
       co_return co_await end_again(services, topic, to, deadline);
     problem = services.mirrors.find(topic->id, request.link_id, LinkEpoch(request.link_epoch)).problem;
     if (!problem && !from.source_topic_id.is_zero() && from.source_topic_id != topic->mirror->source_topic)
@@ -373,14 +343,14 @@ Task<void> one_topic(RequestContext& context, const Request& request, const Topi
     if (!problem && !request.dry_run)
       problem = co_await take_link_epoch(services, *topic, LinkEpoch(request.link_epoch), deadline);
   }
-  if (!problem && request.op == kSetReadOnly && !request.dry_run)
+  if (!problem && is(request, kSetReadOnly) && !request.dry_run)
     problem = co_await set_read_only(services, from, topic, deadline);
   describe_topic(*topic, to);
   if (problem) {
     set(to, std::move(problem), services);
     co_return;
   }
-  if (request.op == kPromote || request.op == kFailover)
+  if (is(request, kPromote) || is(request, kFailover))
     co_await end_topic(context, request, from, to, topic, deadline);
   else
     co_await partitions_of(context, request, from, to, *topic);
@@ -394,7 +364,7 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kLimitMax));
   Response response;
   response.incarnation = services.metadata.image()->incarnation;
-  if (request.op < kOpen || request.op > kCreate) {
+  if (!parse_mirror_operation(request.op)) {
     response.error_code = static_cast<int16_t>(Code::kInvalidRequest);
     response.error_message = "operation " + std::to_string(request.op) + " is none";
     co_return response;

@@ -12,54 +12,12 @@
 #include "base/ids.h"
 #include "base/meta_store.h"
 #include "base/net.h"
+#include "proto/link/mirror_state.h"
+#include "proto/link/promotion_record.h"
 
 namespace farshore::broker {
 
 inline constexpr int kProducerIdSaltBits = 22;  // above a counter of 40 bits, and an id stays positive
-
-// A transaction that was open at the end of a mirror: a marker behind that end aborts it.
-struct EndedTransaction {
-  int64_t producer_id = -1;
-  int16_t producer_epoch = -1;
-  Offset first;  // of its data in this partition
-  // Where the source had committed it, as far as it was mirrored, in all partitions of the link. Not empty: the
-  // transaction is torn, one part of it committed, this one aborted.
-  struct Committed {
-    std::string topic;
-    int32_t partition = 0;
-    Offset marker;
-  };
-  std::vector<Committed> committed;
-};
-
-// What ended a mirror: kept for ever (KIP-101 answers and failover consumers depend on it).
-struct PromotionRecord {
-  std::string kind;  // "promote" or "failover"
-  int64_t wall_ms = 0;
-  LinkId link;
-  std::string source_cluster_id;
-  TopicId source_topic;
-  struct PartitionEnd {
-    int32_t partition = 0;
-    Offset failover_offset;  // end of the mirror: the first offset that is not the source's
-    LogEpoch last_epoch;     // of the last mirrored batch; -1: empty
-    LeadershipEpoch new_epoch;
-    Offset source_high_watermark;  // last one seen
-    int64_t lost_at_least_records = 0, lost_at_least_ms = 0, blind_window_ms = 0;
-    std::vector<EndedTransaction> aborted;
-  };
-  std::vector<PartitionEnd> partitions;
-};
-
-enum class MirrorTopicState : uint8_t {  // as kept at the target; the linker's picture is linker/mirror_state.h
-  kActive,
-  kPaused,
-  kSourceUnavailable,
-  kFailed,
-  kPendingStopped,
-  kStopped,
-  kPendingRestore
-};
 
 struct MirrorImage {
   LinkId link;
@@ -67,14 +25,14 @@ struct MirrorImage {
   std::string source_cluster_id;
   std::string source_topic_name;
   TopicId source_topic;
-  MirrorTopicState state = MirrorTopicState::kActive;
+  MirrorState state = MirrorState::kActive;  // never PENDING
   std::string state_reason;
   std::vector<std::string> provenance;  // cluster ids this data came through, oldest first: the cycle check
   std::optional<PromotionRecord> promotion;
   // The link writes no more. Clients write only when what was open is aborted and the producer ids are safe: a mirror
   // that ended is PENDING_STOPPED until then.
   bool ended() const { return promotion.has_value(); }
-  bool writable() const { return state == MirrorTopicState::kStopped; }  // by clients
+  bool writable() const { return state == MirrorState::kStopped; }  // by clients
 };
 
 struct PartitionImage {

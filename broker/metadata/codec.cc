@@ -1,9 +1,10 @@
 #include "broker/metadata/codec.h"
 
-#include <array>
 #include <charconv>
 #include <functional>
 #include <nlohmann/json.hpp>
+
+#include "proto/link/promotion_json.h"
 
 namespace farshore::broker {
 namespace {
@@ -12,16 +13,6 @@ using Json = nlohmann::json;
 
 constexpr int kFormatVersion = 1;
 constexpr size_t kPartitionsPerTopicMax = 1 << 20;  // of a stored topic: beyond it the value is damaged
-
-constexpr std::array<std::pair<MirrorTopicState, std::string_view>, 7> kStates = {{
-    {MirrorTopicState::kActive, "ACTIVE"},
-    {MirrorTopicState::kPaused, "PAUSED"},
-    {MirrorTopicState::kSourceUnavailable, "SOURCE_UNAVAILABLE"},
-    {MirrorTopicState::kFailed, "FAILED"},
-    {MirrorTopicState::kPendingStopped, "PENDING_STOPPED"},
-    {MirrorTopicState::kStopped, "STOPPED"},
-    {MirrorTopicState::kPendingRestore, "PENDING_RESTORE"},
-}};
 
 struct BadValue {  // thrown inside this file only
   Error error;
@@ -73,87 +64,16 @@ std::vector<BrokerId> ids_of(const Json& json) {
   return ids;
 }
 
-Json ended_json(const std::vector<EndedTransaction>& transactions) {
-  Json list = Json::array();
-  for (const auto& t : transactions) {
-    Json committed = Json::array();
-    for (const auto& c : t.committed)
-      committed.push_back({{"topic", c.topic}, {"partition", c.partition}, {"marker", c.marker.value()}});
-    list.push_back({{"producer_id", t.producer_id},
-                    {"producer_epoch", t.producer_epoch},
-                    {"first_offset", t.first.value()},
-                    {"committed", std::move(committed)}});
-  }
-  return list;
-}
-
-std::vector<EndedTransaction> ended_of(const Json& json) {
-  std::vector<EndedTransaction> transactions;
-  for (const auto& t : json) {
-    EndedTransaction& to = transactions.emplace_back();
-    to.producer_id = t.at("producer_id").get<int64_t>();
-    to.producer_epoch = t.at("producer_epoch").get<int16_t>();
-    to.first = Offset(t.at("first_offset").get<int64_t>());
-    for (const auto& c : t.at("committed"))
-      to.committed.push_back(
-          {c.at("topic").get<std::string>(), c.at("partition").get<int32_t>(), Offset(c.at("marker").get<int64_t>())});
-  }
-  return transactions;
-}
-
-Json promotion_json(const PromotionRecord& record) {
-  Json ends = Json::array();
-  for (const auto& end : record.partitions) {
-    ends.push_back({{"partition", end.partition},
-                    {"failover_offset", end.failover_offset.value()},
-                    {"last_epoch", end.last_epoch.value()},
-                    {"new_epoch", end.new_epoch.value()},
-                    {"source_high_watermark", end.source_high_watermark.value()},
-                    {"lost_at_least_records", end.lost_at_least_records},
-                    {"lost_at_least_ms", end.lost_at_least_ms},
-                    {"blind_window_ms", end.blind_window_ms},
-                    {"aborted", ended_json(end.aborted)}});
-  }
-  return {{"kind", record.kind},
-          {"wall_ms", record.wall_ms},
-          {"link", record.link.to_string()},
-          {"source_cluster_id", record.source_cluster_id},
-          {"source_topic_id", record.source_topic.to_string()},
-          {"partitions", std::move(ends)}};
-}
-
-PromotionRecord promotion_of(const Json& json) {
-  PromotionRecord record;
-  record.kind = json.at("kind").get<std::string>();
-  record.wall_ms = json.at("wall_ms").get<int64_t>();
-  record.link = uuid_of(json.at("link"));
-  record.source_cluster_id = json.at("source_cluster_id").get<std::string>();
-  record.source_topic = uuid_of(json.at("source_topic_id"));
-  for (const auto& end : json.at("partitions")) {
-    PromotionRecord::PartitionEnd& to = record.partitions.emplace_back();
-    to.partition = end.at("partition").get<int32_t>();
-    to.failover_offset = Offset(end.at("failover_offset").get<int64_t>());
-    to.last_epoch = LogEpoch(end.at("last_epoch").get<int32_t>());
-    to.new_epoch = LeadershipEpoch(end.at("new_epoch").get<int32_t>());
-    to.source_high_watermark = Offset(end.at("source_high_watermark").get<int64_t>());
-    to.lost_at_least_records = end.at("lost_at_least_records").get<int64_t>();
-    to.lost_at_least_ms = end.at("lost_at_least_ms").get<int64_t>();
-    to.blind_window_ms = end.at("blind_window_ms").get<int64_t>();
-    if (end.contains("aborted")) to.aborted = ended_of(end.at("aborted"));  // records of before 2026-11-26 have none
-  }
-  return record;
-}
-
 Json mirror_json(const MirrorImage& mirror) {
   Json json = {{"link", mirror.link.to_string()},
                {"link_epoch", mirror.link_epoch.value()},
                {"source_cluster_id", mirror.source_cluster_id},
                {"source_topic", mirror.source_topic_name},
                {"source_topic_id", mirror.source_topic.to_string()},
-               {"state", mirror_state_name(mirror.state)},
+               {"state", name(mirror.state)},
                {"reason", mirror.state_reason},
                {"provenance", mirror.provenance}};
-  if (mirror.promotion) json["promotion"] = promotion_json(*mirror.promotion);
+  if (mirror.promotion) json["promotion"] = mirror_promotion_to_json(*mirror.promotion);
   return json;
 }
 
@@ -164,28 +84,22 @@ MirrorImage mirror_of(const Json& json) {
   mirror.source_cluster_id = json.at("source_cluster_id").get<std::string>();
   mirror.source_topic_name = json.at("source_topic").get<std::string>();
   mirror.source_topic = uuid_of(json.at("source_topic_id"));
-  auto state = parse_mirror_state(json.at("state").get<std::string>());
-  if (!state) throw BadValue{std::move(state).error()};
+  const std::string text = json.at("state").get<std::string>();
+  auto state = parse_mirror_state(text);
+  if (!state || !may_be_stored(*state))
+    throw BadValue{Error(ErrorCode::kCorrupt, "'" + text + "' is no state of a stored mirror topic")};
   mirror.state = *state;
   mirror.state_reason = json.value("reason", "");
   mirror.provenance = json.at("provenance").get<std::vector<std::string>>();
-  if (json.contains("promotion")) mirror.promotion = promotion_of(json.at("promotion"));
+  if (json.contains("promotion")) {
+    auto promotion = mirror_promotion_from_json(json.at("promotion"));
+    if (!promotion) throw BadValue{std::move(promotion).error()};
+    mirror.promotion = std::move(*promotion);
+  }
   return mirror;
 }
 
 }  // namespace
-
-std::string_view mirror_state_name(MirrorTopicState state) {
-  for (const auto& [value, name] : kStates)
-    if (value == state) return name;
-  return "UNKNOWN";
-}
-
-Result<MirrorTopicState> parse_mirror_state(std::string_view name) {
-  for (const auto& [value, text] : kStates)
-    if (text == name) return value;
-  return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' is no mirror topic state");
-}
 
 std::string broker_key(BrokerId id) { return std::string(kBrokerPrefix) + std::to_string(id.value()); }
 std::string topic_key(std::string_view name) { return std::string(kTopicPrefix).append(name); }

@@ -13,7 +13,6 @@ inline constexpr std::string_view kClusterKey = "cluster";
 inline constexpr std::string_view kBrokerPrefix = "broker/";
 inline constexpr std::string_view kTopicPrefix = "topic/";
 inline constexpr std::string_view kPartitionPrefix = "partition/";
-inline constexpr std::string_view kLinkPrefix = "link/";
 inline constexpr std::string_view kProducerIdsKey = "producer_ids";
 
 std::string broker_key(BrokerId id);
@@ -45,8 +44,5 @@ Result<PartitionImage> decode_partition(int32_t partition, std::string_view valu
 // Everything of a topic but what its partitions' own keys hold; `partitions` gets its size.
 std::string encode_topic(const TopicImage& topic);
 Result<TopicImage> decode_topic(std::string name, std::string_view value);
-
-std::string_view mirror_state_name(MirrorTopicState state);
-Result<MirrorTopicState> parse_mirror_state(std::string_view name);
 
 }  // namespace farshore::broker

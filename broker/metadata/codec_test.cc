@@ -20,21 +20,19 @@ TopicImage mirror_topic(Random& random) {
   mirror.source_cluster_id = "east";
   mirror.source_topic_name = "orders-east";
   mirror.source_topic = random.uuid();
-  mirror.state = MirrorTopicState::kStopped;
+  mirror.state = MirrorState::kStopped;
   mirror.state_reason = "promoted \xff by hand";  // not UTF-8: replaced, not refused
   mirror.provenance = {"north", "east"};
   PromotionRecord& record = mirror.promotion.emplace();
-  record.kind = "failover";
+  record.kind = PromotionKind::kFailover;
   record.wall_ms = 12;
   record.link = mirror.link;
   record.source_cluster_id = "east";
   record.source_topic = mirror.source_topic;
-  PromotionRecord::PartitionEnd end;
-  end.partition = 1;
-  end.failover_offset = Offset(95);
+  PromotionRecord::PartitionEnd end = mirror_end(1, Offset(95));
   end.last_epoch = LogEpoch(7);
   end.new_epoch = LeadershipEpoch(65536);
-  end.source_high_watermark = Offset(100);
+  end.source_high_watermark = SourceOffset(100);
   end.lost_at_least_records = 5;
   end.blind_window_ms = 3;
   end.aborted.push_back({9, 2, Offset(90), {{"orders", 0, Offset(70)}, {"other", 3, Offset(71)}}});
@@ -53,7 +51,7 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_TRUE(decoded->read_only);
   ASSERT_TRUE(decoded->mirror && decoded->mirror->promotion);
   EXPECT_EQ(decoded->mirror->link_epoch, LinkEpoch(7));
-  EXPECT_EQ(decoded->mirror->state, MirrorTopicState::kStopped);
+  EXPECT_EQ(decoded->mirror->state, MirrorState::kStopped);
   EXPECT_EQ(decoded->mirror->provenance, topic.mirror->provenance);
   EXPECT_EQ(decoded->mirror->promotion->partitions[0].new_epoch, LeadershipEpoch(65536));
   const auto& aborted = decoded->mirror->promotion->partitions[0].aborted;
@@ -67,6 +65,47 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_EQ(aborted[0].committed[1].marker, Offset(71));
   EXPECT_TRUE(aborted[1].committed.empty());
   EXPECT_EQ(encode_topic(*decoded), encode_topic(*decode_topic("orders", encode_topic(*decoded))));
+}
+
+// Written by the code before 2026-11-29: such values are on disks.
+constexpr std::string_view kActiveMirrorTopic =
+    R"({"configs":{"retention.ms":"1"},"id":"AgMEBQYHCAkKCwwNDg8QEQ","internal":false,"mirror":{"link":"AQI)"
+    R"(DBAUGBwgJCgsMDQ4PEA","link_epoch":7,"provenance":["north-cluster","east-cluster"],"reason":"","sourc)"
+    R"(e_cluster_id":"east-cluster","source_topic":"orders-east","source_topic_id":"AwQFBgcICQoLDA0ODxAREg")"
+    R"(,"state":"ACTIVE"},"partitions":2,"read_only":true,"v":1})";
+constexpr std::string_view kFailedOverMirrorTopic =
+    R"({"configs":{"retention.ms":"1"},"id":"AgMEBQYHCAkKCwwNDg8QEQ","internal":false,"mirror":{"link":"AQI)"
+    R"(DBAUGBwgJCgsMDQ4PEA","link_epoch":7,"promotion":{"kind":"failover","link":"AQIDBAUGBwgJCgsMDQ4PEA",")"
+    R"(partitions":[{"aborted":[{"committed":[{"marker":70,"partition":0,"topic":"orders"},{"marker":71,"pa)"
+    R"(rtition":3,"topic":"other"}],"first_offset":90,"producer_epoch":2,"producer_id":9},{"committed":[],")"
+    R"(first_offset":91,"producer_epoch":0,"producer_id":10}],"blind_window_ms":3,"failover_offset":95,"las)"
+    R"(t_epoch":7,"lost_at_least_ms":0,"lost_at_least_records":5,"new_epoch":65536,"partition":1,"source_hi)"
+    R"(gh_watermark":100},{"aborted":[],"blind_window_ms":0,"failover_offset":0,"last_epoch":0,"lost_at_lea)"
+    R"(st_ms":0,"lost_at_least_records":0,"new_epoch":0,"partition":0,"source_high_watermark":0}],"source_c)"
+    R"(luster_id":"east-cluster","source_topic_id":"AwQFBgcICQoLDA0ODxAREg","wall_ms":1790000000123},"prove)"
+    R"(nance":["north-cluster","east-cluster"],"reason":"promoted � by hand","source_cluster_id":"east-clus)"
+    R"(ter","source_topic":"orders-east","source_topic_id":"AwQFBgcICQoLDA0ODxAREg","state":"STOPPED"},"par)"
+    R"(titions":2,"read_only":true,"v":1})";
+
+TEST(MetadataCodec, MirrorTopicIsWrittenAsBefore) {
+  for (std::string_view stored : {kActiveMirrorTopic, kFailedOverMirrorTopic}) {
+    auto topic = decode_topic("orders", stored);
+    ASSERT_TRUE(topic) << topic.error().to_string();
+    EXPECT_EQ(encode_topic(*topic), stored);
+  }
+}
+
+TEST(MetadataCodec, EveryStoredStateIsReadAgainAndPendingIsDamage) {
+  for (MirrorState state : kMirrorStates) {
+    std::string stored(kActiveMirrorTopic);
+    stored.replace(stored.find("\"ACTIVE\""), 8, "\"" + std::string(name(state)) + "\"");
+    auto topic = decode_topic("orders", stored);
+    ASSERT_EQ(topic.has_value(), may_be_stored(state)) << name(state);
+    if (topic)
+      EXPECT_EQ(topic->mirror->state, state);
+    else
+      EXPECT_EQ(topic.error().code, ErrorCode::kCorrupt);
+  }
 }
 
 TEST(MetadataCodec, DamagedValuesAreErrors) {

@@ -5,6 +5,7 @@
 
 #include "base/ensure.h"
 #include "broker/metadata/codec.h"
+#include "proto/link/keys.h"
 
 namespace farshore::broker {
 namespace {
@@ -421,22 +422,22 @@ Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit,
 }
 
 Task<Result<MetaSnapshot>> MetadataManager::range(std::string begin, std::string end, Deadline deadline) {
-  if (!begin.starts_with(kLinkPrefix) && begin != kProducerIdsKey)
+  if (!begin.starts_with(kLinkKeyPrefix) && begin != kProducerIdsKey)
     co_return Error(ErrorCode::kInvalidArgument, "key '" + begin + "' is not open to others: only 'link/...' is");
-  if (begin.starts_with(kLinkPrefix) && !end.empty() && end > prefix_end(std::string(kLinkPrefix)))
+  if (begin.starts_with(kLinkKeyPrefix) && !end.empty() && end > prefix_end(std::string(kLinkKeyPrefix)))
     co_return Error(ErrorCode::kInvalidArgument, "the range leaves 'link/...'");
   co_return co_await store_->range(std::move(begin), std::move(end), deadline);
 }
 
 Task<Result<MetaTxnReply>> MetadataManager::commit(MetaTxn txn, Deadline deadline) {
-  const std::string link_end = prefix_end(std::string(kLinkPrefix));
-  auto open = [&](const std::string& key) { return key.starts_with(kLinkPrefix) || key == kProducerIdsKey; };
+  const std::string link_end = prefix_end(std::string(kLinkKeyPrefix));
+  auto open = [&](const std::string& key) { return key.starts_with(kLinkKeyPrefix) || key == kProducerIdsKey; };
   for (const auto& op : txn.then) {
     bool allowed = false;
     if (const auto* put = std::get_if<KvPut>(&op)) allowed = open(put->key);
     if (const auto* erase = std::get_if<KvDelete>(&op)) allowed = open(erase->key);
     if (const auto* range = std::get_if<KvDeleteRange>(&op))
-      allowed = range->begin.starts_with(kLinkPrefix) && range->end <= link_end;
+      allowed = range->begin.starts_with(kLinkKeyPrefix) && range->end <= link_end;
     if (!allowed) co_return Error(ErrorCode::kInvalidArgument, "only keys under 'link/' may be written");
   }
   auto guard = co_await lock_.lock();

@@ -183,7 +183,7 @@ TEST(MetadataManager, PartitionsOnlyGrow) {
 Task<void> promote(Node& node, TopicId id, MetadataManager::Along along, Result<TopicPtr>& result) {
   MetadataManager::TopicEdit edit = [](TopicImage& topic) -> Status {
     topic.mirror.emplace();
-    topic.mirror->state = MirrorTopicState::kStopped;
+    topic.mirror->state = MirrorState::kStopped;
     for (auto& partition : topic.partitions) partition.leadership_epoch = LeadershipEpoch(65536);
     return ok();
   };
@@ -213,7 +213,7 @@ TEST(MetadataManager, UpdateOfATopicIsOneTransactionWithWhatGoesAlong) {
   EXPECT_EQ(node.image()->topic("orders")->partitions[1].leadership_epoch, LeadershipEpoch(65536));
   node.kill();
   ASSERT_TRUE(node.start());
-  EXPECT_EQ(node.image()->topic("orders")->mirror->state, MirrorTopicState::kStopped);
+  EXPECT_EQ(node.image()->topic("orders")->mirror->state, MirrorState::kStopped);
   EXPECT_EQ(node.image()->topic("orders")->partitions[1].leadership_epoch, LeadershipEpoch(65537));
 }
 

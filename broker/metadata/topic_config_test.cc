@@ -76,7 +76,7 @@ TEST(TopicConfig, BecomesLogOptions) {
   options = log_options(broker, topic);
   EXPECT_EQ(options.cleanup_policy, CleanupPolicy::kCompactDelete);
   EXPECT_TRUE(options.follows_source);
-  topic.mirror->state = MirrorTopicState::kStopped;
+  topic.mirror->state = MirrorState::kStopped;
   EXPECT_FALSE(log_options(broker, topic).follows_source);
 }
 

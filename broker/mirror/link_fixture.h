@@ -265,7 +265,7 @@ class LinkWorld {
     kafka::MirrorControlRequest request;
     request.link_id = kLink;
     request.link_epoch = epoch;
-    request.op = replicator::kMirrorCreateTopic;
+    request.op = wire_value(MirrorOperation::kCreateTopic);
     auto& topic = request.topics.emplace_back();
     topic.name = "orders";
     topic.source_cluster_id = broker("east-1").image()->cluster_id;

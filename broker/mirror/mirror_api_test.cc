@@ -3,6 +3,7 @@
 
 #include "broker/mirror/raw_gateway_fixture.h"
 #include "proto/kafka/messages/link_state.h"
+#include "proto/link/link_registry.h"
 
 namespace farshore::broker {
 namespace {
@@ -50,7 +51,7 @@ Task<void> sessions_end(LinkWorld& world) {
   EXPECT_CODE(stale, Code::kFencedLeaderEpoch);
   auto good = co_await second.append(source_batch(0, 1, 3), 0, -1);
   EXPECT_CODE(good, Code::kNone);
-  auto cut = first.control_request(replicator::kMirrorTruncate);
+  auto cut = first.control_request(MirrorOperation::kTruncate);
   cut.topics[0].partitions[0].offset = 0;
   auto refused = co_await first.control(std::move(cut));
   FARSHORE_CO_REQUIRE(refused.partitions.size() == 1);
@@ -99,7 +100,7 @@ Task<void> wrong_owner(LinkWorld& world) {
   EXPECT_EQ(co_await lost.open(), wire_code(Code::kUnknownTopicId));
   RawGateway confused(world);
   FARSHORE_CO_REQUIRE(co_await confused.ready());
-  auto request = confused.control_request(replicator::kMirrorOpen);
+  auto request = confused.control_request(MirrorOperation::kOpen);
   request.topics[0].source_topic_id = TopicId{{4}};
   auto other = co_await confused.control(std::move(request));
   EXPECT_CODE(other, Code::kInconsistentTopicId);
@@ -110,7 +111,7 @@ Task<void> creation(LinkWorld& world) {
   RawGateway gateway(world);
   FARSHORE_CO_REQUIRE(co_await gateway.ready());
   auto create = [&](std::string name, std::string source_cluster, std::vector<std::string> provenance) {
-    auto request = gateway.control_request(replicator::kMirrorCreateTopic);
+    auto request = gateway.control_request(MirrorOperation::kCreateTopic);
     auto& topic = request.topics[0];
     topic.topic_id = {};
     topic.partitions.clear();
@@ -162,7 +163,7 @@ Task<void> truncation(LinkWorld& world) {
   EXPECT_CODE(step_2, Code::kNone);
   auto step_3 = co_await gateway.append(source_batch(10, 5, 5), 10, 4);
   EXPECT_CODE(step_3, Code::kNone);
-  auto request = gateway.control_request(replicator::kMirrorTruncate);
+  auto request = gateway.control_request(MirrorOperation::kTruncate);
   request.topics[0].partitions[0].offset = 12;  // the source's epoch 4 goes on to 12, ours ends at 10
   request.topics[0].partitions[0].epoch = 4;
   auto cut = co_await gateway.control(std::move(request));
@@ -185,7 +186,7 @@ TEST_F(MirrorApi, AReadOnlyTopicRefusesWritesUntilTheFenceIsLifted) {
     auto connected = co_await gateway.connect(LinkWorld::endpoint("east-1"));
     FARSHORE_CO_REQUIRE(connected);
     gateway.topic_id = w.source_id();
-    auto request = gateway.control_request(replicator::kMirrorSetReadOnly);
+    auto request = gateway.control_request(MirrorOperation::kSetReadOnly);
     request.topics[0].partitions[0].read_only = read_only;
     auto done = co_await gateway.control(std::move(request));
     EXPECT_CODE(done, Code::kNone);
@@ -203,7 +204,7 @@ TEST_F(MirrorApi, DigestsOfBothEndsAgreeAndNameTheRangeThatDiffers) {
     auto connected = co_await gateway.connect(LinkWorld::endpoint(host));
     FARSHORE_CO_REQUIRE(connected);
     gateway.topic_id = id;
-    auto request = gateway.control_request(replicator::kMirrorDigest);
+    auto request = gateway.control_request(MirrorOperation::kDigest);
     request.topics[0].partitions[0].offset = 0;
     request.topics[0].partitions[0].end_offset = 20;
     request.topics[0].partitions[0].digest_ranges = 4;
@@ -241,7 +242,7 @@ Task<void> link_state(LinkWorld& world) {
   auto put = [&](std::string_view key, std::string_view value, int64_t revision) {
     kafka::LinkStateRequest request;
     request.timeout_ms = 10000;
-    request.op = 1;
+    request.op = wire_value(LinkRegistryOperation::kTxn);
     auto& compare = request.compares.emplace_back();
     compare.key = bytes(key);
     compare.mod_revision = revision;

@@ -30,16 +30,16 @@ Task<void> failover(LinkWorld& world) {
   auto open_one = co_await gateway.append(transactional(5, id, 70000), 5, 3, /*source_high_watermark=*/9, 70000);
   EXPECT_CODE(open_one, Code::kNone);
 
-  auto request = gateway.control_request(replicator::kMirrorFailover);
+  auto request = gateway.control_request(MirrorOperation::kFailover);
   request.dry_run = true;
   auto planned = co_await gateway.control(std::move(request));
   EXPECT_CODE(planned, Code::kNone);
   EXPECT_NE(co_await produce_to(world, "west-1"), 0);
 
-  request = gateway.control_request(replicator::kMirrorFailover);
+  request = gateway.control_request(MirrorOperation::kFailover);
   auto ended = co_await gateway.control(std::move(request));
   EXPECT_CODE(ended, Code::kNone);
-  EXPECT_EQ(ended.mirror_state, 2);
+  EXPECT_EQ(role_of(ended), MirrorRole::kFailedOver);
   FARSHORE_CO_REQUIRE(ended.partitions.size() == LinkWorld::kPartitions && ended.partitions[0].promotion);
   const auto& record = *ended.partitions[0].promotion;
   EXPECT_EQ(record.offset, 6);
@@ -62,7 +62,7 @@ Task<void> failover(LinkWorld& world) {
   EXPECT_EQ(co_await gateway.open(), wire_code(Code::kPolicyViolation));
   auto late = co_await gateway.append(source_batch(6, 1, 70000), 6, 70000);
   EXPECT_CODE(late, Code::kPolicyViolation);
-  request = gateway.control_request(replicator::kMirrorFailover);  // the answer was lost: asked again
+  request = gateway.control_request(MirrorOperation::kFailover);  // the answer was lost: asked again
   auto again = co_await gateway.control(std::move(request));
   EXPECT_CODE(again, Code::kNone);
   EXPECT_EQ(again.partitions[0].promotion->offset, 6);
@@ -74,10 +74,10 @@ TEST_F(MirrorApi, AFailoverEndsTheMirrorForGoodAndSaysWhatIsLost) {
   auto described = [](LinkWorld& w) -> Task<void> {
     RawGateway gateway(w);
     FARSHORE_CO_REQUIRE(co_await gateway.ready());
-    auto request = gateway.control_request(replicator::kMirrorDescribe);
+    auto request = gateway.control_request(MirrorOperation::kDescribe);
     auto result = co_await gateway.control(std::move(request));
     EXPECT_CODE(result, Code::kNone);
-    EXPECT_EQ(result.mirror_state, 2);
+    EXPECT_EQ(role_of(result), MirrorRole::kFailedOver);
     FARSHORE_CO_REQUIRE(result.partitions.size() == 1 && result.partitions[0].promotion);
     EXPECT_EQ(result.partitions[0].promotion->offset, 6);
     EXPECT_EQ(result.partitions[0].promotion->lost_at_least_records, 3);
@@ -131,7 +131,7 @@ Task<void> ask_for_failover(LinkWorld& world) {
   RawGateway gateway(world);
   const bool ready = co_await gateway.ready();
   if (!ready) co_return;
-  auto request = gateway.control_request(replicator::kMirrorFailover);
+  auto request = gateway.control_request(MirrorOperation::kFailover);
   (void)co_await gateway.control(std::move(request));  // the broker may be killed meanwhile
 }
 
@@ -199,16 +199,16 @@ Task<void> promote_waits(LinkWorld& world) {
   EXPECT_EQ(co_await gateway.open(), 0);
   auto appended = co_await gateway.append(source_batch(0, 5, 3), 0, -1);
   EXPECT_CODE(appended, Code::kNone);
-  auto request = gateway.control_request(replicator::kMirrorPromote);
+  auto request = gateway.control_request(MirrorOperation::kPromote);
   request.topics[0].partitions[0].end_offset = 6;
   auto early = co_await gateway.control(std::move(request));
   EXPECT_CODE(early, Code::kOffsetOutOfRange);
   EXPECT_EQ(co_await gateway.open(), 0);  // still a mirror
-  request = gateway.control_request(replicator::kMirrorPromote);
+  request = gateway.control_request(MirrorOperation::kPromote);
   request.topics[0].partitions[0].end_offset = 5;
   auto done = co_await gateway.control(std::move(request));
   EXPECT_CODE(done, Code::kNone);
-  EXPECT_EQ(done.mirror_state, 1);
+  EXPECT_EQ(role_of(done), MirrorRole::kPromoted);
 }
 TEST_F(MirrorApi, APromotionNeedsWhatWasAgreedToBeMirrored) { world.run(promote_waits(world)); }
 

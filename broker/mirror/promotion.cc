@@ -31,14 +31,12 @@ LeadershipEpoch next_epoch(const std::vector<Held>& held) {
 }
 
 PromotionRecord::PartitionEnd end_of(const Held& held, LeadershipEpoch epoch, WallTime now) {
-  PromotionRecord::PartitionEnd end;
   const LogEnds ends = held.partition->ends();
   const SourceSeen& source = held.target->source;
-  end.partition = held.partition->partition();
-  end.failover_offset = ends.end;
+  PromotionRecord::PartitionEnd end = mirror_end(held.partition->partition(), ends.end);
   end.last_epoch = held.partition->log().last_epoch();
   end.new_epoch = epoch;
-  end.source_high_watermark = source.high_watermark;
+  end.source_high_watermark = SourceOffset(source.high_watermark.value());
   end.lost_at_least_records = non_negative(source.high_watermark - ends.end);
   if (source.at.milliseconds_since_epoch >= 0)
     end.blind_window_ms = non_negative(now.milliseconds_since_epoch - source.at.milliseconds_since_epoch);
@@ -66,7 +64,7 @@ Task<Status> abort_open(Services& services, PartitionPtr partition, PromotionRec
   Offset last{-1};
   for (const auto& producer : partition->log().producers()) {
     highest = std::max(highest, producer.producer_id);
-    if (!producer.txn_first || *producer.txn_first >= end.failover_offset) continue;
+    if (!producer.txn_first || producer.txn_first->value() >= end.failover_target_offset.value()) continue;
     BatchBuilder builder;
     builder.producer(producer.producer_id, producer.producer_epoch, -1);
     builder.transactional();
@@ -135,8 +133,8 @@ Task<PromotionOutcome> end_mirror(Services& services, TopicPtr topic, PromotionP
       return Error(ErrorCode::kConflict, "the topic is no mirror of this link any more");
     if (image.partitions.size() != record.partitions.size())
       return Error(ErrorCode::kConflict, "the topic has grown meanwhile: ask again");
-    image.mirror->state = MirrorTopicState::kPendingStopped;
-    image.mirror->state_reason = record.kind;
+    image.mirror->state = MirrorState::kPendingStopped;
+    image.mirror->state_reason = std::string(name(record.kind));
     image.mirror->promotion = record;
     for (auto& partition : image.partitions) partition.leadership_epoch = std::max(partition.leadership_epoch, epoch);
     return ok();
@@ -171,7 +169,7 @@ Task<Result<TopicPtr>> finish_promotion(Services& services, TopicPtr topic, Dead
   }
   MetadataManager::TopicEdit edit = [](TopicImage& image) -> Status {
     if (!image.mirror || !image.mirror->ended()) return Error(ErrorCode::kConflict, "the topic is no ended mirror");
-    image.mirror->state = MirrorTopicState::kStopped;
+    image.mirror->state = MirrorState::kStopped;
     return ok();
   };
   CO_TRY(auto changed, co_await services.metadata.update_topic(topic->id, std::move(edit), deadline));

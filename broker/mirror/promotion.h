@@ -15,7 +15,7 @@
 namespace farshore::broker {
 
 struct PromotionPlan {
-  std::string kind;                         // "promote" or "failover"
+  PromotionKind kind = PromotionKind::kFailover;
   std::vector<std::optional<Offset>> ends;  // by partition: the end that must be reached (promote)
   bool dry_run = false;
 };

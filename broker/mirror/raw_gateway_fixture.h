@@ -8,6 +8,7 @@
 
 #include "broker/mirror/link_fixture.h"
 #include "proto/kafka/messages/mirror_append.h"
+#include "proto/link/promotion_wire.h"
 
 namespace farshore::broker {
 
@@ -34,12 +35,12 @@ struct RawGateway : TestClient {
     auto connected = co_await connect(LinkWorld::endpoint("west-1"));
     co_return connected.has_value();
   }
-  kafka::MirrorControlRequest control_request(int8_t op) {
+  kafka::MirrorControlRequest control_request(MirrorOperation operation) {
     kafka::MirrorControlRequest request;
     request.link_id = link;
     request.link_epoch = link_epoch;
     request.timeout_ms = 10000;
-    request.op = op;
+    request.op = wire_value(operation);
     auto& topic = request.topics.emplace_back();
     topic.topic_id = topic_id;
     auto& partition = topic.partitions.emplace_back();
@@ -55,7 +56,7 @@ struct RawGateway : TestClient {
     co_return result;
   }
   Task<int16_t> open() {
-    auto request = control_request(replicator::kMirrorOpen);
+    auto request = control_request(MirrorOperation::kOpen);
     auto result = co_await control(std::move(request));
     if (result.error_code != 0 || result.partitions.empty()) co_return result.error_code;
     session = result.partitions[0].pump_session;

@@ -49,7 +49,7 @@ Task<void> fail_over_torn(LinkWorld& world) {
   RawGateway gateway(world);
   FARSHORE_CO_REQUIRE(co_await gateway.ready());
   for (const bool dry_run : {true, false, false}) {  // the last one: asked again
-    auto request = gateway.control_request(replicator::kMirrorFailover);
+    auto request = gateway.control_request(MirrorOperation::kFailover);
     request.dry_run = dry_run;
     auto ended = co_await gateway.control(std::move(request));
     EXPECT_CODE(ended, Code::kNone);

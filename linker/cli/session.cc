@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "proto/link/filter.h"
+
 namespace farshore::cli {
 
 api::Control::Stub& Session::stub() {
@@ -24,20 +26,12 @@ void Session::print(const nlohmann::ordered_json& json) const { std::cout << jso
 void Session::print(const google::protobuf::Message& message) const { print(to_json(message)); }
 
 api::Filter parse_filter(const std::string& text) {
+  auto parsed = farshore::parse_filter(text);
+  if (!parsed) throw CommandFailed{parsed.error().detail, 2};
   api::Filter filter;
-  std::string rest = text;
-  if (rest.starts_with('!')) {
-    filter.set_kind(api::Filter::EXCLUDE);
-    rest.erase(0, 1);
-  }
-  auto star = rest.find('*');
-  if (rest.empty() || (star != std::string::npos && star + 1 != rest.size()))
-    throw CommandFailed{"pattern '" + text + "': give a name, 'prefix*', or '*'; '*' may only stand at the end", 2};
-  if (rest != "*" && star != std::string::npos) {
-    filter.set_pattern(api::Filter::PREFIXED);
-    rest.pop_back();
-  }
-  filter.set_name(rest);
+  filter.set_name(parsed->name);
+  if (parsed->pattern == PatternType::kPrefixed) filter.set_pattern(api::Filter::PREFIXED);
+  if (parsed->type == FilterType::kExclude) filter.set_kind(api::Filter::EXCLUDE);
   return filter;
 }
 

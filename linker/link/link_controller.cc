@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "linker/relay/relay_topic.h"
+#include "proto/link/relay_topic.h"
 
 namespace farshore::linker {
 namespace {
@@ -30,7 +30,7 @@ LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena,
       store_(store),
       target_(std::move(target)),
       source_(env, connector, "source", link_.spec.source, link_.spec.source_cluster_id),
-      source_control_(env, source_),
+      source_mirrors_(source_.client()),
       source_data_(env, connector, data_cluster_options(link_.spec.source, link_.spec.source_cluster_id)),
       replicator_(env, arena, source_data_, target_->sink(), link_.id, replicator_options(link_.spec, options), *this),
       rounds_(env),
@@ -100,7 +100,7 @@ Task<void> LinkController::discovery_loop() {
 }
 
 Task<Result<StoredEntry>> LinkController::stored_if_ours(Deadline deadline) {
-  const std::string key = "link/" + link_.spec.name;
+  const std::string key = link_key(link_.spec.name);
   CO_TRY(auto entries, co_await store_.list(key, deadline));
   for (StoredEntry& entry : entries) {
     if (entry.key != key) continue;
@@ -126,7 +126,7 @@ Task<Status> LinkController::update(Edit edit, Deadline deadline) {
     changed = link_;
     CO_CHECK(edit(changed));
     StoredEntry entry;
-    entry.key = "link/" + changed.spec.name;
+    entry.key = link_key(changed.spec.name);
     entry.value = encode(changed);
     entry.revision = revision_;
     auto revision = co_await store_.replace(std::move(entry), deadline);
@@ -166,14 +166,14 @@ Task<Status> LinkController::update(Edit edit, Deadline deadline) {
 Task<Status> LinkController::forget(Deadline deadline) {
   auto guard = co_await storing_.lock();
   StoredEntry entry;
-  entry.key = "link/" + link_.spec.name;
+  entry.key = link_key(link_.spec.name);
   entry.revision = revision_;
   CO_CHECK(co_await store_.replace(std::move(entry), deadline));
   // What it had to remember goes too. If that fails, it is not ours any more to whoever reads it: the link is gone.
-  auto rest = co_await store_.list("link/" + link_.spec.name + "/", deadline);
+  auto rest = co_await store_.list(link_children_prefix(link_.spec.name), deadline);
   if (!rest) co_return ok();
   for (auto& left : *rest) {
-    if (parse_relay_topic_key(left.key)) continue;  // says what else is to be forgotten (relay_leftovers.h)
+    if (parse_link_key(left.key).kind == LinkKey::Kind::kRelayTopic) continue;  // still to be forgotten: garbage.h
     left.value.clear();
     (void)co_await store_.replace(std::move(left), deadline);
   }
@@ -279,9 +279,9 @@ void LinkController::add_pumps(Mirror& mirror, int32_t partitions) {
     set_state(mirror, MirrorState::kActive, "");
 }
 
-void LinkController::ended(Mirror& mirror, api::PromotionRecord record) {
+void LinkController::ended(Mirror& mirror, PromotionRecord record) {
   stop_pumps(mirror);
-  set_state(mirror, MirrorState::kStopped, record.kind());
+  set_state(mirror, MirrorState::kStopped, std::string(name(record.kind)));
   mirror.promotion = std::move(record);
 }
 

@@ -13,12 +13,13 @@
 
 #include "base/async_mutex.h"
 #include "base/gate.h"
-#include "linker/link/group_memory.h"
 #include "linker/link/group_sync_rule.h"
 #include "linker/link/link_metrics.h"
 #include "linker/link/target.h"
-#include "linker/mirror_state.h"
 #include "linker/store/link_store.h"
+#include "proto/link/group_memory.h"
+#include "proto/link/keys.h"
+#include "proto/link/mirror_state.h"
 
 namespace farshore::linker {
 
@@ -82,7 +83,7 @@ class LinkController final : private replicator::PumpListener {
     std::vector<replicator::PumpKey> pumps;  // by partition
     std::vector<std::string> drift;
     bool caught_up = false;  // all partitions were at the source's end at once, since this gateway runs
-    std::optional<api::PromotionRecord> promotion;
+    std::optional<PromotionRecord> promotion;
   };
 
   // replicator::PumpListener
@@ -117,13 +118,13 @@ class LinkController final : private replicator::PumpListener {
   Task<Result<bool>> find_end(std::string topic, Deadline deadline);
   Status all_mirrored(const Mirror& mirror, size_t partitions);
   Task<Status> drain(std::string topic, std::map<int32_t, int64_t> ends, Progress progress, Deadline deadline);
-  Task<Result<api::PromotionRecord>> end_topic(EndOfTopic request, Deadline deadline);
+  Task<Result<PromotionRecord>> end_topic(EndOfTopic request, Deadline deadline);
   Task<Result<std::map<int32_t, int64_t>>> source_ends(std::string source_topic, Deadline deadline);
   bool caught_up(const Mirror& mirror) const;
   void add_pumps(Mirror& mirror, int32_t partitions);
-  void ended(Mirror& mirror, api::PromotionRecord record);
+  void ended(Mirror& mirror, PromotionRecord record);
   TargetTopic target_topic(const Mirror& mirror) const;
-  LinkSource source() { return {source_, source_control_, source_is_farshore_}; }
+  LinkSource source() { return {source_, source_mirrors_, source_is_farshore_}; }
   void set_state(Mirror& mirror, MirrorState state, std::string reason);
   void set_link_state(LinkState state, std::string reason);
   void stop_pumps(Mirror& mirror);
@@ -141,7 +142,7 @@ class LinkController final : private replicator::PumpListener {
   LinkStore& store_;
   std::unique_ptr<LinkTarget> target_;
   ClusterAdmin source_;
-  TargetControl source_control_;
+  MirrorClient source_mirrors_;
   kafka::ClusterClient source_data_;  // of its own: bytes never wait behind metadata
   replicator::Replicator replicator_;
   bool source_is_farshore_ = false;

@@ -85,7 +85,7 @@ class ToldTarget final : public LinkTarget {
     plan.wanted = std::move(followed);
     co_return plan;
   }
-  Task<Result<api::PromotionRecord>> end(EndOfTopic, replicator::Replicator&, Deadline) override {
+  Task<Result<PromotionRecord>> end(EndOfTopic, replicator::Replicator&, Deadline) override {
     co_return Error(ErrorCode::kUnsupported);
   }
   Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey, SourceOffset) override {

@@ -42,7 +42,7 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
   auto& written = last_written_[group.id];
   if (written.empty()) {
     // What an earlier gateway wrote for this link is remembered at the target.
-    const std::string key = "link/" + link_.spec.name + "/group/" + group.id;
+    const std::string key = group_memory_key(link_.spec.name, group.id);
     CO_TRY(auto stored, co_await store_.list(key, deadline));
     for (const auto& entry : stored) {
       if (entry.key != key) continue;
@@ -125,7 +125,7 @@ Task<Status> LinkController::sync_group(GroupInfo group, bool members_at_target,
 
 Task<Status> LinkController::remember(std::string group, GroupMemory memory, Deadline deadline) {
   StoredEntry entry;
-  entry.key = "link/" + link_.spec.name + "/group/" + group;
+  entry.key = group_memory_key(link_.spec.name, group);
   entry.value = encode(memory);
   entry.revision = last_written_revision_[group];
   auto stored = co_await store_.replace(std::move(entry), deadline);

@@ -1,7 +1,7 @@
 #include "linker/link/link_metrics.h"
 
-#include "linker/link_state.h"
-#include "linker/mirror_state.h"
+#include "proto/link/link_state.h"
+#include "proto/link/mirror_state.h"
 
 namespace farshore::linker {
 namespace {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "linker/link/link_controller.h"
+#include "linker/link/promotion_api.h"
 #include "proto/kafka/client/partition_reader.h"
 
 namespace farshore::linker {
@@ -39,13 +40,13 @@ Task<Status> LinkController::failover(std::string topic, bool dry_run, Progress 
   if (!dry_run && !before) ended(mirror, *record);
   done.set_done(true);
   *done.mutable_mirror() = *describe_mirror(topic);
-  *done.mutable_mirror()->mutable_promotion() = std::move(*record);
+  *done.mutable_mirror()->mutable_promotion() = to_api(*record);
   done.set_rto_ms(std::max<int64_t>(1, std::chrono::duration_cast<milliseconds>(env_.now() - begun).count()));
   progress(std::move(done));
   co_return ok();
 }
 
-Task<Result<api::PromotionRecord>> LinkController::end_topic(EndOfTopic request, Deadline deadline) {
+Task<Result<PromotionRecord>> LinkController::end_topic(EndOfTopic request, Deadline deadline) {
   if (request.topic.promotion) co_return *request.topic.promotion;  // ended before: the record is for ever
   auto pumps = request.pumps;
   const bool dry_run = request.dry_run;
@@ -179,7 +180,7 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
   std::map<int32_t, int64_t> ends;
   if (source_is_farshore_ && !options.allow_source_writes) {
     progress(step(topic, "the source topic becomes read-only"));
-    result = co_await source_control_.set_read_only(mirror.source_topic, true, deadline);
+    result = co_await source_mirrors_.set_read_only(mirror.source_topic, true, deadline);
     fenced = result.has_value();
   }
   if (result) {
@@ -192,7 +193,7 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
   if (result) result = all_mirrored(mirror, ends.size());
   if (result) result = co_await drain(topic, ends, progress, deadline);
   if (result && link_.spec.group_sync) result = co_await sync_groups(deadline);
-  Result<api::PromotionRecord> record = Error(ErrorCode::kInternal);
+  Result<PromotionRecord> record = Error(ErrorCode::kInternal);
   bool asked = false;
   if (result) {
     asked = true;
@@ -222,15 +223,15 @@ Task<Status> LinkController::promote(std::string topic, PromoteOptions options, 
     if (fenced && mirror.state == MirrorState::kStopped)
       result = result.error().in("the mirror was ended meanwhile; the source stays read-only");
     else if (fenced && over)
-      (void)co_await source_control_.set_read_only(mirror.source_topic, false, env_.in(seconds(10)));
+      (void)co_await source_mirrors_.set_read_only(mirror.source_topic, false, env_.in(seconds(10)));
     if (mirror.state == MirrorState::kPendingStopped) set_state(mirror, MirrorState::kActive, "");
     co_return result.error().in("promote of " + topic);
   }
-  record->set_kind("promote");
+  record->kind = PromotionKind::kPromote;
   // Whatever was written at the source behind the drained end stays there: said, not hidden.
   if (auto after = co_await source_ends(mirror.source_topic, deadline)) {
-    for (auto& p : *record->mutable_partitions())
-      p.set_stranded_records(std::max<int64_t>(0, (*after)[p.partition()] - ends[p.partition()]));
+    for (auto& end : record->partitions)
+      end.stranded_records = std::max<int64_t>(0, (*after)[end.partition] - ends[end.partition]);
   }
   ended(mirror, std::move(*record));
   api::VerbProgress done = step(topic, "the mirror has ended; the topic is writable");
@@ -246,7 +247,7 @@ Task<Status> LinkController::verify(std::string topic, Verified verified, Deadli
     co_return Error(ErrorCode::kNotFound, "link " + link_.spec.name + " has no mirror topic " + topic);
   const Mirror& mirror = mirrors_[topic];
   const auto partitions =
-      static_cast<int32_t>(mirror.promotion ? mirror.promotion->partitions_size() : mirror.pumps.size());
+      static_cast<int32_t>(mirror.promotion ? mirror.promotion->partitions.size() : mirror.pumps.size());
   co_return co_await target_->verify(target_topic(mirror), partitions, source(), std::move(verified), deadline);
 }
 
@@ -257,8 +258,8 @@ Task<Result<api::TranslateOffsetReply>> LinkController::translate(api::Translate
   const Mirror& mirror = found->second;
   int64_t end = -1;
   if (mirror.promotion) {
-    for (const auto& p : mirror.promotion->partitions())
-      if (p.partition() == request.partition()) end = p.failover_offset();
+    for (const auto& p : mirror.promotion->partitions)
+      if (p.partition == request.partition()) end = p.failover_offset.value();
   } else if (request.partition() >= 0 && static_cast<size_t>(request.partition()) < mirror.pumps.size()) {
     if (auto progress = replicator_.progress(mirror.pumps[static_cast<size_t>(request.partition())]))
       end = progress->pump.target_high_watermark.value();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "linker/link/link_controller.h"
+#include "linker/link/promotion_api.h"
 
 namespace farshore::linker {
 namespace {
@@ -41,7 +42,7 @@ std::optional<api::MirrorTopic> LinkController::describe_mirror(const std::strin
   out.set_state_reason(mirror.reason);
   out.set_state_since_ms(mirror.since_ms);
   for (const auto& drift : mirror.drift) out.add_config_drift(drift);
-  if (mirror.promotion) *out.mutable_promotion() = *mirror.promotion;
+  if (mirror.promotion) *out.mutable_promotion() = to_api(*mirror.promotion);
   int64_t lag = 0, lag_ms = 0;
   for (const auto& key : mirror.pumps) {
     auto p = replicator_.progress(key);
@@ -105,7 +106,7 @@ api::Link LinkController::describe() const {
   spec.set_group_sync_interval_ms(link_.spec.group_sync_interval_ms);
   spec.set_topic_sync_interval_ms(link_.spec.topic_sync_interval_ms);
   for (const auto& key : link_.spec.config_include) spec.add_config_include(key);
-  spec.set_on_divergence(link_.spec.on_divergence == OnDivergence::kStop ? "stop" : "truncate");
+  spec.set_on_divergence(name(link_.spec.on_divergence));
   out.set_link_id(link_.id.to_string());
   out.set_state(std::string(name(state_)));
   out.set_state_reason(state_reason_);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/link/keys.h"
+
 namespace farshore::linker {
 namespace {
 
@@ -17,51 +19,19 @@ std::string hex(const kafka::Bytes& bytes) {
   return text;
 }
 
-api::PromotionRecord promotion_of(const MirrorAnswer& answer) {
-  api::PromotionRecord record;
-  record.set_kind(answer.mirror_state == 1 ? "promote" : "failover");
-  for (const auto& p : answer.partitions) {
-    if (!p.promotion) continue;
-    record.set_wall_ms(p.promotion->at_ms);
-    auto& out = *record.add_partitions();
-    out.set_partition(p.partition);
-    out.set_failover_offset(p.promotion->offset);
-    out.set_failover_target_offset(p.promotion->offset);
-    out.set_last_epoch(p.promotion->last_source_epoch);
-    out.set_new_epoch(p.promotion->leadership_epoch);
-    out.set_source_high_watermark(p.promotion->source_high_watermark);
-    out.set_lost_at_least_records(p.promotion->lost_at_least_records);
-    out.set_blind_window_ms(p.promotion->blind_window_ms);
-    for (const auto& a : p.promotion->aborted) {
-      const std::string transaction = "producer " + std::to_string(a.producer_id) + " epoch " +
-                                      std::to_string(a.producer_epoch) + " from offset " +
-                                      std::to_string(a.first_offset);
-      out.add_aborted_transactions(transaction);
-      for (const auto& c : a.committed)
-        out.add_torn_transactions(transaction + " is aborted here, but was committed on " + c.topic + " partition " +
-                                  std::to_string(c.partition) + " (marker at offset " +
-                                  std::to_string(c.marker_offset) + ")");
-    }
-  }
-  return record;
-}
-
-using PartitionAnswer = kafka::MirrorControlResponse::MirrorControlPartitionResult;
-
 // Of two answers about a partition, one of them an error: whose, and which.
-std::string why_not(const PartitionAnswer& source, const PartitionAnswer& target) {
-  const PartitionAnswer& bad = source.error_code != 0 ? source : target;
-  return (&bad == &source ? "source: " : "target: ") +
-         replicator::mirror_error(bad.error_code, bad.error_message).to_string();
+std::string why_not(const MirrorPartitionAnswer& source, const MirrorPartitionAnswer& target) {
+  const MirrorPartitionAnswer& bad = source.error_code != 0 ? source : target;
+  return (&bad == &source ? "source: " : "target: ") + mirror_error(bad.error_code, bad.error_message).to_string();
 }
 
-TargetTopic topic_of(const MirrorAnswer& answer) {
+TargetTopic topic_of(const MirrorTopicAnswer& answer) {
   TargetTopic topic;
   topic.topic = answer.name.value_or("");
   topic.source_topic = answer.source_topic.value_or("");
   topic.id = answer.topic_id;
   topic.source_id = answer.source_topic_id;
-  if (answer.mirror_state > 0) topic.promotion = promotion_of(answer);
+  if (ended(role_of(answer))) topic.promotion = get_promotion(answer);
   return topic;
 }
 
@@ -72,7 +42,8 @@ MirrorTarget::MirrorTarget(Env& env, Connector& connector, const StoredLink& lin
       epoch_(link.epoch),
       source_cluster_id_(link.spec.source_cluster_id),
       cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id),
-      control_(env, cluster_),
+      mirrors_(cluster_.client()),
+      links_(cluster_.client()),
       data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
       sink_(env, data_, link_, epoch_, replicator::MirrorSinkOptions()) {}
 
@@ -88,14 +59,15 @@ Status MirrorTarget::fits(const ClusterIdentity& target) const {
 }
 
 Task<Result<std::vector<TargetTopic>>> MirrorTarget::adopt(Deadline deadline) {
-  CO_TRY(auto found, co_await control_.mirrors_of(link_, deadline));
+  auto found = co_await mirrors_.mirrors_of(link_, deadline);
+  if (!found) co_return std::move(found).error().in("target");
   std::vector<TargetTopic> topics;
-  for (const auto& answer : found) topics.push_back(topic_of(answer));
+  for (const auto& answer : *found) topics.push_back(topic_of(answer));
   co_return topics;
 }
 
 Task<std::string> MirrorTarget::name_of(LinkId link, Deadline deadline) {
-  auto all = co_await control_.list("link/", deadline);
+  auto all = co_await links_.list(std::string(kLinkKeyPrefix), deadline);
   if (!all) co_return std::string();
   for (const auto& entry : *all) {
     auto stored = decode_stored_link(entry.value);
@@ -105,7 +77,7 @@ Task<std::string> MirrorTarget::name_of(LinkId link, Deadline deadline) {
 }
 
 Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource source, Deadline deadline) {
-  TargetControl::NewMirror mirror;
+  MirrorClient::NewMirror mirror;
   mirror.topic = wanted.topic;
   mirror.source_cluster_id = source_cluster_id_;
   mirror.source_topic = wanted.source.name;
@@ -114,25 +86,25 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
   mirror.configs = std::move(wanted.configs);
   mirror.dry_run = wanted.dry_run;
   if (source.farshore) {
-    auto there = co_await source.control.describe(wanted.source.name, 0, deadline);
+    auto there = co_await source.mirrors.describe(wanted.source.name, 0, deadline);
     if (there) mirror.provenance = there->source_provenance;
   }
-  auto made = co_await control_.create(link_, epoch_, std::move(mirror), deadline);
+  auto made = co_await mirrors_.create(link_, epoch_, std::move(mirror), deadline);
   if (!made) {
     // What was promoted by this link before a restart of the gateway is shown as what it is.
-    auto there = co_await control_.describe(wanted.topic, wanted.source.partitions, deadline);
-    if (there && there->link_id != link_ && there->mirror_state == 0) {
+    auto there = co_await mirrors_.describe(wanted.topic, wanted.source.partitions, deadline);
+    if (there && there->link_id != link_ && role_of(*there) == MirrorRole::kMirror) {
       const std::string owner = co_await name_of(there->link_id, deadline);
       if (!owner.empty())
         co_return Error(made.error().code, "topic " + wanted.topic + " at the target belongs to another link, " +
                                                owner + " (" + there->link_id.to_string() +
                                                "): two links cannot fill one topic; give this one a --prefix");
     }
-    if (!there || there->link_id != link_ || there->mirror_state <= 0) co_return std::move(made).error();
-    TargetTopic ended = topic_of(*there);
-    ended.topic = wanted.topic;
-    ended.source_topic = wanted.source.name;
-    co_return ended;
+    if (!there || there->link_id != link_ || !ended(role_of(*there))) co_return std::move(made).error();
+    TargetTopic known = topic_of(*there);
+    known.topic = wanted.topic;
+    known.source_topic = wanted.source.name;
+    co_return known;
   }
   TargetTopic topic;
   topic.topic = wanted.topic;
@@ -150,10 +122,10 @@ Task<Result<ConfigPlan>> MirrorTarget::configs(std::string, std::map<std::string
   co_return plan;
 }
 
-Task<Result<api::PromotionRecord>> MirrorTarget::end(EndOfTopic request, replicator::Replicator&, Deadline deadline) {
-  CO_TRY(auto answer, co_await control_.end_mirror(link_, epoch_, request.topic.id, std::move(request.ends),
-                                                   request.dry_run, deadline));
-  co_return promotion_of(answer);
+Task<Result<PromotionRecord>> MirrorTarget::end(EndOfTopic request, replicator::Replicator&, Deadline deadline) {
+  CO_TRY(auto answer,
+         co_await mirrors_.end(link_, epoch_, request.topic.id, std::move(request.ends), request.dry_run, deadline));
+  co_return get_promotion(answer);
 }
 
 Task<Result<std::optional<TargetOffset>>> MirrorTarget::to_target(replicator::PumpKey, SourceOffset offset) {
@@ -182,8 +154,8 @@ Task<Status> MirrorTarget::verify(TargetTopic topic, int32_t partitions, LinkSou
     co_return Error(ErrorCode::kUnsupported,
                     "verify compares digests that both ends compute; the source is Apache Kafka, "
                     "which computes none");
-  CO_TRY(auto from, co_await source.control.describe(topic.source_topic, partitions, deadline));
-  CO_TRY(auto to, co_await control_.describe(topic.topic, partitions, deadline));
+  CO_TRY(auto from, co_await source.mirrors.describe(topic.source_topic, partitions, deadline));
+  CO_TRY(auto to, co_await mirrors_.describe(topic.topic, partitions, deadline));
   for (int32_t p = 0; p < partitions; ++p) {
     const auto& s = from.partitions[static_cast<size_t>(p)];
     const auto& t = to.partitions[static_cast<size_t>(p)];
@@ -214,8 +186,8 @@ Task<Result<api::VerifyProgress>> MirrorTarget::verify_partition(TargetTopic top
   bool equal = true;
   for (int round = 0; low < high; ++round) {
     const int32_t ranges = round == 0 ? 1 : kVerifyRanges;
-    CO_TRY(auto a, co_await source.control.digest(topic.source_topic, p, low, high, ranges, deadline));
-    CO_TRY(auto b, co_await control_.digest(topic.topic, p, low, high, ranges, deadline));
+    CO_TRY(auto a, co_await source.mirrors.digest(topic.source_topic, p, low, high, ranges, deadline));
+    CO_TRY(auto b, co_await mirrors_.digest(topic.topic, p, low, high, ranges, deadline));
     const auto& as = a.partitions.front();
     const auto& bs = b.partitions.front();
     if (as.error_code != 0 || bs.error_code != 0) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "linker/link/target.h"
+#include "linker/store/metastore_link_store.h"
 #include "replicator/mirror_sink.h"
 
 namespace farshore::linker {
@@ -20,7 +21,7 @@ class MirrorTarget final : public LinkTarget {
   Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) override;
   Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
                                    Deadline deadline) override;
-  Task<Result<api::PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
+  Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
   Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) override;
   Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
                                                     SourceOffset mirrored_end) override;
@@ -37,7 +38,8 @@ class MirrorTarget final : public LinkTarget {
   const LinkEpoch epoch_;
   const std::string source_cluster_id_;
   ClusterAdmin cluster_;
-  TargetControl control_;
+  MirrorClient mirrors_;
+  MetastoreLinkStore links_;
   kafka::ClusterClient data_;  // of its own: bytes never wait behind metadata
   replicator::MirrorSink sink_;
 };

@@ -4,18 +4,17 @@
 
 namespace farshore::linker {
 
-void add_what_was_seen(api::PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
+void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
                        const replicator::Replicator& replicator, MonoTime now) {
-  for (auto& out : *record.mutable_partitions()) {
-    if (out.partition() < 0 || static_cast<size_t>(out.partition()) >= pumps.size()) continue;
-    auto progress = replicator.progress(pumps[static_cast<size_t>(out.partition())]);
+  for (auto& end : record.partitions) {
+    if (end.partition < 0 || static_cast<size_t>(end.partition) >= pumps.size()) continue;
+    auto progress = replicator.progress(pumps[static_cast<size_t>(end.partition)]);
     if (!progress || !progress->contact) continue;
-    const int64_t seen = progress->pump.source.high_watermark.value();
-    if (seen > out.source_high_watermark()) out.set_source_high_watermark(seen);
-    out.set_lost_at_least_records(std::max<int64_t>(0, out.source_high_watermark() - out.failover_offset()));
-    out.set_blind_window_ms(std::chrono::duration_cast<milliseconds>(now - progress->known_as_of).count());
-    if (out.lost_at_least_records() > 0)
-      out.set_lost_at_least_ms(std::chrono::duration_cast<milliseconds>(progress->pump.lag).count());
+    end.source_high_watermark = std::max(end.source_high_watermark, progress->pump.source.high_watermark);
+    end.lost_at_least_records = std::max<int64_t>(0, end.source_high_watermark - end.failover_offset);
+    end.blind_window_ms = std::chrono::duration_cast<milliseconds>(now - progress->known_as_of).count();
+    if (end.lost_at_least_records > 0)
+      end.lost_at_least_ms = std::chrono::duration_cast<milliseconds>(progress->pump.lag).count();
   }
 }
 

@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "linker/cluster_identity.h"
-#include "linker/link_spec.h"
-#include "linker/target_control.h"
 #include "proto/control/control.pb.h"
+#include "proto/link/client/mirror_client.h"
+#include "proto/link/promotion_record.h"
+#include "proto/link/stored_link.h"
 #include "replicator/replicator.h"
 
 namespace farshore::linker {
@@ -24,7 +25,7 @@ namespace api = control::v1;
 // The source, as its link knows it.
 struct LinkSource {
   ClusterAdmin& cluster;
-  TargetControl& control;  // answers only if it is a Farshore cluster
+  MirrorClient& mirrors;  // answers only if it is a Farshore cluster
   bool farshore = false;
 };
 
@@ -32,9 +33,9 @@ struct LinkSource {
 struct TargetTopic {
   std::string topic, source_topic;
   TopicId id, source_id;
-  int32_t partitions = 0;                         // 0: not known without the source
-  std::optional<api::PromotionRecord> promotion;  // it was ended: never filled again
-  std::vector<std::string> drift;                 // configs that the target refused, with its reasons, in words
+  int32_t partitions = 0;                    // 0: not known without the source
+  std::optional<PromotionRecord> promotion;  // it was ended: never filled again
+  std::vector<std::string> drift;            // configs that the target refused, with its reasons, in words
 };
 
 struct WantedTopic {
@@ -79,8 +80,7 @@ class LinkTarget {
                                            bool caught_up, Deadline deadline) = 0;
   // Ends the topic: after it nothing of the source can appear there any more. The pumps may be paused by it; whoever
   // asked removes them, or resumes them after an error.
-  virtual Task<Result<api::PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps,
-                                                 Deadline deadline) = 0;
+  virtual Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) = 0;
   // Where a consumer goes on at the target that would go on at `offset` at the source. nullopt: it is not there yet.
   virtual Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) = 0;
   // `mirrored_end`: everything of the source below it is at the target.
@@ -104,7 +104,7 @@ class LinkTarget {
 };
 
 // Puts into the record what this gateway saw of the source, where that is newer than what the target knew of it.
-void add_what_was_seen(api::PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
+void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 
 kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const std::string& cluster_id);

@@ -2,37 +2,27 @@
 
 #include <map>
 
-#include "linker/link_spec.h"
 #include "proto/kafka/client/fence.h"
+#include "proto/link/keys.h"
+#include "proto/link/stored_link.h"
 #include "replicator/relay/takeover.h"
 
 namespace farshore::linker {
-namespace {
-
-constexpr std::string_view kLinks = "link/";
-
-// link/<name> or link/<name>/...
-std::string link_of(const std::string& key) {
-  const size_t end = key.find('/', kLinks.size());
-  return key.substr(kLinks.size(), end == std::string::npos ? end : end - kLinks.size());
-}
-
-}  // namespace
 
 Task<Status> RelayLeftovers::forget(std::string link, Deadline deadline) {
   auto guard = co_await turn_.lock();
-  CO_TRY(auto all, co_await store_.list(std::string(kLinks), deadline));
+  CO_TRY(auto all, co_await store_.list(std::string(kLinkKeyPrefix), deadline));
   std::map<std::string, LinkId> links;
   for (const auto& entry : all) {
-    if (entry.key != std::string(kLinks) + link_of(entry.key)) continue;
+    if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
     CO_TRY(auto stored, decode_stored_link(entry.value));
     links[stored.spec.name] = stored.id;
   }
   for (auto& entry : all) {
-    const std::string name = link_of(entry.key);
-    if (entry.key == std::string(kLinks) + name || (!link.empty() && name != link)) continue;
-    auto owner = links.find(name);
-    if (parse_relay_topic_key(entry.key)) {
+    const LinkKey key = parse_link_key(entry.key);
+    if (key.kind == LinkKey::Kind::kLink || (!link.empty() && key.link != link)) continue;
+    auto owner = links.find(key.link);
+    if (key.kind == LinkKey::Kind::kRelayTopic) {
       CO_TRY(RelayTopic topic, decode_relay_topic(entry.value));
       if (owner != links.end() && owner->second == topic.link) continue;
       CO_CHECK(co_await forget_topic(std::move(topic), deadline));

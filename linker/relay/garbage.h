@@ -8,8 +8,8 @@
 
 #include "base/env.h"
 #include "linker/relay/journal.h"
-#include "linker/relay/relay_topic.h"
 #include "linker/store/link_store.h"
+#include "proto/link/relay_topic.h"
 
 namespace farshore::linker {
 

@@ -34,13 +34,14 @@ const std::map<std::string, std::string>& any_timestamp() {
 }
 
 Task<Status> RelayTarget::not_of_another_link(std::string topic, Deadline deadline) {
-  CO_TRY(auto all, co_await services_.store.list("link/", deadline));
+  CO_TRY(auto all, co_await services_.store.list(std::string(kLinkKeyPrefix), deadline));
   std::set<std::string> links;
   for (const auto& entry : all) links.insert(entry.key);
   for (const auto& entry : all) {
-    auto key = parse_relay_topic_key(entry.key);
-    if (key && key->second == topic && key->first != name_ && links.count("link/" + key->first))
-      co_return refused("topic " + topic + " at the target belongs to another link, " + key->first +
+    const LinkKey key = parse_link_key(entry.key);
+    if (key.kind == LinkKey::Kind::kRelayTopic && key.child == topic && key.link != name_ &&
+        links.count(link_key(key.link)))
+      co_return refused("topic " + topic + " at the target belongs to another link, " + key.link +
                         ": two links cannot fill one topic; give this one a --prefix");
   }
   co_return ok();

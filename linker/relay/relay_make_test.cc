@@ -55,9 +55,9 @@ struct Relay {
         journal(t.env_, *t.cluster_, translations),
         target(t.env_, t.env_.network(), relay_link(), RelayServices{store, journal, translations}),
         source(t.env_, t.env_.network(), "source", relay_link().spec.source, ""),
-        control(t.env_, source) {}
+        mirrors(source.client()) {}
   Task<Result<TargetTopic>> make(WantedTopic wanted, Deadline deadline) {
-    const LinkSource from{source, control, false};
+    const LinkSource from{source, mirrors, false};
     co_return co_await target.make(std::move(wanted), from, deadline);
   }
   void close() {
@@ -71,7 +71,7 @@ struct Relay {
   KafkaRelayJournal journal;
   RelayTarget target;
   ClusterAdmin source;
-  TargetControl control;
+  MirrorClient mirrors;
 };
 
 void expect_refused(const TargetTopic& made, const std::vector<std::string>& keys) {

@@ -6,8 +6,9 @@
 
 #include "linker/link/target.h"
 #include "linker/relay/journal.h"
-#include "linker/relay/relay_topic.h"
+#include "linker/store/link_store.h"
 #include "proto/kafka/client/topic_admin.h"
+#include "proto/link/relay_topic.h"
 #include "replicator/relay/relay_sink.h"
 
 namespace farshore::linker {
@@ -39,7 +40,7 @@ class RelayTarget final : public LinkTarget {
                                    Deadline deadline) override;
   // Pauses the pumps and takes every partition over once more, so that what is still on its way is refused: the end is
   // exact. A partition that cannot be taken over any more (its relay is FAILED) ends where the translation ends.
-  Task<Result<api::PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
+  Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
   Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) override;
   Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
                                                     SourceOffset mirrored_end) override;
@@ -78,9 +79,9 @@ class RelayTarget final : public LinkTarget {
                             Deadline deadline);
   Task<Status> check_target(RelayTopic topic, Deadline deadline);
   Task<Status> grow(RelayTopic topic, int32_t partitions, Deadline deadline);
-  Task<Result<api::PromotionPartition>> end_of(replicator::PumpKey key, bool take_over, replicator::Replicator& pumps,
-                                               Deadline deadline);
-  Task<Result<api::PromotionPartition>> claimed_end(replicator::PumpKey key, Deadline deadline);
+  Task<Result<PromotionRecord::PartitionEnd>> end_of(replicator::PumpKey key, bool take_over,
+                                                     replicator::Replicator& pumps, Deadline deadline);
+  Task<Result<PromotionRecord::PartitionEnd>> claimed_end(replicator::PumpKey key, Deadline deadline);
   Task<void> restore_retention(RelayTopic topic, Deadline deadline);
   static TargetTopic target_topic(const RelayTopic& topic);
 

@@ -6,6 +6,7 @@
 #include "linker/relay/journal.h"
 #include "linker/relay/relay_target.h"
 #include "linker/store/kafka_link_store.h"
+#include "linker/store/metastore_link_store.h"
 
 namespace farshore::linker {
 namespace {
@@ -13,10 +14,10 @@ namespace {
 class FarshoreHome final : public LinkHome {
  public:
   FarshoreHome(Env& env, Connector& connector, ClusterAdmin& target)
-      : env_(env), connector_(connector), control_(env, target) {}
+      : env_(env), connector_(connector), store_(target.client()) {}
 
   Task<Status> take_over(Deadline) override { co_return ok(); }  // each link by its epoch
-  LinkStore& store() override { return control_; }
+  LinkStore& store() override { return store_; }
   Task<Status> still_ours(Deadline) override { co_return ok(); }  // every write says whose it is
   Result<std::unique_ptr<LinkTarget>> make_target(const StoredLink& link) override {
     if (link.spec.mode == LinkMode::kMirror) return std::make_unique<MirrorTarget>(env_, connector_, link);
@@ -29,7 +30,7 @@ class FarshoreHome final : public LinkHome {
  private:
   Env& env_;
   Connector& connector_;
-  TargetControl control_;
+  MetastoreLinkStore store_;
 };
 
 class KafkaHome final : public LinkHome {
@@ -48,7 +49,7 @@ class KafkaHome final : public LinkHome {
   Task<Status> take_over(Deadline deadline) override { co_return co_await store_.take_control(deadline); }
   LinkStore& store() override { return store_; }
   Task<Status> still_ours(Deadline deadline) override {
-    CO_CHECK(co_await store_.list("link/", deadline));
+    CO_CHECK(co_await store_.list(std::string(kLinkKeyPrefix), deadline));
     co_return ok();
   }
   void show_metrics(MetricRegistry& registry) const override {

@@ -7,6 +7,7 @@
 
 #include "base/kv.h"
 #include "linker/link/target.h"
+#include "linker/store/link_store.h"
 
 namespace farshore::linker {
 

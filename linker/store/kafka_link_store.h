@@ -22,15 +22,12 @@
 #include "linker/store/link_store.h"
 #include "proto/kafka/client/fenced_writer.h"
 #include "proto/kafka/client/partition_reader.h"
+#include "proto/link/keys.h"
 
 namespace farshore::linker {
 
-inline constexpr char kLinksTopic[] = "__farshore_links";
-inline constexpr char kControlId[] = "farshore.control";
-inline constexpr char kControllerKey[] = "controller";  // no entry: list() does not show it
-
 struct KafkaLinkStoreOptions {
-  std::string transactional_id = kControlId;
+  std::string transactional_id = kControlTransactionalId;
   size_t entries_bytes_max = 64 << 20;
 };
 

@@ -16,7 +16,7 @@ constexpr int16_t kSteps[] = {kFetchKey, kAddPartitionsKey, kEndTxnKey, KafkaFix
 // A store whose last write is in doubt, and whose control ended half-way when it wanted to find out: the epoch is
 // raised, the marker never came.
 Task<void> leave_half_taken(KafkaFixture& t, KafkaLinkStore& store, int16_t lost_key) {
-  const int begun = t.kafka_.transactional_ids[kControlId].epoch;
+  const int begun = t.kafka_.transactional_ids[kControlTransactionalId].epoch;
   t.kafka_.fate = [lost_key](int16_t key) {
     const bool lost = key == KafkaFixture::kProduceKey || key == lost_key;
     return lost ? KafkaFixture::Fate::kLoseRequest : KafkaFixture::Fate::kAnswer;
@@ -27,7 +27,7 @@ Task<void> leave_half_taken(KafkaFixture& t, KafkaLinkStore& store, int16_t lost
   auto half = co_await store.list("link/", t.env_.in(seconds(2)));
   EXPECT_FALSE(half);
   EXPECT_FALSE(store.in_control());
-  EXPECT_GT(t.kafka_.transactional_ids[kControlId].epoch, begun);
+  EXPECT_GT(t.kafka_.transactional_ids[kControlTransactionalId].epoch, begun);
   t.kafka_.fate = nullptr;
 }
 

@@ -6,25 +6,35 @@
 
 #include "offsets/client/env_thread.h"
 #include "offsets/client/relay_map.h"
-#include "proto/kafka/messages/mirror_control.h"
+#include "proto/link/client/mirror_client.h"
 
 namespace farshore::client {
 namespace {
 
-constexpr int8_t kDescribe = 7;  // op of MirrorControl
-constexpr Duration kEvery = seconds(1), kRound = seconds(4), kProbe = seconds(2);
+constexpr Duration kEvery = seconds(1), kRound = seconds(4), kProbe = seconds(2), kBrokerLimit = seconds(3);
 
 std::chrono::milliseconds steady_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-TopicAtTarget read_topic(const kafka::MirrorControlResponse::MirrorControlTopicResult& from) {
+TopicAtTarget::State state_of(MirrorRole role) {
   using State = TopicAtTarget::State;
+  switch (role) {
+    case MirrorRole::kMirror:
+      return State::kMirror;
+    case MirrorRole::kPromoted:
+      return State::kPromoted;
+    case MirrorRole::kFailedOver:
+      return State::kFailedOver;
+    case MirrorRole::kNotMirror:
+      break;
+  }
+  return State::kNotMirror;
+}
+
+TopicAtTarget read_topic(const MirrorTopicAnswer& from) {
   TopicAtTarget to;
-  to.state = State::kNotMirror;
-  if (from.mirror_state == 0) to.state = State::kMirror;
-  if (from.mirror_state == 1) to.state = State::kPromoted;
-  if (from.mirror_state == 2) to.state = State::kFailedOver;
+  to.state = state_of(role_of(from));
   for (const auto& partition : from.partitions) {
     auto& out = to.partitions[partition.partition];  // also where it failed: then its failover offset is unknown
     if (partition.error_code != 0) continue;
@@ -58,6 +68,7 @@ class MirrorWatch::Impl {
         periodic_(options.periodic),
         topics_(options.topics.begin(), options.topics.end()),
         target_(env_, env_.network(), cluster_options(std::move(target), kRound)),
+        mirrors_(target_, kBrokerLimit),
         relays_(env_, target_) {
     if (!source.empty())
       source_ =
@@ -132,38 +143,31 @@ class MirrorWatch::Impl {
     Deadline deadline = env_.in(kRound);
     std::map<std::string, TopicAtTarget> out;
     CO_TRY(auto cluster, co_await target_.refresh(names, deadline));
-    kafka::MirrorControlRequest request;
-    request.timeout_ms = 3000;
-    request.op = kDescribe;
+    std::vector<std::pair<std::string, int32_t>> present;
     for (const auto& name : names) {
       out[name];  // not there, unless it is described
       auto found = cluster->topics.find(name);
-      if (found == cluster->topics.end() || found->second.partitions.empty()) continue;
-      auto& topic = request.topics.emplace_back();
-      topic.name = name;
-      for (const auto& [index, unused] : found->second.partitions) topic.partitions.emplace_back().partition = index;
+      if (found != cluster->topics.end() && !found->second.partitions.empty())
+        present.emplace_back(name, static_cast<int32_t>(found->second.partitions.size()));
     }
-    if (request.topics.empty()) co_return out;
+    if (present.empty()) co_return out;
     auto client = co_await target_.any(deadline);
     if (!client) co_return std::move(client).error();
     if (!(*client)->range_of(kafka::MirrorControlRequest::kApiKey)) {  // no Farshore cluster: relay links fill it
       CO_TRY(auto relayed, co_await relays_.topics(deadline));
-      for (const auto& topic : request.topics) {
-        out[*topic.name].state = TopicAtTarget::State::kNotMirror;
-        auto found = relayed.find(*topic.name);
-        if (found != relayed.end()) out[*topic.name] = read_relay(found->second);
+      for (const auto& each : present) {
+        out[each.first].state = TopicAtTarget::State::kNotMirror;
+        auto found = relayed.find(each.first);
+        if (found != relayed.end()) out[each.first] = read_relay(found->second);
       }
       co_return out;
     }
-    auto answer = co_await target_.call_any(std::move(request), kafka::Repeat::kYes, deadline);
-    if (!answer) co_return std::move(answer).error();
-    if (answer->error_code != 0)
-      co_return kafka::to_error(answer->error_code, "describe mirrors: " + answer->error_message.value_or(""));
-    for (const auto& topic : answer->topics) {
+    auto answers = co_await mirrors_.describe_all(std::move(present), deadline);
+    if (!answers) co_return std::move(answers).error().in("describe mirrors");
+    for (const auto& topic : *answers) {
       if (!topic.name) continue;
       if (topic.error_code != 0)
-        co_return kafka::to_error(topic.error_code,
-                                  "describe " + *topic.name + ": " + topic.error_message.value_or(""));
+        co_return mirror_error(topic.error_code, topic.error_message).in("describe " + *topic.name);
       out[*topic.name] = read_topic(topic);
     }
     co_return out;
@@ -204,7 +208,8 @@ class MirrorWatch::Impl {
   std::chrono::milliseconds source_seen_{0};
   uint64_t rounds_begun_ = 0, rounds_done_ = 0;
   kafka::ClusterClient target_;
-  RelayMap relays_;  // of the target, where it is no Farshore cluster
+  MirrorClient mirrors_;
+  RelayMap relays_;  // of the target, if it is no Farshore cluster
   std::unique_ptr<kafka::ClusterClient> source_;
 };
 

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "proto/batch/records.h"
+#include "proto/link/keys.h"
+#include "proto/link/relay_topic.h"
 
 namespace farshore::client {
 namespace {
 
-constexpr char kLinksTopic[] = "__farshore_links";
-constexpr std::string_view kLinkPrefix = "link/", kTopicMiddle = "/topic/";
-constexpr int kFormatVersion = 1;
 constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
 // A batch this far ahead of an anchor still belongs to it: anchors are at most 2^30 records apart.
 constexpr int32_t kAnchorReachMax = (1 << 30) + (1 << 29);
@@ -47,55 +45,28 @@ Task<Status> read_to(kafka::PartitionReader& reader, Offset end, Apply apply, De
   co_return ok();
 }
 
-std::optional<int64_t> number_at(const nlohmann::json& json, const char* field) {
-  if (!json.is_object()) return std::nullopt;
-  auto it = json.find(field);
-  if (it == json.end() || !it->is_number_integer()) return std::nullopt;
-  return it->get<int64_t>();
-}
-
-std::string text_at(const nlohmann::json& json, const char* field) {
-  auto it = json.find(field);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 Result<RelayedTopic> parse_relayed_topic(std::string_view key, std::string_view text) {
-  const size_t middle = key.find(kTopicMiddle);
-  if (!key.starts_with(kLinkPrefix) || middle == std::string_view::npos)
-    return Error(ErrorCode::kCorrupt, "no relayed topic");
-  auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  auto version = json.is_object() ? json.find("v") : json.end();
-  if (!json.is_object() || version == json.end() || !version->is_number_integer())
-    return Error(ErrorCode::kCorrupt, std::string(key) + " in " + kLinksTopic + " is not a JSON object with a version");
-  if (version->get<int64_t>() > kFormatVersion)
+  const LinkKey stored_as = parse_link_key(key);
+  if (stored_as.kind != LinkKey::Kind::kRelayTopic) return Error(ErrorCode::kCorrupt, "no relayed topic");
+  auto stored = decode_relay_topic(text);
+  if (!stored && stored.error() == ErrorCode::kUnsupported)
     return Error(ErrorCode::kUnsupported,
                  std::string(key) + " in " + kLinksTopic + " was written by a later Farshore: use its libfarshore");
+  if (!stored) return std::move(stored).error().in(std::string(key) + " in " + kLinksTopic);
   RelayedTopic out;
-  out.link = std::string(key.substr(kLinkPrefix.size(), middle - kLinkPrefix.size()));
-  out.topic = std::string(key.substr(middle + kTopicMiddle.size()));
-  out.source_topic = text_at(json, "source_topic");
-  auto link_id = Uuid::parse(text_at(json, "link")), source_id = Uuid::parse(text_at(json, "source_id"));
-  auto partitions = json.find("partitions");
-  if (out.source_topic.empty() || !link_id || !source_id || partitions == json.end() ||
-      !partitions->is_number_integer())
-    return Error(ErrorCode::kCorrupt, std::string(key) + " in " + kLinksTopic + " lacks what it must have");
-  out.key.link = *link_id;
-  out.key.source_topic = *source_id;
-  out.partitions = partitions->get<int32_t>();
-  auto promotion = json.find("promotion");
-  out.ended = promotion != json.end() && promotion->is_object();
+  out.link = stored_as.link;
+  out.topic = stored_as.child;
+  out.source_topic = stored->source_topic;
+  out.key.link = stored->link;
+  out.key.source_topic = stored->source_id;
+  out.partitions = stored->partitions;
+  out.ended = stored->promotion.has_value();
   if (!out.ended) return out;
-  out.promoted = text_at(*promotion, "kind") == "promote";
-  auto ends = promotion->find("partitions");
-  for (const auto& end : ends != promotion->end() && ends->is_array() ? *ends : nlohmann::json::array()) {
-    auto partition = number_at(end, "partition"), source = number_at(end, "failover_offset"),
-         target = number_at(end, "failover_target_offset");
-    if (!partition || !source || !target)
-      return Error(ErrorCode::kCorrupt, std::string(key) + " in " + kLinksTopic + ": its end cannot be read");
-    out.ends[static_cast<int32_t>(*partition)] = {*source, *target};
-  }
+  out.promoted = stored->promotion->kind == PromotionKind::kPromote;
+  for (const auto& end : stored->promotion->partitions)
+    out.ends[end.partition] = {end.failover_offset.value(), end.failover_target_offset.value()};
   return out;
 }
 
@@ -144,7 +115,7 @@ Task<Status> RelayMap::read_links(Deadline deadline) {
 Result<RelayedTopic> RelayMap::find(const Question& question) const {
   std::optional<RelayedTopic> found;
   for (const auto& [key, value] : links_) {
-    if (key.find(kTopicMiddle) == std::string::npos) continue;
+    if (parse_link_key(key).kind != LinkKey::Kind::kRelayTopic) continue;
     FARSHORE_TRY(RelayedTopic each, parse_relayed_topic(key, value));
     const bool named =
         question.direction == Direction::kToTarget ? each.source_topic == question.topic : each.topic == question.topic;
@@ -171,7 +142,7 @@ Task<Result<std::map<std::string, RelayedTopic>>> RelayMap::topics(Deadline dead
   if (!read && read.error() == ErrorCode::kNotFound) co_return out;
   if (!read) co_return std::move(read).error();
   for (const auto& [key, value] : links_) {
-    if (key.find(kTopicMiddle) == std::string::npos) continue;
+    if (parse_link_key(key).kind != LinkKey::Kind::kRelayTopic) continue;
     CO_TRY(RelayedTopic each, parse_relayed_topic(key, value));
     auto found = out.find(each.topic);
     if (found == out.end() || found->second.ended) out[each.topic] = std::move(each);

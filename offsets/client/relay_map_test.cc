@@ -12,6 +12,8 @@
 #include "base/sim/world.h"
 #include "proto/batch/builder.h"
 #include "proto/kafka/fake/fake_kafka.h"
+#include "proto/link/group_memory.h"
+#include "proto/link/relay_topic.h"
 
 namespace farshore::client {
 namespace {
@@ -60,10 +62,21 @@ class RelayMapTest : public testing::Test {
     kafka_.add_topic("east.orders", 1);
     store_link("link/e2w/topic/east.orders", link_json(false));
   }
+  RelayTopic relay_topic() const {
+    RelayTopic topic;
+    topic.link = key_.link;
+    topic.topic = "east.orders";
+    topic.source_topic = "orders";
+    topic.source_id = key_.source_topic;
+    topic.partitions = 1;
+    return topic;
+  }
   std::string link_json(bool ended, int version = 1) const {
-    return "{\"v\":" + std::to_string(version) + ",\"link\":\"" + key_.link.to_string() +
-           "\",\"topic\":\"east.orders\",\"source_topic\":\"orders\",\"source_id\":\"" + key_.source_topic.to_string() +
-           "\",\"partitions\":1" + (ended ? ",\"promotion\":{}" : "") + "}";
+    RelayTopic topic = relay_topic();
+    if (ended) topic.promotion.emplace();
+    std::string json = encode(topic);
+    json.replace(json.find("\"v\":1"), 5, "\"v\":" + std::to_string(version));
+    return json;
   }
   void store_link(const std::string& key, const std::string& value) {
     BatchBuilder builder;
@@ -263,11 +276,14 @@ TEST_F(RelayMapTest, TopicsAreToldWithTheirEndsInOffsetsOfBothSides) {
       CO_ASSERT(found->count("east.orders") == 1);
       EXPECT_FALSE(found->at("east.orders").ended);
       EXPECT_EQ(found->at("east.orders").link, "e2w");
-      std::string json = t.link_json(false);
-      json.insert(json.size() - 1,
-                  ",\"promotion\":{\"kind\":\"promote\",\"partitions\":[{\"partition\":0,\"failover_offset\":15,"
-                  "\"failover_target_offset\":40}]}");
-      t.store_link("link/e2w/topic/east.orders", json);
+      RelayTopic topic = t.relay_topic();
+      PromotionRecord::PartitionEnd end;
+      end.failover_offset = SourceOffset(15);
+      end.failover_target_offset = TargetOffset(40);
+      topic.promotion.emplace().kind = PromotionKind::kPromote;
+      topic.promotion->partitions.push_back(end);
+      t.store_link("link/e2w/topic/east.orders", encode(topic));
+      t.store_link("link/e2w/group/readers/topic/x", encode(GroupMemory()));  // a group id may hold a '/'
       found = co_await map.topics(t.soon());
       CO_ASSERT_OK(found);
       const RelayedTopic& ended = found->at("east.orders");

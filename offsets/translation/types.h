@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "proto/kafka/producer_identity.h"
+#include "proto/link/keys.h"
 
 namespace farshore {
 
@@ -52,7 +53,6 @@ struct TranslationRun {
 
 // The log of record: compacted, in the target cluster. Keys are spread over its first partitions by a hash that never
 // changes; more partitions than these are never used, so that one that grows changes nothing.
-inline constexpr char kTranslationTopic[] = "__farshore_offsets";
 inline constexpr int32_t kTranslationLogPartitions = 16;
 int32_t translation_log_partition(const TranslationKey& key);
 

@@ -92,10 +92,10 @@ MIRROR = ('{"link":"%s","link_epoch":7,"source_cluster_id":"east","source_topic"
 TOPIC = ('{"v":1,"id":"%s","partitions":2,"configs":{"retention.ms":"1"},"internal":false,"read_only":true,"mirror":%s}'
          % (UUID, MIRROR)).encode()
 TEXTS = [
-    ('linker_link_spec', b'\x00' + LINK),
-    ('linker_link_spec', b'\x01east-1:9092,[::1]:9092'),
-    ('linker_link_spec', b'\x02topics=orders*,!orders-test'),
-    ('linker_link_spec', b'\x02group.sync.interval.ms=200'),
+    ('proto_link_stored_link', b'\x00' + LINK),
+    ('proto_link_stored_link', b'\x01east-1:9092,[::1]:9092'),
+    ('proto_link_stored_link', b'\x02topics=orders*,!orders-test'),
+    ('proto_link_stored_link', b'\x02group.sync.interval.ms=200'),
     ('linker_gateway_config', b'\x00# links\ntarget: [west-1:9092, "west-2:9092"]\nhttp: 0.0.0.0:9871\nfetch:\n  max.wait.ms: 7\n'
                               b'  max: {bytes: 1048576}\ncrc.verify: false\n'),
     ('linker_gateway_config', b"\x00? target\n: &t 'west:9092'\ntarget.cluster.id: !!str \"w\\u0031\"\ndata: |\n  /a\n  b\n...\n"),

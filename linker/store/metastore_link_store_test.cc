@@ -1,0 +1,104 @@
+// The links' key space at a Farshore cluster, when connections end at the worst moment.
+#include "linker/store/metastore_link_store.h"
+
+#include "linker/kafka_fixture.h"
+#include "proto/kafka/messages/link_state.h"
+
+namespace farshore::linker {
+namespace {
+
+constexpr int16_t kLinkState = kafka::LinkStateRequest::kApiKey;
+
+class MetastoreLinkStoreTest : public KafkaFixture {
+ public:
+  MetastoreLinkStoreTest() : store_(*cluster_) { kafka_.private_apis = {{kLinkState, 0, 0}}; }
+  static StoredEntry entry(std::string value, int64_t revision) {
+    StoredEntry entry;
+    entry.key = "link/a";
+    entry.value = std::move(value);
+    entry.revision = revision;
+    return entry;
+  }
+  // The next `count` requests to the registry.
+  void lose(Fate how, int count) {
+    kafka_.fate = [how, left = count](int16_t key) mutable {
+      return key == kLinkState && left-- > 0 ? how : Fate::kAnswer;
+    };
+  }
+  MetastoreLinkStore store_;
+};
+
+TEST_F(MetastoreLinkStoreTest, AWriteWhoseRequestWasLostIsSentOnceMore) {
+  struct Play {
+    static Task<void> run(MetastoreLinkStoreTest& t) {
+      t.lose(Fate::kLoseRequest, 1);
+      auto first = entry("one", 0);
+      auto revision = co_await t.store_.replace(std::move(first), t.soon());
+      CO_ASSERT_OK(revision);
+      EXPECT_EQ(t.kafka_.link_entries["link/a"].value, "one");
+      EXPECT_EQ(t.kafka_.link_entries["link/a"].revision, *revision);
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(MetastoreLinkStoreTest, AWriteWhoseAnswerWasLostIsFoundDoneAndNotTakenForSomebodyElses) {
+  struct Play {
+    static Task<void> run(MetastoreLinkStoreTest& t) {
+      t.lose(Fate::kLoseAnswer, 1);
+      auto first = entry("one", 0);
+      auto revision = co_await t.store_.replace(std::move(first), t.soon());
+      CO_ASSERT_OK(revision);
+      t.lose(Fate::kLoseAnswer, 1);
+      auto second = entry("two", *revision);
+      auto next = co_await t.store_.replace(std::move(second), t.soon());
+      CO_ASSERT_OK(next);
+      EXPECT_GT(*next, *revision);
+      t.lose(Fate::kLoseAnswer, 1);
+      auto gone = entry("", *next);
+      auto deleted = co_await t.store_.replace(std::move(gone), t.soon());
+      CO_ASSERT_OK(deleted);
+      EXPECT_TRUE(t.kafka_.link_entries.empty());
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(MetastoreLinkStoreTest, ItIsSentTwiceAtMost) {
+  struct Play {
+    static Task<void> run(MetastoreLinkStoreTest& t) {
+      int writes = 0, calls = 0;
+      t.kafka_.fate = [&](int16_t key) {  // writes and reads take turns
+        if (key != kLinkState) return Fate::kAnswer;
+        const bool write = calls++ % 2 == 0;
+        writes += write;
+        return write ? Fate::kLoseRequest : Fate::kAnswer;
+      };
+      auto first = entry("one", 0);
+      auto revision = co_await t.store_.replace(std::move(first), t.soon());
+      EXPECT_ERROR(revision, ErrorCode::kConnectionReset);
+      EXPECT_EQ(writes, 2);
+    }
+  };
+  play(Play::run(*this));
+}
+
+TEST_F(MetastoreLinkStoreTest, SomebodyElsesWriteIsAConflict) {
+  struct Play {
+    static Task<void> run(MetastoreLinkStoreTest& t) {
+      t.kafka_.link_entries["link/a"] = {"theirs", 7};
+      auto late = entry("ours", 3);
+      auto lost = co_await t.store_.replace(std::move(late), t.soon());
+      EXPECT_ERROR(lost, ErrorCode::kConflict);
+      t.lose(Fate::kLoseRequest, 1);
+      auto again = entry("ours", 3);
+      auto found = co_await t.store_.replace(std::move(again), t.soon());
+      EXPECT_ERROR(found, ErrorCode::kConflict);
+      EXPECT_EQ(t.kafka_.link_entries["link/a"].value, "theirs");
+    }
+  };
+  play(Play::run(*this));
+}
+
+}  // namespace
+}  // namespace farshore::linker

@@ -1,0 +1,146 @@
+#include "proto/link/client/mirror_client.h"
+
+#include <algorithm>
+
+namespace farshore {
+namespace {
+
+using kafka::Repeat;
+
+constexpr size_t kTopicsPerRequest = 200;
+
+}  // namespace
+
+MirrorClient::Request MirrorClient::request(MirrorOperation operation) const {
+  Request request;
+  request.op = wire_value(operation);
+  request.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(broker_limit_).count());
+  return request;
+}
+
+Task<Result<MirrorTopicAnswer>> MirrorClient::ask_one(Request request, Deadline deadline) {
+  const size_t asked = request.topics.front().partitions.size();
+  auto response = co_await cluster_.call_any(std::move(request), Repeat::kYes, deadline);
+  if (!response) co_return std::move(response).error();
+  if (response->error_code != 0) co_return mirror_error(response->error_code, response->error_message);
+  if (response->topics.size() != 1) co_return Error(ErrorCode::kCorrupt, "an answer about another number of topics");
+  MirrorTopicAnswer answer = std::move(response->topics.front());
+  if (answer.error_code != 0) co_return mirror_error(answer.error_code, answer.error_message);
+  if (answer.partitions.size() < asked) co_return Error(ErrorCode::kCorrupt, "an answer that leaves partitions out");
+  co_return answer;
+}
+
+Task<Result<MirrorClient::ClusterFacts>> MirrorClient::cluster(Deadline deadline) {
+  Request about_no_topic = request(MirrorOperation::kDescribe);
+  auto response = co_await cluster_.call_any(std::move(about_no_topic), Repeat::kYes, deadline);
+  if (!response) co_return std::move(response).error();
+  ClusterFacts facts;
+  facts.incarnation = response->incarnation;
+  facts.producer_id_salt = std::max<int64_t>(0, response->producer_id_salt);
+  co_return facts;
+}
+
+Task<Result<MirrorTopicAnswer>> MirrorClient::create(LinkId link, LinkEpoch epoch, NewMirror mirror,
+                                                     Deadline deadline) {
+  Request create = request(MirrorOperation::kCreateTopic);
+  create.link_id = link;
+  create.link_epoch = epoch.value();
+  create.dry_run = mirror.dry_run;
+  auto& topic = create.topics.emplace_back();
+  topic.name = mirror.topic;
+  topic.source_cluster_id = mirror.source_cluster_id;
+  topic.source_topic = mirror.source_topic;
+  topic.source_topic_id = mirror.source_topic_id;
+  topic.source_provenance = mirror.provenance;
+  topic.num_partitions = mirror.partitions;
+  for (const auto& [name, value] : mirror.configs) {
+    auto& config = topic.configs.emplace_back();
+    config.name = name;
+    config.value = value;
+  }
+  auto answer = co_await ask_one(std::move(create), deadline);
+  if (!answer) co_return std::move(answer).error().in("mirror topic " + mirror.topic);
+  co_return answer;
+}
+
+Task<Result<MirrorTopicAnswer>> MirrorClient::end(LinkId link, LinkEpoch epoch, TargetTopicId id,
+                                                  std::optional<std::map<int32_t, int64_t>> ends, bool dry_run,
+                                                  Deadline deadline) {
+  Request end = request(ends ? MirrorOperation::kPromote : MirrorOperation::kFailover);
+  end.link_id = link;
+  end.link_epoch = epoch.value();
+  end.dry_run = dry_run;
+  auto& topic = end.topics.emplace_back();
+  topic.topic_id = id;
+  if (ends) {
+    for (const auto& [partition, offset] : *ends) {
+      auto& asked = topic.partitions.emplace_back();
+      asked.partition = partition;
+      asked.end_offset = offset;
+    }
+  }
+  co_return co_await ask_one(std::move(end), deadline);
+}
+
+Task<Result<MirrorTopicAnswer>> MirrorClient::describe(std::string name, int32_t partitions, Deadline deadline) {
+  Request describe = request(MirrorOperation::kDescribe);
+  auto& topic = describe.topics.emplace_back();
+  topic.name = std::move(name);
+  for (int32_t p = 0; p < partitions; ++p) topic.partitions.emplace_back().partition = p;
+  co_return co_await ask_one(std::move(describe), deadline);
+}
+
+Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::describe_all(
+    std::vector<std::pair<std::string, int32_t>> topics, Deadline deadline) {
+  std::vector<MirrorTopicAnswer> out;
+  for (size_t at = 0; at < topics.size(); at += kTopicsPerRequest) {
+    Request describe = request(MirrorOperation::kDescribe);
+    for (size_t i = at; i < std::min(topics.size(), at + kTopicsPerRequest); ++i) {
+      auto& topic = describe.topics.emplace_back();
+      topic.name = topics[i].first;
+      for (int32_t p = 0; p < topics[i].second; ++p) topic.partitions.emplace_back().partition = p;
+    }
+    auto response = co_await cluster_.call_any(std::move(describe), Repeat::kYes, deadline);
+    if (!response) co_return std::move(response).error();
+    if (response->error_code != 0) co_return mirror_error(response->error_code, response->error_message);
+    std::move(response->topics.begin(), response->topics.end(), std::back_inserter(out));
+  }
+  co_return out;
+}
+
+Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::mirrors_of(LinkId link, Deadline deadline) {
+  CO_TRY(auto view, co_await cluster_.refresh_all(deadline));
+  std::vector<std::pair<std::string, int32_t>> topics;
+  for (const auto& [name, topic] : view->topics)
+    if (topic.error_code == 0) topics.emplace_back(name, static_cast<int32_t>(topic.partitions.size()));
+  auto answers = co_await describe_all(std::move(topics), deadline);
+  if (!answers) co_return std::move(answers).error().in("mirror topics");
+  std::erase_if(*answers, [link](const MirrorTopicAnswer& answer) {
+    return answer.error_code != 0 || role_of(answer) == MirrorRole::kNotMirror || answer.link_id != link;
+  });
+  co_return answers;
+}
+
+Task<Status> MirrorClient::set_read_only(std::string name, bool read_only, Deadline deadline) {
+  Request set = request(MirrorOperation::kSetReadOnly);
+  auto& topic = set.topics.emplace_back();
+  topic.name = std::move(name);
+  topic.partitions.emplace_back().read_only = read_only;
+  CO_CHECK(co_await ask_one(std::move(set), deadline));
+  co_return ok();
+}
+
+Task<Result<MirrorTopicAnswer>> MirrorClient::digest(std::string name, int32_t partition, int64_t from, int64_t to,
+                                                     int32_t ranges, Deadline deadline) {
+  Request digest = request(MirrorOperation::kDigest);
+  auto& topic = digest.topics.emplace_back();
+  topic.name = std::move(name);
+  auto& asked = topic.partitions.emplace_back();
+  asked.partition = partition;
+  asked.offset = from;
+  asked.end_offset = to;
+  asked.digest_ranges = ranges;
+  co_return co_await ask_one(std::move(digest), deadline);
+}
+
+}  // namespace farshore

@@ -1,0 +1,68 @@
+// MirrorClient: asks a Farshore cluster about topics and mirrors (MirrorControl, proto/link/mirror_control.h). Gateways
+// and libfarshore use it. Batches go another way: replicator/mirror_sink.h.
+// It sends to any broker and repeats a request while connections fail, until the deadline: every operation may be
+// carried out twice. Executor: the Env's.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/kafka/client/cluster_client.h"
+#include "proto/link/promotion_wire.h"
+
+namespace farshore {
+
+class MirrorClient {
+ public:
+  // `cluster` outlives it. A broker gives up a request after `broker_limit`.
+  explicit MirrorClient(kafka::ClusterClient& cluster, Duration broker_limit = seconds(20))
+      : cluster_(cluster), broker_limit_(broker_limit) {}
+
+  // Errors of all calls: those of mirror_error(), and those of the connection.
+
+  struct ClusterFacts {
+    Uuid incarnation;              // of the cluster's metadata: new after it was wiped; zero: an older release
+    int64_t producer_id_salt = 0;  // part of every producer id that the cluster gives out
+  };
+  Task<Result<ClusterFacts>> cluster(Deadline deadline);
+
+  struct NewMirror {
+    std::string topic, source_cluster_id, source_topic;
+    SourceTopicId source_topic_id;
+    std::vector<std::string> provenance;  // ids of the clusters that the source's own records came from
+    int32_t partitions = 0;
+    std::map<std::string, std::string> configs;
+    bool dry_run = false;
+  };
+  // Makes the mirror topic, adds partitions to it, or finds it as it should be.
+  Task<Result<MirrorTopicAnswer>> create(LinkId link, LinkEpoch epoch, NewMirror mirror, Deadline deadline);
+  // With `ends` (by partition, in offsets of the source): promote, which is refused unless they are reached. Without:
+  // failover. If the mirror has ended before, its record is the answer.
+  Task<Result<MirrorTopicAnswer>> end(LinkId link, LinkEpoch epoch, TargetTopicId topic,
+                                      std::optional<std::map<int32_t, int64_t>> ends, bool dry_run, Deadline deadline);
+  // Any topic of the cluster, by its name, with its partitions 0 to `partitions` - 1.
+  Task<Result<MirrorTopicAnswer>> describe(std::string topic, int32_t partitions, Deadline deadline);
+  // The same of several topics, by {name, partitions}; each answer has its own error_code.
+  Task<Result<std::vector<MirrorTopicAnswer>>> describe_all(std::vector<std::pair<std::string, int32_t>> topics,
+                                                            Deadline deadline);
+  // All topics of the cluster that are mirrors of `link`, or were. Asks for the cluster's metadata first.
+  Task<Result<std::vector<MirrorTopicAnswer>>> mirrors_of(LinkId link, Deadline deadline);
+  // While a topic is read-only, clients cannot produce to it. When the call returns, no earlier write is under way.
+  Task<Status> set_read_only(std::string topic, bool read_only, Deadline deadline);
+  // Digests of offsets [from, to) of one partition, cut into at most `ranges`. The partition's answer has its own
+  // error_code.
+  Task<Result<MirrorTopicAnswer>> digest(std::string topic, int32_t partition, int64_t from, int64_t to, int32_t ranges,
+                                         Deadline deadline);
+
+ private:
+  using Request = kafka::MirrorControlRequest;
+  Request request(MirrorOperation operation) const;
+  Task<Result<MirrorTopicAnswer>> ask_one(Request request, Deadline deadline);
+
+  kafka::ClusterClient& cluster_;
+  const Duration broker_limit_;
+};
+
+}  // namespace farshore

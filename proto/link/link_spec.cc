@@ -1,0 +1,83 @@
+#include "proto/link/link_spec.h"
+
+#include <algorithm>
+
+namespace farshore {
+namespace {
+
+constexpr size_t kNameBytesMax = 128, kPrefixBytesMax = 64, kFiltersMax = 1024;
+
+Error invalid(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
+
+bool legal_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+Status check_name(std::string_view what, std::string_view text, size_t bytes_max) {
+  if (text.size() > bytes_max)
+    return invalid(std::string(what) + " is longer than " + std::to_string(bytes_max) + " characters");
+  for (char c : text)
+    if (!legal_name_character(c))
+      return invalid(std::string(what) + " '" + std::string(text) +
+                     "' may hold only letters, digits, '.', '_' and '-'");
+  return ok();
+}
+
+}  // namespace
+
+const char* name(LinkMode mode) { return mode == LinkMode::kMirror ? "mirror" : "relay"; }
+const char* name(OnDivergence what) { return what == OnDivergence::kStop ? "stop" : "truncate"; }
+
+const std::vector<std::string>& default_config_include() {
+  static const std::vector<std::string> keys{
+      "cleanup.policy",    "retention.ms",          "retention.bytes",          "segment.bytes",
+      "segment.ms",        "compression.type",      "message.timestamp.type",   "delete.retention.ms",
+      "max.message.bytes", "min.compaction.lag.ms", "min.cleanable.dirty.ratio"};
+  return keys;
+}
+
+bool follows(const LinkSpec& spec, const std::string& key) {
+  const auto& keys = spec.config_include.empty() ? default_config_include() : spec.config_include;
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+Status validate(const LinkSpec& spec) {
+  if (spec.name.empty()) return invalid("a link needs a name");
+  FARSHORE_CHECK(check_name("link name", spec.name, kNameBytesMax));
+  FARSHORE_CHECK(check_name("topic prefix", spec.topic_prefix, kPrefixBytesMax));
+  if (spec.source.empty()) return invalid("--source needs the address of a broker of the source, host:port");
+  if (spec.target.empty()) return invalid("--target needs the address of a broker of the target, host:port");
+  for (const auto& source : spec.source)
+    for (const auto& target : spec.target)
+      if (source == target)
+        return invalid("source and target are both " + source.to_string() + ": a link joins two clusters");
+  if (spec.topics.empty()) return invalid("--topics selects nothing: give names, 'prefix*', or '*' for everything");
+  if (spec.topics.size() > kFiltersMax || spec.groups.size() > kFiltersMax)
+    return invalid("more than " + std::to_string(kFiltersMax) + " filters");
+  return ok();
+}
+
+std::string to_string(const std::vector<Endpoint>& bootstrap) {
+  std::string text;
+  for (const auto& endpoint : bootstrap) {
+    if (!text.empty()) text += ',';
+    text += endpoint.to_string();
+  }
+  return text;
+}
+
+std::string target_topic_name(const LinkSpec& spec, std::string_view source_topic) {
+  return spec.topic_prefix + std::string(source_topic);
+}
+
+Status check_incarnation(std::string_view role, std::string_view cluster_id, std::string_view expected,
+                         std::string_view found) {
+  if (expected.empty() || found.empty() || expected == found) return ok();
+  return Error(ErrorCode::kConflict,
+               std::string(role) + ": cluster " + std::string(cluster_id) +
+                   " was wiped: its metadata is new (incarnation " + std::string(found) + ", the link was made with " +
+                   std::string(expected) +
+                   "). Bring the old data back and resume the link, or delete the link and make it anew");
+}
+
+}  // namespace farshore

@@ -1,0 +1,24 @@
+#include "proto/link/promotion_record.h"
+
+#include "proto/link/internal/state_tables.h"
+
+namespace farshore {
+namespace {
+
+constexpr std::pair<PromotionKind, std::string_view> kKinds[] = {{PromotionKind::kPromote, "promote"},
+                                                                 {PromotionKind::kFailover, "failover"}};
+
+}  // namespace
+
+std::string_view name(PromotionKind kind) { return name_in(kKinds, kind); }
+std::optional<PromotionKind> parse_promotion_kind(std::string_view text) { return value_in(kKinds, text); }
+
+PromotionRecord::PartitionEnd mirror_end(int32_t partition, Offset end) {
+  PromotionRecord::PartitionEnd out;
+  out.partition = partition;
+  out.failover_offset = SourceOffset(end.value());
+  out.failover_target_offset = TargetOffset(end.value());
+  return out;
+}
+
+}  // namespace farshore

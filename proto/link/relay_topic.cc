@@ -1,0 +1,54 @@
+#include "proto/link/relay_topic.h"
+
+#include "proto/link/internal/stored_json.h"
+#include "proto/link/mirror_state.h"
+#include "proto/link/promotion_json.h"
+
+namespace farshore {
+namespace {
+
+constexpr int kFormatVersion = 1;
+constexpr std::string_view kWhat = "a stored relay topic";
+
+}  // namespace
+
+std::string encode(const RelayTopic& topic) {
+  Json declared = Json::object();
+  for (const auto& [key, value] : topic.declared) declared[key] = value ? Json(*value) : Json();
+  Json json{{"v", kFormatVersion},
+            {"link", topic.link.to_string()},
+            {"topic", topic.topic},
+            {"source_topic", topic.source_topic},
+            {"id", topic.id.to_string()},
+            {"source_id", topic.source_id.to_string()},
+            {"source_cluster_id", topic.source_cluster_id},
+            {"partitions", topic.partitions},
+            {"caught_up", topic.caught_up},
+            {"declared", std::move(declared)},
+            {"state", name(topic.promotion ? MirrorState::kStopped : MirrorState::kActive)}};
+  if (topic.promotion) json["promotion"] = relay_promotion_to_json(*topic.promotion);
+  return dump_stored(json);
+}
+
+Result<RelayTopic> decode_relay_topic(std::string_view text) {
+  Json json;
+  FARSHORE_CHECK(parse_stored(kWhat, text, kFormatVersion, json));
+  return read_json<RelayTopic>(kWhat, json, [](const Json& from, RelayTopic& topic) {
+    topic.link = LinkId(uuid_from_json(from.at("link")));
+    topic.topic = from.at("topic").get<std::string>();
+    topic.source_topic = from.at("source_topic").get<std::string>();
+    topic.id = TargetTopicId(uuid_from_json(from.at("id")));
+    topic.source_id = SourceTopicId(uuid_from_json(from.at("source_id")));
+    topic.source_cluster_id = from.at("source_cluster_id").get<std::string>();
+    topic.partitions = from.at("partitions").get<int32_t>();
+    topic.caught_up = from.at("caught_up").get<bool>();
+    for (const auto& [key, value] : from.at("declared").items())
+      topic.declared[key] = value.is_null() ? std::nullopt : std::optional(value.get<std::string>());
+    if (!from.contains("promotion")) return;
+    auto promotion = relay_promotion_from_json(from.at("promotion"));
+    if (!promotion) throw BadStoredValue{std::move(promotion).error()};
+    topic.promotion = std::move(*promotion);
+  });
+}
+
+}  // namespace farshore

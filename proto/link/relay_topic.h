@@ -1,0 +1,35 @@
+// RelayTopic: what a relay link stores about one topic at the target, under link/<name>/topic/<topic> (keys.h): JSON
+// with a format version. A Farshore target stores the same in its own metadata; a Kafka cluster knows nothing of links.
+// With this entry and the offset translation's log, a gateway with an empty disk goes on. libfarshore reads it, too.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "proto/link/promotion_record.h"
+
+namespace farshore {
+
+struct RelayTopic {
+  LinkId link;  // if it is not the id of the link with that name, a deleted link left the entry
+  std::string topic, source_topic;
+  TargetTopicId id;         // zero: the topic is about to be made
+  SourceTopicId source_id;  // a source topic that was deleted and made again has another id; it is refused
+  std::string source_cluster_id;
+  int32_t partitions = 0;
+  bool caught_up = false;  // stays true once set; from then on the declared retention holds
+  // What retention.* becomes when the relay has caught up; no value: the target's default. Stored because the source
+  // may be lost by then.
+  std::map<std::string, std::optional<std::string>> declared;
+  std::optional<PromotionRecord> promotion;  // the relay has ended, for ever
+  friend bool operator==(const RelayTopic&, const RelayTopic&) = default;
+};
+
+std::string encode(const RelayTopic& topic);
+// kCorrupt: it is no stored relay topic; kUnsupported: a newer program wrote it.
+Result<RelayTopic> decode_relay_topic(std::string_view json);
+
+}  // namespace farshore
