@@ -61,10 +61,42 @@ struct Uuid {
   std::string to_string() const;
   static Result<Uuid> parse(std::string_view text);  // kInvalidArgument unless 22 characters of URL-safe base64
 };
+
+// A Uuid that names one kind of thing. There is no implicit conversion in either direction, so that the compiler
+// refuses a link's id where a topic's belongs. value() is for wires and files.
+template <class Tag>
+class StrongUuid {
+ public:
+  constexpr StrongUuid() = default;
+  constexpr explicit StrongUuid(const Uuid& value) : value_(value) {}
+  constexpr const Uuid& value() const { return value_; }
+  bool is_zero() const { return value_.is_zero(); }
+  std::string to_string() const { return value_.to_string(); }
+  friend auto operator<=>(const StrongUuid&, const StrongUuid&) = default;
+
+ private:
+  Uuid value_;
+};
+
+using LinkId = StrongUuid<struct LinkIdTag>;
+// A topic of one cluster, where no link is involved.
 using TopicId = Uuid;
-using LinkId = Uuid;
-using SourceTopicId = Uuid;
-using TargetTopicId = Uuid;
+using SourceTopicId = StrongUuid<struct SourceTopicIdTag>;
+using TargetTopicId = StrongUuid<struct TargetTopicIdTag>;
+
+// The id of a Kafka cluster, as the cluster gives it: any text, usually 22 characters. Empty: not known. As with
+// StrongUuid, no text becomes one unless somebody says so.
+class ClusterId {
+ public:
+  ClusterId() = default;
+  explicit ClusterId(std::string value) : value_(std::move(value)) {}
+  const std::string& value() const { return value_; }
+  bool empty() const { return value_.empty(); }
+  friend auto operator<=>(const ClusterId&, const ClusterId&) = default;
+
+ private:
+  std::string value_;
+};
 
 struct TopicPartition {
   std::string topic;

@@ -27,6 +27,8 @@ struct LogField {
   template <class T>
     requires std::is_arithmetic_v<T>
   LogField(std::string_view k, T v) : key(k), value(std::to_string(v)) {}
+  template <class Tag>
+  LogField(std::string_view k, const StrongUuid<Tag>& id) : key(k), value(id.to_string()) {}
   template <class Tag, class Rep>
   LogField(std::string_view k, StrongId<Tag, Rep> id) : key(k), value(std::to_string(id.value())) {}
 };

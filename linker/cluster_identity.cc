@@ -27,7 +27,7 @@ Task<Result<ClusterIdentity>> identify(ClusterAdmin& cluster, Deadline deadline)
   identity.farshore = (*client)->range_of(kafka::MirrorAppendRequest::kApiKey) != nullptr;
   auto view = co_await cluster.client().refresh({}, deadline);
   if (!view) co_return std::move(view).error().in(cluster.role());
-  identity.cluster_id = (*view)->cluster_id;
+  identity.cluster_id = ClusterId((*view)->cluster_id);
   if (identity.farshore) {
     // Checked first, so that the user reads which releases do not fit, and not the error of some later call.
     for (int16_t key : {kafka::MirrorAppendRequest::kApiKey, kafka::MirrorControlRequest::kApiKey,

@@ -16,7 +16,7 @@ using kafka::GroupOffsets;
 using kafka::TopicInfo;
 
 struct ClusterIdentity {
-  std::string cluster_id;
+  ClusterId cluster_id;
   bool farshore = false;    // the cluster has Farshore's own APIs
   std::string incarnation;  // of the cluster's metadata: a new value after it was wiped. Empty: Apache Kafka
 };

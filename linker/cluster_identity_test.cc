@@ -37,7 +37,7 @@ TEST_F(ClusterIdentityTest, APlainKafkaIsNone) {
       auto identity = co_await identify(target, t.soon());
       CO_ASSERT_OK(identity);
       EXPECT_FALSE(identity->farshore);
-      EXPECT_EQ(identity->cluster_id, "fake-cluster");
+      EXPECT_EQ(identity->cluster_id, ClusterId("fake-cluster"));
     }
   };
   play(Play::run(*this));

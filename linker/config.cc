@@ -171,7 +171,7 @@ Result<GatewaySettings> gateway_settings(const Config& config) {
   auto target = parse_bootstrap(config.text("target"));
   if (!target) return std::move(target).error().in("target");
   gateway.target = std::move(*target);
-  gateway.target_cluster_id = config.text("target.cluster.id");
+  gateway.target_cluster_id = ClusterId(config.text("target.cluster.id"));
   auto api = Endpoint::parse(config.text("api"));
   if (!api) return std::move(api).error().in("api");
   settings.api = std::move(*api);

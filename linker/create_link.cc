@@ -29,8 +29,8 @@ Result<LinkSpec> spec_of(const api::LinkSpec& from, const std::vector<Endpoint>&
   if (!from.target().bootstrap().empty()) {
     FARSHORE_TRY(spec.target, parse_bootstrap(from.target().bootstrap()));
   }
-  spec.source_cluster_id = from.source().cluster_id();
-  spec.target_cluster_id = from.target().cluster_id();
+  spec.source_cluster_id = ClusterId(from.source().cluster_id());
+  spec.target_cluster_id = ClusterId(from.target().cluster_id());
   if (from.mode() == "relay") spec.mode = LinkMode::kRelay;
   if (!from.mode().empty() && from.mode() != "mirror" && from.mode() != "relay")
     return Error(ErrorCode::kInvalidArgument, "mode is mirror or relay, not '" + from.mode() + "'");
@@ -99,14 +99,14 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
                     "this gateway has " + std::to_string(links_.size()) + " links, its limit");
 
   // Both ends are asked before anything is stored.
-  auto source = std::make_unique<ClusterAdmin>(env_, connector_, "source", spec.source, spec.source_cluster_id);
+  auto source = std::make_unique<ClusterAdmin>(env_, connector_, "source", spec.source, spec.source_cluster_id.value());
   auto source_identity = co_await identify(*source, std::min(deadline, env_.in(kLoadLimit)));
   if (!source_identity) co_return source_identity.error();
   StoredLink stored;
   stored.spec = spec;
   stored.spec.source_cluster_id = source_identity->cluster_id;
   stored.spec.source_incarnation = source_identity->incarnation;
-  stored.id = env_.random().uuid();
+  stored.id = LinkId(env_.random().uuid());
   stored.epoch = kFirstEpoch;
   stored.created_ms = env_.wall_now().milliseconds_since_epoch;
   CO_TRY(auto target, home_->make_target(stored));
@@ -115,10 +115,11 @@ Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest r
   CO_TRY(auto own, co_await identify(target_, std::min(deadline, env_.in(kLoadLimit))));
   if (source_identity->cluster_id == target_identity->cluster_id)
     co_return Error(ErrorCode::kInvalidArgument, "source and target are the same cluster (" +
-                                                     source_identity->cluster_id + "): a link joins two clusters");
+                                                     source_identity->cluster_id.value() +
+                                                     "): a link joins two clusters");
   if (target_identity->cluster_id != own.cluster_id)
-    co_return Error(ErrorCode::kInvalidArgument, "the target is cluster " + target_identity->cluster_id +
-                                                     ", but this gateway keeps its links at " + own.cluster_id +
+    co_return Error(ErrorCode::kInvalidArgument, "the target is cluster " + target_identity->cluster_id.value() +
+                                                     ", but this gateway keeps its links at " + own.cluster_id.value() +
                                                      ": run a gateway with --target of that cluster");
   CO_CHECK(target->fits(*target_identity));
   CO_CHECK(co_await refuse_equal_salts(*source, target->cluster(), std::min(deadline, env_.in(kLoadLimit))));

@@ -28,7 +28,7 @@ Gateway::Gateway(Env& env, Connector& connector, GatewayOptions options)
     : env_(env),
       connector_(connector),
       options_(std::move(options)),
-      target_(env, connector, "target", options_.target, options_.target_cluster_id),
+      target_(env, connector, "target", options_.target, options_.target_cluster_id.value()),
       started_(env.now()),
       metrics_(std::make_shared<LinkMetrics>(env.metrics())),
       stopping_(env),

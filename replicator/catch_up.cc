@@ -269,7 +269,7 @@ void CatchUp::send(Ask asked) {
   request.session_id = 0;
   request.session_epoch = kSessionlessEpoch;
   auto& topic = request.topics.emplace_back();
-  topic.topic_id = ask.key.source_topic;
+  topic.topic_id = ask.key.source_topic.value();
   auto version = client_->version_for(kafka::FetchRequest::kApiKey);
   if (version && *version <= kFetchByName) topic.topic = ask.topic;
   auto& partition = topic.partitions.emplace_back();

@@ -23,7 +23,7 @@ class Mirror final : private PumpDriver, private PumpListener, private FetcherOw
         budget_(env, "in flight", budget_bytes),
         gate_(env) {
     pump_options_.buffered_bytes_max = buffered_bytes_max;
-    pump = std::make_unique<PartitionPump>(PumpKey{LinkId{{1}}, topic, PartitionId(0)}, pump_options_,
+    pump = std::make_unique<PartitionPump>(PumpKey{LinkId{{1}}, SourceTopicId(topic), PartitionId(0)}, pump_options_,
                                            static_cast<PumpDriver&>(*this), static_cast<PumpListener&>(*this));
     fetcher = std::make_unique<Fetcher>(env_, source_, 1, arena_, budget_, options_, static_cast<FetcherOwner&>(*this));
     open();

@@ -28,9 +28,9 @@ kafka::FetchRequest::FetchTopic& topic_in(kafka::FetchRequest& request, const To
 
 void add_forgotten(std::vector<kafka::FetchRequest::ForgottenTopic>& list, const PumpKey& key,
                    const std::string& name) {
-  if (list.empty() || list.back().topic_id != key.source_topic) {
+  if (list.empty() || list.back().topic_id != key.source_topic.value()) {
     auto& topic = list.emplace_back();
-    topic.topic_id = key.source_topic;
+    topic.topic_id = key.source_topic.value();
     topic.topic = name;
   }
   list.back().partitions.push_back(key.partition.value());
@@ -168,7 +168,7 @@ void Fetcher::mark(Entry& entry) { changed_.insert(id_of(entry.key)); }
 
 void Fetcher::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch) {
   remove(pump.key());
-  ids_by_name_[topic] = pump.key().source_topic;
+  ids_by_name_[topic] = pump.key().source_topic.value();
   Entry& entry = entries_[id_of(pump.key())];
   entry.pump = &pump;
   entry.key = pump.key();
@@ -194,7 +194,7 @@ void Fetcher::remove(const PumpKey& key) {
 }
 
 void Fetcher::changed(const PumpKey& key) {
-  if (Entry* entry = find(key.source_topic, key.partition.value())) {
+  if (Entry* entry = find(key.source_topic.value(), key.partition.value())) {
     mark(*entry);
     catch_up_.changed(key);
     wake_.notify();
@@ -268,7 +268,7 @@ bool Fetcher::far_behind(const Entry& entry, SourceOffset source_end, double byt
 }
 
 void Fetcher::catch_up_ended(const PumpKey& key, const Error& why) {
-  Entry* entry = find(key.source_topic, key.partition.value());
+  Entry* entry = find(key.source_topic.value(), key.partition.value());
   if (!entry) return;
   if (why.code != ErrorCode::kNone) {
     entry->ahead_from = env_.now() + options_.ahead_backoff;
@@ -382,8 +382,8 @@ bool Fetcher::build(kafka::FetchRequest& request, bool by_name) {
       entry.in_session = true;
       ++in_session_;
     }
-    auto& partition =
-        topic_in(request, entry.key.source_topic, by_name ? entry.topic : std::string()).partitions.emplace_back();
+    auto& partition = topic_in(request, entry.key.source_topic.value(), by_name ? entry.topic : std::string())
+                          .partitions.emplace_back();
     partition.partition = entry.key.partition.value();
     partition.current_leader_epoch = entry.leader_epoch.value();
     partition.fetch_offset = next->offset.value();

@@ -90,7 +90,7 @@ class Fetcher final : private CatchUpOwner {
     Error error;                         // of the last response
   };
   using Id = std::pair<TopicId, int32_t>;
-  static Id id_of(const PumpKey& key) { return {key.source_topic, key.partition.value()}; }
+  static Id id_of(const PumpKey& key) { return {key.source_topic.value(), key.partition.value()}; }
   Entry* find(const TopicId& topic, int32_t partition);
   void mark(Entry& entry);
   void hold(Entry& entry, Error error);

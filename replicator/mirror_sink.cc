@@ -77,7 +77,7 @@ bool MirrorSink::may_send(const Lane& lane) {
 }
 
 bool MirrorSink::gather(Lane& lane, Append& request, std::vector<InFlight>& in_flight) {
-  request.link_id = link_;
+  request.link_id = link_.value();
   request.link_epoch = epoch_.value();
   request.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.timeout).count());
   size_t bytes = 0;
@@ -94,9 +94,9 @@ bool MirrorSink::gather(Lane& lane, Append& request, std::vector<InFlight>& in_f
     auto pumped = entry->pump->take(std::min(options_.partition_bytes_max, options_.request_bytes_max - bytes));
     if (!pumped) continue;
     bytes += pumped->run.bytes.size();
-    const TopicId& topic_id = entry->target.topic_id;
-    if (request.topics.empty() || request.topics.back().topic_id != topic_id)
-      request.topics.emplace_back().topic_id = topic_id;
+    const TargetTopicId topic_id = entry->target.topic_id;
+    if (request.topics.empty() || request.topics.back().topic_id != topic_id.value())
+      request.topics.emplace_back().topic_id = topic_id.value();
     auto& partition = request.topics.back().partitions.emplace_back();
     partition.partition = key.partition.value();
     partition.pump_session = pumped->session.value();
@@ -141,7 +141,7 @@ Task<void> MirrorSink::run_lane(std::shared_ptr<Lane> lane) {
       if (!woken && woken.error().code == ErrorCode::kTimedOut && !stopping_.is_set() && lane->client &&
           lane->client->usable()) {
         Append nothing;
-        nothing.link_id = link_;
+        nothing.link_id = link_.value();
         nothing.link_epoch = epoch_.value();
         nothing.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.timeout).count());
         send(lane, std::move(nothing), {});
@@ -224,7 +224,7 @@ void MirrorSink::deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAp
   for (InFlight& flight : in_flight) {
     Entry* entry = find(flight);
     if (!entry) continue;
-    auto it = results.find({flight.target_topic, flight.key.partition.value()});
+    auto it = results.find({flight.target_topic.value(), flight.key.partition.value()});
     if (it == results.end()) {
       Error missing(ErrorCode::kUnavailable, "the target's answer leaves the partition out");
       entry->pump->on_append_failed(flight.generation, missing, std::nullopt);
@@ -272,13 +272,13 @@ Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, MirrorO
   CO_TRY(kafka::Leader leader, co_await target_.leader(partition, deadline));
   CO_TRY(auto client, co_await target_.broker(leader.broker, deadline));
   Control request;
-  request.link_id = link_;
+  request.link_id = link_.value();
   request.link_epoch = epoch_.value();
   request.timeout_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.timeout).count());
   request.op = wire_value(operation);
   auto& topic = request.topics.emplace_back();
-  topic.topic_id = at.topic_id;
-  topic.source_topic_id = key.source_topic;
+  topic.topic_id = at.topic_id.value();
+  topic.source_topic_id = key.source_topic.value();
   auto& asked = topic.partitions.emplace_back();
   asked.partition = partition.partition;
   asked.pump_session = session.value();

@@ -59,7 +59,7 @@ class MirrorSink final : public BatchSink {
   struct InFlight {  // one partition of a request
     PumpKey key;
     uint64_t serial = 0;
-    TopicId target_topic;
+    TargetTopicId target_topic;
     uint32_t generation = 0;
     SourceOffset base, next;
     LogEpoch epoch;

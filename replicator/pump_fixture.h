@@ -81,7 +81,7 @@ class PumpTest : public testing::Test {
   static int64_t end_of(const Pumped& pumped) { return pumped.run.next().value(); }
 
   SlabArena arena_;
-  PumpKey key_{LinkId{{1}}, TopicId{{2}}, PartitionId(0)};
+  PumpKey key_{LinkId{{1}}, SourceTopicId{{2}}, PartitionId(0)};
   PumpOptions options_;
   PumpRecorder recorder_;
   MonoTime now_{seconds(100)};

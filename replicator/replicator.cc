@@ -206,7 +206,8 @@ void Replicator::place(const PumpKey& key, Entry& entry, const kafka::ClusterVie
     return;
   }
   entry.missing_looks = 0;
-  if (!topic->second.id.is_zero() && !key.source_topic.is_zero() && topic->second.id != key.source_topic) {
+  if (!topic->second.id.is_zero() && !key.source_topic.is_zero() &&
+      SourceTopicId(topic->second.id) != key.source_topic) {
     unplaced_.erase(key);
     entry.source_error = Error(ErrorCode::kConflict,
                                "source topic " + entry.spec.source_topic + " was deleted and made anew: its id is " +

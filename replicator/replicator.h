@@ -37,7 +37,7 @@ struct PartitionSpec {
   std::string source_topic;
   // Not zero. For a source that is too old to have ids (before Apache Kafka 2.8): one made up per topic; that a topic
   // was deleted and made anew is then not noticed.
-  TopicId source_topic_id;
+  SourceTopicId source_topic_id;
   int32_t partition = 0;
   SinkTarget target;
 };

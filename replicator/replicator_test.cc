@@ -75,7 +75,7 @@ class ReplicatorTest : public testing::Test, private PumpListener {
                                                static_cast<PumpListener&>(*this));
     PartitionSpec spec;
     spec.source_topic = kTopic;
-    spec.source_topic_id = TopicId(east_.topics.at(kTopic).id);
+    spec.source_topic_id = SourceTopicId(east_.topics.at(kTopic).id);
     key_ = replicator_->add(std::move(spec));
     world_.spawn(env_, replicator_->run());
   }

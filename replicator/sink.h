@@ -14,7 +14,7 @@ namespace farshore::replicator {
 // The partition at the target that a pump fills.
 struct SinkTarget {
   std::string topic;
-  TopicId topic_id;
+  TargetTopicId topic_id;
 };
 
 struct Truncated {

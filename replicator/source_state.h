@@ -6,15 +6,11 @@
 
 #include "base/time.h"
 #include "proto/batch/batch.h"
+#include "proto/link/link_partition.h"
 
 namespace farshore::replicator {
 
-struct PumpKey {  // never a name: a topic that was deleted and made anew is another topic
-  LinkId link;
-  TopicId source_topic;
-  PartitionId partition;
-  friend auto operator<=>(const PumpKey&, const PumpKey&) = default;
-};
+using PumpKey = LinkPartition;
 
 // What the source said about a partition, with each fetch response that mentions it.
 struct SourceState {

@@ -55,7 +55,7 @@ Task<Result<Response>> handle_mirror_append(RequestContext& context, Request req
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kAppendLimitMax));
   Response response;
   for (const auto& from_topic : request.topics) {
-    auto topic = services.mirrors.find(from_topic.topic_id, request.link_id, LinkEpoch(request.link_epoch));
+    auto topic = services.mirrors.find(from_topic.topic_id, LinkId(request.link_id), LinkEpoch(request.link_epoch));
     auto& to_topic = response.topics.emplace_back();
     to_topic.topic_id = from_topic.topic_id;
     for (const auto& from : from_topic.partitions) {

@@ -65,12 +65,12 @@ void describe_topic(const TopicImage& topic, TopicResult& to) {
   const MirrorImage& mirror = *topic.mirror;
   // Ended from step 1 on: nothing undoes it, even if clients cannot write yet.
   to.mirror_state = wire_value(mirror.ended() ? role_after(mirror.promotion->kind) : MirrorRole::kMirror);
-  to.link_id = mirror.link;
+  to.link_id = mirror.link.value();
   to.link_epoch = mirror.link_epoch.value();
-  to.source_cluster_id = mirror.source_cluster_id;
+  to.source_cluster_id = mirror.source_cluster_id.value();
   to.source_topic = mirror.source_topic_name;
-  to.source_topic_id = mirror.source_topic;
-  to.source_provenance = mirror.provenance;
+  to.source_topic_id = mirror.source_topic.value();
+  for (const auto& cluster : mirror.provenance) to.source_provenance.push_back(cluster.value());
 }
 
 // --- one partition
@@ -259,7 +259,7 @@ Task<MirrorProblem> create(Services& services, const Request& request, const Top
           Code::kTopicAlreadyExists,
           "topic " + *from.name + " exists at the target and is no mirror: delete it, or use a prefix"};
     const MirrorImage& mirror = *there->mirror;
-    if (mirror.link != request.link_id)
+    if (mirror.link != LinkId(request.link_id))
       co_return MirrorProblem{Code::kPolicyViolation,
                               "topic " + *from.name + " belongs to another link (" + mirror.link.to_string() + ")"};
     if (mirror.writable())
@@ -267,7 +267,8 @@ Task<MirrorProblem> create(Services& services, const Request& request, const Top
                               "topic " + *from.name + " was promoted: it is no mirror any more"};
     if (mirror.ended())  // for a moment: ask again
       co_return MirrorProblem{Code::kLeaderNotAvailable, "topic " + *from.name + " is being promoted"};
-    if (mirror.source_cluster_id != *from.source_cluster_id || mirror.source_topic != from.source_topic_id)
+    if (mirror.source_cluster_id.value() != *from.source_cluster_id ||
+        mirror.source_topic != SourceTopicId(from.source_topic_id))
       co_return MirrorProblem{Code::kInconsistentTopicId, "topic " + *from.name + " mirrors another topic (" +
                                                               mirror.source_topic.to_string() +
                                                               "): the source's was deleted and made anew"};
@@ -286,21 +287,18 @@ Task<MirrorProblem> create(Services& services, const Request& request, const Top
   for (const auto& config : from.configs)
     if (config.value && check_topic_config(config.name, *config.value)) wanted.configs[config.name] = *config.value;
   MirrorImage mirror;
-  mirror.link = request.link_id;
+  mirror.link = LinkId(request.link_id);
   mirror.link_epoch = LinkEpoch(request.link_epoch);
-  mirror.source_cluster_id = *from.source_cluster_id;
+  mirror.source_cluster_id = ClusterId(*from.source_cluster_id);
   mirror.source_topic_name = *from.source_topic;
-  mirror.source_topic = from.source_topic_id;
-  mirror.provenance = from.source_provenance;
-  mirror.provenance.push_back(*from.source_cluster_id);
+  mirror.source_topic = SourceTopicId(from.source_topic_id);
+  for (const auto& cluster : from.source_provenance) mirror.provenance.emplace_back(cluster);
+  mirror.provenance.push_back(mirror.source_cluster_id);
   wanted.mirror = std::move(mirror);
-  if (request.dry_run) {
-    TopicProblem problem = check_new_topic(services, wanted);
-    co_return MirrorProblem{problem.code, std::move(problem.message)};
-  }
+  if (request.dry_run) co_return check_new_topic(services, wanted);
   CreatedTopic created = co_await create_topic(services, std::move(wanted), deadline);
   topic = created.topic;
-  co_return MirrorProblem{created.problem.code, std::move(created.problem.message)};
+  co_return std::move(created.problem);
 }
 
 // What may be asked of any topic of this cluster, mirror or not.
@@ -332,11 +330,12 @@ Task<void> one_topic(RequestContext& context, const Request& request, const Topi
   }
   topic = image->topics.at(named->name);
   if (!any_topic(request)) {
-    const bool ended = topic->mirror && topic->mirror->link == request.link_id && topic->mirror->ended();
+    const bool ended = topic->mirror && topic->mirror->link == LinkId(request.link_id) && topic->mirror->ended();
     if (ended && (is(request, kPromote) || is(request, kFailover)))
       co_return co_await end_again(services, topic, to, deadline);
-    problem = services.mirrors.find(topic->id, request.link_id, LinkEpoch(request.link_epoch)).problem;
-    if (!problem && !from.source_topic_id.is_zero() && from.source_topic_id != topic->mirror->source_topic)
+    problem = services.mirrors.find(topic->id, LinkId(request.link_id), LinkEpoch(request.link_epoch)).problem;
+    if (!problem && !from.source_topic_id.is_zero() &&
+        SourceTopicId(from.source_topic_id) != topic->mirror->source_topic)
       problem = {Code::kInconsistentTopicId, "topic " + topic->name + " mirrors source topic " +
                                                  topic->mirror->source_topic.to_string() + ", not " +
                                                  from.source_topic_id.to_string()};

@@ -15,6 +15,7 @@
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/produce.h"
+#include "proto/kafka/refusal.h"
 
 namespace farshore::broker {
 namespace {
@@ -25,11 +26,7 @@ using PartitionResponse = kafka::ProduceResponse::PartitionProduceResponse;
 constexpr int16_t kTopicIdsFrom = 13;
 constexpr int16_t kZstdFrom = 7;  // KIP-110
 
-struct Refusal {
-  Code code = Code::kNone;
-  std::string message;
-  explicit operator bool() const { return code != Code::kNone; }
-};
+using kafka::Refusal;
 
 Code outcome_error(AppendOutcome outcome) {
   switch (outcome) {

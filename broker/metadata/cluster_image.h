@@ -22,12 +22,12 @@ inline constexpr int kProducerIdSaltBits = 22;  // above a counter of 40 bits, a
 struct MirrorImage {
   LinkId link;
   LinkEpoch link_epoch;  // the lowest one that may still write
-  std::string source_cluster_id;
+  ClusterId source_cluster_id;
   std::string source_topic_name;
-  TopicId source_topic;
+  SourceTopicId source_topic;
   MirrorState state = MirrorState::kActive;  // never PENDING
   std::string state_reason;
-  std::vector<std::string> provenance;  // cluster ids this data came through, oldest first: the cycle check
+  std::vector<ClusterId> provenance;  // the clusters that this data came through, oldest first: the cycle check
   std::optional<PromotionRecord> promotion;
   // The link writes no more. Clients write only when what was open is aborted and the producer ids are safe: a mirror
   // that ended is PENDING_STOPPED until then.

@@ -65,32 +65,35 @@ std::vector<BrokerId> ids_of(const Json& json) {
 }
 
 Json mirror_json(const MirrorImage& mirror) {
+  Json provenance = Json::array();
+  for (const auto& cluster : mirror.provenance) provenance.push_back(cluster.value());
   Json json = {{"link", mirror.link.to_string()},
                {"link_epoch", mirror.link_epoch.value()},
-               {"source_cluster_id", mirror.source_cluster_id},
+               {"source_cluster_id", mirror.source_cluster_id.value()},
                {"source_topic", mirror.source_topic_name},
                {"source_topic_id", mirror.source_topic.to_string()},
                {"state", name(mirror.state)},
                {"reason", mirror.state_reason},
-               {"provenance", mirror.provenance}};
+               {"provenance", std::move(provenance)}};
   if (mirror.promotion) json["promotion"] = mirror_promotion_to_json(*mirror.promotion);
   return json;
 }
 
 MirrorImage mirror_of(const Json& json) {
   MirrorImage mirror;
-  mirror.link = uuid_of(json.at("link"));
+  mirror.link = LinkId(uuid_of(json.at("link")));
   mirror.link_epoch = LinkEpoch(json.at("link_epoch").get<int64_t>());
-  mirror.source_cluster_id = json.at("source_cluster_id").get<std::string>();
+  mirror.source_cluster_id = ClusterId(json.at("source_cluster_id").get<std::string>());
   mirror.source_topic_name = json.at("source_topic").get<std::string>();
-  mirror.source_topic = uuid_of(json.at("source_topic_id"));
+  mirror.source_topic = SourceTopicId(uuid_of(json.at("source_topic_id")));
   const std::string text = json.at("state").get<std::string>();
   auto state = parse_mirror_state(text);
   if (!state || !may_be_stored(*state))
     throw BadValue{Error(ErrorCode::kCorrupt, "'" + text + "' is no state of a stored mirror topic")};
   mirror.state = *state;
   mirror.state_reason = json.value("reason", "");
-  mirror.provenance = json.at("provenance").get<std::vector<std::string>>();
+  for (auto& cluster : json.at("provenance").get<std::vector<std::string>>())
+    mirror.provenance.emplace_back(std::move(cluster));
   if (json.contains("promotion")) {
     auto promotion = mirror_promotion_from_json(json.at("promotion"));
     if (!promotion) throw BadValue{std::move(promotion).error()};

@@ -15,19 +15,19 @@ TopicImage mirror_topic(Random& random) {
   topic.partitions.resize(2);
   topic.read_only = true;
   MirrorImage& mirror = topic.mirror.emplace();
-  mirror.link = random.uuid();
+  mirror.link = LinkId(random.uuid());
   mirror.link_epoch = LinkEpoch(7);
-  mirror.source_cluster_id = "east";
+  mirror.source_cluster_id = ClusterId("east");
   mirror.source_topic_name = "orders-east";
-  mirror.source_topic = random.uuid();
+  mirror.source_topic = SourceTopicId(random.uuid());
   mirror.state = MirrorState::kStopped;
   mirror.state_reason = "promoted \xff by hand";  // not UTF-8: replaced, not refused
-  mirror.provenance = {"north", "east"};
+  mirror.provenance = {ClusterId("north"), ClusterId("east")};
   PromotionRecord& record = mirror.promotion.emplace();
   record.kind = PromotionKind::kFailover;
   record.wall_ms = 12;
   record.link = mirror.link;
-  record.source_cluster_id = "east";
+  record.source_cluster_id = ClusterId("east");
   record.source_topic = mirror.source_topic;
   PromotionRecord::PartitionEnd end = mirror_end(1, Offset(95));
   end.last_epoch = LogEpoch(7);

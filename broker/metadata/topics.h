@@ -7,16 +7,11 @@
 
 #include "broker/metadata/metadata.h"
 #include "broker/services.h"
-#include "proto/kafka/error_code.h"
+#include "proto/kafka/refusal.h"
 
 namespace farshore::broker {
 
-// A refusal with Kafka's code; `message` is for the client. kNone: none.
-struct TopicProblem {
-  kafka::ErrorCode code = kafka::ErrorCode::kNone;
-  std::string message;
-  explicit operator bool() const { return code != kafka::ErrorCode::kNone; }
-};
+using TopicProblem = kafka::Refusal;
 
 // INVALID_TOPIC_EXCEPTION: length, characters, or a clash with another name in metrics ('.' against '_').
 TopicProblem check_topic_name(const ClusterImage& image, std::string_view name);

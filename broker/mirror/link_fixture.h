@@ -238,9 +238,9 @@ class LinkWorld {
   replicator::PartitionSpec spec_of(int32_t partition) {
     replicator::PartitionSpec spec;
     spec.source_topic = "orders";
-    spec.source_topic_id = source_id_;
+    spec.source_topic_id = SourceTopicId(source_id_);
     spec.partition = partition;
-    spec.target = {"orders", mirror_id_};
+    spec.target = {"orders", TargetTopicId(mirror_id_)};
     return spec;
   }
   static Task<void> replace_task(Gateway& gateway, replicator::PartitionSpec spec) {
@@ -263,7 +263,7 @@ class LinkWorld {
   }
   Task<void> create_mirror(int64_t epoch, TopicId& id) {
     kafka::MirrorControlRequest request;
-    request.link_id = kLink;
+    request.link_id = kLink.value();
     request.link_epoch = epoch;
     request.op = wire_value(MirrorOperation::kCreateTopic);
     auto& topic = request.topics.emplace_back();

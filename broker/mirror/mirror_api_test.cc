@@ -140,7 +140,7 @@ Task<void> creation(LinkWorld& world) {
   auto recreated = co_await gateway.control(std::move(request));
   EXPECT_CODE(recreated, Code::kInconsistentTopicId);
   request = create("orders", east, {});
-  request.link_id = LinkId{{8}};
+  request.link_id = Uuid{{8}};
   auto owned = co_await gateway.control(std::move(request));
   EXPECT_CODE(owned, Code::kPolicyViolation);
   request = create("orders", east, {});

@@ -37,7 +37,7 @@ struct RawGateway : TestClient {
   }
   kafka::MirrorControlRequest control_request(MirrorOperation operation) {
     kafka::MirrorControlRequest request;
-    request.link_id = link;
+    request.link_id = link.value();
     request.link_epoch = link_epoch;
     request.timeout_ms = 10000;
     request.op = wire_value(operation);
@@ -67,7 +67,7 @@ struct RawGateway : TestClient {
                                                                         int64_t source_high_watermark = 100,
                                                                         int32_t source_epoch = 3) {
     kafka::MirrorAppendRequest request;
-    request.link_id = link;
+    request.link_id = link.value();
     request.link_epoch = link_epoch;
     request.timeout_ms = 10000;
     auto& topic = request.topics.emplace_back();

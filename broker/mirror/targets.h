@@ -17,7 +17,7 @@
 #include "broker/metadata/metadata.h"
 #include "broker/partitions/partition_table.h"
 #include "broker/services.h"
-#include "proto/kafka/error_code.h"
+#include "proto/kafka/refusal.h"
 
 namespace farshore::broker {
 
@@ -28,12 +28,7 @@ struct SourceSeen {
   WallTime at{-1};  // of this broker; -1: not since it started
 };
 
-// An answer for one partition: the error, and what to say about it.
-struct MirrorProblem {
-  kafka::ErrorCode code = kafka::ErrorCode::kNone;
-  std::string message;
-  explicit operator bool() const { return code != kafka::ErrorCode::kNone; }
-};
+using MirrorProblem = kafka::Refusal;
 MirrorProblem mirror_problem(const Error& error);
 
 class MirrorTargets {

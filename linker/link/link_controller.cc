@@ -29,7 +29,7 @@ LinkController::LinkController(Env& env, Connector& connector, SlabArena& arena,
       revision_(revision),
       store_(store),
       target_(std::move(target)),
-      source_(env, connector, "source", link_.spec.source, link_.spec.source_cluster_id),
+      source_(env, connector, "source", link_.spec.source, link_.spec.source_cluster_id.value()),
       source_mirrors_(source_.client()),
       source_data_(env, connector, data_cluster_options(link_.spec.source, link_.spec.source_cluster_id)),
       replicator_(env, arena, source_data_, target_->sink(), link_.id, replicator_options(link_.spec, options), *this),
@@ -198,7 +198,7 @@ Task<Status> LinkController::pause_mirror(std::string topic, bool paused, Deadli
   if (failed && !paused) {
     set_state(mirrors_[topic], MirrorState::kActive, "");
     for (const auto& key : mirrors_[topic].pumps) replicator_.restart(key);
-    if (mirrors_[topic].pumps.empty()) mirrors_[topic].source_id = TopicId();  // discovery tries again
+    if (mirrors_[topic].pumps.empty()) mirrors_[topic].source_id = SourceTopicId();  // discovery tries again
     wake_discovery_.set();
   }
   co_return ok();

@@ -76,7 +76,8 @@ class LinkController final : private replicator::PumpListener {
  private:
   struct Mirror {
     std::string topic, source_topic;
-    TopicId id, source_id;
+    TargetTopicId id;
+    SourceTopicId source_id;
     MirrorState state = MirrorState::kPending;
     std::string reason;
     int64_t since_ms = 0;

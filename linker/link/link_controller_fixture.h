@@ -75,8 +75,8 @@ class ToldTarget final : public LinkTarget {
   Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource, Deadline) override {
     TargetTopic topic;
     topic.topic = topic.source_topic = wanted.topic;
-    topic.id = TopicId{{7}};
-    topic.source_id = wanted.source.id;
+    topic.id = TargetTopicId{{7}};
+    topic.source_id = SourceTopicId(wanted.source.id);
     topic.partitions = wanted.source.partitions;
     co_return topic;
   }

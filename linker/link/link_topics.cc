@@ -72,7 +72,7 @@ Task<Status> LinkController::discover(Deadline deadline) {
   CO_CHECK(check_incarnation("target", target.cluster_id, link_.spec.target_incarnation, target.incarnation));
   if (source.cluster_id == target.cluster_id)
     co_return Error(ErrorCode::kConflict,
-                    "source and target are the same cluster (" + source.cluster_id + "): a link joins two");
+                    "source and target are the same cluster (" + source.cluster_id.value() + "): a link joins two");
   if (auto fits = target_->fits(target); !fits) co_return Error(ErrorCode::kConflict, fits.error().detail);
   if (!salts_checked_) CO_CHECK(co_await refuse_equal_salts(source_, target_->cluster(), deadline));
   salts_checked_ = true;
@@ -116,8 +116,9 @@ Task<Status> LinkController::take_topic(TopicInfo topic, std::map<std::string, s
     return mirror.state == MirrorState::kStopped || mirror.state == MirrorState::kPendingStopped;
   };
   if (ending()) co_return ok();
-  if (mirror.state == MirrorState::kFailed && mirror.source_id == topic.id) co_return ok();  // until it is resumed
-  if (!mirror.pumps.empty() && mirror.source_id == topic.id &&
+  if (mirror.state == MirrorState::kFailed && mirror.source_id == SourceTopicId(topic.id))
+    co_return ok();  // until it is resumed
+  if (!mirror.pumps.empty() && mirror.source_id == SourceTopicId(topic.id) &&
       mirror.pumps.size() >= static_cast<size_t>(topic.partitions))
     co_return ok();
   WantedTopic wanted;

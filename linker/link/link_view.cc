@@ -93,10 +93,10 @@ api::Link LinkController::describe() const {
   auto& spec = *out.mutable_spec();
   spec.set_name(link_.spec.name);
   spec.mutable_source()->set_bootstrap(to_string(link_.spec.source));
-  spec.mutable_source()->set_cluster_id(link_.spec.source_cluster_id);
+  spec.mutable_source()->set_cluster_id(link_.spec.source_cluster_id.value());
   spec.mutable_source()->set_kind(source_is_farshore_ ? "farshore" : "kafka");
   spec.mutable_target()->set_bootstrap(to_string(link_.spec.target));
-  spec.mutable_target()->set_cluster_id(link_.spec.target_cluster_id);
+  spec.mutable_target()->set_cluster_id(link_.spec.target_cluster_id.value());
   spec.mutable_target()->set_kind(target_->kind());
   spec.set_mode(name(link_.spec.mode));
   fill_filters(*spec.mutable_topics(), link_.spec.topics);

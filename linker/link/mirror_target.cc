@@ -29,8 +29,8 @@ TargetTopic topic_of(const MirrorTopicAnswer& answer) {
   TargetTopic topic;
   topic.topic = answer.name.value_or("");
   topic.source_topic = answer.source_topic.value_or("");
-  topic.id = answer.topic_id;
-  topic.source_id = answer.source_topic_id;
+  topic.id = TargetTopicId(answer.topic_id);
+  topic.source_id = SourceTopicId(answer.source_topic_id);
   if (ended(role_of(answer))) topic.promotion = get_promotion(answer);
   return topic;
 }
@@ -41,7 +41,7 @@ MirrorTarget::MirrorTarget(Env& env, Connector& connector, const StoredLink& lin
     : link_(link.id),
       epoch_(link.epoch),
       source_cluster_id_(link.spec.source_cluster_id),
-      cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id),
+      cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id.value()),
       mirrors_(cluster_.client()),
       links_(cluster_.client()),
       data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
@@ -81,26 +81,27 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
   mirror.topic = wanted.topic;
   mirror.source_cluster_id = source_cluster_id_;
   mirror.source_topic = wanted.source.name;
-  mirror.source_topic_id = wanted.source.id;
+  mirror.source_topic_id = SourceTopicId(wanted.source.id);
   mirror.partitions = wanted.source.partitions;
   mirror.configs = std::move(wanted.configs);
   mirror.dry_run = wanted.dry_run;
   if (source.farshore) {
     auto there = co_await source.mirrors.describe(wanted.source.name, 0, deadline);
-    if (there) mirror.provenance = there->source_provenance;
+    if (there)
+      for (const auto& cluster : there->source_provenance) mirror.provenance.emplace_back(cluster);
   }
   auto made = co_await mirrors_.create(link_, epoch_, std::move(mirror), deadline);
   if (!made) {
     // What was promoted by this link before a restart of the gateway is shown as what it is.
     auto there = co_await mirrors_.describe(wanted.topic, wanted.source.partitions, deadline);
-    if (there && there->link_id != link_ && role_of(*there) == MirrorRole::kMirror) {
-      const std::string owner = co_await name_of(there->link_id, deadline);
+    if (there && LinkId(there->link_id) != link_ && role_of(*there) == MirrorRole::kMirror) {
+      const std::string owner = co_await name_of(LinkId(there->link_id), deadline);
       if (!owner.empty())
         co_return Error(made.error().code, "topic " + wanted.topic + " at the target belongs to another link, " +
                                                owner + " (" + there->link_id.to_string() +
                                                "): two links cannot fill one topic; give this one a --prefix");
     }
-    if (!there || there->link_id != link_ || !ended(role_of(*there))) co_return std::move(made).error();
+    if (!there || LinkId(there->link_id) != link_ || !ended(role_of(*there))) co_return std::move(made).error();
     TargetTopic known = topic_of(*there);
     known.topic = wanted.topic;
     known.source_topic = wanted.source.name;
@@ -109,8 +110,8 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
   TargetTopic topic;
   topic.topic = wanted.topic;
   topic.source_topic = wanted.source.name;
-  topic.id = made->topic_id;
-  topic.source_id = wanted.source.id;
+  topic.id = TargetTopicId(made->topic_id);
+  topic.source_id = SourceTopicId(wanted.source.id);
   topic.partitions = wanted.source.partitions;
   co_return topic;
 }

@@ -36,7 +36,7 @@ class MirrorTarget final : public LinkTarget {
 
   const LinkId link_;
   const LinkEpoch epoch_;
-  const std::string source_cluster_id_;
+  const ClusterId source_cluster_id_;
   ClusterAdmin cluster_;
   MirrorClient mirrors_;
   MetastoreLinkStore links_;

@@ -18,10 +18,10 @@ void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::Pu
   }
 }
 
-kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const std::string& cluster_id) {
+kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster) {
   kafka::ClusterOptions options;
   options.bootstrap = bootstrap;
-  if (!cluster_id.empty()) options.cluster_id = cluster_id;
+  if (!cluster.empty()) options.cluster_id = cluster.value();
   options.connect_timeout = seconds(5);
   options.request_timeout = seconds(10);
   return options;

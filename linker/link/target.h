@@ -32,7 +32,8 @@ struct LinkSource {
 // A topic at the target that the link fills, or filled.
 struct TargetTopic {
   std::string topic, source_topic;
-  TopicId id, source_id;
+  TargetTopicId id;
+  SourceTopicId source_id;
   int32_t partitions = 0;                    // 0: not known without the source
   std::optional<PromotionRecord> promotion;  // it was ended: never filled again
   std::vector<std::string> drift;            // configs that the target refused, with its reasons, in words
@@ -107,6 +108,6 @@ class LinkTarget {
 void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 
-kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const std::string& cluster_id);
+kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster);
 
 }  // namespace farshore::linker

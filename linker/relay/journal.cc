@@ -30,7 +30,7 @@ KafkaRelayJournal::KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, of
 KafkaRelayJournal::~KafkaRelayJournal() = default;
 
 bool KafkaRelayJournal::written_here(const TranslationKey& name) const {
-  const PumpKey key{name.link, name.source_topic, name.partition};
+  const PumpKey& key = name;
   auto it = keys_.find(key);
   if (it == keys_.end() || !it->second->writer || it->second->generation != image_.generation()) return false;
   // One that was fenced is another gateway's; one whose image is behind is repaired by itself.
@@ -54,7 +54,7 @@ Task<Result<TopicPartition>> KafkaRelayJournal::log_of(PumpKey key, Deadline dea
   CO_CHECK(co_await image_.open(deadline));
   TopicPartition where;
   where.topic = kTranslationTopic;
-  where.partition = translation_log_partition(key_of(key));
+  where.partition = translation_log_partition(key);
   co_return where;
 }
 
@@ -79,7 +79,7 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey key, 
   if (!found) found = std::make_shared<KeyState>(env_);
   State state = found;
   state->key = key;
-  state->name = key_of(key);
+  state->name = key;
   // A checkpoint of the former takeover may be on its way; the marker has fenced it, so it ends soon.
   state->failure = Error(ErrorCode::kUnavailable, "the partition is being taken over");
   CO_CHECK(co_await idle(state, deadline));
@@ -161,7 +161,7 @@ void KafkaRelayJournal::relayed(const PumpKey& key, const TranslationRun& run) {
 
 Task<Status> KafkaRelayJournal::bring_up_to_date(PumpKey key, Deadline deadline) {
   auto it = keys_.find(key);
-  const TranslationKey name = key_of(key);
+  const TranslationKey name = key;
   const int32_t partition = translation_log_partition(name);
   if (it == keys_.end() || !it->second->writer) co_return co_await image_.read_to_end(partition, deadline);
   State state = it->second;
@@ -185,19 +185,19 @@ Task<Status> KafkaRelayJournal::bring_up_to_date(PumpKey key, Deadline deadline)
 Task<Result<offsets::Translated>> KafkaRelayJournal::to_target(PumpKey key, SourceOffset offset,
                                                                std::optional<LogEpoch> epoch, Deadline deadline) {
   CO_CHECK(co_await bring_up_to_date(key, deadline));
-  const TranslationKey name = key_of(key);
+  const TranslationKey name = key;
   co_return co_await store_.to_target(name, offset, epoch);
 }
 
 Task<Result<offsets::Translated>> KafkaRelayJournal::to_source(PumpKey key, TargetOffset offset, Deadline deadline) {
   CO_CHECK(co_await bring_up_to_date(key, deadline));
-  const TranslationKey name = key_of(key);
+  const TranslationKey name = key;
   co_return co_await store_.to_source(name, offset);
 }
 
 Task<Result<offsets::Claims>> KafkaRelayJournal::claims(PumpKey key, Deadline deadline) {
   CO_CHECK(co_await bring_up_to_date(key, deadline));
-  const TranslationKey name = key_of(key);
+  const TranslationKey name = key;
   co_return co_await store_.claims(name);
 }
 

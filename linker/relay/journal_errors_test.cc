@@ -112,7 +112,7 @@ TEST_F(RelayJournalErrorsTest, ATakeoverThatFailsHalfWayIsTriedAgain) {
       gateway.journal->relayed(key, run_of(0, 0, 10));
       co_await gateway.until_written();
       TopicPartition log{kTranslationTopic,
-                         translation_log_partition(TranslationKey{key.link, key.source_topic, key.partition})};
+                         translation_log_partition(key)};
       std::vector<TopicPartition> partitions{log};
       auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), t.soon());
       CO_ASSERT_OK(owner);

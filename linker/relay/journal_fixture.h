@@ -10,8 +10,11 @@ namespace farshore::linker {
 
 inline replicator::PumpKey key_number(int32_t n) {
   replicator::PumpKey key;
-  key.link.bytes.fill(0x11);
-  key.source_topic.bytes.fill(0x22);
+  Uuid link, topic;
+  link.bytes.fill(0x11);
+  topic.bytes.fill(0x22);
+  key.link = LinkId(link);
+  key.source_topic = SourceTopicId(topic);
   key.partition = PartitionId(n);
   return key;
 }

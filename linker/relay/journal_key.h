@@ -8,14 +8,6 @@ namespace farshore::linker {
 
 inline constexpr size_t kAnchorsPerBatchMax = 200;
 
-inline TranslationKey key_of(const replicator::PumpKey& key) {
-  TranslationKey out;
-  out.link = key.link;
-  out.source_topic = key.source_topic;
-  out.partition = key.partition;
-  return out;
-}
-
 inline RunRecord record_of(const TranslationKey& key, const TranslationRun& run) {
   RunRecord record;
   record.key = key;

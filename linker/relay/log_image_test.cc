@@ -26,7 +26,7 @@ struct FullKv final : KvStore {
 };
 
 int32_t log_partition_of(const replicator::PumpKey& key) {
-  return translation_log_partition(TranslationKey{key.link, key.source_topic, key.partition});
+  return translation_log_partition(key);
 }
 
 TEST_F(RelayImageTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {

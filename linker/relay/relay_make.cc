@@ -139,7 +139,7 @@ Task<Result<RelayTarget::Drift>> RelayTarget::make_at_target(RelayTopic topic, R
   if (!was_made) {
     CO_TRY(drift, co_await configure_at_target(topic.topic, std::move(configs), deadline));
   }
-  topic.id = there->id;
+  topic.id = TargetTopicId(there->id);
   CO_CHECK(co_await keep(std::move(topic), deadline));
   co_return drift;
 }
@@ -164,7 +164,7 @@ Task<Result<TargetTopic>> RelayTarget::make(WantedTopic wanted, LinkSource sourc
   RelayTopic topic;
   if (known) topic = *before;
   if (topic.promotion) co_return target_topic(topic);
-  if (known && (topic.source_id != wanted.source.id || topic.source_cluster_id != source_cluster_id_))
+  if (known && (topic.source_id != SourceTopicId(wanted.source.id) || topic.source_cluster_id != source_cluster_id_))
     co_return refused("source topic " + wanted.source.name + " was deleted and made anew: its id is " +
                       wanted.source.id.to_string() + ", relayed was " + topic.source_id.to_string() +
                       "; fail the topic over, or delete it at the target and make a new link");
@@ -180,7 +180,7 @@ Task<Result<TargetTopic>> RelayTarget::make(WantedTopic wanted, LinkSource sourc
   topic.link = link_;
   topic.topic = wanted.topic;
   topic.source_topic = wanted.source.name;
-  topic.source_id = wanted.source.id;
+  topic.source_id = SourceTopicId(wanted.source.id);
   topic.source_cluster_id = source_cluster_id_;
   topic.partitions = wanted.source.partitions;
   RelayConfigs set;

@@ -13,7 +13,7 @@ StoredLink relay_link() {
   link.spec.mode = LinkMode::kRelay;
   link.spec.source.push_back(Endpoint{"source", 9092});
   link.spec.target.push_back(Endpoint{"kafka", 9092});
-  link.id.bytes.fill(0x11);
+  link.id = LinkId{{0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11}};
   link.epoch = LinkEpoch(1);
   return link;
 }

@@ -15,7 +15,7 @@ Error refused(std::string text) { return {ErrorCode::kInvalidArgument, std::move
 std::string gone_text(const std::string& topic) {
   return "topic " + topic + " is gone from the target: what was relayed into it is lost there";
 }
-std::string made_anew_text(const RelayTopic& topic, TopicId now) {
+std::string made_anew_text(const RelayTopic& topic, TargetTopicId now) {
   return "topic " + topic.topic + " was deleted and made anew at the target: its id is " + now.to_string() +
          ", this link relayed into " + topic.id.to_string();
 }
@@ -28,7 +28,7 @@ RelayTarget::RelayTarget(Env& env, Connector& connector, const StoredLink& link,
       name_(link.spec.name),
       source_cluster_id_(link.spec.source_cluster_id),
       services_(services),
-      cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id),
+      cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id.value()),
       topics_(cluster_),
       data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
       sink_(env, data_, link.id, services.journal, replicator::RelaySinkOptions()) {}
@@ -99,7 +99,8 @@ const RelayTopic* RelayTarget::kept(const std::string& topic) const {
 Task<Status> RelayTarget::check_target(RelayTopic topic, Deadline deadline) {
   CO_TRY(auto there, co_await topics_.find(topic.topic, deadline));
   if (!there) co_return refused(gone_text(topic.topic));
-  if (!there->id.is_zero() && there->id != topic.id) co_return refused(made_anew_text(topic, there->id));
+  if (!there->id.is_zero() && TargetTopicId(there->id) != topic.id)
+    co_return refused(made_anew_text(topic, TargetTopicId(there->id)));
   co_return ok();
 }
 
@@ -122,7 +123,7 @@ Task<Result<std::map<std::string, std::string>>> RelayTarget::gone(Deadline dead
     }
     missing_looks_.erase(name);
     if (code != kafka::ErrorCode::kNone) continue;
-    const TopicId now = found->second.id;
+    const TargetTopicId now(found->second.id);
     if (!now.is_zero() && now != topic->id) out[name] = made_anew_text(*topic, now);
   }
   co_return out;
@@ -178,7 +179,7 @@ Task<Result<std::optional<TargetOffset>>> RelayTarget::to_target(replicator::Pum
   if (found.error() != ErrorCode::kNotFound && found.error() != ErrorCode::kOutOfRange)
     co_return std::move(found).error();
   // Below everything that was relayed: the first record that was.
-  const TranslationKey of{key.link, key.source_topic, key.partition};
+  const TranslationKey& of = key;
   CO_TRY(auto first, co_await services_.translations.runs(of, SourceOffset(0), 1));
   if (!first.empty() && offset < first.front().source) co_return first.front().target;
   co_return std::optional<TargetOffset>();

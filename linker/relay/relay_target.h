@@ -87,7 +87,8 @@ class RelayTarget final : public LinkTarget {
 
   Env& env_;
   const LinkId link_;
-  const std::string name_, source_cluster_id_;
+  const std::string name_;
+  const ClusterId source_cluster_id_;
   RelayServices services_;
   ClusterAdmin cluster_;
   kafka::TopicAdmin topics_;

@@ -22,18 +22,22 @@ StoredLink link_named(const std::string& name, uint8_t id) {
   link.spec.source.push_back(Endpoint{"source", 9092});
   link.spec.target.push_back(Endpoint{"kafka", 9092});
   link.spec.topics.emplace_back().name = "orders";
-  link.id.bytes.fill(id);
+  Uuid uuid;
+  uuid.bytes.fill(id);
+  link.id = LinkId(uuid);
   link.epoch = LinkEpoch(1);
   return link;
 }
 
-RelayTopic topic_of(const StoredLink& link, const std::string& name, TopicId id, int32_t partitions) {
+RelayTopic topic_of(const StoredLink& link, const std::string& name, TargetTopicId id, int32_t partitions) {
   RelayTopic topic;
   topic.link = link.id;
   topic.topic = topic.source_topic = name;
   topic.id = id;
-  topic.source_id.bytes.fill(0x77);
-  topic.source_cluster_id = "source-cluster";
+  Uuid uuid;
+  uuid.bytes.fill(0x77);
+  topic.source_id = SourceTopicId(uuid);
+  topic.source_cluster_id = ClusterId("source-cluster");
   topic.partitions = partitions;
   return topic;
 }
@@ -112,7 +116,7 @@ TEST_F(RelayTargetTest, ATopicThatIsMadeAnewOrGoneAtTheTargetIsNoticedWhileNothi
       Gateway gateway(t);
       const StoredLink link = link_named("l", 0x11);
       for (const char* name : {"kept", "made-anew", "dropped"}) {
-        const RelayTopic topic = topic_of(link, name, t.kafka_.add_topic(name, 1).id, 1);
+        const RelayTopic topic = topic_of(link, name, TargetTopicId(t.kafka_.add_topic(name, 1).id), 1);
         CO_DO(co_await gateway.put(relay_topic_key("l", name), encode(topic)));
       }
       const RelayServices services{gateway.store, gateway.journal, gateway.translations};
@@ -150,7 +154,7 @@ TEST_F(RelayLeftoversTest, WhatADeletedLinkRelayedIsForgottenAndNothingElse) {
       std::vector<replicator::PumpKey> keys;
       for (const StoredLink& link : {deleted, old, now}) {
         const std::string name = link.id == now.id ? "now" : link.id == old.id ? "old" : "deleted";
-        const RelayTopic topic = topic_of(link, name, t.kafka_.add_topic(name, 2).id, 2);
+        const RelayTopic topic = topic_of(link, name, TargetTopicId(t.kafka_.add_topic(name, 2).id), 2);
         CO_DO(co_await first.put(relay_topic_key(link.spec.name, name), encode(topic)));
         for (int32_t p = 0; p < 2; ++p) {
           const replicator::PumpKey key{link.id, topic.source_id, PartitionId(p)};

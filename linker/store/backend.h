@@ -33,7 +33,7 @@ class LinkHome {
 
 struct LinkHomeOptions {
   std::vector<Endpoint> target;  // bootstrap of the cluster
-  std::string target_cluster_id;
+  ClusterId target_cluster_id;
   KvStore* translations = nullptr;  // keeps the image of relay translations; null: in memory
 };
 

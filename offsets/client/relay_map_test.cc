@@ -39,8 +39,11 @@ class RelayMapTest : public testing::Test {
     kafka::ClusterOptions cluster;
     cluster.bootstrap.push_back(Endpoint{"kafka", 9092});
     cluster_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), std::move(cluster));
-    key_.link.bytes.fill(0x11);
-    key_.source_topic.bytes.fill(0x22);
+    Uuid link, topic;
+    link.bytes.fill(0x11);
+    topic.bytes.fill(0x22);
+    key_.link = LinkId(link);
+    key_.source_topic = SourceTopicId(topic);
   }
   ~RelayMapTest() override {
     world_.kill(broker_env_);

@@ -16,7 +16,7 @@ void add(std::string& to, T value) {
 void add_epoch(std::string& to, int32_t epoch) { add<uint32_t>(to, static_cast<uint32_t>(epoch) + 1); }
 
 void add_key(std::string& to, const TranslationKey& key) {
-  for (const Uuid* id : {&key.link, &key.source_topic})
+  for (const Uuid* id : {&key.link.value(), &key.source_topic.value()})
     to.append(reinterpret_cast<const char*>(id->bytes.data()), id->bytes.size());
   add<uint32_t>(to, static_cast<uint32_t>(key.partition.value()));
 }

@@ -30,8 +30,11 @@ uint64_t announced_seed() {
 
 TranslationKey key_number(uint8_t n) {
   TranslationKey key;
-  key.link.bytes.fill(0xff);  // so that the end of its rows carries over bytes
-  key.source_topic.bytes[15] = n;
+  Uuid link, topic;
+  link.bytes.fill(0xff);  // so that the end of its rows carries over bytes
+  topic.bytes[15] = n;
+  key.link = LinkId(link);
+  key.source_topic = SourceTopicId(topic);
   key.partition = PartitionId(n);
   return key;
 }

@@ -66,8 +66,8 @@ std::string_view fault(const AnchorRecord& record) {
 
 TranslationKey key_of(const Uuid& link, const Uuid& topic, int32_t partition) {
   TranslationKey key;
-  key.link = link;
-  key.source_topic = topic;
+  key.link = LinkId(link);
+  key.source_topic = SourceTopicId(topic);
   key.partition = PartitionId(partition);
   return key;
 }
@@ -78,8 +78,8 @@ struct Encoder {
   Status operator()(const RunRecord& record) {
     if (auto wrong = fault(record); !wrong.empty()) return Error(ErrorCode::kInvalidArgument, std::string(wrong));
     kafka::RelayRunKey key;
-    key.link = record.key.link;
-    key.topic_id = record.key.source_topic;
+    key.link = record.key.link.value();
+    key.topic_id = record.key.source_topic.value();
     key.partition = record.key.partition.value();
     key.source_epoch = record.run.source_epoch.value();
     key.source = record.run.source.value();
@@ -96,8 +96,8 @@ struct Encoder {
   Status operator()(const AnchorRecord& record) {
     if (auto wrong = fault(record); !wrong.empty()) return Error(ErrorCode::kInvalidArgument, std::string(wrong));
     kafka::RelayAnchorKey key;
-    key.link = record.key.link;
-    key.topic_id = record.key.source_topic;
+    key.link = record.key.link.value();
+    key.topic_id = record.key.source_topic.value();
     key.partition = record.key.partition.value();
     key.producer_id = record.anchor.producer.id;
     key.producer_epoch = record.anchor.producer.epoch;

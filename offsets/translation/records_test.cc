@@ -29,8 +29,11 @@ std::string hex(std::string_view bytes) {
 
 TranslationKey some_key() {
   TranslationKey key;
-  key.link.bytes.fill(0x11);
-  key.source_topic.bytes.fill(0x22);
+  Uuid link, topic;
+  link.bytes.fill(0x11);
+  topic.bytes.fill(0x22);
+  key.link = LinkId(link);
+  key.source_topic = SourceTopicId(topic);
   key.partition = PartitionId(3);
   return key;
 }
@@ -109,7 +112,7 @@ TEST(TranslationRecords, RandomOnesComeBackAsTheyWere) {
   Random random(announced_seed());
   for (int i = 0; i < 500; ++i) {
     RunRecord run = some_run();
-    run.key.link = random.uuid();
+    run.key.link = LinkId(random.uuid());
     run.key.partition = PartitionId(static_cast<int32_t>(random.below(1 << 20)));
     run.run.source = SourceOffset(random.between(0, INT64_MAX / 2));
     run.run.target = TargetOffset(random.between(0, INT64_MAX / 2));

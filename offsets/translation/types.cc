@@ -6,8 +6,8 @@ namespace farshore {
 int32_t translation_log_partition(const TranslationKey& key) {
   uint64_t hash = 14695981039346656037ull;
   auto add = [&hash](uint8_t byte) { hash = (hash ^ byte) * 1099511628211ull; };
-  for (uint8_t byte : key.link.bytes) add(byte);
-  for (uint8_t byte : key.source_topic.bytes) add(byte);
+  for (uint8_t byte : key.link.value().bytes) add(byte);
+  for (uint8_t byte : key.source_topic.value().bytes) add(byte);
   const auto partition = static_cast<uint32_t>(key.partition.value());
   for (int shift = 24; shift >= 0; shift -= 8) add(static_cast<uint8_t>(partition >> shift));
   return static_cast<int32_t>(hash % kTranslationLogPartitions);

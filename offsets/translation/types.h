@@ -13,16 +13,11 @@
 #include "base/ids.h"
 #include "proto/kafka/producer_identity.h"
 #include "proto/link/keys.h"
+#include "proto/link/link_partition.h"
 
 namespace farshore {
 
-// A partition of the source, as one link sees it. Never a name: a topic that was deleted and made anew is another one.
-struct TranslationKey {
-  LinkId link;
-  TopicId source_topic;
-  PartitionId partition;
-  friend auto operator<=>(const TranslationKey&, const TranslationKey&) = default;
-};
+using TranslationKey = LinkPartition;
 
 // The producer that wrote a batch at the target. Its id belongs to one transactional id (one per TranslationKey); each
 // takeover raises the epoch.

@@ -1,5 +1,4 @@
-// Refusal: an error as a Kafka response carries it, for one topic, partition or config: Kafka's code, and a message for
-// the person who sent the request. A default-constructed Refusal means that the request is accepted.
+// Refusal: a request, or one item of it, that a broker does not carry out: Kafka's code and a text for the client.
 #pragma once
 
 #include <string>
@@ -9,8 +8,8 @@
 namespace farshore::kafka {
 
 struct Refusal {
-  ErrorCode code = ErrorCode::kNone;
-  std::string message;  // may be empty: then the client shows the text of the code
+  ErrorCode code = ErrorCode::kNone;  // kNone: not refused
+  std::string message;
   explicit operator bool() const { return code != ErrorCode::kNone; }
 };
 

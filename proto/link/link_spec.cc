@@ -70,13 +70,12 @@ std::string target_topic_name(const LinkSpec& spec, std::string_view source_topi
   return spec.topic_prefix + std::string(source_topic);
 }
 
-Status check_incarnation(std::string_view role, std::string_view cluster_id, std::string_view expected,
+Status check_incarnation(std::string_view role, const ClusterId& cluster, std::string_view expected,
                          std::string_view found) {
   if (expected.empty() || found.empty() || expected == found) return ok();
   return Error(ErrorCode::kConflict,
-               std::string(role) + ": cluster " + std::string(cluster_id) +
-                   " was wiped: its metadata is new (incarnation " + std::string(found) + ", the link was made with " +
-                   std::string(expected) +
+               std::string(role) + ": cluster " + cluster.value() + " was wiped: its metadata is new (incarnation " +
+                   std::string(found) + ", the link was made with " + std::string(expected) +
                    "). Bring the old data back and resume the link, or delete the link and make it anew");
 }
 

@@ -28,7 +28,7 @@ struct LinkSpec {
   std::string name;
   std::vector<Endpoint> source, target;  // bootstrap addresses
   // Found when the link was created. If another cluster is at the address later, it is refused.
-  std::string source_cluster_id, target_cluster_id;
+  ClusterId source_cluster_id, target_cluster_id;
   // Incarnation of each cluster's metadata, found when the link was created. A cluster that was wiped keeps its id and
   // gets a new incarnation. Empty: not known, because the cluster is Apache Kafka or the link is older than this field.
   std::string source_incarnation, target_incarnation;
@@ -62,7 +62,7 @@ std::string target_topic_name(const LinkSpec& spec, std::string_view source_topi
 
 // kConflict: the cluster at a known address has another incarnation than the link was created with. `role` is "source"
 // or "target".
-Status check_incarnation(std::string_view role, std::string_view cluster_id, std::string_view expected,
+Status check_incarnation(std::string_view role, const ClusterId& cluster, std::string_view expected,
                          std::string_view found);
 
 }  // namespace farshore

@@ -23,7 +23,7 @@ TEST(LinkSpec, StoredLinkRoundTrips) {
   link.spec.target_incarnation = "BBBB";
   link.spec.on_divergence = OnDivergence::kStop;
   link.spec.config_include = {"retention.ms"};
-  link.id.bytes[3] = 7;
+  link.id = LinkId{{0, 0, 0, 7}};
   link.epoch = LinkEpoch(4);
   link.state = LinkState::kPaused;
   link.paused_topics = {"east.orders-eu"};
@@ -33,13 +33,13 @@ TEST(LinkSpec, StoredLinkRoundTrips) {
 }
 
 TEST(LinkSpec, ClusterWithAnotherIncarnationIsRefusedAndUnknownOnesAreNotChecked) {
-  auto wiped = check_incarnation("source", "c1", "one", "two");
+  auto wiped = check_incarnation("source", ClusterId("c1"), "one", "two");
   ASSERT_FALSE(wiped);
   EXPECT_EQ(wiped.error().code, ErrorCode::kConflict);
   EXPECT_EQ(wiped.error().detail.substr(0, 32), "source: cluster c1 was wiped: it");
-  EXPECT_TRUE(check_incarnation("source", "c1", "one", "one"));
-  EXPECT_TRUE(check_incarnation("source", "c1", "", "two"));
-  EXPECT_TRUE(check_incarnation("source", "c1", "one", ""));
+  EXPECT_TRUE(check_incarnation("source", ClusterId("c1"), "one", "one"));
+  EXPECT_TRUE(check_incarnation("source", ClusterId("c1"), "", "two"));
+  EXPECT_TRUE(check_incarnation("source", ClusterId("c1"), "one", ""));
 }
 
 TEST(LinkSpec, StoredLinkFromBeforeIncarnationsIsRead) {

@@ -76,7 +76,7 @@ Json mirror_promotion_to_json(const PromotionRecord& record) {
   return {{"kind", name(record.kind)},
           {"wall_ms", record.wall_ms},
           {"link", record.link.to_string()},
-          {"source_cluster_id", record.source_cluster_id},
+          {"source_cluster_id", record.source_cluster_id.value()},
           {"source_topic_id", record.source_topic.to_string()},
           {"partitions", std::move(ends)}};
 }
@@ -97,7 +97,7 @@ Result<PromotionRecord> mirror_promotion_from_json(const Json& json) {
     record.kind = kind_from_json(from.at("kind"));
     record.wall_ms = from.at("wall_ms").get<int64_t>();
     record.link = LinkId(uuid_from_json(from.at("link")));
-    record.source_cluster_id = from.at("source_cluster_id").get<std::string>();
+    record.source_cluster_id = ClusterId(from.at("source_cluster_id").get<std::string>());
     record.source_topic = SourceTopicId(uuid_from_json(from.at("source_topic_id")));
     for (const auto& row : from.at("partitions")) {
       auto& end = record.partitions.emplace_back(end_from_json(row));

@@ -46,7 +46,7 @@ struct PromotionRecord {
 
   // Where the records came from. Stored with a mirror only: a relay's entry has them beside the record.
   LinkId link;
-  std::string source_cluster_id;
+  ClusterId source_cluster_id;
   SourceTopicId source_topic;
 
   struct PartitionEnd {

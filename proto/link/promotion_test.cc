@@ -16,7 +16,7 @@ PromotionRecord random_record(Random& random) {
   record.kind = random.next() % 2 == 0 ? PromotionKind::kPromote : PromotionKind::kFailover;
   record.wall_ms = number(random);
   record.link = LinkId(random.uuid());
-  record.source_cluster_id = random.uuid().to_string();
+  record.source_cluster_id = ClusterId(random.uuid().to_string());
   record.source_topic = SourceTopicId(random.uuid());
   for (int32_t p = 0; p < static_cast<int32_t>(random.next() % 4); ++p) {
     auto& end = record.partitions.emplace_back(mirror_end(p, Offset(number(random))));
@@ -53,7 +53,7 @@ TEST(PromotionRecord, RelayRecordsRoundTripThroughJson) {
   for (int i = 0; i < 200; ++i) {
     PromotionRecord record = random_record(random);
     record.link = LinkId();  // a relay's entry has these beside the record
-    record.source_cluster_id.clear();
+    record.source_cluster_id = ClusterId();
     record.source_topic = SourceTopicId();
     for (auto& end : record.partitions) {
       end.failover_target_offset = TargetOffset(number(random));
@@ -74,9 +74,9 @@ TEST(PromotionRecord, MirrorRecordsRoundTripThroughMirrorControl) {
     if (record.partitions.empty()) continue;  // an answer without partitions carries no time
     MirrorTopicAnswer answer;
     answer.mirror_state = wire_value(role_after(record.kind));
-    answer.link_id = samples::plain(record.link);
-    answer.source_cluster_id = record.source_cluster_id;
-    answer.source_topic_id = samples::plain(record.source_topic);
+    answer.link_id = record.link.value();
+    answer.source_cluster_id = record.source_cluster_id.value();
+    answer.source_topic_id = record.source_topic.value();
     for (const auto& end : record.partitions) {
       auto& partition = answer.partitions.emplace_back();
       partition.partition = end.partition;

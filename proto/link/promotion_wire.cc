@@ -32,7 +32,7 @@ PromotionRecord get_promotion(const MirrorTopicAnswer& topic) {
   PromotionRecord record;
   record.kind = role_of(topic) == MirrorRole::kPromoted ? PromotionKind::kPromote : PromotionKind::kFailover;
   record.link = LinkId(topic.link_id);
-  record.source_cluster_id = topic.source_cluster_id.value_or("");
+  record.source_cluster_id = ClusterId(topic.source_cluster_id.value_or(""));
   record.source_topic = SourceTopicId(topic.source_topic_id);
   for (const auto& partition : topic.partitions) {
     if (!partition.promotion) continue;

@@ -21,7 +21,7 @@ std::string encode(const RelayTopic& topic) {
             {"source_topic", topic.source_topic},
             {"id", topic.id.to_string()},
             {"source_id", topic.source_id.to_string()},
-            {"source_cluster_id", topic.source_cluster_id},
+            {"source_cluster_id", topic.source_cluster_id.value()},
             {"partitions", topic.partitions},
             {"caught_up", topic.caught_up},
             {"declared", std::move(declared)},
@@ -39,7 +39,7 @@ Result<RelayTopic> decode_relay_topic(std::string_view text) {
     topic.source_topic = from.at("source_topic").get<std::string>();
     topic.id = TargetTopicId(uuid_from_json(from.at("id")));
     topic.source_id = SourceTopicId(uuid_from_json(from.at("source_id")));
-    topic.source_cluster_id = from.at("source_cluster_id").get<std::string>();
+    topic.source_cluster_id = ClusterId(from.at("source_cluster_id").get<std::string>());
     topic.partitions = from.at("partitions").get<int32_t>();
     topic.caught_up = from.at("caught_up").get<bool>();
     for (const auto& [key, value] : from.at("declared").items())

@@ -18,7 +18,7 @@ struct RelayTopic {
   std::string topic, source_topic;
   TargetTopicId id;         // zero: the topic is about to be made
   SourceTopicId source_id;  // a source topic that was deleted and made again has another id; it is refused
-  std::string source_cluster_id;
+  ClusterId source_cluster_id;
   int32_t partitions = 0;
   bool caught_up = false;  // stays true once set; from then on the declared retention holds
   // What retention.* becomes when the relay has caught up; no value: the target's default. Stored because the source

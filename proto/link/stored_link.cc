@@ -32,8 +32,8 @@ LinkSpec spec_from_json(const Json& json) {
   spec.name = json.at("name").get<std::string>();
   spec.source = bootstrap_from_json(json.at("source"));
   spec.target = bootstrap_from_json(json.at("target"));
-  spec.source_cluster_id = json.at("source_cluster_id").get<std::string>();
-  spec.target_cluster_id = json.at("target_cluster_id").get<std::string>();
+  spec.source_cluster_id = ClusterId(json.at("source_cluster_id").get<std::string>());
+  spec.target_cluster_id = ClusterId(json.at("target_cluster_id").get<std::string>());
   spec.source_incarnation = json.value("source_incarnation", "");
   spec.target_incarnation = json.value("target_incarnation", "");
   spec.mode = json.at("mode").get<std::string>() == name(LinkMode::kRelay) ? LinkMode::kRelay : LinkMode::kMirror;
@@ -64,8 +64,8 @@ std::string encode(const StoredLink& link) {
       {"paused_topics", link.paused_topics},
       {"source", to_string(spec.source)},
       {"target", to_string(spec.target)},
-      {"source_cluster_id", spec.source_cluster_id},
-      {"target_cluster_id", spec.target_cluster_id},
+      {"source_cluster_id", spec.source_cluster_id.value()},
+      {"target_cluster_id", spec.target_cluster_id.value()},
       {"source_incarnation", spec.source_incarnation},
       {"target_incarnation", spec.target_incarnation},
       {"mode", name(spec.mode)},

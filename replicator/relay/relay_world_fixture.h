@@ -151,7 +151,7 @@ class RelayGateway final : private PumpDriver, private PumpListener {
         sink(env, target_, kLink, journal, options.sink),
         gate_(env) {
     journal.wait_for_marker = !options.sink.test_only_skip_marker;
-    const TopicId id = kafka.topics.at(kRelayTopic).id;
+    const TargetTopicId id(kafka.topics.at(kRelayTopic).id);
     for (auto& [index, partition] : source_) {
       Work& work = work_[index];
       work.pump = std::make_unique<PartitionPump>(key_of(index), pump_options_, static_cast<PumpDriver&>(*this),
@@ -164,7 +164,7 @@ class RelayGateway final : private PumpDriver, private PumpListener {
   ~RelayGateway() override = default;
 
   static inline const LinkId kLink{{7, 7, 7}};
-  static inline const TopicId kSourceTopic{{5, 5}};
+  static inline const SourceTopicId kSourceTopic{{5, 5}};
   static PumpKey key_of(int32_t index) { return {kLink, kSourceTopic, PartitionId(index)}; }
   PartitionPump& pump(int32_t index) { return *work_.at(index).pump; }
   bool caught_up() {

@@ -54,7 +54,8 @@ Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, 
   const Deadline deadline = env.in(options.takeover_limit);
   RelayTakenOver taken;
   CO_TRY(kafka::Leader leader, co_await cluster.leader(at, deadline));
-  if (!what.target.topic_id.is_zero() && !leader.topic_id.is_zero() && leader.topic_id != what.target.topic_id)
+  if (!what.target.topic_id.is_zero() && !leader.topic_id.is_zero() &&
+      TargetTopicId(leader.topic_id) != what.target.topic_id)
     co_return Error(ErrorCode::kInvalidArgument, "target topic " + at.topic + " was deleted and made anew: its id is " +
                                                      leader.topic_id.to_string() + ", relayed to was " +
                                                      what.target.topic_id.to_string());

@@ -43,15 +43,15 @@ Task<Result<MirrorClient::ClusterFacts>> MirrorClient::cluster(Deadline deadline
 Task<Result<MirrorTopicAnswer>> MirrorClient::create(LinkId link, LinkEpoch epoch, NewMirror mirror,
                                                      Deadline deadline) {
   Request create = request(MirrorOperation::kCreateTopic);
-  create.link_id = link;
+  create.link_id = link.value();
   create.link_epoch = epoch.value();
   create.dry_run = mirror.dry_run;
   auto& topic = create.topics.emplace_back();
   topic.name = mirror.topic;
-  topic.source_cluster_id = mirror.source_cluster_id;
+  topic.source_cluster_id = mirror.source_cluster_id.value();
   topic.source_topic = mirror.source_topic;
-  topic.source_topic_id = mirror.source_topic_id;
-  topic.source_provenance = mirror.provenance;
+  topic.source_topic_id = mirror.source_topic_id.value();
+  for (const auto& cluster : mirror.provenance) topic.source_provenance.push_back(cluster.value());
   topic.num_partitions = mirror.partitions;
   for (const auto& [name, value] : mirror.configs) {
     auto& config = topic.configs.emplace_back();
@@ -67,11 +67,11 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::end(LinkId link, LinkEpoch epoch, 
                                                   std::optional<std::map<int32_t, int64_t>> ends, bool dry_run,
                                                   Deadline deadline) {
   Request end = request(ends ? MirrorOperation::kPromote : MirrorOperation::kFailover);
-  end.link_id = link;
+  end.link_id = link.value();
   end.link_epoch = epoch.value();
   end.dry_run = dry_run;
   auto& topic = end.topics.emplace_back();
-  topic.topic_id = id;
+  topic.topic_id = id.value();
   if (ends) {
     for (const auto& [partition, offset] : *ends) {
       auto& asked = topic.partitions.emplace_back();
@@ -116,7 +116,7 @@ Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::mirrors_of(LinkId lin
   auto answers = co_await describe_all(std::move(topics), deadline);
   if (!answers) co_return std::move(answers).error().in("mirror topics");
   std::erase_if(*answers, [link](const MirrorTopicAnswer& answer) {
-    return answer.error_code != 0 || role_of(answer) == MirrorRole::kNotMirror || answer.link_id != link;
+    return answer.error_code != 0 || role_of(answer) == MirrorRole::kNotMirror || LinkId(answer.link_id) != link;
   });
   co_return answers;
 }

@@ -29,9 +29,10 @@ class MirrorClient {
   Task<Result<ClusterFacts>> cluster(Deadline deadline);
 
   struct NewMirror {
-    std::string topic, source_cluster_id, source_topic;
+    std::string topic, source_topic;
+    ClusterId source_cluster_id;
     SourceTopicId source_topic_id;
-    std::vector<std::string> provenance;  // ids of the clusters that the source's own records came from
+    std::vector<ClusterId> provenance;  // the clusters that the source's own records came from
     int32_t partitions = 0;
     std::map<std::string, std::string> configs;
     bool dry_run = false;

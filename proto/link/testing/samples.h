@@ -23,8 +23,8 @@ inline StoredLink stored_link() {
   link.spec.name = "east-to-west";
   link.spec.source = parse_bootstrap("east-1:9092,east-2:9092").value();
   link.spec.target = parse_bootstrap("west-1:9092").value();
-  link.spec.source_cluster_id = "east-cluster";
-  link.spec.target_cluster_id = "west-cluster";
+  link.spec.source_cluster_id = ClusterId("east-cluster");
+  link.spec.target_cluster_id = ClusterId("west-cluster");
   link.spec.source_incarnation = "AAAA";
   link.spec.target_incarnation = "BBBB";
   link.spec.mode = LinkMode::kRelay;
@@ -55,7 +55,7 @@ inline RelayTopic relay_topic() {
   topic.source_topic = "orders";
   topic.id = TargetTopicId(uuid(2));
   topic.source_id = SourceTopicId(uuid(3));
-  topic.source_cluster_id = "east-cluster";
+  topic.source_cluster_id = ClusterId("east-cluster");
   topic.partitions = 7;
   topic.caught_up = true;
   topic.declared = {{"retention.ms", "1000"}, {"retention.bytes", std::nullopt}};
@@ -85,7 +85,7 @@ inline PromotionRecord mirror_promotion() {
   record.kind = PromotionKind::kFailover;
   record.wall_ms = 1790000000123;
   record.link = LinkId(uuid(1));
-  record.source_cluster_id = "east-cluster";
+  record.source_cluster_id = ClusterId("east-cluster");
   record.source_topic = SourceTopicId(uuid(3));
   PromotionRecord::PartitionEnd end = mirror_end(1, Offset(95));
   end.last_epoch = LogEpoch(7);
@@ -99,8 +99,6 @@ inline PromotionRecord mirror_promotion() {
   record.partitions.push_back(mirror_end(0, Offset(0)));
   return record;
 }
-
-inline Uuid plain(const Uuid& id) { return id; }
 
 inline std::string dump(const nlohmann::json& json) { return json.dump(); }
 inline nlohmann::json parse(std::string_view text) { return nlohmann::json::parse(text); }
