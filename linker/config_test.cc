@@ -22,7 +22,7 @@ std::string refusal(std::string_view yaml) {
   return status ? "accepted" : status.error().detail;
 }
 
-TEST(GatewayConfig, AFileOfPlainKeysBecomesSettings) {
+TEST(GatewayConfig, FileOfPlainKeysBecomesSettings) {
   auto config = parsed(
       "# where links are stored\n"
       "target: west-1:9092,west-2:9092\n"
@@ -42,7 +42,7 @@ TEST(GatewayConfig, AFileOfPlainKeysBecomesSettings) {
   EXPECT_FALSE(settings->gateway.replicator.pump.verify_crc);
 }
 
-TEST(GatewayConfig, TheDefaultsAreThoseOfTheCode) {
+TEST(GatewayConfig, DefaultsEqualThoseOfTheCode) {
   auto config = parsed("target: west:9092\n");
   auto settings = gateway_settings(config);
   ASSERT_TRUE(settings);
@@ -65,27 +65,27 @@ TEST(GatewayConfig, TheDefaultsAreThoseOfTheCode) {
   EXPECT_FALSE(settings->http);
 }
 
-TEST(GatewayConfig, NestedMappingsAndSequencesMeanTheSameAsPlainKeys) {
+TEST(GatewayConfig, NestedMappingsAndSequencesEqualPlainKeys) {
   auto nested = parsed("target: [west-1:9092, west-2:9092]\nfetch:\n  max.wait.ms: 7\n  max: {bytes: 1048576}\n");
   auto plain = parsed("target: west-1:9092,west-2:9092\nfetch.max.wait.ms: 7\nfetch.max.bytes: 1048576\n");
   EXPECT_EQ(nested.values(), plain.values());
 }
 
-TEST(GatewayConfig, AnUnknownKeyIsRefusedWithItsLineAndTheNearestValidOne) {
+TEST(GatewayConfig, UnknownKeyIsRefusedWithItsLineAndTheNearestValidKey) {
   auto text = refusal("target: west:9092\n\nlink.inflight.max.byte: 1048576\n");
   EXPECT_THAT(text, StartsWith("gateway.yaml:3: "));
   EXPECT_THAT(text, HasSubstr("did you mean 'link.inflight.max.bytes'?"));
   EXPECT_THAT(refusal("targte: west:9092\n"), HasSubstr("did you mean 'target'?"));
 }
 
-TEST(GatewayConfig, AValueThatAKeyCannotHaveSaysWhatIsAllowed) {
+TEST(GatewayConfig, InvalidValueIsRefusedWithTheAllowedValues) {
   EXPECT_THAT(refusal("crc.verify: perhaps\n"), HasSubstr("expected true or false"));
   EXPECT_THAT(refusal("links.max: 0\n"), HasSubstr("at least 1"));
   EXPECT_THAT(refusal("links.max:\n"), HasSubstr("whole number"));
   EXPECT_THAT(refusal("fetch.max.bytes: [1, [2]]\n"), HasSubstr("a list of plain values"));
 }
 
-TEST(GatewayConfig, WhatIsNotAMappingOfKeysIsRefusedWithItsLine) {
+TEST(GatewayConfig, TextThatIsNotAMappingOfKeysIsRefused) {
   EXPECT_THAT(refusal("a: {b: \n"), HasSubstr("not YAML"));
   EXPECT_THAT(refusal("- target\n"), HasSubstr("a mapping is expected"));
   EXPECT_THAT(refusal("west:9092\n"), HasSubstr("a mapping is expected"));
@@ -98,7 +98,7 @@ TEST(GatewayConfig, WhatIsNotAMappingOfKeysIsRefusedWithItsLine) {
   EXPECT_THAT(refusal("{a: {a: {a: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}}"), HasSubstr("mappings inside"));
 }
 
-TEST(GatewayConfig, AFewBytesThatStandForManyAreRefused) {
+TEST(GatewayConfig, YamlAliasesThatExpandToManyBytesAreRefused) {
   EXPECT_THAT(refusal("fetch: {}\n"), HasSubstr("nothing in it"));
   EXPECT_THAT(refusal("target: &a {b: *a}\n"), HasSubstr("mappings inside"));
   std::string nested = "a: &a {}\n";  // each mapping is a thousand times the one before it
@@ -114,12 +114,12 @@ TEST(GatewayConfig, AFewBytesThatStandForManyAreRefused) {
   EXPECT_THAT(refusal(repeated + "]\n"), HasSubstr("more than 1 MiB"));
 }
 
-TEST(GatewayConfig, AnEmptyFileSetsNothing) {
+TEST(GatewayConfig, EmptyFileSetsNothing) {
   EXPECT_TRUE(parsed("").values().empty());
   EXPECT_TRUE(parsed("# nothing yet\n").values().empty());
 }
 
-TEST(GatewayConfig, WhatIsSetLaterWins) {
+TEST(GatewayConfig, LaterSettingWins) {
   auto config = parsed("target: west:9092\nlinks.max: 3\n");
   ASSERT_TRUE(set_gateway_key(config, "links.max=4"));
   EXPECT_EQ(gateway_settings(config)->gateway.links_max, 4u);
@@ -129,7 +129,7 @@ TEST(GatewayConfig, WhatIsSetLaterWins) {
   EXPECT_FALSE(set_gateway_key(config, "links.max"));
 }
 
-TEST(GatewayConfig, AMissingTargetAndAddressesThatAreNoneAreNamed) {
+TEST(GatewayConfig, MissingTargetAndInvalidAddressesAreNamed) {
   auto why = [](std::string_view yaml) {
     auto settings = gateway_settings(parsed(yaml));
     return settings ? "accepted" : settings.error().detail;
@@ -142,7 +142,7 @@ TEST(GatewayConfig, AMissingTargetAndAddressesThatAreNoneAreNamed) {
               HasSubstr("partition.buffered.max.bytes is above"));
 }
 
-TEST(GatewayConfig, TheHelpNamesEveryKey) {
+TEST(GatewayConfig, HelpNamesEveryKey) {
   const auto help = gateway_config_help();
   for (const auto& key : gateway_schema().keys()) EXPECT_THAT(help, HasSubstr(std::string(key.name) + " ("));
 }

@@ -1,4 +1,4 @@
-// farshore-gateway: the composition root of the linker.
+// farshore-gateway: reads the configuration and composes Gateway, control API and HTTP server on a RealEnv.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <thread>
@@ -8,7 +8,7 @@
 #include "base/real/env.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
-#include "linker/api/grpc_server.h"
+#include "linker/api/control_server.h"
 #include "linker/config.h"
 
 namespace farshore::linker {
@@ -20,7 +20,7 @@ struct Arguments {
   bool debug = false, help_config = false;
 };
 
-// The file first, then --set, then the options that have a name of their own.
+// In this order, the later one wins: the file, --set, the options that have names of their own.
 Result<GatewaySettings> read_settings(const Arguments& arguments) {
   Config config(gateway_schema());
   if (!arguments.config_file.empty()) {
@@ -66,7 +66,7 @@ Task<Status> serve(Program& program, const GatewaySettings& settings) {
       program.translations = std::move(*opened);
       program.gateway.keep_translations_in(*program.translations);
     } else if (opened.error() == ErrorCode::kNoSpace) {
-      // The directory saves a reading, and no more: links that stand still for want of it would be worse than memory.
+      // The directory only saves reading the map from the target again. Links that stand still would be worse.
       program.env.log().error(
           "the disk of the data directory is full: the image of relay translations is in memory, "
           "until a start that finds room there",
@@ -77,7 +77,7 @@ Task<Status> serve(Program& program, const GatewaySettings& settings) {
   }
   CO_TRY(auto bound, program.control.start(settings.api));
   program.gateway.start();
-  co_await program.gateway.tried();  // who sees the line may ask for links, or is told why there are none
+  co_await program.gateway.tried();  // so that the line below can say whether there are links
   std::string line = "ready: api " + bound.to_string();
   if (settings.http) line += " http " + program.http.local().to_string();
   line += " target " + to_string(settings.gateway.target);
@@ -91,7 +91,7 @@ Task<Status> serve(Program& program, const GatewaySettings& settings) {
 Task<void> run_gateway(Program& program, const GatewaySettings& settings) {
   auto served = co_await serve(program, settings);
   if (!served) std::fprintf(stderr, "farshore-gateway: %s\n", served.error().to_string().c_str());
-  // gRPC's shutdown waits for calls that wait for this executor: so from a thread of its own.
+  // gRPC's shutdown waits for calls, and these wait for this executor: so it needs a thread of its own.
   Wait<void> stopped(program.env);
   std::thread stopper([&program, stopped] {
     program.control.stop();

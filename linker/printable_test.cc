@@ -7,13 +7,13 @@
 namespace farshore::linker {
 namespace {
 
-TEST(Printable, WhatIsUtf8StaysAsItIs) {
+TEST(Printable, Utf8StaysAsItIs) {
   for (std::string text : {"", "readers", "lecteurs priv\xC3\xA9s", "\xE2\x82\xAC", "\xF0\x9F\x9A\xA2", "\xED\x9F\xBF",
                            "\xF4\x8F\xBF\xBF", "a\\x41"})
     EXPECT_EQ(printable(text), text);
 }
 
-TEST(Printable, BytesThatAreNoUtf8AreWrittenInHex) {
+TEST(Printable, OtherBytesAreWrittenInHex) {
   EXPECT_EQ(printable("group-\xFF"), "group-\\xff");
   EXPECT_EQ(printable("\xC3"), "\\xc3");                             // cut off
   EXPECT_EQ(printable("\xC3("), "\\xc3(");                           // what follows is not lost
@@ -23,7 +23,7 @@ TEST(Printable, BytesThatAreNoUtf8AreWrittenInHex) {
   EXPECT_EQ(printable("\xF4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // above U+10FFFF
 }
 
-TEST(Printable, EveryStringOfAMessageIsMadeSo) {
+TEST(Printable, EveryStringFieldOfAMessageIsMadePrintable) {
   control::v1::ListGroupSyncReply reply;
   auto& group = *reply.add_groups();
   group.set_group("a\xFE");

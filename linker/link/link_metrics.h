@@ -1,8 +1,8 @@
-// What /metrics says about links: farshore_link_*, one set per link, read from the links' own state when it is asked
-// for. A link that was deleted is gone from it at the next reading. Executor: the Env's.
+// LinkMetrics: the farshore_link_* series of /metrics, one set per link, read from the links when /metrics is asked
+// for. A deleted link disappears with the next scrape. Executor: the Env's.
 //
-// How many series: about 45 per link (they do not grow with topics or partitions), and two per mirror topic for the
-// first `topics_max` topics of each link, by name; farshore_link_topics_not_shown says how many are left out.
+// Number of series: about 45 per link (not growing with topics or partitions), and two per mirror topic for the first
+// `topics_max` topics of each link, by name. farshore_link_topics_not_shown counts the others.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ struct TaskReading {
 
 struct LinkReading {
   control::v1::Link link;
-  std::vector<control::v1::MirrorTopic> topics;  // those whose lag is shown
+  std::vector<control::v1::MirrorTopic> topics;  // those with series of their own
   size_t topics_not_shown = 0;
   replicator::ReplicatorCounters counters;
   replicator::ReplicatorLoad load;
@@ -32,7 +32,7 @@ struct LinkReading {
 class LinkMetrics {
  public:
   explicit LinkMetrics(MetricRegistry& registry) : registry_(registry) {}
-  // Replaces all that was said about links before.
+  // Replaces all series of links.
   void show(const std::vector<LinkReading>& links);
 
  private:

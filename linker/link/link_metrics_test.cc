@@ -32,7 +32,7 @@ class LinkMetricsTest : public testing::Test {
   LinkMetrics metrics_{registry_};
 };
 
-TEST_F(LinkMetricsTest, SaysOfEachLinkInWhichStateItIsAndHowFarItIsBehind) {
+TEST_F(LinkMetricsTest, ShowsStateAndLagOfEachLink) {
   auto east = reading("east");
   east.link.set_state("UNAVAILABLE");
   east.link.set_lag_records(12);
@@ -50,7 +50,7 @@ TEST_F(LinkMetricsTest, SaysOfEachLinkInWhichStateItIsAndHowFarItIsBehind) {
   EXPECT_EQ(value("farshore_link_mirror_topics", {{"link", "east"}, {"state", "ACTIVE"}}), 0);
 }
 
-TEST_F(LinkMetricsTest, CountsErrorsByKindAndFencingOfBothKindsTogether) {
+TEST_F(LinkMetricsTest, CountsErrorsByKindAndFencingInTotal) {
   auto east = reading("east");
   east.counters.append_errors[ErrorCode::kNoSpace] = 5;
   east.counters.append_errors[ErrorCode::kFenced] = 1;
@@ -63,7 +63,7 @@ TEST_F(LinkMetricsTest, CountsErrorsByKindAndFencingOfBothKindsTogether) {
   EXPECT_EQ(value("farshore_link_corrupt_batches_total", {{"link", "east"}}), 3);
 }
 
-TEST_F(LinkMetricsTest, CountersShowWhatWasCountedHoweverOftenTheyAreRead) {
+TEST_F(LinkMetricsTest, CountersDoNotGrowWithTheNumberOfScrapes) {
   auto east = reading("east");
   east.counters.bytes = 1000;
   east.tasks.push_back({"topic-discovery", 7, 2, true});
@@ -76,7 +76,7 @@ TEST_F(LinkMetricsTest, CountersShowWhatWasCountedHoweverOftenTheyAreRead) {
   EXPECT_EQ(value("farshore_link_task_in_error", {{"link", "east"}, {"task", "topic-discovery"}}), 1);
 }
 
-TEST_F(LinkMetricsTest, ADeletedLinkAndADeletedTopicAreGoneAtTheNextReading) {
+TEST_F(LinkMetricsTest, DeletedLinksAndTopicsDisappearFromTheNextScrape) {
   auto east = reading("east");
   east.topics.emplace_back().set_topic("orders");
   east.topics.back().set_lag_records(4);
@@ -91,7 +91,7 @@ TEST_F(LinkMetricsTest, ADeletedLinkAndADeletedTopicAreGoneAtTheNextReading) {
   EXPECT_TRUE(value("farshore_link_lag_records", {{"link", "east"}}));
 }
 
-TEST_F(LinkMetricsTest, OtherSeriesOfTheProcessAreLeftAlone) {
+TEST_F(LinkMetricsTest, OtherSeriesOfTheProcessStay) {
   registry_.counter("farshore_process_something_total", "x", {{"link", "other"}}).add(3);
   metrics_.show({reading("east")});
   metrics_.show({});

@@ -9,7 +9,7 @@
 
 namespace farshore::linker {
 
-Task<Status> RelayLeftovers::forget(std::string link, Deadline deadline) {
+Task<Status> RelayGarbage::collect(std::string link, Deadline deadline) {
   auto guard = co_await turn_.lock();
   CO_TRY(auto all, co_await store_.list(std::string(kLinkKeyPrefix), deadline));
   std::map<std::string, LinkId> links;
@@ -31,25 +31,25 @@ Task<Status> RelayLeftovers::forget(std::string link, Deadline deadline) {
     }
     entry.value.clear();
     auto deleted = co_await store_.replace(std::move(entry), deadline);
-    // Somebody else deleted it, or a link of the same name has made it its own: nothing is left of the old one.
+    // kConflict: another gateway has deleted the entry, or a new link of the same name has replaced it.
     if (!deleted && deleted.error() != ErrorCode::kConflict) co_return std::move(deleted).error();
   }
   co_return ok();
 }
 
-Task<Status> RelayLeftovers::forget_topic(RelayTopic topic, Deadline deadline) {
-  if (topic.id.is_zero()) co_return ok();  // never made: nothing was relayed
+Task<Status> RelayGarbage::forget_topic(RelayTopic topic, Deadline deadline) {
+  if (topic.id.is_zero()) co_return ok();  // the topic was never made
   for (int32_t p = 0; p < topic.partitions; ++p) {
     const replicator::PumpKey key{topic.link, topic.source_id, PartitionId(p)};
     CO_TRY(TopicPartition log, co_await journal_.log_of(key, deadline));
-    // The log alone: the data stays as it is, and its topic may be gone.
+    // Fences the log only. The topic itself stays as it is, and may be gone.
     std::vector<TopicPartition> partitions{log};
     CO_TRY(auto owner,
            co_await kafka::fence(cluster_, replicator::relay_transactional_id(key), std::move(partitions), deadline));
     CO_CHECK(co_await journal_.take_over(key, owner, deadline));
     CO_CHECK(co_await journal_.forget(key, deadline));
   }
-  env_.log().info("what was kept of a deleted link's topic is forgotten",
+  env_.log().info("the translation of a deleted link's topic is forgotten",
                   {{"topic", topic.topic}, {"link_id", topic.link.to_string()}, {"partitions", topic.partitions}});
   co_return ok();
 }

@@ -1,7 +1,8 @@
-// RelayLeftovers: what deleted links leave behind at a plain Kafka target. A deleted link's entry goes first; its
-// topics' entries stay until what the translation's log holds about them is forgotten, so that a gateway that dies in
-// between leaves a list of what is still to be done, which the next one works off. Executor: the Env's. One call at a
-// time is at work, others wait for it.
+// RelayGarbage: removes what deleted links have left at a plain Kafka target: their entries in the LinkStore, and the
+// translation of their topics in __farshore_offsets. A link's own entry is deleted first. The entries of its topics
+// stay until their translation is forgotten: they are the list of what is still to be done, so a gateway that dies in
+// between loses nothing, and any later gateway goes on. Records in the topics stay as they are. Executor: the Env's.
+// Owner: KafkaBackend. Calls wait for each other.
 #pragma once
 
 #include <string>
@@ -13,17 +14,16 @@
 
 namespace farshore::linker {
 
-class RelayLeftovers {
+class RelayGarbage {
  public:
   // References outlive it. `cluster` is the target's.
-  RelayLeftovers(Env& env, kafka::ClusterClient& cluster, LinkStore& store, KafkaRelayJournal& journal)
+  RelayGarbage(Env& env, kafka::ClusterClient& cluster, LinkStore& store, KafkaRelayJournal& journal)
       : env_(env), cluster_(cluster), store_(store), journal_(journal), turn_(env) {}
 
-  // Forgets what belongs to links that are not stored any more (under that name, with that id), and then deletes their
-  // entries. `link` empty: of any name. Costs one takeover of the log, some 30 ms, per partition that was relayed. The
-  // records at the target stay as they are. Errors as KafkaRelayJournal and LinkStore: what is left is left, call
-  // again.
-  Task<Status> forget(std::string link, Deadline deadline);
+  // For links that are not stored any more (under that name, with that id): of the name `link`, or of any if it is
+  // empty. Costs one takeover of the log, some 30 ms, per partition that was relayed. After an error (those of
+  // KafkaRelayJournal and LinkStore) a later call goes on.
+  Task<Status> collect(std::string link, Deadline deadline);
 
  private:
   Task<Status> forget_topic(RelayTopic topic, Deadline deadline);

@@ -1,52 +1,41 @@
-// KafkaRelayJournal: what relay links write down at a plain Kafka target: the compacted topic __farshore_offsets (its
-// bytes: offsets/translation/FORMAT.md) is the log of record, offsets::TranslationStore its local image. Both can be
-// lost here: another gateway reads the same log.
+// KafkaRelayJournal: the RelayJournal of relay links into a plain Kafka target. The log of record is the compacted
+// topic
+// __farshore_offsets there (bytes: offsets/translation/FORMAT.md); a local offsets::TranslationStore is its image, to
+// translate with. Both may be lost on this machine: another gateway reads the same log.
+//
+//   relayed() --> JournalKey: runs in memory --JournalCheckpoints--> JournalWriter --> log, then image
+//   take_over() reads the log into the image up to this gateway's own marker (LogImage), and goes on from there
+//   to_target(), to_source(), claims(): the image, with what waits in memory put into it first
 //
 // Each key (link, source topic, partition) writes under its own fenced producer, the one that also writes its data, one
-// batch at a time. A run is written when it closes and, while it grows, at most once per `checkpoint_every`; what was
-// acknowledged since is in memory, translates, and can be derived from the target's tail by whoever comes next. Anchors
-// that later runs have made superfluous are tombstoned along the way.
+// batch at a time. A run is written when it closes and, while it grows, at most once per `checkpoint_every`. Runs that
+// are in memory only can be derived from the end of the target partition by whoever comes next.
 //
-// The image is applied in log order up to our own marker before a takeover answers. An image of another log (cluster
-// id, topic id), or ahead of it (the log lost its tail), is thrown away and rebuilt. A local disk that refuses writes
-// (full, say) stops the key, not what it relays; each `checkpoint_every` it is tried again, from the log. Executor: the
-// Env's, for all calls. Memory per key: `runs_pending_max` runs at most; a key with more stops to write and to
-// translate further until it is taken over again, which finds them at the target.
+// An image of another log (cluster id, topic id), or one that is ahead of the log (the log lost its tail), is thrown
+// away and rebuilt. A local disk that refuses writes (full, say) stops the writing of the key, not its relaying; the
+// image is read again every `checkpoint_every`. Executor: the Env's, for all calls. Memory per key: at most
+// `runs_pending_max` runs. A key with more stops to write and to translate further until it is taken over again, which
+// finds them at the target.
 #pragma once
 
-#include <deque>
-#include <map>
-#include <memory>
 #include <optional>
 
-#include "base/gate.h"
-#include "linker/relay/log_image.h"
-#include "offsets/store/translation_store.h"
-#include "proto/kafka/client/fenced_writer.h"
-#include "replicator/relay/journal.h"
+#include "linker/relay/journal_checkpoints.h"
 
 namespace farshore::linker {
 
-struct RelayJournalOptions {
-  Duration checkpoint_every = seconds(1);
-  size_t runs_pending_max = 1 << 16;        // per key
-  size_t runs_per_batch_max = 2000;         // some 100 KB
-  int writes_in_flight_max = 16;            // checkpoints of different keys
-  Duration checkpoint_limit = minutes(10);  // of one batch; then the key waits for a takeover
-};
-
 struct RelayJournalStatus {
   size_t keys = 0;          // taken over by this gateway
-  size_t keys_stopped = 0;  // of these: not written down any more until the next takeover (see last_error)
-  size_t keys_behind = 0;   // of these: something acknowledged is not written down yet
-  Duration lag{};           // since when, of the one that is behind longest
+  size_t keys_stopped = 0;  // of these: not written until the next takeover (see last_error)
+  size_t keys_behind = 0;   // of these: something acknowledged is not written yet
+  Duration lag{};           // of the key that has been behind longest
   Error last_error;
 };
 
 class KafkaRelayJournal final : public replicator::RelayJournal {
  public:
   using PumpKey = replicator::PumpKey;
-  // References outlive it. `cluster` is the target's; `store` is used by nobody else for writing.
+  // References outlive it. `cluster` is the target's; nobody else writes into `store`.
   KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store,
                     RelayJournalOptions options = {});
   ~KafkaRelayJournal() override;
@@ -59,52 +48,44 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   void relayed(const PumpKey& key, const TranslationRun& run) override;
   Task<Result<replicator::RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline deadline) override;
 
-  // Translation with everything that is acknowledged, whether written down yet or not. A key that this gateway never
-  // took over is looked up in the log first. Errors as TranslationStore.
+  // Translation with everything that is acknowledged, written or not. For a key that this gateway never took over the
+  // log is read first. Errors as TranslationStore.
   Task<Result<offsets::Translated>> to_target(PumpKey key, SourceOffset offset, std::optional<LogEpoch> epoch,
                                               Deadline deadline);
   Task<Result<offsets::Translated>> to_source(PumpKey key, TargetOffset offset, Deadline deadline);
   Task<Result<offsets::Claims>> claims(PumpKey key, Deadline deadline);
 
-  // Only for keys that were taken over (kFenced otherwise): the source deleted what lies below; the link is gone.
+  // Only for keys that were taken over (kFenced otherwise). forget_below: the source deleted the records below
+  // `log_start`. forget: the link is gone.
   Task<Status> forget_below(PumpKey key, SourceOffset log_start, Deadline deadline);
   Task<Status> forget(PumpKey key, Deadline deadline);
 
-  // Behind the last record of a key that this gateway took over: what was relayed ends here, in offsets of the target
-  // (0: nothing was). nullopt: not taken over.
+  // The target offset behind the key's last relayed record; 0: nothing was relayed. nullopt: not taken over.
   std::optional<TargetOffset> relayed_end(const PumpKey& key) const;
   RelayJournalStatus status() const;
 
  private:
-  struct KeyState;
-  struct Batch;  // one append: its records, and what changes when it is acknowledged
-  using State = std::shared_ptr<KeyState>;
+  using KeyPtr = std::shared_ptr<JournalKey>;
 
+  KeyPtr taken_over(const PumpKey& key) const;  // null: not taken over
   bool written_here(const TranslationKey& name) const;
-  bool lacks_something() const;
-  Task<void> checkpoint_loop();
-  Task<void> checkpoint(State state);
-  Task<void> repair_image(State state);
-  Task<Status> write(State state, Batch batch, Deadline deadline);
-  Task<Status> erase_records(State state, std::vector<TranslationRecord> records, Deadline deadline);
-  Task<Result<State>> taken(PumpKey key, Deadline deadline);
-  Task<Status> idle(State state, Deadline deadline);
-  Task<Status> bring_up_to_date(PumpKey key, Deadline deadline);
-  Task<Status> lower(State state, TargetOffset target, Deadline deadline);
-  Batch gather(KeyState& state) const;
-  void stopped(KeyState& state, Error why);
+  bool image_lacks_something() const;
+  Task<Status> until_idle(KeyPtr key, Deadline deadline);
+  // The turn of a key that was taken over. kFenced: it was not. After a failed write: that error.
+  Task<Result<JournalTurn>> turn_of(PumpKey key, Deadline deadline);
+  Task<Status> read_log(JournalKey& key, RelayProducer owner, Deadline deadline);
+  Task<Status> bring_image_up_to_date(PumpKey key, Deadline deadline);
+  Task<Status> put_unlogged(KeyPtr key);
 
   Env& env_;
   kafka::ClusterClient& cluster_;
   offsets::TranslationStore& store_;
   const RelayJournalOptions options_;
   LogImage image_;
-  std::map<PumpKey, State> keys_;
-  Notifier idle_, wake_;
-  int writes_in_flight_ = 0;
-  bool stopping_ = false;
-  Error last_error_;
-  Gate gate_;
+  JournalCheckpoints::Keys keys_;
+  Notifier idle_;
+  JournalWriter writer_;
+  JournalCheckpoints checkpoints_;
 };
 
 }  // namespace farshore::linker

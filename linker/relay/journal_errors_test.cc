@@ -1,5 +1,5 @@
 // The journal when the target refuses, is silent, or belongs to somebody else: nothing is half-known afterwards.
-#include "linker/relay/journal_fixture.h"
+#include "linker/relay/testing/journal_fixture.h"
 
 namespace farshore::linker {
 namespace {
@@ -17,156 +17,130 @@ Task<void> expect_fenced(KafkaFixture& t, JournalGateway& gateway, replicator::P
   EXPECT_ERROR(forgotten, ErrorCode::kFenced);
 }
 
-TEST_F(RelayJournalErrorsTest, AKeyThatWasNeverTakenOverIsWrittenByNobodyHere) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      JournalGateway gateway(t);
-      const auto key = key_number(1);
-      co_await expect_fenced(t, gateway, key);
-      gateway.journal->relayed(key, run_of(0, 0, 10));
-      EXPECT_FALSE(gateway.journal->relayed_end(key));
-      EXPECT_EQ(gateway.journal->status().keys, 0u);
-      co_await gateway.stop();
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(RelayJournalErrorsTest, WritesForAKeyThatWasNotTakenOverAreFenced) {
+  JournalGateway gateway(*this);
+  const auto key = key_number(1);
+  co_await expect_fenced(*this, gateway, key);
+  gateway.journal->relayed(key, run_of(0, 0, 10));
+  EXPECT_FALSE(gateway.journal->relayed_end(key));
+  EXPECT_EQ(gateway.journal->status().keys, 0u);
+  co_await gateway.stop();
 }
 
-TEST_F(RelayJournalErrorsTest, AKeyThatAnotherGatewayTookOverStopsAndHurtsNothing) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      JournalGateway old(t), fresh(t);
-      const auto key = key_number(1);
-      CO_DO(co_await old.take(key));
-      old.journal->relayed(key, run_of(0, 0, 10));
-      co_await old.until_written();
-      CO_DO(co_await fresh.take(key));
-      old.journal->relayed(key, run_of(50, 70, 10));  // acknowledged before the fence, or so it thinks
-      while (old.journal->status().keys_stopped == 0) co_await t.env_.sleep(milliseconds(100));
-      EXPECT_EQ(old.journal->status().last_error.code, ErrorCode::kFenced);
-      co_await expect_fenced(t, old, key);
-      fresh.journal->relayed(key, run_of(10, 12, 5));
-      co_await fresh.until_written();
-      co_await expect_target(fresh, key, 14, 16);
-      auto gone = co_await fresh.journal->to_target(key, SourceOffset(55), std::nullopt, t.soon());
-      EXPECT_FALSE(gone);
-      // Whoever is in control takes it back, and goes on from what the other one wrote.
-      auto back = co_await old.take(key);
-      CO_ASSERT_OK(back);
-      CO_ASSERT(back->last_run.has_value());
-      EXPECT_EQ(back->last_run->source_end(), SourceOffset(15));
-      old.journal->relayed(key, run_of(15, 20, 5));
-      co_await old.until_written();
-      EXPECT_EQ(old.journal->status().keys_stopped, 0u);
-      co_await expect_target(old, key, 19, 24);
-      co_await expect_fenced(t, fresh, key);
-      co_await old.stop();
-      co_await fresh.stop();
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(RelayJournalErrorsTest, KeyTakenOverByAnotherGatewayStopsAlone) {
+  JournalGateway old(*this), fresh(*this);
+  const auto key = key_number(1);
+  CO_DO(co_await old.take(key));
+  old.journal->relayed(key, run_of(0, 0, 10));
+  co_await old.until_written();
+  CO_DO(co_await fresh.take(key));
+  old.journal->relayed(key, run_of(50, 70, 10));  // acknowledged before the fence, or so it thinks
+  while (old.journal->status().keys_stopped == 0) co_await env_.sleep(milliseconds(100));
+  EXPECT_EQ(old.journal->status().last_error.code, ErrorCode::kFenced);
+  co_await expect_fenced(*this, old, key);
+  fresh.journal->relayed(key, run_of(10, 12, 5));
+  co_await fresh.until_written();
+  co_await expect_target(fresh, key, 14, 16);
+  auto gone = co_await fresh.journal->to_target(key, SourceOffset(55), std::nullopt, soon());
+  EXPECT_FALSE(gone);
+  // Whoever is in control takes it back, and goes on from what the other one wrote.
+  auto back = co_await old.take(key);
+  CO_ASSERT_OK(back);
+  CO_ASSERT(back->last_run.has_value());
+  EXPECT_EQ(back->last_run->source_end(), SourceOffset(15));
+  old.journal->relayed(key, run_of(15, 20, 5));
+  co_await old.until_written();
+  EXPECT_EQ(old.journal->status().keys_stopped, 0u);
+  co_await expect_target(old, key, 19, 24);
+  co_await expect_fenced(*this, fresh, key);
+  co_await old.stop();
+  co_await fresh.stop();
 }
 
 // The answer of a checkpoint is lost for longer than it is waited for: whether it landed, the next takeover finds out.
-TEST_F(RelayJournalErrorsTest, ACheckpointInDoubtIsDecidedByTheNextTakeover) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      for (bool landed : {true, false}) {
-        RelayJournalOptions options;
-        options.checkpoint_limit = seconds(3);
-        JournalGateway gateway(t, options);
-        const auto key = key_number(landed ? 1 : 2);
-        CO_DO(co_await gateway.take(key));
-        gateway.journal->relayed(key, run_of(0, 0, 10));
-        co_await gateway.until_written();
-        bool first = true;
-        t.kafka_.fate = [&first, landed](int16_t api) {
-          if (api != kProduceKey) return Fate::kAnswer;
-          return std::exchange(first, false) && landed ? Fate::kLoseAnswer : Fate::kLoseRequest;
-        };
-        gateway.journal->relayed(key, run_of(20, 30, 10));
-        while (gateway.journal->status().keys_stopped == 0) co_await t.env_.sleep(milliseconds(100));
-        EXPECT_EQ(gateway.journal->status().last_error.code, ErrorCode::kAmbiguous);
-        EXPECT_EQ(gateway.journal->status().keys_behind, 1u);
-        t.kafka_.fate = nullptr;
-        auto claims = co_await gateway.take(key);
-        CO_ASSERT_OK(claims);
-        CO_ASSERT(claims->last_run.has_value());
-        EXPECT_EQ(*claims->last_run, landed ? run_of(20, 30, 10) : run_of(0, 0, 10));
-        EXPECT_EQ(gateway.journal->status().keys_stopped, 0u);
-        EXPECT_EQ(gateway.journal->status().keys_behind, 0u);
-        co_await gateway.stop();
-      }
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(RelayJournalErrorsTest, CheckpointWithALostAnswerIsDecidedByTheNextTakeover) {
+  for (bool landed : {true, false}) {
+    RelayJournalOptions options;
+    options.checkpoint_limit = seconds(3);
+    JournalGateway gateway(*this, options);
+    const auto key = key_number(landed ? 1 : 2);
+    CO_DO(co_await gateway.take(key));
+    gateway.journal->relayed(key, run_of(0, 0, 10));
+    co_await gateway.until_written();
+    bool first = true;
+    kafka_.fate = [&first, landed](int16_t api) {
+      if (api != kProduceKey) return Fate::kAnswer;
+      return std::exchange(first, false) && landed ? Fate::kLoseAnswer : Fate::kLoseRequest;
+    };
+    gateway.journal->relayed(key, run_of(20, 30, 10));
+    while (gateway.journal->status().keys_stopped == 0) co_await env_.sleep(milliseconds(100));
+    EXPECT_EQ(gateway.journal->status().last_error.code, ErrorCode::kAmbiguous);
+    EXPECT_EQ(gateway.journal->status().keys_behind, 1u);
+    kafka_.fate = nullptr;
+    auto claims = co_await gateway.take(key);
+    CO_ASSERT_OK(claims);
+    CO_ASSERT(claims->last_run.has_value());
+    EXPECT_EQ(*claims->last_run, landed ? run_of(20, 30, 10) : run_of(0, 0, 10));
+    EXPECT_EQ(gateway.journal->status().keys_stopped, 0u);
+    EXPECT_EQ(gateway.journal->status().keys_behind, 0u);
+    co_await gateway.stop();
+  }
 }
 
-TEST_F(RelayJournalErrorsTest, ATakeoverThatFailsHalfWayIsTriedAgain) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      constexpr int16_t kFetchKey = 1;
-      JournalGateway gateway(t);
-      const auto key = key_number(1);
-      CO_DO(co_await gateway.take(key));
-      gateway.journal->relayed(key, run_of(0, 0, 10));
-      co_await gateway.until_written();
-      TopicPartition log{kTranslationTopic,
-                         translation_log_partition(key)};
-      std::vector<TopicPartition> partitions{log};
-      auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), t.soon());
-      CO_ASSERT_OK(owner);
-      t.kafka_.fate = [](int16_t api) { return api == kFetchKey ? Fate::kSilence : Fate::kAnswer; };
-      auto half = co_await gateway.journal->take_over(key, *owner, t.env_.in(seconds(2)));
-      EXPECT_FALSE(half);
-      // Nobody's now: nothing is remembered for it, and nothing written.
-      gateway.journal->relayed(key, run_of(10, 10, 10));
-      EXPECT_EQ(gateway.journal->status().keys, 0u);
-      auto anchored = co_await gateway.anchor(key, 0, 100, 100);
-      EXPECT_ERROR(anchored, ErrorCode::kUnavailable);
-      t.kafka_.fate = nullptr;
-      auto claims = co_await gateway.take(key);
-      CO_ASSERT_OK(claims);
-      CO_ASSERT(claims->last_run.has_value());
-      EXPECT_EQ(*claims->last_run, run_of(0, 0, 10));
-      CO_DO(co_await gateway.anchor(key, 0, 100, 100));
-      co_await gateway.stop();
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(RelayJournalErrorsTest, TakeoverThatFailedHalfWayCanBeRepeated) {
+  constexpr int16_t kFetchKey = 1;
+  JournalGateway gateway(*this);
+  const auto key = key_number(1);
+  CO_DO(co_await gateway.take(key));
+  gateway.journal->relayed(key, run_of(0, 0, 10));
+  co_await gateway.until_written();
+  TopicPartition log{kTranslationTopic, translation_log_partition(key)};
+  std::vector<TopicPartition> partitions{log};
+  auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), soon());
+  CO_ASSERT_OK(owner);
+  kafka_.fate = [](int16_t api) { return api == kFetchKey ? Fate::kSilence : Fate::kAnswer; };
+  auto half = co_await gateway.journal->take_over(key, *owner, env_.in(seconds(2)));
+  EXPECT_FALSE(half);
+  // Nobody's now: nothing is remembered for it, and nothing written.
+  gateway.journal->relayed(key, run_of(10, 10, 10));
+  EXPECT_EQ(gateway.journal->status().keys, 0u);
+  auto anchored = co_await gateway.anchor(key, 0, 100, 100);
+  EXPECT_ERROR(anchored, ErrorCode::kUnavailable);
+  kafka_.fate = nullptr;
+  auto claims = co_await gateway.take(key);
+  CO_ASSERT_OK(claims);
+  CO_ASSERT(claims->last_run.has_value());
+  EXPECT_EQ(*claims->last_run, run_of(0, 0, 10));
+  CO_DO(co_await gateway.anchor(key, 0, 100, 100));
+  co_await gateway.stop();
 }
 
-TEST_F(RelayJournalErrorsTest, WhatWasForgottenInPartIsForgottenWhenItIsTriedAgain) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      RelayJournalOptions options;
-      options.runs_per_batch_max = 3;
-      JournalGateway gateway(t, options), other(t);
-      const auto key = key_number(1);
-      CO_DO(co_await gateway.take(key));
-      CO_DO(co_await gateway.anchor(key, 0, 0, 0));
-      for (int64_t i = 0; i < 10; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
-      co_await gateway.until_written();
-      int writes = 0;
-      t.kafka_.fate = [&writes](int16_t api) {
-        return api == kProduceKey && ++writes > 2 ? Fate::kLoseRequest : Fate::kAnswer;
-      };
-      auto forgotten = co_await gateway.journal->forget(key, t.env_.in(seconds(3)));
-      EXPECT_FALSE(forgotten);
-      t.kafka_.fate = nullptr;
-      forgotten = co_await gateway.journal->forget(key, t.soon());
-      EXPECT_FALSE(forgotten) << "a write was in doubt: only a takeover decides it";
-      CO_DO(co_await gateway.take(key));
-      CO_DO(co_await gateway.journal->forget(key, t.soon()));
-      auto claims = co_await other.journal->claims(key, t.soon());
-      CO_ASSERT_OK(claims);
-      EXPECT_FALSE(claims->last_run);
-      EXPECT_TRUE(claims->anchors.empty());
-      co_await gateway.stop();
-      co_await other.stop();
-    }
+ASYNC_TEST_F(RelayJournalErrorsTest, ForgetThatFailedHalfWayCanBeRepeated) {
+  RelayJournalOptions options;
+  options.runs_per_batch_max = 3;
+  JournalGateway gateway(*this, options), other(*this);
+  const auto key = key_number(1);
+  CO_DO(co_await gateway.take(key));
+  CO_DO(co_await gateway.anchor(key, 0, 0, 0));
+  for (int64_t i = 0; i < 10; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
+  co_await gateway.until_written();
+  int writes = 0;
+  kafka_.fate = [&writes](int16_t api) {
+    return api == kProduceKey && ++writes > 2 ? Fate::kLoseRequest : Fate::kAnswer;
   };
-  play(Play::run(*this));
+  auto forgotten = co_await gateway.journal->forget(key, env_.in(seconds(3)));
+  EXPECT_FALSE(forgotten);
+  kafka_.fate = nullptr;
+  forgotten = co_await gateway.journal->forget(key, soon());
+  EXPECT_FALSE(forgotten) << "a write was in doubt: only a takeover decides it";
+  CO_DO(co_await gateway.take(key));
+  CO_DO(co_await gateway.journal->forget(key, soon()));
+  auto claims = co_await other.journal->claims(key, soon());
+  CO_ASSERT_OK(claims);
+  EXPECT_FALSE(claims->last_run);
+  EXPECT_TRUE(claims->anchors.empty());
+  co_await gateway.stop();
+  co_await other.stop();
 }
 
 }  // namespace

@@ -1,52 +1,85 @@
-// What KafkaRelayJournal keeps of one key (link, source topic, partition). For its own files.
+// JournalKey: what KafkaRelayJournal keeps of one key (link, source topic, partition): the runs that the target has
+// acknowledged and the log does not hold yet, the anchors in the log, and who writes. No I/O of its own.
+// Executor: the Env's. Owner: KafkaRelayJournal; coroutines at work on the key share it.
 #pragma once
 
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include "base/async_mutex.h"
-#include "linker/relay/journal.h"
+#include "offsets/store/translation_store.h"
+#include "proto/kafka/client/fenced_writer.h"
+#include "replicator/relay/journal.h"
 
 namespace farshore::linker {
 
-inline constexpr size_t kAnchorsPerBatchMax = 200;
-
-inline RunRecord record_of(const TranslationKey& key, const TranslationRun& run) {
-  RunRecord record;
-  record.key = key;
-  record.run = run;
-  return record;
-}
-
-struct KafkaRelayJournal::KeyState {
-  explicit KeyState(Reactor& reactor) : storing(reactor) {}
-
-  PumpKey key;
-  TranslationKey name;
-  std::unique_ptr<kafka::FencedWriter> writer;  // none: not taken over
-  bool busy = false;                            // a batch is on its way, or the key is being taken over
-  AsyncMutex storing;                           // the store has one writer at a time for a key
-  Error failure;                                // nothing more is written until the next takeover
-  bool overflowed = false;                      // nothing more is remembered either
-
-  // What was acknowledged and is not in the log: whole runs, then the open one, of which `open_logged` is.
-  std::deque<TranslationRun> closed;
-  std::optional<TranslationRun> open;
-  int64_t open_logged = 0;
-  TargetOffset logged_end;           // all claims of the log end here
-  bool in_store = false;             // the store holds runs that the log does not
-  bool image_behind = false;         // the store refused what the log took: it is read from there again
-  std::vector<RelayAnchor> anchors;  // in the log, in the order of writing
-  MonoTime checkpoint_at{};          // not before
-  std::optional<MonoTime> behind_since;
-  uint64_t generation = 0;  // of the image that this key was read into
-
-  bool behind() const { return !closed.empty() || (open && open->length > open_logged); }
-};
-
-struct KafkaRelayJournal::Batch {
+// One append to the log, and what changes when it is acknowledged.
+struct JournalBatch {
   std::vector<TranslationRecord> records;
   std::vector<RelayAnchor> erased_anchors;
-  size_t closed = 0;                   // so many of the front
-  std::optional<TranslationRun> open;  // as it was written
+  size_t closed = 0;                   // so many runs of the front of JournalKey::closed
+  std::optional<TranslationRun> open;  // the open run, as it is written
   std::optional<RelayAnchor> anchor;
+
+  void add(const TranslationKey& key, const TranslationRun& run, bool erased = false);
+  void add(const TranslationKey& key, const RelayAnchor& anchor);
+  void erase(const TranslationKey& key, const RelayAnchor& anchor);
+};
+
+struct JournalKey {
+  static constexpr size_t kAnchorsPerBatchMax = 200;
+
+  JournalKey(Reactor& reactor, const LinkPartition& partition);
+
+  // The next run that the target acknowledged. False: more than `pending_max` runs wait; nothing is kept any more.
+  bool add(const TranslationRun& run, size_t pending_max);
+  bool behind() const { return !closed.empty() || (open && open->length > open_logged); }
+  bool stopped() const { return failure.code != ErrorCode::kNone; }
+  // What waits, at most `runs_max` runs; and tombstones of anchors before the newest one that these runs have reached:
+  // all their records stand below the runs' end, and nobody looks for them at the target again.
+  JournalBatch gather(size_t runs_max) const;
+  // The log has acknowledged the batch.
+  void acknowledged(const JournalBatch& batch);
+  // After a takeover, or after claims were lowered: the log holds exactly these claims.
+  void continue_at(const offsets::Claims& claims);
+
+  const LinkPartition name;
+  std::unique_ptr<kafka::FencedWriter> writer;  // null: not taken over
+  bool busy = false;                            // somebody has the key's turn (JournalTurn)
+  AsyncMutex storing;                           // one writer of the local image at a time
+  Error failure;                                // nothing more is written until the next takeover; kNone: none
+  bool overflowed = false;                      // nothing more is kept either
+
+  std::deque<TranslationRun> closed;   // whole runs, in source order
+  std::optional<TranslationRun> open;  // the one that still grows, behind them
+  int64_t open_logged = 0;             // the length of `open` that the log holds
+  TargetOffset logged_end;             // all claims of the log end here
+  std::vector<RelayAnchor> anchors;    // in the log, in the order of writing
+  bool in_store = false;               // the local image holds runs that the log does not
+  bool image_behind = false;           // the local image refused what the log took: it is read from there again
+  MonoTime checkpoint_at{};            // not before
+  std::optional<MonoTime> behind_since;
+  uint64_t generation = 0;  // of the image that this key was read into
+};
+
+// The right to write for one key: one holder at a time. Given back when it goes.
+class JournalTurn {
+ public:
+  // `idle` is notified at the end; it outlives the turn. The key must not be busy.
+  JournalTurn(Reactor& reactor, Notifier& idle, std::shared_ptr<JournalKey> key);
+  JournalTurn(JournalTurn&& other) noexcept = default;
+  JournalTurn& operator=(JournalTurn&&) = delete;
+  ~JournalTurn();
+
+  JournalKey& operator*() const { return *key_; }
+  JournalKey* operator->() const { return key_.get(); }
+
+ private:
+  Reactor* reactor_;
+  Notifier* idle_;
+  std::shared_ptr<JournalKey> key_;  // null: moved from
 };
 
 }  // namespace farshore::linker

@@ -1,5 +1,5 @@
 // The journal's image of the log, against FakeKafka: keys side by side, a full disk, and what is thrown away.
-#include "linker/relay/journal_fixture.h"
+#include "linker/relay/testing/journal_fixture.h"
 #include "proto/batch/builder.h"
 
 namespace farshore::linker {
@@ -25,9 +25,7 @@ struct FullKv final : KvStore {
   bool full = false;
 };
 
-int32_t log_partition_of(const replicator::PumpKey& key) {
-  return translation_log_partition(key);
-}
+int32_t log_partition_of(const replicator::PumpKey& key) { return translation_log_partition(key); }
 
 TEST_F(RelayImageTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {
   struct Play {
@@ -59,7 +57,7 @@ TEST_F(RelayImageTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {
       co_await other.stop();
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayImageTest, ATakeoverKnowsWhatTheLogHoldsThoughTheImageHadNoRoomForIt) {
@@ -91,7 +89,7 @@ TEST_F(RelayImageTest, ATakeoverKnowsWhatTheLogHoldsThoughTheImageHadNoRoomForIt
       }
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayImageTest, ManyKeysInOneLogPartitionAreTakenOverSideBySide) {
@@ -127,7 +125,7 @@ TEST_F(RelayImageTest, ManyKeysInOneLogPartitionAreTakenOverSideBySide) {
       co_await other.stop();
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayImageTest, WhatAKeyWroteMeanwhileStaysWhenAnotherOfItsLogPartitionIsTakenOver) {
@@ -158,7 +156,7 @@ TEST_F(RelayImageTest, WhatAKeyWroteMeanwhileStaysWhenAnotherOfItsLogPartitionIs
       co_await gateway.stop();
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayImageTest, AnImageThatTheLogDoesNotBearOutIsRebuilt) {
@@ -201,7 +199,7 @@ TEST_F(RelayImageTest, AnImageThatTheLogDoesNotBearOutIsRebuilt) {
       co_await sleeper.stop();
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayImageTest, ALogOfALaterFarshoreIsRefused) {
@@ -219,7 +217,7 @@ TEST_F(RelayImageTest, ALogOfALaterFarshoreIsRefused) {
       co_await gateway.stop();
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 }  // namespace

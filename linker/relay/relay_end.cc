@@ -1,21 +1,54 @@
-// The end of a relay: promote and failover into a Kafka target.
-#include <algorithm>
+#include "linker/relay/relay_end.h"
 
-#include "linker/relay/relay_target.h"
+#include <algorithm>
+#include <limits>
 
 namespace farshore::linker {
-namespace {
 
-Error refused(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
+Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
+  CO_CHECK(co_await relay_.topics.load(deadline));
+  const RelayTopic* before = relay_.topics.find(request_.topic.topic);
+  if (!before || before->id.is_zero())
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "nothing was relayed into topic " + request_.topic.topic + ": there is nothing to end");
+  RelayTopic topic = *before;
+  PromotionRecord record;
+  record.kind = request_.ends ? PromotionKind::kPromote : PromotionKind::kFailover;
+  record.wall_ms = relay_.env.wall_now().milliseconds_since_epoch;
+  if (!request_.dry_run)
+    for (const auto& key : request_.pumps) pumps_.pause(key);
+  for (int32_t p = 0; p < topic.partitions; ++p) {
+    const replicator::PumpKey key{relay_.link, topic.source_id, PartitionId(p)};
+    const bool pumped = static_cast<size_t>(p) < request_.pumps.size();
+    CO_TRY(auto out, co_await end_partition(key, pumped && !request_.dry_run, deadline));
+    if (!pumped) out.note = "by what was written down: nothing is relayed any more";
+    const int64_t wanted = end_to_reach(p);
+    if (out.failover_offset.value() < wanted)
+      co_return Error(ErrorCode::kConflict, "partition " + std::to_string(p) + " is relayed up to " +
+                                                std::to_string(out.failover_offset.value()) + ", the source ends at " +
+                                                std::to_string(wanted));
+    record.partitions.push_back(std::move(out));
+  }
+  add_what_was_seen(record, request_.pumps, pumps_, relay_.env.now());
+  if (request_.dry_run) co_return record;
+  topic.promotion = record;
+  CO_CHECK(co_await relay_.topics.put(topic, deadline));
+  if (!topic.caught_up) co_await restore_retention(std::move(topic), deadline);
+  co_return record;
+}
 
-}  // namespace
+int64_t RelayEnd::end_to_reach(int32_t partition) const {
+  if (!request_.ends) return std::numeric_limits<int64_t>::min();
+  auto found = request_.ends->find(partition);
+  return found == request_.ends->end() ? 0 : found->second;
+}
 
-Task<Result<PromotionRecord::PartitionEnd>> RelayTarget::claimed_end(replicator::PumpKey key, Deadline deadline) {
+Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(replicator::PumpKey key, Deadline deadline) {
   PromotionRecord::PartitionEnd out;
   out.partition = key.partition.value();
-  out.new_epoch = LeadershipEpoch(-1);  // Kafka's epochs are its own
+  out.new_epoch = LeadershipEpoch(-1);  // the epochs of a Kafka target are its own
   out.last_epoch = LogEpoch(-1);
-  CO_TRY(auto claims, co_await services_.journal.claims(key, deadline));
+  CO_TRY(auto claims, co_await relay_.journal.claims(key, deadline));
   if (!claims.last_run) co_return out;
   out.failover_offset = claims.last_run->source_end();
   out.failover_target_offset = claims.last_run->target_end();
@@ -23,69 +56,43 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayTarget::claimed_end(replicator:
   co_return out;
 }
 
-Task<Result<PromotionRecord::PartitionEnd>> RelayTarget::end_of(replicator::PumpKey key, bool take_over,
-                                                                replicator::Replicator& pumps, Deadline deadline) {
+Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::end_partition(replicator::PumpKey key, bool may_take_over,
+                                                                    Deadline deadline) {
   CO_TRY(auto out, co_await claimed_end(key, deadline));
-  auto progress = pumps.progress(key);
+  auto progress = pumps_.progress(key);
   if (progress) out.source_high_watermark = progress->pump.source.high_watermark;
-  if (progress && !take_over) out.failover_offset = progress->pump.target_end;
-  while (take_over) {
-    auto state = co_await sink_.open(key);
-    if (state) {
-      CO_TRY(auto claimed,
-             co_await claimed_end(key, deadline));  // the takeover may have found more than was written down
-      out.failover_offset = state->end;
-      out.failover_target_offset = claimed.failover_target_offset;
-      out.last_epoch = state->last_epoch;
-      break;
-    }
-    if (state.error() == ErrorCode::kFenced) co_return std::move(state).error();
-    if (!error_retriable(state.error().code)) {
-      out.note = "by what was written down: " + state.error().to_string();
-      break;
-    }
-    if (deadline.passed(env_.now())) co_return std::move(state).error();
-    CO_CHECK(co_await cluster_.client().pause(2, deadline));
-  }
+  if (progress && !may_take_over) out.failover_offset = progress->pump.target_end;
+  if (may_take_over) CO_CHECK(co_await take_over(key, out, deadline));
   out.lost_at_least_records = std::max<int64_t>(0, out.source_high_watermark - out.failover_offset);
   co_return out;
 }
 
-Task<Result<PromotionRecord>> RelayTarget::end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) {
-  CO_CHECK(co_await load(deadline));
-  const RelayTopic* before = kept(request.topic.topic);
-  if (!before || before->id.is_zero())
-    co_return refused("nothing was relayed into topic " + request.topic.topic + ": there is nothing to end");
-  RelayTopic topic = *before;
-  PromotionRecord record;
-  record.kind = request.ends ? PromotionKind::kPromote : PromotionKind::kFailover;
-  record.wall_ms = env_.wall_now().milliseconds_since_epoch;
-  if (!request.dry_run)
-    for (const auto& key : request.pumps) pumps.pause(key);
-  for (int32_t p = 0; p < topic.partitions; ++p) {
-    const replicator::PumpKey key{link_, topic.source_id, PartitionId(p)};
-    const bool pumped = static_cast<size_t>(p) < request.pumps.size();
-    CO_TRY(auto out, co_await end_of(key, pumped && !request.dry_run, pumps, deadline));
-    if (!pumped) out.note = "by what was written down: nothing is relayed any more";
-    if (request.ends && out.failover_offset.value() < (*request.ends)[p])
-      co_return Error(ErrorCode::kConflict, "partition " + std::to_string(p) + " is relayed up to " +
-                                                std::to_string(out.failover_offset.value()) + ", the source ends at " +
-                                                std::to_string((*request.ends)[p]));
-    record.partitions.push_back(std::move(out));
+Task<Status> RelayEnd::take_over(replicator::PumpKey key, PromotionRecord::PartitionEnd& out, Deadline deadline) {
+  for (;;) {
+    auto state = co_await relay_.sink.open(key);
+    if (state) {
+      // The takeover may have found more at the target than was written down.
+      CO_TRY(auto claimed, co_await claimed_end(key, deadline));
+      out.failover_offset = state->end;
+      out.failover_target_offset = claimed.failover_target_offset;
+      out.last_epoch = state->last_epoch;
+      co_return ok();
+    }
+    if (state.error() == ErrorCode::kFenced) co_return std::move(state).error();
+    if (!error_retriable(state.error().code)) {
+      out.note = "by what was written down: " + state.error().to_string();
+      co_return ok();
+    }
+    if (deadline.passed(relay_.env.now())) co_return std::move(state).error();
+    CO_CHECK(co_await relay_.target.client().pause(2, deadline));
   }
-  add_what_was_seen(record, request.pumps, pumps, env_.now());
-  if (request.dry_run) co_return record;
-  topic.promotion = record;
-  CO_CHECK(co_await keep(topic, deadline));
-  if (!topic.caught_up) co_await restore_retention(std::move(topic), deadline);
-  co_return record;
 }
 
-Task<void> RelayTarget::restore_retention(RelayTopic topic, Deadline deadline) {
-  auto altered = co_await cluster_.alter_topic_configs(topic.topic, topic.declared, deadline);
+Task<void> RelayEnd::restore_retention(RelayTopic topic, Deadline deadline) {
+  auto altered = co_await relay_.target.alter_topic_configs(topic.topic, topic.declared, deadline);
   if (!altered)
-    env_.log().error("the declared retention could not be set: the topic keeps everything until somebody does",
-                     {{"topic", topic.topic}, {"error", altered.error()}});
+    relay_.env.log().error("the declared retention could not be set: the topic keeps everything until somebody does",
+                           {{"topic", topic.topic}, {"error", altered.error()}});
 }
 
 }  // namespace farshore::linker

@@ -8,7 +8,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr int kLostRacesMax = 5;
-constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
+constexpr int kEmptyReadsMax = 3;  // in a row, below the end: compaction has left a gap
 
 }  // namespace
 
@@ -31,26 +31,31 @@ Status KafkaLinkStore::apply(const BatchHeader& header, const SliceList& bytes, 
   for (;;) {
     FARSHORE_TRY(bool more, records.next(record));
     if (!more) return ok();
-    if (!record.key) continue;  // not ours: a compacted topic has none
+    if (!record.key) continue;  // written by somebody else: a compacted topic needs keys
     std::string key(*record.key);
     if (key == kControllerKey) {
       controller_ = std::string(record.value.value_or(""));
       continue;
     }
-    if (auto old = entries_.find(key); old != entries_.end()) {
-      entries_bytes_ -= key.size() + old->second.value.size();
-      entries_.erase(old);
-    }
-    if (!record.value) continue;
-    entries_bytes_ += key.size() + record.value->size();
+    std::optional<std::string> value;
+    if (record.value) value = std::string(*record.value);
+    remember(key, std::move(value), record.offset.value() + 1);
     if (entries_bytes_ > options_.entries_bytes_max)
       return Error(ErrorCode::kResourceExhausted, std::string(kLinksTopic) + " holds more than " +
                                                       std::to_string(options_.entries_bytes_max) + " bytes of entries");
-    Entry entry;
-    entry.value = std::string(*record.value);
-    entry.revision = record.offset.value() + 1;
-    entries_[std::move(key)] = std::move(entry);
   }
+}
+
+void KafkaLinkStore::remember(const std::string& key, std::optional<std::string> value, int64_t revision) {
+  if (auto old = entries_.find(key); old != entries_.end()) {
+    entries_bytes_ -= key.size() + old->second.value.size();
+    entries_.erase(old);
+  }
+  if (!value) return;
+  entries_bytes_ += key.size() + value->size();
+  Entry& entry = entries_[key];
+  entry.value = std::move(*value);
+  entry.revision = revision;
 }
 
 Task<Status> KafkaLinkStore::take_control(Deadline deadline) {
@@ -63,7 +68,7 @@ Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
   writer_.reset();
   fenced_ = false;
   CO_CHECK(co_await kafka::ensure_compacted_topic(cluster_, kLinksTopic, 1, deadline));
-  // Somebody else's takeover, or a request of our own earlier try that lay in a socket, may come between our steps.
+  // Another takeover, or a delayed request of our own earlier try, may come between our steps.
   for (int lost = 1;; ++lost) {
     auto taken = co_await try_to_take(deadline);
     if (taken) co_return ok();
@@ -71,7 +76,7 @@ Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
     if (fenced_) co_return fenced();
     if (taken.error() != ErrorCode::kFenced || lost == kLostRacesMax) {
       Error why = std::move(taken).error();
-      if (why == ErrorCode::kFenced) why.code = ErrorCode::kUnavailable;  // nobody says that he has it
+      if (why == ErrorCode::kFenced) why.code = ErrorCode::kUnavailable;  // no other controller has written its name
       co_return std::move(why).in("takeover of " + options_.transactional_id);
     }
     CO_CHECK(co_await cluster_.pause(lost, deadline));
@@ -80,9 +85,9 @@ Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
 
 Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
   TopicPartition partition{kLinksTopic, 0};
-  // From now on nobody whose takeover began before can end it, and none that ended is fenced yet.
+  // From now on no takeover that began earlier can be completed. A controller that completed one is not fenced yet.
   CO_TRY(auto owner, co_await kafka::raise_epoch(cluster_, options_.transactional_id, deadline));
-  // From the start each time: the topic is small, and what an earlier reading saw could have been lost since.
+  // Read from the start each time: the topic is small, and the cluster may have lost records that were read before.
   entries_.clear();
   entries_bytes_ = 0;
   controller_.clear();
@@ -176,22 +181,14 @@ Task<Result<int64_t>> KafkaLinkStore::replace(StoredEntry entry, Deadline deadli
     if (written.error() == ErrorCode::kAmbiguous) co_return co_await decide(std::move(entry), deadline);
     co_return std::move(written).error().in("store " + entry.key);
   }
-  if (known != entries_.end()) {
-    entries_bytes_ -= entry.key.size() + known->second.value.size();
-    entries_.erase(known);
-  }
   const int64_t now = written->value() + 1;
-  if (!entry.value.empty()) {
-    entries_bytes_ += entry.key.size() + entry.value.size();
-    Entry stored;
-    stored.value = entry.value;
-    stored.revision = now;
-    entries_[entry.key] = std::move(stored);
-  }
+  std::optional<std::string> value;
+  if (!entry.value.empty()) value = std::move(entry.value);
+  remember(entry.key, std::move(value), now);
   co_return now;
 }
 
-// The write may be there. After our next marker it either is, or never will be.
+// After our next marker the write is either in the topic, or never will be.
 Task<Result<int64_t>> KafkaLinkStore::decide(StoredEntry entry, Deadline deadline) {
   auto controlled = co_await ensure_control(deadline);
   if (!controlled) {
@@ -203,7 +200,7 @@ Task<Result<int64_t>> KafkaLinkStore::decide(StoredEntry entry, Deadline deadlin
   if (revision == entry.revision && (entry.revision != 0 || !entry.value.empty()))
     co_return Error(ErrorCode::kUnavailable, "store " + entry.key + ": the write was lost; try again");
   const std::string value = found == entries_.end() ? std::string() : found->second.value;
-  // Only a controller writes, and we are it: what differs is our own write.
+  // Only the controller writes, and we are the controller: an entry that differs is our own write.
   if (value == entry.value) co_return revision;
   co_return Error(ErrorCode::kConflict, entry.key + " was changed by somebody else meanwhile");
 }

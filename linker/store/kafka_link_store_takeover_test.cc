@@ -1,7 +1,7 @@
 // Two gateways that want the control of one target's links, and takeovers that fail half-way.
 #include "base/gate.h"
-#include "linker/kafka_fixture.h"
 #include "linker/store/kafka_link_store.h"
+#include "linker/store/testing/kafka_fixture.h"
 
 namespace farshore::linker {
 namespace {
@@ -31,77 +31,62 @@ Task<void> leave_half_taken(KafkaFixture& t, KafkaLinkStore& store, int16_t lost
   t.kafka_.fate = nullptr;
 }
 
-TEST_F(KafkaLinkStoreTakeoverTest, ANewerControllerIsNotFencedByOneThatTakesItsControlBackInTwoTries) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      for (int16_t lost_key : kSteps) {
-        KafkaLinkStore old(t.env_, *t.cluster_), fresh(t.env_, *t.cluster_);
-        CO_DO(co_await old.take_control(t.soon()));
-        co_await leave_half_taken(t, old, lost_key);
-        CO_DO(co_await fresh.take_control(t.soon()));
-        for (int tries = 0; tries < 2; ++tries) {
-          auto listed = co_await old.list("link/", t.soon());
-          EXPECT_ERROR(listed, ErrorCode::kFenced);
-          auto kept = co_await fresh.list("link/", t.soon());
-          EXPECT_TRUE(kept) << kept.error().to_string();
-        }
-        const std::string key = "link/" + std::to_string(lost_key);
-        StoredEntry a = entry(key, "1", 0);
-        CO_DO(co_await put(fresh, a, t.soon()));
-      }
-    }
-  };
-  play(Play::run(*this));
-}
-
-TEST_F(KafkaLinkStoreTakeoverTest, AFirstTakeoverThatIsTriedAgainDoesNotFenceWhoCameLater) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      KafkaLinkStore before(t.env_, *t.cluster_), slow(t.env_, *t.cluster_), later(t.env_, *t.cluster_);
-      CO_DO(co_await before.take_control(t.soon()));
-      for (int16_t lost_key : {kEndTxnKey, kFetchKey, kProduceKey}) {
-        t.kafka_.fate = [lost_key](int16_t key) { return key == lost_key ? Fate::kLoseRequest : Fate::kAnswer; };
-        auto half = co_await slow.take_control(t.env_.in(seconds(2)));
-        EXPECT_FALSE(half);
-        EXPECT_FALSE(slow.in_control());
-        EXPECT_NE(half.error().code, ErrorCode::kFenced);
-      }
-      t.kafka_.fate = nullptr;
-      CO_DO(co_await later.take_control(t.soon()));
-      auto again = co_await slow.take_control(t.soon());
-      EXPECT_ERROR(again, ErrorCode::kFenced);
-      StoredEntry a = entry("link/a", "1", 0);
-      CO_DO(co_await put(later, a, t.soon()));
-      CO_DO(co_await slow.take_control(t.soon()));  // on purpose now
-      auto listed = co_await later.list("link/", t.soon());
+ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, OldControllerDoesNotFenceANewerOneWhenItTakesControlAgain) {
+  for (int16_t lost_key : kSteps) {
+    KafkaLinkStore old(env_, *cluster_), fresh(env_, *cluster_);
+    CO_DO(co_await old.take_control(soon()));
+    co_await leave_half_taken(*this, old, lost_key);
+    CO_DO(co_await fresh.take_control(soon()));
+    for (int tries = 0; tries < 2; ++tries) {
+      auto listed = co_await old.list("link/", soon());
       EXPECT_ERROR(listed, ErrorCode::kFenced);
+      auto kept = co_await fresh.list("link/", soon());
+      EXPECT_TRUE(kept) << kept.error().to_string();
     }
-  };
-  play(Play::run(*this));
+    const std::string key = "link/" + std::to_string(lost_key);
+    StoredEntry a = entry(key, "1", 0);
+    CO_DO(co_await put(fresh, a, soon()));
+  }
 }
 
-TEST_F(KafkaLinkStoreTakeoverTest, AnEpochThatRoseByItsOwnHalfTakeoverIsNoOtherController) {
-  struct Play {
-    static Task<void> run(KafkaFixture& t) {
-      for (int16_t lost_key : kSteps) {
-        KafkaLinkStore store(t.env_, *t.cluster_);
-        CO_DO(co_await store.take_control(t.soon()));
-        co_await leave_half_taken(t, store, lost_key);
-        auto listed = co_await store.list("link/", t.soon());
-        CO_ASSERT_OK(listed);
-        EXPECT_TRUE(store.in_control());
-        const std::string key = "link/" + std::to_string(lost_key);
-        StoredEntry a = entry(key, "1", 0);
-        CO_DO(co_await put(store, a, t.soon()));
-      }
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, RepeatedFirstTakeoverDoesNotFenceALaterController) {
+  KafkaLinkStore before(env_, *cluster_), slow(env_, *cluster_), later(env_, *cluster_);
+  CO_DO(co_await before.take_control(soon()));
+  for (int16_t lost_key : {kEndTxnKey, kFetchKey, kProduceKey}) {
+    kafka_.fate = [lost_key](int16_t key) { return key == lost_key ? Fate::kLoseRequest : Fate::kAnswer; };
+    auto half = co_await slow.take_control(env_.in(seconds(2)));
+    EXPECT_FALSE(half);
+    EXPECT_FALSE(slow.in_control());
+    EXPECT_NE(half.error().code, ErrorCode::kFenced);
+  }
+  kafka_.fate = nullptr;
+  CO_DO(co_await later.take_control(soon()));
+  auto again = co_await slow.take_control(soon());
+  EXPECT_ERROR(again, ErrorCode::kFenced);
+  StoredEntry a = entry("link/a", "1", 0);
+  CO_DO(co_await put(later, a, soon()));
+  CO_DO(co_await slow.take_control(soon()));  // on purpose now
+  auto listed = co_await later.list("link/", soon());
+  EXPECT_ERROR(listed, ErrorCode::kFenced);
+}
+
+ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, EpochRaisedByOnesOwnHalfTakeoverIsNotAnotherController) {
+  for (int16_t lost_key : kSteps) {
+    KafkaLinkStore store(env_, *cluster_);
+    CO_DO(co_await store.take_control(soon()));
+    co_await leave_half_taken(*this, store, lost_key);
+    auto listed = co_await store.list("link/", soon());
+    CO_ASSERT_OK(listed);
+    EXPECT_TRUE(store.in_control());
+    const std::string key = "link/" + std::to_string(lost_key);
+    StoredEntry a = entry(key, "1", 0);
+    CO_DO(co_await put(store, a, soon()));
+  }
 }
 
 // The old one wants to know what became of a write just when another gateway starts: whatever comes first, one of the
 // two has the control in the end, and it is the one that came later.
-TEST_F(KafkaLinkStoreTakeoverTest, OfTwoThatTakeControlAtOnceTheLaterOneHasIt) {
+TEST_F(KafkaLinkStoreTakeoverTest, LaterOfTwoSimultaneousTakeoversHasControl) {
   struct Play {
     static Task<void> take(KafkaFixture& t, KafkaLinkStore& store, Duration after, Status& result, int& running) {
       co_await t.env_.sleep(after);
@@ -133,7 +118,7 @@ TEST_F(KafkaLinkStoreTakeoverTest, OfTwoThatTakeControlAtOnceTheLaterOneHasIt) {
       co_await gate.close();
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// LinkStore: where links and what they must remember are kept, at the target cluster: small keys with revisions, and a
-// write that states the revision it replaces. On a Farshore target its link registry (metastore_link_store.h); on any
-// other Kafka the compacted topic __farshore_links, written by one fenced controller (kafka_link_store.h). Keys and
+// LinkStore: where links and what they must remember are kept at the target cluster: entries with a revision, and a
+// write that states the revision that it replaces. A Farshore target keeps them in its link registry
+// (MetastoreLinkStore), any other Kafka cluster in the compacted topic __farshore_links (KafkaLinkStore). Keys and
 // values: proto/link/keys.h. Executor: the Env's.
 #pragma once
 

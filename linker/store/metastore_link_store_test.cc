@@ -1,7 +1,6 @@
-// The links' key space at a Farshore cluster, when connections end at the worst moment.
 #include "linker/store/metastore_link_store.h"
 
-#include "linker/kafka_fixture.h"
+#include "linker/store/testing/kafka_fixture.h"
 #include "proto/kafka/messages/link_state.h"
 
 namespace farshore::linker {
@@ -28,76 +27,56 @@ class MetastoreLinkStoreTest : public KafkaFixture {
   MetastoreLinkStore store_;
 };
 
-TEST_F(MetastoreLinkStoreTest, AWriteWhoseRequestWasLostIsSentOnceMore) {
-  struct Play {
-    static Task<void> run(MetastoreLinkStoreTest& t) {
-      t.lose(Fate::kLoseRequest, 1);
-      auto first = entry("one", 0);
-      auto revision = co_await t.store_.replace(std::move(first), t.soon());
-      CO_ASSERT_OK(revision);
-      EXPECT_EQ(t.kafka_.link_entries["link/a"].value, "one");
-      EXPECT_EQ(t.kafka_.link_entries["link/a"].revision, *revision);
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(MetastoreLinkStoreTest, WriteWithALostRequestIsSentAgain) {
+  lose(Fate::kLoseRequest, 1);
+  auto first = entry("one", 0);
+  auto revision = co_await store_.replace(std::move(first), soon());
+  CO_ASSERT_OK(revision);
+  EXPECT_EQ(kafka_.link_entries["link/a"].value, "one");
+  EXPECT_EQ(kafka_.link_entries["link/a"].revision, *revision);
 }
 
-TEST_F(MetastoreLinkStoreTest, AWriteWhoseAnswerWasLostIsFoundDoneAndNotTakenForSomebodyElses) {
-  struct Play {
-    static Task<void> run(MetastoreLinkStoreTest& t) {
-      t.lose(Fate::kLoseAnswer, 1);
-      auto first = entry("one", 0);
-      auto revision = co_await t.store_.replace(std::move(first), t.soon());
-      CO_ASSERT_OK(revision);
-      t.lose(Fate::kLoseAnswer, 1);
-      auto second = entry("two", *revision);
-      auto next = co_await t.store_.replace(std::move(second), t.soon());
-      CO_ASSERT_OK(next);
-      EXPECT_GT(*next, *revision);
-      t.lose(Fate::kLoseAnswer, 1);
-      auto gone = entry("", *next);
-      auto deleted = co_await t.store_.replace(std::move(gone), t.soon());
-      CO_ASSERT_OK(deleted);
-      EXPECT_TRUE(t.kafka_.link_entries.empty());
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(MetastoreLinkStoreTest, WriteWithALostAnswerIsFoundDone) {
+  lose(Fate::kLoseAnswer, 1);
+  auto first = entry("one", 0);
+  auto revision = co_await store_.replace(std::move(first), soon());
+  CO_ASSERT_OK(revision);
+  lose(Fate::kLoseAnswer, 1);
+  auto second = entry("two", *revision);
+  auto next = co_await store_.replace(std::move(second), soon());
+  CO_ASSERT_OK(next);
+  EXPECT_GT(*next, *revision);
+  lose(Fate::kLoseAnswer, 1);
+  auto gone = entry("", *next);
+  auto deleted = co_await store_.replace(std::move(gone), soon());
+  CO_ASSERT_OK(deleted);
+  EXPECT_TRUE(kafka_.link_entries.empty());
 }
 
-TEST_F(MetastoreLinkStoreTest, ItIsSentTwiceAtMost) {
-  struct Play {
-    static Task<void> run(MetastoreLinkStoreTest& t) {
-      int writes = 0, calls = 0;
-      t.kafka_.fate = [&](int16_t key) {  // writes and reads take turns
-        if (key != kLinkState) return Fate::kAnswer;
-        const bool write = calls++ % 2 == 0;
-        writes += write;
-        return write ? Fate::kLoseRequest : Fate::kAnswer;
-      };
-      auto first = entry("one", 0);
-      auto revision = co_await t.store_.replace(std::move(first), t.soon());
-      EXPECT_ERROR(revision, ErrorCode::kConnectionReset);
-      EXPECT_EQ(writes, 2);
-    }
+ASYNC_TEST_F(MetastoreLinkStoreTest, WriteIsSentTwiceAtMost) {
+  int writes = 0, calls = 0;
+  kafka_.fate = [&](int16_t key) {  // writes and reads take turns
+    if (key != kLinkState) return Fate::kAnswer;
+    const bool write = calls++ % 2 == 0;
+    writes += write;
+    return write ? Fate::kLoseRequest : Fate::kAnswer;
   };
-  play(Play::run(*this));
+  auto first = entry("one", 0);
+  auto revision = co_await store_.replace(std::move(first), soon());
+  EXPECT_ERROR(revision, ErrorCode::kConnectionReset);
+  EXPECT_EQ(writes, 2);
 }
 
-TEST_F(MetastoreLinkStoreTest, SomebodyElsesWriteIsAConflict) {
-  struct Play {
-    static Task<void> run(MetastoreLinkStoreTest& t) {
-      t.kafka_.link_entries["link/a"] = {"theirs", 7};
-      auto late = entry("ours", 3);
-      auto lost = co_await t.store_.replace(std::move(late), t.soon());
-      EXPECT_ERROR(lost, ErrorCode::kConflict);
-      t.lose(Fate::kLoseRequest, 1);
-      auto again = entry("ours", 3);
-      auto found = co_await t.store_.replace(std::move(again), t.soon());
-      EXPECT_ERROR(found, ErrorCode::kConflict);
-      EXPECT_EQ(t.kafka_.link_entries["link/a"].value, "theirs");
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(MetastoreLinkStoreTest, WriteOfAnotherGatewayIsAConflict) {
+  kafka_.link_entries["link/a"] = {"theirs", 7};
+  auto late = entry("ours", 3);
+  auto lost = co_await store_.replace(std::move(late), soon());
+  EXPECT_ERROR(lost, ErrorCode::kConflict);
+  lose(Fate::kLoseRequest, 1);
+  auto again = entry("ours", 3);
+  auto found = co_await store_.replace(std::move(again), soon());
+  EXPECT_ERROR(found, ErrorCode::kConflict);
+  EXPECT_EQ(kafka_.link_entries["link/a"].value, "theirs");
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ bool Ending::end_mirror(bool promote) {
 Task<void> Ending::ask(bool promote, bool& done) {
   sim::SimEnv& env = clusters_.gateway_env();
   linker::Gateway& gateway = clusters_.gateway();
-  linker::LinkController::Progress progress = [this, &done](linker::api::VerbProgress step) {
+  linker::TopicVerb::Progress progress = [this, &done](linker::api::VerbProgress step) {
     if (!step.error().empty()) last_error_ = step.error();
     if (!step.done() || !step.error().empty() || step.mirror().promotion().partitions_size() != kPartitions) return;
     record_ = step.mirror().promotion();

@@ -1,0 +1,27 @@
+// FarshoreBackend: links of a Farshore target. They are stored in its MetaStore, and every request of a link carries
+// the link's epoch, so the cluster itself refuses an older gateway.
+#pragma once
+
+#include "linker/backend/backend.h"
+#include "linker/store/metastore_link_store.h"
+
+namespace farshore::linker {
+
+class FarshoreBackend final : public LinkBackend {
+ public:
+  // References outlive it.
+  FarshoreBackend(Env& env, Connector& connector, ClusterAdmin& target);
+
+  Task<Status> take_over(Deadline) override { co_return ok(); }   // each link by its epoch
+  Task<Status> still_ours(Deadline) override { co_return ok(); }  // found out link by link
+  LinkStore& store() override { return store_; }
+  Result<std::unique_ptr<LinkTarget>> make_target(const StoredLink& link) override;
+  Task<void> stop() override { co_return; }
+
+ private:
+  Env& env_;
+  Connector& connector_;
+  MetastoreLinkStore store_;
+};
+
+}  // namespace farshore::linker

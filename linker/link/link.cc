@@ -1,0 +1,140 @@
+#include "linker/link/link.h"
+
+#include "linker/link/verbs/failover.h"
+
+namespace farshore::linker {
+namespace {
+
+replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
+  // A Kafka target cannot truncate: a relay stops where the source lost records that were relayed.
+  if (spec.on_divergence == OnDivergence::kStop || spec.mode == LinkMode::kRelay)
+    options.pump.on_divergence = replicator::OnMismatch::kStop;
+  return options;
+}
+
+}  // namespace
+
+// events_ keeps references to members that are constructed after it; pumps, which call it, exist later still.
+Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, std::unique_ptr<LinkTarget> target,
+           StoredLink link, int64_t revision, replicator::ReplicatorOptions options)
+    : env_(env),
+      stopping_(env),
+      definition_(env, store, std::move(link), revision),
+      status_(env, name(), definition().state, definition().state_reason),
+      target_(std::move(target)),
+      source_(env, connector, definition_.spec()),
+      events_(env, definition_.spec().mode, status_, topics_, fences_),
+      replicator_(env, arena, source_.data(), target_->sink(), definition().id,
+                  replicator_options(definition_.spec(), options), events_),
+      topics_(env, replicator_, definition_),
+      configs_(parts()),
+      discovery_(parts(), configs_),
+      groups_(parts(), store),
+      watch_(parts(), discovery_),
+      gate_(env),
+      fences_(env, definition_, status_, topics_, replicator_, stopping_, gate_) {}
+
+Link::~Link() = default;
+
+void Link::start() {
+  spawn(gate_, "replicator", replicator_.run());
+  spawn(gate_, "link discovery", discovery_.run());
+  spawn(gate_, "link groups", groups_.run());
+  spawn(gate_, "link watch", watch_.run());
+}
+
+Task<void> Link::stop() {
+  stopping_.set();
+  discovery_.stop();
+  groups_.stop();
+  watch_.stop();
+  co_await replicator_.stop();
+  source_.close();
+  target_->close();
+  co_await gate_.close();
+}
+
+LinkView Link::view() {
+  std::vector<TaskReport> tasks{discovery_.report(), configs_.report(), groups_.report()};
+  return LinkView(parts(), std::move(tasks), watch_.bytes_per_second());
+}
+
+Task<Status> Link::update(Edit edit, Deadline deadline) {
+  auto before = co_await definition_.update(std::move(edit), deadline);
+  if (!before) {
+    if (before.error() == ErrorCode::kConflict || before.error() == ErrorCode::kFenced)
+      status_.lost_to_another_gateway();
+    co_return std::move(before).error();
+  }
+  status_.set(definition().state, definition().state_reason);
+  topics_.apply_pauses(before->state == LinkState::kPaused);
+  discovery_.wake();
+  co_return ok();
+}
+
+Task<Status> Link::forget(Deadline deadline) { return definition_.forget(deadline); }
+
+Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline) {
+  CO_TRY(MirrorTopic * topic, topics_.get(name));
+  const MirrorState wanted = paused ? MirrorState::kPaused : MirrorState::kActive;
+  if (!may_follow(topic->state(), wanted))
+    co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + name + " is " +
+                                                     std::string(farshore::name(topic->state())) +
+                                                     " and cannot become " + std::string(farshore::name(wanted)));
+  const bool failed = topic->state() == MirrorState::kFailed;
+  Edit edit = [name, paused](StoredLink& link) -> Status {
+    std::erase(link.paused_topics, name);
+    if (paused) link.paused_topics.push_back(name);
+    return ok();
+  };
+  CO_CHECK(co_await update(std::move(edit), deadline));
+  if (failed && !paused) {
+    topic->retry();
+    discovery_.wake();
+  }
+  co_return ok();
+}
+
+Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, Deadline deadline) {
+  CO_TRY(MirrorTopic * mirror, topics_.get(topic));
+  Failover verb(parts(), *mirror, std::move(progress));
+  if (dry_run) co_return co_await verb.dry_run(deadline);
+  co_return co_await verb.run(deadline);
+}
+
+Task<Status> Link::promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress,
+                           Deadline deadline) {
+  CO_TRY(MirrorTopic * mirror, topics_.get(topic));
+  Promotion verb(parts(), *mirror, options, groups_, discovery_, std::move(progress));
+  if (dry_run) co_return co_await verb.dry_run(deadline);
+  co_return co_await verb.run(deadline);
+}
+
+Task<Status> Link::verify(std::string topic, Verification::Report report, Deadline deadline) {
+  CO_TRY(const MirrorTopic* mirror, topics_.get(topic));
+  Verification verification(parts(), *mirror, std::move(report));
+  co_return co_await verification.run(deadline);
+}
+
+std::optional<SourceOffset> Link::mirrored_end(const MirrorTopic& topic, int32_t partition) const {
+  if (topic.promotion()) {
+    for (const auto& p : topic.promotion()->partitions)
+      if (p.partition == partition) return p.failover_offset;
+    return std::nullopt;
+  }
+  if (partition < 0 || static_cast<size_t>(partition) >= topic.pumps().size()) return std::nullopt;
+  auto progress = replicator_.progress(topic.pumps()[static_cast<size_t>(partition)]);
+  if (!progress) return std::nullopt;
+  return progress->pump.target_high_watermark;
+}
+
+Task<Result<api::TranslateOffsetReply>> Link::translate(api::TranslateOffsetRequest request) {
+  CO_TRY(const MirrorTopic* topic, topics_.get(request.topic()));
+  const auto end = mirrored_end(*topic, request.partition());
+  if (!end || *end < SourceOffset(0))
+    co_return Error(ErrorCode::kNotFound,
+                    "topic " + request.topic() + " has no partition " + std::to_string(request.partition()));
+  co_return co_await target_->translate(topic->as_target_topic(), std::move(request), *end);
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,87 @@
+// Link: one link at work. Owns the link's definition, its clients of both clusters, the replicator, the mirror topics
+// and the tasks, and runs the operator's verbs. What differs between mirror and relay mode is in its LinkTarget.
+// All durable state is at the target: a Link can be killed at any time, and another one with a higher link epoch goes
+// on.
+//
+//   LinkDefinition  what the operator wants    LinkStatus    how it fares
+//   SourceCluster   clients of the source      LinkTarget    the target
+//   MirrorTopics    one MirrorTopic each       Replicator    pumps, one per partition; reports to PumpEvents
+//   tasks           TopicDiscovery (with ConfigSync), GroupSync, SourceWatch
+//   verbs           Promotion, Failover, Verification: made for one call
+//
+// Executor: the Env's. Owner: LinkRegistry.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/gate.h"
+#include "linker/link/link_view.h"
+#include "linker/link/model/pump_events.h"
+#include "linker/link/tasks/group_sync.h"
+#include "linker/link/tasks/source_watch.h"
+#include "linker/link/tasks/topic_discovery.h"
+#include "linker/link/verbs/promotion.h"
+#include "linker/link/verbs/verification.h"
+
+namespace farshore::linker {
+
+class Link final {
+ public:
+  using Edit = LinkDefinition::Edit;
+  using Progress = TopicVerb::Progress;
+
+  // `link` is stored with `revision`. Connections are made through `connector`; all references outlive the link.
+  Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, std::unique_ptr<LinkTarget> target,
+       StoredLink link, int64_t revision, replicator::ReplicatorOptions options);
+  ~Link();
+
+  void start();
+  Task<void> stop();  // ends all tasks and connections; durable state stays
+  // Waits for the first round of discovery and returns its error, so that a link that cannot work is reported at once.
+  Task<Status> first_round(Deadline deadline) { return discovery_.first_round(deadline); }
+
+  const StoredLink& definition() const { return definition_.link(); }
+  const std::string& name() const { return definition_.spec().name; }
+  const MirrorTopics& topics() const { return topics_; }
+  LinkView view();
+  const api::ListGroupSyncReply& group_sync() const { return groups_.shown(); }
+
+  // Changes the stored definition and applies it. Errors: LinkDefinition::update.
+  Task<Status> update(Edit edit, Deadline deadline);
+  Task<Status> forget(Deadline deadline);  // deletes the stored definition
+  // kInvalidArgument: the topic's state does not allow it.
+  Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline);
+
+  // Errors of all four: kNotFound for a topic that is no mirror topic of this link, else those of the verb.
+  Task<Status> failover(std::string topic, bool dry_run, Progress progress, Deadline deadline);
+  Task<Status> promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress, Deadline deadline);
+  Task<Status> verify(std::string topic, Verification::Report report, Deadline deadline);
+  // kNotFound also for an unknown partition; kOutOfRange: the offset is not at the other end.
+  Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
+
+ private:
+  LinkParts parts() { return {env_, definition_, status_, source_, *target_, replicator_, topics_, stopping_}; }
+  // The source offset up to which the partition is at the target.
+  std::optional<SourceOffset> mirrored_end(const MirrorTopic& topic, int32_t partition) const;
+
+  Env& env_;
+  Event stopping_;
+  LinkDefinition definition_;
+  LinkStatus status_;
+  std::unique_ptr<LinkTarget> target_;
+  SourceCluster source_;
+  PumpEvents events_;
+  replicator::Replicator replicator_;
+  MirrorTopics topics_;
+  ConfigSync configs_;
+  TopicDiscovery discovery_;
+  GroupSync groups_;
+  SourceWatch watch_;
+  Gate gate_;
+  FenceRecovery fences_;
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,86 @@
+#include "linker/link/link.h"
+
+#include "linker/link/testing/link_fixture.h"
+
+namespace farshore::linker {
+namespace {
+
+class LinkTest : public LinkFixture {
+ public:
+  LinkTest() { link(); }
+  static Link::Edit pause(bool paused) {
+    return [paused](StoredLink& link) {
+      link.state = paused ? LinkState::kPaused : LinkState::kActive;
+      return ok();
+    };
+  }
+  StoredLink stored() { return decode_stored_link(store_.stored.value).value(); }
+};
+
+ASYNC_TEST_F(LinkTest, UpdateAfterALostAnswerSucceedsOnItsOwnEarlierWrite) {
+  store_.lose_answers = 1;
+  auto lost = co_await link_->update(pause(true), soon());
+  EXPECT_ERROR(lost, ErrorCode::kConnectionReset);
+  EXPECT_EQ(stored().state, LinkState::kPaused);
+  auto resumed = co_await link_->update(pause(false), soon());
+  EXPECT_TRUE(resumed) << resumed.error().to_string();
+  EXPECT_EQ(stored().state, LinkState::kActive);
+  EXPECT_EQ(state(), LinkState::kActive);
+  EXPECT_EQ(store_.writes, 3);
+}
+
+TEST_F(LinkTest, PromotionIsRefusedWhileAPartitionIsNotMirroredYet) {
+  struct Play {
+    static Task<void> run(LinkTest& t) {
+      auto quiet = [](api::VerbProgress) {};
+      PromotionOptions options;
+      options.source_quiesced = true;
+      t.kafka_.topics["orders"].partitions.resize(2);  // discovery looks again in seconds
+      auto early = co_await t.link_->promote("orders", false, options, quiet, t.soon());
+      EXPECT_ERROR(early, ErrorCode::kUnavailable);
+      EXPECT_EQ(t.topic_state("orders"), "ACTIVE");
+      auto planned = co_await t.link_->promote("orders", true, options, quiet, t.soon());
+      EXPECT_ERROR(planned, ErrorCode::kUnavailable);
+      co_await t.env_.sleep(milliseconds(500));
+      EXPECT_EQ(t.topic("orders")->partitions_size(), 2);
+      auto ended = co_await t.link_->promote("orders", false, options, quiet, t.soon());
+      EXPECT_ERROR(ended, ErrorCode::kUnsupported);  // what this target says when it is asked to end
+    }
+  };
+  link_->start();
+  ASSERT_TRUE(becomes([&] { return sink_.opened == 1; }));
+  run(Play::run(*this));
+}
+
+TEST_F(LinkTest, DriftOfARefusedConfigStaysShownDuringLaterRounds) {
+  kafka_.topics["orders"].configs["segment.bytes"] = "65536";
+  west_.add_topic("orders", 1);
+  west_.config_minimums["segment.bytes"] = 1 << 20;
+  auto shown = [this] {
+    const auto found = topic("orders");
+    return found && found->config_drift_size() == 1;
+  };
+  link_->start();
+  ASSERT_TRUE(becomes(shown));
+  EXPECT_EQ(world_.run_until([&] { return !shown(); }, seconds(20)), sim::RunEnd::kTimeUp);  // some rounds of discovery
+}
+
+ASYNC_TEST_F(LinkTest, UpdateFailsTheLinkWhenTheStoredEpochIsHigher) {
+  StoredLink theirs = stored_;
+  theirs.epoch = LinkEpoch(5);
+  store_.stored.value = encode(theirs);
+  store_.stored.revision = 2;
+  auto refused = co_await link_->update(pause(true), soon());
+  EXPECT_ERROR(refused, ErrorCode::kConflict);
+  EXPECT_EQ(state(), LinkState::kFailed);
+  EXPECT_EQ(stored().epoch, LinkEpoch(5));
+}
+
+ASYNC_TEST_F(LinkTest, UpdateOfADeletedLinkIsAConflict) {
+  store_.stored = {};
+  auto refused = co_await link_->update(pause(true), soon());
+  EXPECT_ERROR(refused, ErrorCode::kConflict);
+}
+
+}  // namespace
+}  // namespace farshore::linker

@@ -1,0 +1,57 @@
+#include "linker/link/model/fence_recovery.h"
+
+#include <utility>
+
+namespace farshore::linker {
+namespace {
+
+constexpr Duration kReadLimit = seconds(20);          // of the stored definition
+constexpr Duration kFencedPause = milliseconds(500);  // for the other gateway to notice
+
+}  // namespace
+
+FenceRecovery::FenceRecovery(Env& env, LinkDefinition& definition, LinkStatus& status, MirrorTopics& topics,
+                             replicator::Replicator& replicator, Event& stopping, Gate& gate)
+    : env_(env),
+      definition_(definition),
+      status_(status),
+      topics_(topics),
+      replicator_(replicator),
+      stopping_(stopping),
+      gate_(gate) {}
+
+void FenceRecovery::fenced(const replicator::PumpKey& key, const Error& why) {
+  fenced_[key] = why;
+  if (!recovering_) recovering_ = spawn(gate_, "fence recovery", recover());
+}
+
+Task<void> FenceRecovery::recover() {
+  while (!fenced_.empty() && !stopping_.is_set()) {
+    // Taken before the definition is read: a partition that is fenced later needs a later answer.
+    auto fenced = std::exchange(fenced_, {});
+    auto ours = co_await definition_.stored_if_ours(env_.in(kReadLimit));
+    const bool unknown = !ours && error_retriable(ours.error().code);
+    if (!ours && !unknown) {
+      for (const auto& [key, why] : fenced) {
+        status_.lost_to_another_gateway();
+        topics_.fail_partition(key, why.to_string());
+      }
+    }
+    if (ours || unknown) (void)co_await stopping_.wait(env_.in(kFencedPause));
+    if (unknown) fenced_.merge(fenced);
+    if (ours && !stopping_.is_set())
+      for (const auto& [key, why] : fenced) take_back(key, why);
+  }
+  recovering_ = false;
+}
+
+void FenceRecovery::take_back(const replicator::PumpKey& key, const Error& why) {
+  const MirrorTopic* topic = topics_.of_pump(key);
+  const auto progress = replicator_.progress(key);
+  if (!topic || !topic->pumping() || !progress || progress->pump.phase != replicator::PumpPhase::kFailed) return;
+  env_.log().warn("a partition is taken back from a gateway that has lost control",
+                  {{"partition", topics_.partition_name(key)}, {"error", why}});
+  replicator_.restart(key);
+}
+
+}  // namespace farshore::linker

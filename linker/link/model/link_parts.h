@@ -1,0 +1,22 @@
+// LinkParts: the parts of one link that its tasks, verbs and views work on. Link owns all of them, and ends tasks and
+// verbs before it goes.
+#pragma once
+
+#include "linker/link/model/link_status.h"
+#include "linker/link/model/mirror_topics.h"
+#include "linker/link/model/source_cluster.h"
+
+namespace farshore::linker {
+
+struct LinkParts {
+  Env& env;
+  LinkDefinition& definition;
+  LinkStatus& status;
+  SourceCluster& source;
+  LinkTarget& target;
+  replicator::Replicator& replicator;
+  MirrorTopics& topics;
+  Event& stopping;  // set when the link ends
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,92 @@
+// MirrorTopic: one topic at the target that a link fills, or has filled: its state with the reason, its pumps (one per
+// partition), and its promotion record once it was ended. Only the methods here change the state, and only along the
+// table of mirror_state.h (ensure'd); each change is logged.
+// Executor: the Env's. Owner: MirrorTopics.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "linker/target/link_target.h"
+#include "proto/link/mirror_state.h"
+
+namespace farshore::linker {
+
+class MirrorTopic {
+ public:
+  // PENDING, without pumps. `link` is the link's name, for the log. References outlive it.
+  MirrorTopic(Env& env, replicator::Replicator& replicator, std::string link, std::string name,
+              std::string source_topic);
+  MirrorTopic(const MirrorTopic&) = delete;
+  MirrorTopic& operator=(const MirrorTopic&) = delete;
+
+  const std::string& name() const { return name_; }  // at the target
+  const std::string& source_topic() const { return source_topic_; }
+  TargetTopicId id() const { return id_; }  // at the target; zero: not known yet
+  SourceTopicId source_id() const { return source_id_; }
+  MirrorState state() const { return state_; }
+  const std::string& reason() const { return reason_; }
+  int64_t since_ms() const { return since_ms_; }            // wall clock, Unix epoch
+  bool pumping() const { return farshore::pumps(state_); }  // records flow in this state
+  bool ending() const;                                      // ended, or being promoted: discovery leaves it alone
+  const std::vector<replicator::PumpKey>& pumps() const { return pumps_; }  // by partition
+  bool has_pump(const replicator::PumpKey& key) const;
+  const std::optional<PromotionRecord>& promotion() const { return promotion_; }
+  TargetTopic as_target_topic() const;
+
+  // All partitions are at the source's end now, as far as the source has said.
+  bool caught_up_now() const;
+  // They were, at least once since this gateway runs.
+  bool was_caught_up() const { return was_caught_up_; }
+  void note_caught_up() { was_caught_up_ = was_caught_up_ || caught_up_now(); }
+
+  // Configs in which the target differs from the source, in words.
+  const std::vector<std::string>& drift() const { return drift_; }
+  void set_drift(std::vector<std::string> drift) { drift_ = std::move(drift); }
+
+  // The source offset below which the target was told to drop translation data. Forgotten with the pumps.
+  SourceOffset dropped_below(const replicator::PumpKey& key) const;
+  void set_dropped_below(const replicator::PumpKey& key, SourceOffset offset);
+
+  // The topic as it is at the target.
+  void identify(TargetTopicId id, SourceTopicId source_id);
+  // Adds pumps until there are `partitions`, then ACTIVE; or PAUSED, if its operator paused the topic. Pumps are paused
+  // too if the whole link is.
+  void start(int32_t partitions, bool topic_paused, bool link_paused);
+  void pause_pumps();
+  void resume_pumps();
+  void pause();  // the state alone; also by resume()
+  void resume();
+  // The operator resumes a FAILED topic: its pumps begin anew. Without pumps, discovery makes the topic again.
+  void retry();
+  void fail(std::string reason);           // FAILED; the pumps stay as they are
+  void fail_and_stop(std::string reason);  // FAILED, without pumps
+  void source_is_silent();                 // ACTIVE -> SOURCE_UNAVAILABLE
+  void source_answers();                   // SOURCE_UNAVAILABLE -> ACTIVE
+  void begin_promotion();                  // PENDING_STOPPED
+  void give_up_promotion();                // PENDING_STOPPED -> ACTIVE; in any other state nothing happens
+  // STOPPED, without pumps. The record holds for ever.
+  void end(PromotionRecord record);
+
+ private:
+  void set_state(MirrorState state, std::string reason);
+  void stop_pumps();
+
+  Env& env_;
+  replicator::Replicator& replicator_;
+  const std::string link_, name_, source_topic_;
+  TargetTopicId id_;
+  SourceTopicId source_id_;
+  MirrorState state_ = MirrorState::kPending;
+  std::string reason_;
+  int64_t since_ms_;
+  std::vector<replicator::PumpKey> pumps_;
+  std::vector<SourceOffset> dropped_below_;  // by partition
+  std::vector<std::string> drift_;
+  bool was_caught_up_ = false;
+  std::optional<PromotionRecord> promotion_;
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,73 @@
+#include "linker/link/model/mirror_topics.h"
+
+#include <algorithm>
+
+namespace farshore::linker {
+
+MirrorTopics::MirrorTopics(Env& env, replicator::Replicator& replicator, const LinkDefinition& definition)
+    : env_(env), replicator_(replicator), definition_(definition) {}
+
+std::vector<std::string> MirrorTopics::names() const {
+  std::vector<std::string> names;
+  names.reserve(topics_.size());
+  for (const auto& entry : topics_) names.push_back(entry.first);
+  return names;
+}
+
+MirrorTopic* MirrorTopics::find(const std::string& name) const {
+  auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : found->second.get();
+}
+
+Result<MirrorTopic*> MirrorTopics::get(const std::string& name) const {
+  if (MirrorTopic* topic = find(name)) return topic;
+  return Error(ErrorCode::kNotFound, "link " + definition_.spec().name + " has no mirror topic " + name);
+}
+
+MirrorTopic* MirrorTopics::of_pump(const replicator::PumpKey& key) const {
+  for (const auto& entry : topics_)
+    if (entry.second->has_pump(key)) return entry.second.get();
+  return nullptr;
+}
+
+std::vector<replicator::PumpKey> MirrorTopics::pumps() const {
+  std::vector<replicator::PumpKey> keys;
+  for (const auto& entry : topics_) keys.insert(keys.end(), entry.second->pumps().begin(), entry.second->pumps().end());
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+std::string MirrorTopics::partition_name(const replicator::PumpKey& key) const {
+  const MirrorTopic* topic = of_pump(key);
+  return (topic ? topic->name() : std::string("?")) + "-" + std::to_string(key.partition.value());
+}
+
+MirrorTopic& MirrorTopics::add(const std::string& name, const std::string& source_topic) {
+  auto& topic = topics_[name];
+  if (!topic) topic = std::make_unique<MirrorTopic>(env_, replicator_, definition_.spec().name, name, source_topic);
+  return *topic;
+}
+
+void MirrorTopics::start(MirrorTopic& topic, int32_t partitions) const {
+  topic.start(partitions, definition_.topic_paused(topic.name()), definition_.paused());
+}
+
+void MirrorTopics::apply_pauses(bool was_paused) {
+  for (auto& [name, topic] : topics_) {
+    const bool topic_paused = definition_.topic_paused(name);
+    const bool pause = definition_.paused() || topic_paused;
+    if (pause && topic->pumping()) {
+      topic->pause_pumps();
+      if (topic_paused) topic->pause();
+    } else if (!pause && (topic->state() == MirrorState::kPaused || (was_paused && topic->pumping()))) {
+      topic->resume();
+    }
+  }
+}
+
+void MirrorTopics::fail_partition(const replicator::PumpKey& key, const std::string& why) {
+  MirrorTopic* topic = of_pump(key);
+  if (topic && topic->pumping()) topic->fail("partition " + std::to_string(key.partition.value()) + ": " + why);
+}
+
+}  // namespace farshore::linker

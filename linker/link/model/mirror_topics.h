@@ -1,0 +1,47 @@
+// MirrorTopics: the mirror topics of one link, by their name at the target. A topic that was once added stays until the
+// link goes, so references to it hold across awaits. Executor: the Env's. Owner: Link.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linker/link/model/mirror_topic.h"
+#include "linker/store/link_definition.h"
+
+namespace farshore::linker {
+
+class MirrorTopics {
+ public:
+  using Map = std::map<std::string, std::unique_ptr<MirrorTopic>>;
+
+  // References outlive it.
+  MirrorTopics(Env& env, replicator::Replicator& replicator, const LinkDefinition& definition);
+
+  const Map& all() const { return topics_; }
+  std::vector<std::string> names() const;  // sorted
+  MirrorTopic* find(const std::string& name) const;
+  // kNotFound, with the link's name.
+  Result<MirrorTopic*> get(const std::string& name) const;
+  MirrorTopic* of_pump(const replicator::PumpKey& key) const;  // null: that pump was removed
+  std::vector<replicator::PumpKey> pumps() const;              // of all topics, sorted
+  // topic-partition at the target, for the log.
+  std::string partition_name(const replicator::PumpKey& key) const;
+
+  MirrorTopic& add(const std::string& name, const std::string& source_topic);  // or finds it
+  // Starts the pumps of `topic`, paused if the definition says so.
+  void start(MirrorTopic& topic, int32_t partitions) const;
+  // After a change of the definition: pauses and resumes what it says. `was_paused`: the link was paused before it.
+  void apply_pauses(bool was_paused);
+  // FAILED, because one partition cannot be filled any more. Topics that are paused or ended stay as they are.
+  void fail_partition(const replicator::PumpKey& key, const std::string& why);
+
+ private:
+  Env& env_;
+  replicator::Replicator& replicator_;
+  const LinkDefinition& definition_;
+  Map topics_;
+};
+
+}  // namespace farshore::linker

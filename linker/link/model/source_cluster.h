@@ -1,0 +1,37 @@
+// SourceCluster: the connections of one link to its source, and whether the source is a Farshore cluster. Bytes have
+// connections of their own, so that they never wait behind metadata.
+// Executor: the Env's. Owner: Link. Deadlines are the caller's.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "linker/target/link_target.h"
+
+namespace farshore::linker {
+
+class SourceCluster {
+ public:
+  // `env` and `connector` outlive it. Connects to nothing yet.
+  SourceCluster(Env& env, Connector& connector, const LinkSpec& spec);
+
+  ClusterAdmin& admin() { return admin_; }
+  MirrorClient& mirrors() { return mirrors_; }  // answers only if the source is a Farshore cluster
+  kafka::ClusterClient& data() { return data_; }
+  LinkSource as_source() { return {admin_, mirrors_, farshore_}; }
+
+  bool farshore() const { return farshore_; }  // false until discovery has asked
+  void set_farshore(bool farshore) { farshore_ = farshore; }
+
+  // The end offset of each partition, asked from the leaders. kNotFound: the topic is gone.
+  Task<Result<std::map<int32_t, int64_t>>> end_offsets(std::string topic, Deadline deadline);
+  void close();
+
+ private:
+  ClusterAdmin admin_;
+  MirrorClient mirrors_;
+  kafka::ClusterClient data_;
+  bool farshore_ = false;
+};
+
+}  // namespace farshore::linker

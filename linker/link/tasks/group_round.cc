@@ -1,0 +1,88 @@
+#include "linker/link/tasks/group_round.h"
+
+#include <algorithm>
+
+namespace farshore::linker {
+
+GroupRound::GroupRound(LinkParts link, GroupInfo group, bool members_at_target, Offsets offsets)
+    : link_(link),
+      group_(std::move(group)),
+      members_at_target_(members_at_target),
+      offsets_(std::move(offsets)),
+      to_remember_(offsets_.written) {
+  shown_.set_group(group_.id);
+}
+
+Task<Status> GroupRound::decide() {
+  for (const auto& [name, topic] : link_.topics.all()) {
+    if (!topic->pumping()) continue;
+    for (size_t p = 0; p < topic->pumps().size(); ++p)
+      CO_CHECK(co_await decide_partition(*topic, static_cast<int32_t>(p)));
+  }
+  co_return ok();
+}
+
+Task<Result<std::optional<GroupSyncInput>>> GroupRound::input_for(const MirrorTopic& topic, int32_t partition) {
+  const replicator::PumpKey key = topic.pumps()[static_cast<size_t>(partition)];
+  auto progress = link_.replicator.progress(key);
+  // Until the target has said what it holds, the mirrored end is not known.
+  if (!progress || progress->pump.phase != replicator::PumpPhase::kRunning) co_return std::optional<GroupSyncInput>();
+  GroupSyncInput input;
+  if (link_.definition.spec().mode == LinkMode::kMirror)
+    input.target_end = TargetOffset(progress->pump.target_end.value());
+  input.mirrored_end = progress->pump.target_high_watermark;
+  input.members_at_target = members_at_target_;
+  if (auto commit = offsets_.source.find({topic.source_topic(), partition}); commit != offsets_.source.end()) {
+    input.source_commit = SourceOffset(commit->second.offset);
+    CO_TRY(input.translated,
+           co_await link_.target.to_target(key, std::min(input.source_commit.value(), input.mirrored_end)));
+  }
+  const TopicPartition where{topic.name(), partition};
+  if (auto there = offsets_.target.find(where); there != offsets_.target.end())
+    input.target_commit = TargetOffset(there->second.offset);
+  if (auto ours = offsets_.written.find(where); ours != offsets_.written.end()) {
+    input.last_written = ours->second.offset;
+    input.written_before = ours->second.before;
+  }
+  if (!input.source_commit && !input.target_commit) co_return std::optional<GroupSyncInput>();
+  co_return input;
+}
+
+Task<Status> GroupRound::decide_partition(const MirrorTopic& topic, int32_t partition) {
+  CO_TRY(auto input, co_await input_for(topic, partition));
+  if (!input) co_return ok();
+  const GroupSyncDecision decision = linker::decide(*input);
+  const TopicPartition where{topic.name(), partition};
+  apply(where, *input, decision);
+  show(where, *input, decision);
+  co_return ok();
+}
+
+void GroupRound::apply(const TopicPartition& where, const GroupSyncInput& input, const GroupSyncDecision& decision) {
+  if (decision.action == GroupSyncAction::kDelete) to_delete_.push_back(where);
+  if (decision.action != GroupSyncAction::kCommit) return;
+  // Committed without a leader epoch: after a failback the target's epochs may differ from the source's.
+  to_commit_[where] = GroupOffset{decision.value->value(), -1};
+  to_remember_[where] = WrittenOffset{*decision.value, linker::to_remember(input, *decision.value)};
+  if (input.target_commit && *input.target_commit > *decision.value)
+    link_.env.log().warn("a group's commit is lowered", {{"group", group_.id},
+                                                         {"topic", where.topic},
+                                                         {"partition", where.partition},
+                                                         {"from", input.target_commit->value()},
+                                                         {"to", decision.value->value()}});
+}
+
+void GroupRound::show(const TopicPartition& where, const GroupSyncInput& input, const GroupSyncDecision& decision) {
+  auto& row = *shown_.add_partitions();
+  row.set_topic(where.topic);
+  row.set_partition(where.partition);
+  row.set_source_committed(input.source_commit ? input.source_commit->value() : -1);
+  row.set_target_committed(decision.action == GroupSyncAction::kCommit ? decision.value->value()
+                           : input.target_commit                       ? input.target_commit->value()
+                                                                       : -1);
+  row.set_target_wanted(decision.value ? decision.value->value() : -1);
+  row.set_clamped(decision.clamped);
+  row.set_state(name(decision.state));
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,38 @@
+#include "linker/link/tasks/periodic_task.h"
+
+namespace farshore::linker {
+namespace {
+
+constexpr Duration kRoundLimit = seconds(20);
+
+}  // namespace
+
+Task<void> PeriodicTask::run() {
+  while (!link_.stopping.is_set()) {
+    if (due()) {
+      auto done = co_await round(link_.env.in(kRoundLimit));
+      ran(done);
+    }
+    wake_.reset();
+    if (link_.stopping.is_set()) break;
+    (void)co_await wake_.wait(link_.env.in(interval()));
+  }
+}
+
+void PeriodicTask::stop() {
+  wake_.set();
+  round_ended_.notify();
+}
+
+Task<Status> PeriodicTask::first_round(Deadline deadline) {
+  while (rounds() == 0 && !link_.stopping.is_set()) CO_CHECK(co_await round_ended_.wait(deadline));
+  if (last_error().code != ErrorCode::kNone) co_return last_error();
+  co_return ok();
+}
+
+void PeriodicTask::ran(const Status& status) {
+  LinkTask::ran(status);
+  round_ended_.notify();
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,119 @@
+#include "linker/link/tasks/topic_discovery.h"
+
+namespace farshore::linker {
+
+Task<Status> TopicDiscovery::round(Deadline deadline) {
+  if (!link_.definition.active()) co_return co_await adopt(deadline);
+  auto found = co_await discover(deadline);
+  if (!found && (found.error() == ErrorCode::kConflict || found.error() == ErrorCode::kFenced))
+    link_.status.set(LinkState::kFailed, found.error().to_string());
+  co_return found;
+}
+
+Task<Status> TopicDiscovery::discover(Deadline deadline) {
+  if (!adopted_) CO_CHECK(co_await adopt(deadline));
+  auto all_there = co_await fail_gone_topics(deadline);  // before the source is asked: it has no part in this
+  CO_CHECK(co_await check_clusters(deadline));
+  CO_TRY(auto topics, co_await selected_topics(deadline));
+  std::vector<std::string> names;
+  for (const auto& topic : topics) names.push_back(topic.name);
+  CO_TRY(auto configs, co_await link_.source.admin().topic_configs(std::move(names), deadline));
+  Status result;
+  for (const auto& topic : topics) {
+    auto taken = co_await take_topic(topic, configs[topic.name], deadline);
+    if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
+    if (!taken) result = taken;
+  }
+  co_await configs_.sync(std::move(configs), deadline);
+  auto cleaned = co_await cleanup_.run(deadline);
+  if (!cleaned && result) result = std::move(cleaned);
+  if (!all_there && result) result = std::move(all_there);
+  co_return result;
+}
+
+Task<Status> TopicDiscovery::adopt(Deadline deadline) {
+  CO_TRY(auto found, co_await link_.target.adopt(deadline));
+  for (const auto& there : found) {
+    if (link_.topics.find(there.topic)) continue;
+    MirrorTopic& topic = link_.topics.add(there.topic, there.source_topic);
+    topic.identify(there.id, there.source_id);
+    if (there.promotion)
+      topic.end(*there.promotion);
+    else
+      link_.topics.start(topic, there.partitions);
+  }
+  adopted_ = true;
+  co_return ok();
+}
+
+// A topic that was deleted at the target while the link runs has lost all that was mirrored into it. A new topic of the
+// same name would get the rest alone, so none is made.
+Task<Status> TopicDiscovery::fail_gone_topics(Deadline deadline) {
+  CO_TRY(auto gone, co_await link_.target.gone(deadline));
+  Status result;
+  for (const auto& [name, why] : gone) {
+    MirrorTopic* topic = link_.topics.find(name);
+    if (!topic || !topic->pumping()) continue;
+    topic->fail_and_stop(why);
+    result = Error(ErrorCode::kNotFound, why);
+  }
+  co_return result;
+}
+
+Task<Status> TopicDiscovery::check_clusters(Deadline deadline) {
+  const LinkSpec& spec = link_.definition.spec();
+  CO_TRY(auto source, co_await identify(link_.source.admin(), deadline));
+  CO_TRY(auto target, co_await identify(link_.target.cluster(), deadline));
+  CO_CHECK(check_incarnation("source", source.cluster_id, spec.source_incarnation, source.incarnation));
+  CO_CHECK(check_incarnation("target", target.cluster_id, spec.target_incarnation, target.incarnation));
+  if (source.cluster_id == target.cluster_id)
+    co_return Error(ErrorCode::kConflict,
+                    "source and target are the same cluster (" + source.cluster_id.value() + "): a link joins two");
+  if (auto fits = link_.target.fits(target); !fits) co_return Error(ErrorCode::kConflict, fits.error().detail);
+  if (!salts_checked_) CO_CHECK(co_await refuse_equal_salts(link_.source.admin(), link_.target.cluster(), deadline));
+  salts_checked_ = true;
+  link_.source.set_farshore(source.farshore);
+  link_.definition.learn_cluster_ids(source.cluster_id, target.cluster_id);
+  co_return ok();
+}
+
+Task<Result<std::vector<TopicInfo>>> TopicDiscovery::selected_topics(Deadline deadline) {
+  CO_TRY(auto topics, co_await link_.source.admin().topics(deadline));
+  link_.status.source_answered(link_.env.now());
+  std::erase_if(topics, [&](const TopicInfo& topic) {
+    return topic.internal || !selected(link_.definition.spec().topics, topic.name);
+  });
+  co_return topics;
+}
+
+Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs configs, Deadline deadline) {
+  const LinkSpec& spec = link_.definition.spec();
+  MirrorTopic& topic = link_.topics.add(target_topic_name(spec, info.name), info.name);
+  if (topic.ending()) co_return ok();
+  if (topic.state() == MirrorState::kFailed && topic.source_id() == SourceTopicId(info.id))
+    co_return ok();  // until it is resumed
+  if (!topic.pumps().empty() && topic.source_id() == SourceTopicId(info.id) &&
+      topic.pumps().size() >= static_cast<size_t>(info.partitions))
+    co_return ok();
+  WantedTopic wanted;
+  wanted.topic = topic.name();
+  wanted.source = info;
+  for (auto& [key, value] : configs)
+    if (follows(spec, key)) wanted.configs[key] = value;
+  auto made = co_await link_.target.make(std::move(wanted), link_.source.as_source(), deadline);
+  if (topic.ending()) co_return ok();  // promoted or failed over meanwhile: the answer comes too late
+  if (!made) {
+    if (!error_retriable(made.error().code) && topic.state() != MirrorState::kFailed)
+      topic.fail_and_stop(made.error().to_string());
+    co_return made.error();
+  }
+  topic.identify(made->id, made->source_id);
+  topic.set_drift(std::move(made->drift));
+  if (made->promotion)
+    topic.end(*made->promotion);
+  else
+    link_.topics.start(topic, info.partitions);
+  co_return ok();
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,46 @@
+// TopicDiscovery: finds the topics of the source that the link selects, has the target make or grow them, and starts
+// their pumps. Each round:
+//
+//   adopt     what an earlier gateway made at the target; asks the target alone, so that a gateway which starts after
+//             the source was lost can still fail over
+//   gone      topics that were deleted at the target become FAILED
+//   clusters  both ends must still be the clusters that the link was made with
+//   topics    new ones are made, grown ones get more pumps
+//   configs   ConfigSync
+//   cleanup   TranslationCleanup
+//
+// A paused link only adopts. Executor: the Env's. Owner: Link.
+#pragma once
+
+#include "linker/link/tasks/config_sync.h"
+#include "linker/link/tasks/periodic_task.h"
+#include "linker/link/tasks/translation_cleanup.h"
+
+namespace farshore::linker {
+
+class TopicDiscovery final : public PeriodicTask {
+ public:
+  // `configs` outlives it.
+  TopicDiscovery(LinkParts link, ConfigSync& configs)
+      : PeriodicTask(link, "topic-discovery"), configs_(configs), cleanup_(link) {}
+
+ private:
+  bool due() const override { return link_.definition.active() || !adopted_; }
+  Duration interval() const override { return milliseconds(link_.definition.spec().topic_sync_interval_ms); }
+  // A link whose clusters are not those that it was made with, or that another gateway has, becomes FAILED.
+  Task<Status> round(Deadline deadline) override;
+
+  Task<Status> discover(Deadline deadline);
+  Task<Status> adopt(Deadline deadline);
+  Task<Status> fail_gone_topics(Deadline deadline);
+  Task<Status> check_clusters(Deadline deadline);
+  Task<Result<std::vector<TopicInfo>>> selected_topics(Deadline deadline);
+  Task<Status> take_topic(TopicInfo topic, ConfigSync::Configs configs, Deadline deadline);
+
+  ConfigSync& configs_;
+  TranslationCleanup cleanup_;
+  bool adopted_ = false;
+  bool salts_checked_ = false;  // the two ends give different producer ids
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,44 @@
+#include "linker/link/verbs/failover.h"
+
+#include "linker/link/model/promotion_api.h"
+
+namespace farshore::linker {
+
+Task<Result<TopicVerb::Readiness>> Failover::check(Deadline) {
+  if (topic_.state() != MirrorState::kStopped && !may_follow(topic_.state(), MirrorState::kStopped))
+    co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + topic_.name() + " is " +
+                                                     std::string(farshore::name(topic_.state())) +
+                                                     ": there is no mirror to end");
+  co_return Readiness::kReady;
+}
+
+std::vector<TopicVerb::Step> Failover::steps() {
+  return {{"end-mirror", [this](Deadline deadline) { return end(false, deadline); }}};
+}
+
+Task<Status> Failover::plan(Deadline deadline) {
+  auto planned = co_await end(true, deadline);
+  if (!planned) co_return std::move(planned).error().in("failover of " + topic_.name());
+  co_return ok();
+}
+
+Task<Status> Failover::give_up(Error why) { co_return std::move(why).in("failover of " + topic_.name()); }
+
+Task<Status> Failover::end(bool dry_run, Deadline deadline) {
+  EndOfTopic request;
+  request.topic = topic_.as_target_topic();
+  request.pumps = topic_.pumps();
+  request.dry_run = dry_run;
+  CO_TRY(auto record, co_await end_at_target(std::move(request), deadline));
+  const bool before = topic_.promotion().has_value();
+  if (!dry_run && !before) topic_.end(record);
+  api::VerbProgress done = outcome(before    ? "was ended before"
+                                   : dry_run ? "would end the mirror now"
+                                             : "the mirror has ended; the topic is writable");
+  *done.mutable_mirror()->mutable_promotion() = to_api(record);
+  done.set_rto_ms(elapsed_ms());
+  progress_(std::move(done));
+  co_return ok();
+}
+
+}  // namespace farshore::linker

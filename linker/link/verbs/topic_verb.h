@@ -1,0 +1,71 @@
+// TopicVerb: base of what an operator does with one mirror topic: promotion, failover. A verb is an object with named
+// steps that run in order:
+//
+//   check()      may it run now? or has it been done before?
+//   plan()       a dry run: tells what would happen, changes nothing
+//   begin()      what the topic shows while the verb is at work
+//   steps()      each one either succeeds, or the verb gives up
+//   give_up()    undoes what the steps have done so far, as far as that is safe
+//
+// The object keeps which step is at work and what earlier steps have found, so that a step can be tried again.
+// Executor: the Env's. Owner: whoever runs it; it ends before the link goes. Deadlines are the caller's.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "linker/link/model/link_parts.h"
+
+namespace farshore::linker {
+
+class TopicVerb {
+ public:
+  // Called on the executor with each step, and with the outcome (`done`) if the verb succeeds.
+  using Progress = std::function<void(api::VerbProgress)>;
+
+  TopicVerb(const TopicVerb&) = delete;
+  TopicVerb& operator=(const TopicVerb&) = delete;
+  virtual ~TopicVerb();
+
+  virtual const char* name() const = 0;
+  Task<Status> run(Deadline deadline);
+  Task<Status> dry_run(Deadline deadline);
+  // The name of the step that is at work, or failed; empty before the first one and after the last.
+  std::string_view current_step() const;
+
+ protected:
+  enum class Readiness : uint8_t { kReady, kDoneBefore };
+  struct Step {
+    std::string_view name;
+    std::function<Task<Status>(Deadline)> run;
+  };
+
+  TopicVerb(LinkParts link, MirrorTopic& topic, Progress progress);
+
+  virtual Task<Result<Readiness>> check(Deadline deadline) = 0;
+  virtual Task<Status> plan(Deadline deadline) = 0;
+  virtual void begin() {}
+  virtual std::vector<Step> steps() = 0;
+  // After a step failed. Returns ok if the verb has succeeded all the same, otherwise the error to report.
+  virtual Task<Status> give_up(Error why) = 0;
+
+  void report_step(std::string text) const;
+  api::VerbProgress outcome(std::string text) const;  // the last message: with the topic as it is now
+  int64_t elapsed_ms() const;                         // since the verb was made; at least 1
+
+  // Ends the mirror at the target, or (dry_run) asks what ending it now would give. A topic that was ended before keeps
+  // its record. After an error the pumps go on.
+  Task<Result<PromotionRecord>> end_at_target(EndOfTopic request, Deadline deadline);
+
+  LinkParts link_;
+  MirrorTopic& topic_;
+  const Progress progress_;
+
+ private:
+  const MonoTime begun_;
+  std::vector<Step> steps_;
+  size_t at_ = 0;
+};
+
+}  // namespace farshore::linker

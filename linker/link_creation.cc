@@ -1,0 +1,143 @@
+#include "linker/link_creation.h"
+
+#include <algorithm>
+
+namespace farshore::linker {
+namespace {
+
+constexpr Duration kQuestionLimit = seconds(10), kFirstRoundLimit = seconds(15);
+
+}  // namespace
+
+LinkCreation::LinkCreation(Env& env, Connector& connector, const GatewayOptions& options, ClusterAdmin& own_target,
+                           LinkRegistry& links, UnconfirmedLinks& unconfirmed, LinkSpec spec)
+    : env_(env),
+      options_(options),
+      own_target_(own_target),
+      links_(links),
+      unconfirmed_(unconfirmed),
+      source_(env, connector, "source", spec.source, spec.source_cluster_id.value()),
+      source_mirrors_(source_.client()) {
+  link_.spec = std::move(spec);
+}
+
+Deadline LinkCreation::soon(Deadline deadline) const { return std::min(deadline, env_.in(kQuestionLimit)); }
+
+Task<Result<api::CreateLinkReply>> LinkCreation::run(bool dry_run, Deadline deadline) {
+  auto guard = co_await links_.lock();
+  CO_CHECK(co_await unconfirmed_.adopt(soon(deadline)));
+  CO_CHECK(check_room());
+  CO_CHECK(co_await examine(deadline));
+  CO_CHECK(co_await plan(deadline));
+  source_.close();
+  target_->close();
+  if (dry_run) {
+    reply_.add_plan("keep consumer group offsets " + std::string(link_.spec.group_sync ? "in step" : "apart"));
+    co_return std::move(reply_);
+  }
+  CO_TRY(const int64_t revision, co_await store(deadline));
+  CO_CHECK(co_await start_link(revision, deadline));
+  co_return std::move(reply_);
+}
+
+Status LinkCreation::check_room() const {
+  if (links_.has(link_.spec.name))
+    return Error(ErrorCode::kAlreadyExists, "there is a link '" + link_.spec.name + "' already");
+  const size_t links = links_.all().size();
+  if (links < options_.links_max) return ok();
+  return Error(ErrorCode::kResourceExhausted, "this gateway has " + std::to_string(links) + " links, its limit");
+}
+
+Task<Status> LinkCreation::examine(Deadline deadline) {
+  CO_TRY(auto source, co_await identify(source_, soon(deadline)));
+  source_is_farshore_ = source.farshore;
+  StoredLink stored = link_;
+  stored.spec.source_cluster_id = source.cluster_id;
+  stored.spec.source_incarnation = source.incarnation;
+  stored.id = LinkId(env_.random().uuid());
+  stored.epoch = kFirstLinkEpoch;
+  stored.created_ms = env_.wall_now().milliseconds_since_epoch;
+  CO_TRY(target_, links_.backend()->make_target(stored));
+  CO_TRY(auto target, co_await identify(target_->cluster(), soon(deadline)));
+  CO_TRY(auto own, co_await identify(own_target_, soon(deadline)));
+  CO_CHECK(check_clusters(source, target, own));
+  CO_CHECK(co_await refuse_equal_salts(source_, target_->cluster(), soon(deadline)));
+  stored.spec.target_cluster_id = target.cluster_id;
+  stored.spec.target_incarnation = target.incarnation;
+  link_ = std::move(stored);
+  co_return ok();
+}
+
+Status LinkCreation::check_clusters(const ClusterIdentity& source, const ClusterIdentity& target,
+                                    const ClusterIdentity& own) const {
+  if (source.cluster_id == target.cluster_id)
+    return Error(ErrorCode::kInvalidArgument, "source and target are the same cluster (" + source.cluster_id.value() +
+                                                  "): a link joins two clusters");
+  if (target.cluster_id != own.cluster_id)
+    return Error(ErrorCode::kInvalidArgument, "the target is cluster " + target.cluster_id.value() +
+                                                  ", but this gateway keeps its links at " + own.cluster_id.value() +
+                                                  ": run a gateway with --target of that cluster");
+  return target_->fits(target);
+}
+
+Task<Status> LinkCreation::plan(Deadline deadline) {
+  CO_TRY(auto topics, co_await source_.topics(deadline));
+  std::erase_if(topics,
+                [&](const TopicInfo& topic) { return topic.internal || !selected(link_.spec.topics, topic.name); });
+  std::vector<std::string> names;
+  for (const auto& topic : topics) names.push_back(topic.name);
+  CO_TRY(auto configs, co_await source_.topic_configs(std::move(names), deadline));
+  for (const auto& topic : topics) CO_CHECK(co_await plan_topic(topic, configs[topic.name], deadline));
+  if (reply_.plan_size() == 0)
+    reply_.add_warnings("no topic of the source is selected now; later ones will be, when they appear");
+  co_return ok();
+}
+
+Task<Status> LinkCreation::plan_topic(TopicInfo topic, std::map<std::string, std::string> configs, Deadline deadline) {
+  WantedTopic check;
+  check.topic = target_topic_name(link_.spec, topic.name);
+  check.source = topic;
+  for (const auto& [key, value] : configs)
+    if (follows(link_.spec, key)) check.configs[key] = value;
+  check.dry_run = true;
+  reply_.add_plan(std::string(name(link_.spec.mode)) + " " + topic.name + " (" + std::to_string(topic.partitions) +
+                  " partitions) as " + check.topic);
+  const LinkSource source{source_, source_mirrors_, source_is_farshore_};
+  auto possible = co_await target_->make(std::move(check), source, deadline);
+  if (!possible) {
+    reply_.add_warnings(possible.error().detail);
+    co_return ok();
+  }
+  for (const std::string& drift : possible->drift) reply_.add_warnings(topic.name + ": " + drift);
+  co_return ok();
+}
+
+Task<Result<int64_t>> LinkCreation::store(Deadline deadline) {
+  const std::string& name = link_.spec.name;
+  // The entries of a deleted link of this name list the garbage it left; the new link would overwrite them.
+  CO_CHECK(co_await links_.backend()->collect_garbage(name, deadline));
+  StoredEntry entry;
+  entry.key = link_key(name);
+  entry.value = encode(link_);
+  auto revision = co_await links_.backend()->store().replace(std::move(entry), deadline);
+  if (revision) co_return *revision;
+  Error error = std::move(revision).error();
+  if (error == ErrorCode::kConflict) {
+    CO_CHECK(co_await unconfirmed_.adopt(soon(deadline)));
+    co_return Error(ErrorCode::kAlreadyExists,
+                    "there is a link '" + name + "' already" + (links_.has(name) ? "" : ", made by another gateway"));
+  }
+  if (!error_retriable(error.code)) co_return error;
+  unconfirmed_.add(link_.id);
+  co_return std::move(error).in("whether the link was stored is not known: it appears by itself if so, or ask again");
+}
+
+Task<Status> LinkCreation::start_link(int64_t revision, Deadline deadline) {
+  CO_TRY(auto link, links_.add(link_, revision));
+  auto first = co_await link->first_round(std::min(deadline, env_.in(kFirstRoundLimit)));
+  if (!first) reply_.add_warnings("the first round of discovery failed: " + first.error().to_string());
+  *reply_.mutable_link() = link->view().describe();
+  co_return ok();
+}
+
+}  // namespace farshore::linker

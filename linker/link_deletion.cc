@@ -1,0 +1,40 @@
+#include "linker/link_deletion.h"
+
+namespace farshore::linker {
+
+void LinkDeletion::plan() {
+  const bool relay = link_->definition().spec.mode == LinkMode::kRelay;
+  size_t topics = 0;
+  for (const auto& [name, topic] : link_->topics().all()) {
+    ++topics;
+    if (topic->state() == MirrorState::kStopped) continue;
+    ++live_topics_;
+    reply_.add_plan("leave " + name + (relay ? " as it is" : " as a read-only mirror") + ", which nothing fills (" +
+                    std::string(farshore::name(topic->state())) + ")");
+  }
+  if (relay && topics > 0)
+    reply_.add_plan("forget the offset translation of " + std::to_string(topics) +
+                    " topics: who has not moved to the target yet cannot be told any more where to go on");
+  reply_.add_plan("forget link " + link_->name());
+}
+
+Task<Result<api::DeleteLinkReply>> LinkDeletion::run(bool dry_run, bool force, Deadline deadline) {
+  plan();
+  if (dry_run) co_return std::move(reply_);
+  const std::string name = link_->name();
+  if (live_topics_ > 0 && !force)
+    co_return Error(ErrorCode::kInvalidArgument, "link " + name + " has " + std::to_string(live_topics_) +
+                                                     " mirror topics that are not STOPPED: promote or fail them over "
+                                                     "first, or give --force (they stay as they are)");
+  auto guard = co_await links_.lock();
+  CO_CHECK(co_await link_->forget(deadline));
+  links_.remove(name);
+  co_await link_->stop();
+  auto collected = co_await links_.backend()->collect_garbage(name, deadline);
+  if (!collected)
+    reply_.add_plan("what the link kept at the target is not forgotten yet, and will be: " +
+                    collected.error().to_string());
+  co_return std::move(reply_);
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,27 @@
+// LinkDeletion: one `link delete`: the stored definition goes first, then the link stops, then the garbage it leaves at
+// a Kafka target is collected (in the background, if that fails now). Topics and their records stay. Executor: the
+// Env's. Owner: the call.
+#pragma once
+
+#include "linker/link_registry.h"
+
+namespace farshore::linker {
+
+class LinkDeletion {
+ public:
+  // `links` outlives it.
+  LinkDeletion(LinkRegistry& links, LinkRegistry::LinkPtr link) : links_(links), link_(std::move(link)) {}
+
+  // kInvalidArgument without `force`: some mirror topics are not STOPPED.
+  Task<Result<api::DeleteLinkReply>> run(bool dry_run, bool force, Deadline deadline);
+
+ private:
+  void plan();
+
+  LinkRegistry& links_;
+  const LinkRegistry::LinkPtr link_;
+  api::DeleteLinkReply reply_;
+  int live_topics_ = 0;
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,55 @@
+#include "linker/link_registry.h"
+
+namespace farshore::linker {
+
+LinkRegistry::LinkRegistry(Env& env, Connector& connector, replicator::ReplicatorOptions options)
+    : env_(env), connector_(connector), options_(options), changing_(env) {}
+
+LinkRegistry::~LinkRegistry() = default;
+
+Status LinkRegistry::check_ready() const {
+  if (ready_) return ok();
+  return Error(ErrorCode::kUnavailable, "the gateway has not read its links yet: " + not_ready_reason_);
+}
+
+Result<LinkRegistry::LinkPtr> LinkRegistry::find(const std::string& name) const {
+  auto found = links_.find(name);
+  if (found != links_.end()) return found->second;
+  FARSHORE_CHECK(check_ready());
+  std::string known;
+  for (const auto& entry : links_) known += (known.empty() ? "" : ", ") + entry.first;
+  return Error(ErrorCode::kNotFound,
+               "no link '" + name + "'; " + (known.empty() ? "there is none" : "there are: " + known));
+}
+
+Result<LinkRegistry::LinkPtr> LinkRegistry::add(const StoredLink& stored, int64_t revision) {
+  FARSHORE_TRY(auto target, backend_->make_target(stored));
+  auto link = std::make_shared<Link>(env_, connector_, arena_, backend_->store(), std::move(target), stored, revision,
+                                     options_);
+  link->start();
+  links_[stored.spec.name] = link;
+  return link;
+}
+
+Task<void> LinkRegistry::stop() {
+  for (auto& entry : links_) co_await entry.second->stop();
+  if (backend_) co_await backend_->stop();
+}
+
+Task<void> LinkRegistry::remove_all() {
+  auto links = std::move(links_);
+  links_.clear();
+  for (auto& entry : links) co_await entry.second->stop();
+}
+
+void LinkRegistry::set_ready() {
+  ready_ = true;
+  not_ready_reason_.clear();
+}
+
+void LinkRegistry::set_not_ready(std::string reason) {
+  ready_ = false;
+  not_ready_reason_ = std::move(reason);
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,61 @@
+// LinkRegistry: the links that this gateway runs, by name, the backend that they are stored in, and whether the gateway
+// has taken its stored links over yet.
+// Executor: the Env's. Owner: Gateway.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/async_mutex.h"
+#include "linker/backend/backend.h"
+#include "linker/link/link.h"
+
+namespace farshore::linker {
+
+class LinkRegistry {
+ public:
+  using LinkPtr = std::shared_ptr<Link>;  // a call under way keeps its link until it returns
+  using Map = std::map<std::string, LinkPtr>;
+
+  // `env` and `connector` outlive it. `options` are for every link.
+  LinkRegistry(Env& env, Connector& connector, replicator::ReplicatorOptions options);
+  ~LinkRegistry();
+
+  // Null until the target is known. Set once.
+  LinkBackend* backend() const { return backend_.get(); }
+  void set_backend(std::unique_ptr<LinkBackend> backend) { backend_ = std::move(backend); }
+
+  const Map& all() const { return links_; }
+  bool has(const std::string& name) const { return links_.count(name) != 0; }
+  // kNotFound names the links that there are. kUnavailable: the stored links have not been taken over yet.
+  Result<LinkPtr> find(const std::string& name) const;
+
+  // One change of the set of links at a time: held from the look at the stored links to the change here.
+  Task<AsyncMutex::Guard> lock() { return changing_.lock(); }
+  // Makes and starts a stored link. Errors: LinkBackend::make_target.
+  Result<LinkPtr> add(const StoredLink& link, int64_t revision);
+  void remove(const std::string& name) { links_.erase(name); }  // the caller stops it
+  Task<void> remove_all();                                      // and stops them
+  Task<void> stop();                                            // the links, then the backend
+  void clear() { links_.clear(); }                              // after stop()
+
+  bool ready() const { return ready_; }
+  const std::string& not_ready_reason() const { return not_ready_reason_; }  // empty when ready
+  Status check_ready() const;                                                // kUnavailable, with the reason
+  void set_ready();
+  void set_not_ready(std::string reason);
+
+ private:
+  Env& env_;
+  Connector& connector_;
+  const replicator::ReplicatorOptions options_;
+  SlabArena arena_;
+  std::unique_ptr<LinkBackend> backend_;  // outlives the links
+  Map links_;
+  AsyncMutex changing_;
+  bool ready_ = false;
+  std::string not_ready_reason_ = "the stored links have not been read yet";
+};
+
+}  // namespace farshore::linker

@@ -1,0 +1,14 @@
+// What `link create` asks for, checked.
+#pragma once
+
+#include <vector>
+
+#include "proto/control/control.pb.h"
+#include "proto/link/link_spec.h"
+
+namespace farshore::linker {
+
+// kInvalidArgument: an unknown mode, an address that is none, a property that a link cannot have.
+Result<LinkSpec> spec_of(const control::v1::LinkSpec& from, const std::vector<Endpoint>& default_target);
+
+}  // namespace farshore::linker

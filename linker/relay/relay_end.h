@@ -1,0 +1,46 @@
+// RelayEnd: ends one relayed topic (promotion or failover). The pumps are paused and every partition is taken over once
+// more, so that the target refuses requests that are still on their way: the end is exact, in offsets of both sides. A
+// partition that cannot be taken over any more (its relay is FAILED) ends where the translation ends, with a note.
+// Executor: the Env's. Owner: the call.
+#pragma once
+
+#include "linker/relay/journal.h"
+#include "linker/relay/relay_topic_store.h"
+#include "linker/target/link_target.h"
+#include "replicator/relay/relay_sink.h"
+
+namespace farshore::linker {
+
+class RelayEnd {
+ public:
+  struct Relay {  // the link's parts that it works with; all outlive the end
+    Env& env;
+    ClusterAdmin& target;
+    replicator::RelaySink& sink;
+    KafkaRelayJournal& journal;
+    RelayTopicStore& topics;
+    LinkId link;
+  };
+  RelayEnd(Relay relay, EndOfTopic request, replicator::Replicator& pumps)
+      : relay_(relay), request_(std::move(request)), pumps_(pumps) {}
+
+  // Stores the record. With `request.dry_run`: nothing is paused, taken over or stored. kConflict: the ends to be
+  // reached are not. kFenced: another gateway has the link.
+  Task<Result<PromotionRecord>> run(Deadline deadline);
+
+ private:
+  Task<Result<PromotionRecord::PartitionEnd>> end_partition(replicator::PumpKey key, bool may_take_over,
+                                                            Deadline deadline);
+  int64_t end_to_reach(int32_t partition) const;  // a failover has none: the smallest number
+  // By what is written down; target offset -1: nothing was relayed.
+  Task<Result<PromotionRecord::PartitionEnd>> claimed_end(replicator::PumpKey key, Deadline deadline);
+  Task<Status> take_over(replicator::PumpKey key, PromotionRecord::PartitionEnd& out, Deadline deadline);
+  // A topic that never caught up keeps everything until now.
+  Task<void> restore_retention(RelayTopic topic, Deadline deadline);
+
+  const Relay relay_;
+  const EndOfTopic request_;
+  replicator::Replicator& pumps_;
+};
+
+}  // namespace farshore::linker

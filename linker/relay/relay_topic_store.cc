@@ -1,0 +1,73 @@
+#include "linker/relay/relay_topic_store.h"
+
+#include <set>
+
+#include "proto/link/keys.h"
+
+namespace farshore::linker {
+
+TargetTopic target_topic(const RelayTopic& topic) {
+  TargetTopic out;
+  out.topic = topic.topic;
+  out.source_topic = topic.source_topic;
+  out.id = topic.id;
+  out.source_id = topic.source_id;
+  out.partitions = topic.partitions;
+  out.promotion = topic.promotion;
+  return out;
+}
+
+Task<Status> RelayTopicStore::load(Deadline deadline) {
+  if (loaded_) co_return ok();
+  CO_TRY(auto stored, co_await store_.list(relay_topic_key(name_, ""), deadline));
+  for (const auto& each : stored) {
+    auto topic = decode_relay_topic(each.value);
+    if (!topic) co_return std::move(topic).error().in(each.key);
+    entries_[topic->topic] = Entry{*topic, each.revision};
+  }
+  loaded_ = true;
+  co_return ok();
+}
+
+const RelayTopic* RelayTopicStore::find(const std::string& topic) const {
+  auto found = entries_.find(topic);
+  return found == entries_.end() || found->second.topic.link != link_ ? nullptr : &found->second.topic;
+}
+
+std::vector<RelayTopic> RelayTopicStore::topics() const {
+  std::vector<RelayTopic> out;
+  for (const auto& [name, entry] : entries_)
+    if (entry.topic.link == link_ && !entry.topic.id.is_zero()) out.push_back(entry.topic);
+  return out;
+}
+
+Task<Status> RelayTopicStore::put(RelayTopic topic, Deadline deadline) {
+  StoredEntry stored;
+  stored.key = relay_topic_key(name_, topic.topic);
+  stored.value = encode(topic);
+  stored.revision = entries_[topic.topic].revision;
+  auto revision = co_await store_.replace(std::move(stored), deadline);
+  if (!revision) {
+    loaded_ = false;  // the record may be stored or not
+    co_return std::move(revision).error();
+  }
+  entries_[topic.topic] = Entry{topic, *revision};
+  co_return ok();
+}
+
+Task<Status> RelayTopicStore::check_owner(std::string topic, Deadline deadline) {
+  CO_TRY(auto all, co_await store_.list(std::string(kLinkKeyPrefix), deadline));
+  std::set<std::string> links;
+  for (const auto& entry : all) links.insert(entry.key);
+  for (const auto& entry : all) {
+    const LinkKey key = parse_link_key(entry.key);
+    if (key.kind == LinkKey::Kind::kRelayTopic && key.child == topic && key.link != name_ &&
+        links.count(link_key(key.link)))
+      co_return Error(ErrorCode::kInvalidArgument, "topic " + topic + " at the target belongs to another link, " +
+                                                       key.link +
+                                                       ": two links cannot fill one topic; give this one a --prefix");
+  }
+  co_return ok();
+}
+
+}  // namespace farshore::linker

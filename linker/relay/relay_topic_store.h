@@ -1,0 +1,45 @@
+// RelayTopicStore: the RelayTopic records of one relay link, kept in the LinkStore under link/<name>/topic/<topic>.
+// They hold what a Farshore target would know of its mirror topics itself. Executor: the Env's. Owner: RelayTarget.
+// Deadlines are the caller's.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "linker/store/link_store.h"
+#include "linker/target/link_target.h"
+#include "proto/link/relay_topic.h"
+
+namespace farshore::linker {
+
+TargetTopic target_topic(const RelayTopic& topic);
+
+class RelayTopicStore {
+ public:
+  // `store` outlives it. `link` is the link's id, `name` its name.
+  RelayTopicStore(LinkStore& store, LinkId link, std::string name)
+      : store_(store), link_(link), name_(std::move(name)) {}
+
+  // Reads the records once, and again after a write that failed. To be called before find() and topics().
+  Task<Status> load(Deadline deadline);
+  const RelayTopic* find(const std::string& topic) const;  // null: not a topic of this link
+  std::vector<RelayTopic> topics() const;                  // of this link, those that were made at the target; by name
+  // Stores the record. kConflict: another one is stored; load() reads it.
+  Task<Status> put(RelayTopic topic, Deadline deadline);
+  // kInvalidArgument: another link that is stored here fills this topic; names it.
+  Task<Status> check_owner(std::string topic, Deadline deadline);
+
+ private:
+  struct Entry {
+    RelayTopic topic;
+    int64_t revision = 0;
+  };
+  LinkStore& store_;
+  const LinkId link_;
+  const std::string name_;
+  std::map<std::string, Entry> entries_;  // by topic; also those of a deleted link of the same name
+  bool loaded_ = false;
+};
+
+}  // namespace farshore::linker

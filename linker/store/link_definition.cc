@@ -1,0 +1,77 @@
+#include "linker/store/link_definition.h"
+
+#include <algorithm>
+
+namespace farshore::linker {
+
+LinkDefinition::LinkDefinition(Reactor& reactor, LinkStore& store, StoredLink link, int64_t revision)
+    : store_(store), link_(std::move(link)), revision_(revision), storing_(reactor) {}
+
+bool LinkDefinition::topic_paused(const std::string& topic) const {
+  return std::find(link_.paused_topics.begin(), link_.paused_topics.end(), topic) != link_.paused_topics.end();
+}
+
+void LinkDefinition::learn_cluster_ids(const ClusterId& source, const ClusterId& target) {
+  link_.spec.source_cluster_id = source;
+  link_.spec.target_cluster_id = target;
+}
+
+Task<Result<StoredEntry>> LinkDefinition::stored_if_ours(Deadline deadline) {
+  CO_TRY(auto entries, co_await store_.list(key(), deadline));
+  for (StoredEntry& entry : entries) {
+    if (entry.key != key()) continue;
+    CO_TRY(StoredLink stored, decode_stored_link(entry.value));
+    if (stored.id != link_.id || stored.epoch != link_.epoch) break;
+    co_return std::move(entry);
+  }
+  co_return Error(ErrorCode::kConflict, "another gateway has taken this link over");
+}
+
+// With storing_ held, after a write that lost: it may have lost against an earlier write of this gateway whose answer
+// never came.
+Task<Status> LinkDefinition::reread(Deadline deadline) {
+  CO_TRY(StoredEntry entry, co_await stored_if_ours(deadline));
+  CO_TRY(link_, decode_stored_link(entry.value));
+  revision_ = entry.revision;
+  co_return ok();
+}
+
+Task<Result<StoredLink>> LinkDefinition::update(Edit edit, Deadline deadline) {
+  auto guard = co_await storing_.lock();
+  StoredLink before = link_;
+  for (bool again = true;; again = false) {
+    StoredLink changed = link_;
+    CO_CHECK(edit(changed));
+    StoredEntry entry;
+    entry.key = key();
+    entry.value = encode(changed);
+    entry.revision = revision_;
+    auto revision = co_await store_.replace(std::move(entry), deadline);
+    if (revision) {
+      revision_ = *revision;
+      link_ = std::move(changed);
+      co_return before;
+    }
+    if (revision.error() != ErrorCode::kConflict || !again) co_return std::move(revision).error();
+    CO_CHECK(co_await reread(deadline));
+  }
+}
+
+Task<Status> LinkDefinition::forget(Deadline deadline) {
+  auto guard = co_await storing_.lock();
+  StoredEntry entry;
+  entry.key = key();
+  entry.revision = revision_;
+  CO_CHECK(co_await store_.replace(std::move(entry), deadline));
+  // If this fails, the entries left behind do no harm: whoever reads them finds no link that they belong to.
+  auto rest = co_await store_.list(link_children_prefix(link_.spec.name), deadline);
+  if (!rest) co_return ok();
+  for (auto& left : *rest) {
+    if (parse_link_key(left.key).kind == LinkKey::Kind::kRelayTopic) continue;
+    left.value.clear();
+    (void)co_await store_.replace(std::move(left), deadline);
+  }
+  co_return ok();
+}
+
+}  // namespace farshore::linker

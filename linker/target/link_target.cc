@@ -1,0 +1,30 @@
+#include "linker/target/link_target.h"
+
+#include <algorithm>
+
+namespace farshore::linker {
+
+void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
+                       const replicator::Replicator& replicator, MonoTime now) {
+  for (auto& end : record.partitions) {
+    if (end.partition < 0 || static_cast<size_t>(end.partition) >= pumps.size()) continue;
+    auto progress = replicator.progress(pumps[static_cast<size_t>(end.partition)]);
+    if (!progress || !progress->contact) continue;
+    end.source_high_watermark = std::max(end.source_high_watermark, progress->pump.source.high_watermark);
+    end.lost_at_least_records = std::max<int64_t>(0, end.source_high_watermark - end.failover_offset);
+    end.blind_window_ms = std::chrono::duration_cast<milliseconds>(now - progress->known_as_of).count();
+    if (end.lost_at_least_records > 0)
+      end.lost_at_least_ms = std::chrono::duration_cast<milliseconds>(progress->pump.lag).count();
+  }
+}
+
+kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster) {
+  kafka::ClusterOptions options;
+  options.bootstrap = bootstrap;
+  if (!cluster.empty()) options.cluster_id = cluster.value();
+  options.connect_timeout = seconds(5);
+  options.request_timeout = seconds(10);
+  return options;
+}
+
+}  // namespace farshore::linker

@@ -1,0 +1,49 @@
+// MirrorTarget: the target of a mirror link, a Farshore cluster. Topics keep the source's bytes and offsets. The
+// cluster itself keeps which topic is a mirror of which link, and the promotion records (MirrorControl). Executor: the
+// Env's. Owner: Link.
+#pragma once
+
+#include "linker/store/metastore_link_store.h"
+#include "linker/target/link_target.h"
+#include "replicator/mirror_sink.h"
+
+namespace farshore::linker {
+
+class MirrorTarget final : public LinkTarget {
+ public:
+  // `env` and `connector` outlive it.
+  MirrorTarget(Env& env, Connector& connector, const StoredLink& link);
+
+  ClusterAdmin& cluster() override { return cluster_; }
+  replicator::BatchSink& sink() override { return sink_; }
+  std::string kind() const override { return "farshore"; }
+  Status fits(const ClusterIdentity& target) const override;
+  Task<Result<std::vector<TargetTopic>>> adopt(Deadline deadline) override;
+  Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) override;
+  Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
+                                   Deadline deadline) override;
+  Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
+  Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) override;
+  Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
+                                                    SourceOffset mirrored_end) override;
+  Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,
+                      Deadline deadline) override;
+  void close() override;
+
+ private:
+  Task<std::string> name_of(LinkId link, Deadline deadline);  // empty: no link of this target has this id
+  // The target has refused to make a topic. If this link ended it earlier, it is returned as such. If another link
+  // fills it, the error names that link.
+  Task<Result<TargetTopic>> look_at_refused(WantedTopic wanted, Error why, Deadline deadline);
+
+  const LinkId link_;
+  const LinkEpoch epoch_;
+  const ClusterId source_cluster_id_;
+  ClusterAdmin cluster_;
+  MirrorClient mirrors_;
+  MetastoreLinkStore links_;
+  kafka::ClusterClient data_;  // of its own: bytes never wait behind metadata
+  replicator::MirrorSink sink_;
+};
+
+}  // namespace farshore::linker

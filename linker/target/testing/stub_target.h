@@ -1,0 +1,50 @@
+// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else.
+#pragma once
+
+#include "linker/target/link_target.h"
+#include "linker/target/testing/stub_sink.h"
+
+namespace farshore::linker {
+
+class StubTarget final : public LinkTarget {
+ public:
+  StubTarget(Env& env, Connector& connector, StubSink& sink)
+      : cluster_(env, connector, "target", {Endpoint{"west", 9092}}, ""), sink_(sink) {}
+  ClusterAdmin& cluster() override { return cluster_; }
+  replicator::BatchSink& sink() override { return sink_; }
+  std::string kind() const override { return "kafka"; }
+  Status fits(const ClusterIdentity&) const override { return ok(); }
+  Task<Result<std::vector<TargetTopic>>> adopt(Deadline) override { co_return std::vector<TargetTopic>(); }
+  Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource, Deadline) override {
+    TargetTopic topic;
+    topic.topic = topic.source_topic = wanted.topic;
+    topic.id = TargetTopicId{{7}};
+    topic.source_id = SourceTopicId(wanted.source.id);
+    topic.partitions = wanted.source.partitions;
+    co_return topic;
+  }
+  Task<Result<ConfigPlan>> configs(std::string, std::map<std::string, std::string> followed, bool, Deadline) override {
+    ConfigPlan plan;
+    plan.wanted = std::move(followed);
+    co_return plan;
+  }
+  Task<Result<PromotionRecord>> end(EndOfTopic, replicator::Replicator&, Deadline) override {
+    co_return Error(ErrorCode::kUnsupported);
+  }
+  Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey, SourceOffset) override {
+    co_return Error(ErrorCode::kUnsupported);
+  }
+  Task<Result<api::TranslateOffsetReply>> translate(TargetTopic, api::TranslateOffsetRequest, SourceOffset) override {
+    co_return Error(ErrorCode::kUnsupported);
+  }
+  Task<Status> verify(TargetTopic, int32_t, LinkSource, Verified, Deadline) override {
+    co_return Error(ErrorCode::kUnsupported);
+  }
+  void close() override { cluster_.close(); }
+
+ private:
+  ClusterAdmin cluster_;
+  StubSink& sink_;
+};
+
+}  // namespace farshore::linker
