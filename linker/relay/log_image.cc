@@ -1,11 +1,7 @@
 #include "linker/relay/log_image.h"
 
-#include "proto/batch/records.h"
-
 namespace farshore::linker {
 namespace {
-
-constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
 
 TopicPartition log_partition(int32_t index) { return TopicPartition{kTranslationTopic, index}; }
 
@@ -14,10 +10,28 @@ TopicPartition log_partition(int32_t index) { return TopicPartition{kTranslation
 struct LogImage::Partition {
   explicit Partition(Reactor& reactor) : turn(reactor) {}
   AsyncMutex turn;  // one reader at a time
-  std::unique_ptr<kafka::PartitionReader> reader;
+  // Remembers the markers that went by: several keys have theirs in one partition, and who reads first reads the
+  // others' too.
+  std::optional<TranslationLogReader> reader;
+  bool placed = false;      // the reader stands where the store was applied up to
   uint64_t generation = 0;  // of the store that the reader's position belongs to
-  // Markers that went by: several keys have theirs in one partition, and who reads first reads the others' too.
-  std::map<int64_t, int16_t> markers;
+};
+
+// Puts the records of some keys into the store, and counts them.
+class LogImage::Sink final : public TranslationLogSink {
+ public:
+  using Wanted = std::function<bool(const TranslationKey&)>;
+  Sink(LogImage& image, Wanted wanted) : image_(image), wanted_(std::move(wanted)) {}
+  bool wants(const TranslationKey& key) override { return wanted_(key); }
+  Task<Status> take(TranslationRecord record) override {
+    CO_CHECK(co_await image_.store_.apply(std::move(record)));
+    image_.records_read_.add();
+    co_return ok();
+  }
+
+ private:
+  LogImage& image_;
+  const Wanted wanted_;
 };
 
 LogImage::LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here,
@@ -95,43 +109,12 @@ Task<Result<Offset>> LogImage::offset_of(int32_t index, kafka::OffsetOf which, D
   co_return co_await kafka::partition_offset(cluster_, std::move(where), which, deadline);
 }
 
-Task<Status> LogImage::apply_records(const kafka::PartitionRead& read, size_t batch, size_t begin, int32_t index,
-                                     std::function<bool(const TranslationKey&)> wanted) {
-  CO_TRY(auto records, RecordReader::open(read.run.batches[batch], read.run.bytes, begin));
-  for (Record record;;) {
-    CO_TRY(bool more, records.next(record));
-    if (!more) break;
-    if (!record.key) continue;  // not ours: a compacted topic has none
-    auto decoded = decode_translation(*record.key, record.value);
-    if (!decoded) {
-      co_return std::move(decoded).error().in(std::string(kTranslationTopic) + "-" + std::to_string(index) +
-                                              " offset " + std::to_string(record.offset.value()));
-    }
-    const TranslationKey& key =
-        std::visit([](const auto& each) -> const TranslationKey& { return each.key; }, *decoded);
-    if (!wanted(key)) continue;
-    CO_CHECK(co_await store_.apply(std::move(*decoded)));
-    records_read_.add();
-  }
-  co_return ok();
-}
-
-Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::PartitionRead read, uint64_t generation) {
+Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::PartitionRead read) {
+  const uint64_t generation = partition.generation;
   auto guard = co_await applying_.lock();
   if (generation != generation_) co_return ok();  // emptied meanwhile: the caller begins anew
-  size_t begin = 0;
-  for (size_t i = 0; i < read.run.batches.size(); ++i) {
-    const BatchHeader& header = read.run.batches[i];
-    const size_t at = begin;
-    begin += header.size_bytes();
-    if (header.control()) {
-      auto& epoch = partition.markers.try_emplace(header.producer_id, int16_t{-1}).first->second;
-      epoch = std::max(epoch, header.producer_epoch);
-      continue;
-    }
-    auto wanted = [this](const TranslationKey& key) { return !written_here_(key); };
-    CO_CHECK(co_await apply_records(read, i, at, index, wanted));
-  }
+  Sink sink(*this, [this](const TranslationKey& key) { return !written_here_(key); });
+  CO_CHECK(co_await partition.reader->apply(read, sink));
   if (read.run.empty() || lacking_()) co_return ok();
   offsets::AppliedTo to;
   to.next_offset = read.run.next().value();
@@ -143,20 +126,9 @@ Task<Status> LogImage::read_key(TranslationKey key, Deadline deadline) {
   const int32_t index = translation_log_partition(key);
   CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
   CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
-  kafka::PartitionReader reader(env_, cluster_, arena_, log_partition(index), start);
-  for (int empty = 0; reader.position() < end && empty < kEmptyReadsMax;) {
-    CO_TRY(auto read, co_await reader.next(deadline));
-    empty = read.run.empty() ? empty + 1 : 0;
-    size_t begin = 0;
-    for (size_t i = 0; i < read.run.batches.size(); ++i) {
-      const size_t at = begin;
-      begin += read.run.batches[i].size_bytes();
-      if (read.run.batches[i].control()) continue;
-      auto wanted = [&key](const TranslationKey& each) { return each == key; };
-      CO_CHECK(co_await apply_records(read, i, at, index, wanted));
-    }
-  }
-  co_return ok();
+  TranslationLogReader reader(env_, cluster_, arena_, index, start);
+  Sink sink(*this, [key](const TranslationKey& each) { return each == key; });
+  co_return co_await reader.read_to(end, sink, deadline);
 }
 
 Task<Status> LogImage::read_to_marker(int32_t index, RelayProducer owner, Deadline deadline) {
@@ -165,57 +137,70 @@ Task<Status> LogImage::read_to_marker(int32_t index, RelayProducer owner, Deadli
 
 Task<Status> LogImage::read_to_end(int32_t index, Deadline deadline) { return read(index, std::nullopt, deadline); }
 
+// Sets the reader to where the store was applied up to: at the first reading, after records that could not be applied,
+// and whenever the store was emptied.
+Task<Status> LogImage::place(Partition& log, int32_t index, Deadline deadline) {
+  if (!log.placed) CO_CHECK(co_await verify(index, deadline));
+  const uint64_t generation = generation_;
+  CO_TRY(auto all, co_await store_.applied());
+  auto it = all.find(index);
+  const Offset from(it == all.end() ? 0 : it->second.next_offset);
+  if (!log.reader || log.generation != generation)
+    log.reader.emplace(env_, cluster_, arena_, index, from);
+  else
+    log.reader->seek(from);
+  log.placed = true;
+  log.generation = generation;
+  co_return ok();
+}
+
+// The log does not hold the reader's position. A log that was never read begins at its start; of any other, records
+// that were applied are gone, or records that were not.
+Task<Status> LogImage::below_log_start(TranslationLogReader& reader, int32_t index, Deadline deadline) {
+  const Offset before = reader.position();
+  CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
+  if (before == Offset(0)) {
+    reader.seek(start);
+    co_return ok();
+  }
+  co_return co_await throw_away("partition " + std::to_string(index) + " of the log does not hold offset " +
+                                std::to_string(before.value()) + " any more");
+}
+
 Task<Status> LogImage::read(int32_t index, std::optional<RelayProducer> owner, Deadline deadline) {
   CO_CHECK(co_await open(deadline));
   std::shared_ptr<Partition> log = partition(index);
   auto guard = co_await log->turn.lock();
-  int empty = 0;
-  std::optional<Offset> end;
+  bool aimed = false;
   for (;;) {
-    if (!log->reader || log->generation != generation_) {
-      // At the first reading, and whenever the store was emptied.
-      if (!log->reader) CO_CHECK(co_await verify(index, deadline));
-      const uint64_t generation = generation_;
-      if (log->generation != generation) log->markers.clear();
-      CO_TRY(auto all, co_await store_.applied());
-      auto it = all.find(index);
-      const Offset from(it == all.end() ? 0 : it->second.next_offset);
-      log->reader = std::make_unique<kafka::PartitionReader>(env_, cluster_, arena_, log_partition(index), from);
-      log->generation = generation;
-      end.reset();
+    if (!log->placed || log->generation != generation_) {
+      CO_CHECK(co_await place(*log, index, deadline));
+      aimed = false;
     }
     if (owner) {
-      auto marker = log->markers.find(owner->id);
-      if (marker != log->markers.end() && marker->second > owner->epoch)
-        co_return Error(ErrorCode::kFenced, "another gateway took over meanwhile");
-      if (marker != log->markers.end() && marker->second == owner->epoch) break;
+      auto epoch = log->reader->marker_epoch(owner->id);
+      if (epoch && *epoch > owner->epoch) co_return Error(ErrorCode::kFenced, "another gateway took over meanwhile");
+      if (epoch && *epoch == owner->epoch) break;
     } else {
-      if (!end) {
-        CO_TRY(end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
+      if (!aimed) {
+        CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
+        log->reader->aim_at(end);
+        aimed = true;
       }
-      if (log->reader->position() >= *end || empty >= kEmptyReadsMax) break;
+      if (log->reader->reached()) break;
     }
-    const Offset before = log->reader->position();
     auto read = co_await log->reader->next(deadline);
     if (!read && read.error() == ErrorCode::kOutOfRange) {
-      CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
-      if (before == Offset(0)) {
-        log->reader->seek(start);
-      } else {
-        CO_CHECK(co_await throw_away("partition " + std::to_string(index) + " of the log does not hold offset " +
-                                     std::to_string(before.value()) + " any more"));
-      }
+      CO_CHECK(co_await below_log_start(*log->reader, index, deadline));
       continue;
     }
     if (!read) {
       if (log->generation != generation_) continue;
       co_return std::move(read).error();
     }
-    empty = read->run.empty() ? empty + 1 : 0;
-    const uint64_t generation = log->generation;
-    auto applied = co_await apply(*log, index, std::move(*read), generation);
+    auto applied = co_await apply(*log, index, std::move(*read));
     if (!applied) {
-      log->reader.reset();  // what was not applied is read again
+      log->placed = false;  // what was not applied is read again
       co_return std::move(applied).error();
     }
   }

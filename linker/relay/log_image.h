@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "base/metrics.h"
 #include "offsets/store/translation_store.h"
+#include "offsets/translation/log_reader.h"
 #include "proto/kafka/client/compacted_topic.h"
 #include "proto/kafka/client/partition_reader.h"
 
@@ -44,11 +45,12 @@ class LogImage {
 
  private:
   struct Partition;
+  class Sink;
   Task<Status> read(int32_t partition, std::optional<RelayProducer> owner, Deadline deadline);
   Task<Status> verify(int32_t partition, Deadline deadline);
-  Task<Status> apply(Partition& partition, int32_t index, kafka::PartitionRead read, uint64_t generation);
-  Task<Status> apply_records(const kafka::PartitionRead& read, size_t batch, size_t begin, int32_t index,
-                             std::function<bool(const TranslationKey&)> wanted);
+  Task<Status> place(Partition& partition, int32_t index, Deadline deadline);
+  Task<Status> below_log_start(TranslationLogReader& reader, int32_t index, Deadline deadline);
+  Task<Status> apply(Partition& partition, int32_t index, kafka::PartitionRead read);
   Task<Result<Offset>> offset_of(int32_t partition, kafka::OffsetOf which, Deadline deadline);
   Task<Status> throw_away(std::string why);
   std::shared_ptr<Partition> partition(int32_t index);

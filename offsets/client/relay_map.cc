@@ -1,8 +1,8 @@
 #include "offsets/client/relay_map.h"
 
 #include <algorithm>
-#include <limits>
 
+#include "offsets/translation/anchor.h"
 #include "proto/batch/records.h"
 #include "proto/link/keys.h"
 #include "proto/link/relay_topic.h"
@@ -11,29 +11,6 @@ namespace farshore::client {
 namespace {
 
 constexpr int kEmptyReadsMax = 3;  // below the end, and nothing comes: a hole that compaction left
-// A batch this far ahead of an anchor still belongs to it: anchors are at most 2^30 records apart.
-constexpr int32_t kAnchorReachMax = (1 << 30) + (1 << 29);
-
-// Sequences are 31 bits and wrap to 0, as Kafka's.
-int32_t sequence_distance(int32_t from, int32_t to) {
-  return static_cast<int32_t>((int64_t{to} - from) & std::numeric_limits<int32_t>::max());
-}
-
-// The anchor that says what this batch stands for; none: it is not of the relay.
-const RelayAnchor* anchor_of(const std::vector<RelayAnchor>& anchors, const BatchHeader& batch) {
-  const RelayAnchor* best = nullptr;
-  for (const RelayAnchor& anchor : anchors) {
-    if (anchor.producer.id != batch.producer_id || anchor.producer.epoch != batch.producer_epoch) continue;
-    if (anchor.target_from.value() > batch.base_offset) continue;
-    const int32_t distance = sequence_distance(anchor.sequence, batch.base_sequence);
-    if (distance > kAnchorReachMax) continue;
-    if (!best || anchor.target_from > best->target_from ||
-        (anchor.target_from == best->target_from && distance < sequence_distance(best->sequence, batch.base_sequence)))
-      best = &anchor;
-  }
-  return best;
-}
-
 // Reads on to `end`, and hands each answer out. A log that does not reach so far any more ends it too.
 template <class Apply>
 Task<Status> read_to(kafka::PartitionReader& reader, Offset end, Apply apply, Deadline deadline) {
@@ -70,7 +47,7 @@ Result<RelayedTopic> parse_relayed_topic(std::string_view key, std::string_view 
   return out;
 }
 
-RelayMap::RelayMap(Env& env, kafka::ClusterClient& target) : env_(env), target_(target), store_(kv_) {}
+RelayMap::RelayMap(Env& env, kafka::ClusterClient& target) : env_(env), target_(target), store_(kv_), image_(store_) {}
 RelayMap::~RelayMap() = default;
 
 Status RelayMap::apply_links(const BatchHeader& header, const SliceList& bytes, size_t begin) {
@@ -150,35 +127,16 @@ Task<Result<std::map<std::string, RelayedTopic>>> RelayMap::topics(Deadline dead
   co_return out;
 }
 
-Task<Status> RelayMap::apply_log(const kafka::PartitionRead& read) {
-  size_t begin = 0;
-  for (const BatchHeader& header : read.run.batches) {
-    const size_t at = begin;
-    begin += header.size_bytes();
-    if (header.control()) continue;
-    CO_TRY(auto records, RecordReader::open(header, read.run.bytes, at));
-    for (Record record;;) {
-      CO_TRY(bool more, records.next(record));
-      if (!more) break;
-      if (!record.key) continue;
-      CO_TRY(auto decoded, decode_translation(*record.key, record.value));
-      CO_CHECK(co_await store_.apply(std::move(decoded)));
-    }
-  }
-  co_return ok();
-}
-
 Task<Status> RelayMap::read_log(int32_t partition, Deadline deadline) {
   TopicPartition where{kTranslationTopic, partition};
   CO_TRY(Offset end, co_await kafka::partition_offset(target_, where, kafka::OffsetOf::kEnd, deadline));
   auto& reader = logs_[partition];
-  if (reader && reader->position() > end) {  // the log lost its tail: everything anew
+  if (reader && reader->position() > end) {  // the log lost its tail: everything is read again
     CO_CHECK(co_await store_.clear());
     for (auto& [index, each] : logs_) each.reset();
   }
-  if (!reader) reader = std::make_unique<kafka::PartitionReader>(env_, target_, arena_, where, Offset(0));
-  auto apply = [this](const kafka::PartitionRead& read) { return apply_log(read); };
-  auto done = co_await read_to(*reader, end, apply, deadline);
+  if (!reader) reader = std::make_unique<TranslationLogReader>(env_, target_, arena_, partition, Offset(0));
+  auto done = co_await reader->read_to(end, image_, deadline);
   if (!done) reader.reset();  // from the start: applying once more changes nothing
   co_return done;
 }
@@ -186,10 +144,8 @@ Task<Status> RelayMap::read_log(int32_t partition, Deadline deadline) {
 Task<Status> RelayMap::read_tail(TopicPartition at, TranslationKey key, Offset end, Deadline deadline) {
   CO_TRY(offsets::Claims claims, co_await store_.claims(key));
   if (claims.anchors.empty()) co_return ok();
-  TargetOffset from(std::numeric_limits<int64_t>::max());
-  for (const RelayAnchor& anchor : claims.anchors) from = std::min(from, anchor.target_from);
   const TargetOffset logged_end = claims.last_run ? claims.last_run->target_end() : TargetOffset(0);
-  if (claims.last_run) from = std::max(from, logged_end);
+  const TargetOffset from = std::max(lowest_target(claims.anchors), logged_end);
   if (from.value() >= end.value()) co_return ok();
   CO_TRY(Offset start, co_await kafka::partition_offset(target_, at, kafka::OffsetOf::kLogStart, deadline));
   kafka::PartitionReader reader(env_, target_, arena_, at, std::max(start, Offset(from.value())));
@@ -197,26 +153,17 @@ Task<Status> RelayMap::read_tail(TopicPartition at, TranslationKey key, Offset e
   auto apply = [&](const kafka::PartitionRead& read) -> Task<Status> {
     for (const BatchHeader& header : read.run.batches) {
       if (header.control() || header.next() > end) continue;
-      const RelayAnchor* anchor = anchor_of(claims.anchors, header);
-      if (!anchor) continue;
-      const int32_t distance = sequence_distance(anchor->sequence, header.base_sequence);
-      TranslationRun run;
-      run.source = anchor->source + distance;
-      run.target = TargetOffset(header.base_offset);
-      run.length = header.last_offset_delta + int64_t{1};
-      run.source_epoch = anchor->source_epoch;
-      const int64_t claimed = std::clamp<int64_t>(logged_end - run.target, 0, run.length);
-      run.source += claimed;
-      run.target += claimed;
-      run.length -= claimed;
-      if (run.length == 0) continue;
-      if (open && open->source_end() == run.source && open->target_end() == run.target &&
-          open->source_epoch == run.source_epoch) {
-        open->length += run.length;
-        continue;
-      }
+      RelayedBatch batch;
+      batch.producer = {header.producer_id, header.producer_epoch};
+      batch.sequence = header.base_sequence;
+      batch.length = header.last_offset_delta + int64_t{1};
+      batch.base = TargetOffset(header.base_offset);
+      auto placed = place_batch(claims.anchors, batch);
+      if (!placed) continue;  // somebody else's
+      cut_below(placed->run, logged_end);
+      if (placed->run.length == 0 || (open && extend_run(*open, placed->run))) continue;
       if (open) CO_CHECK(co_await store_.put_unlogged(key, *open, logged_end));
-      open = run;
+      open = placed->run;
     }
     co_return ok();
   };

@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "base/memory_kv.h"
 #include "offsets/store/translation_store.h"
+#include "offsets/translation/log_reader.h"
 #include "proto/kafka/client/partition_reader.h"
 
 namespace farshore::client {
@@ -77,7 +78,15 @@ class RelayMap {
   Task<Status> read_tail(TopicPartition at, TranslationKey key, Offset end, Deadline deadline);
   Result<RelayedTopic> find(const Question& question) const;
   Status apply_links(const BatchHeader& header, const SliceList& bytes, size_t begin);
-  Task<Status> apply_log(const kafka::PartitionRead& read);
+
+  class Image final : public TranslationLogSink {
+   public:
+    explicit Image(offsets::TranslationStore& store) : store_(store) {}
+    Task<Status> take(TranslationRecord record) override { return store_.apply(std::move(record)); }
+
+   private:
+    offsets::TranslationStore& store_;
+  };
 
   Env& env_;
   kafka::ClusterClient& target_;
@@ -86,7 +95,8 @@ class RelayMap {
   std::map<std::string, std::string> links_;  // key -> value
   MemoryKv kv_;
   offsets::TranslationStore store_;
-  std::map<int32_t, std::unique_ptr<kafka::PartitionReader>> logs_;
+  Image image_;
+  std::map<int32_t, std::unique_ptr<TranslationLogReader>> logs_;
   int64_t limit_ = -1;
   bool ended_ = false;
 };

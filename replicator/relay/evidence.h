@@ -1,14 +1,15 @@
 // Where a relay goes on after a takeover: a pure decision over what is written down and what the target shows, so that
-// every case is tested. The evidence is the batches between where the last claim ends and our own abort marker (nothing
-// of an older owner can appear behind it), and what the target's broker remembered of our producer before the marker
-// cleared it.
+// every case is tested. The evidence is the batches between the end of the last claim and our own abort marker (no
+// older owner can write behind that marker), and what the target's broker remembered of our producer before the marker
+// cleared its memory.
 //
-// What makes it exact:
-//  - an anchor is written only when everything before it was acknowledged: all that is below it at the source is at the
-//    target, or is known not to exist;
-//  - the target deletes prefixes only, so the last batch of ours that is still there is the last that there was;
-//  - inside an epoch of our producer the sequences have no gaps. Where they do, the target lost something in the
-//  middle.
+// Why the decision is exact:
+//  - The sink writes an anchor only when everything before it was acknowledged. So every record below the anchor at the
+//    source is at the target, or is known not to exist.
+//  - The target deletes prefixes only. So the last batch of ours that is still there is the last that there was.
+//  - Within an epoch of our producer the sequences have no gaps. Where they do, the target lost something in the
+//    middle.
+// How a batch is placed at the source: offsets/translation/anchor.h.
 #pragma once
 
 #include <optional>
@@ -16,62 +17,45 @@
 #include <variant>
 #include <vector>
 
+#include "offsets/translation/anchor.h"
 #include "replicator/relay/journal.h"
 
 namespace farshore::replicator {
 
-// One data batch of ours in the scanned part of the target.
-struct SeenBatch {
-  RelayProducer producer;
-  int32_t sequence = -1;
-  int32_t length = 0;  // in offsets: compaction at the target may take records, never the place they had
-  TargetOffset base;
-  LeadershipEpoch epoch{-1};
-  TargetOffset next() const { return base + length; }
-};
-
-// DescribeProducers of the target partition, taken before InitProducerId.
+// DescribeProducers of the target partition, asked before InitProducerId.
 struct RememberedProducer {
   RelayProducer producer;
-  int32_t last_sequence = -1;  // -1: nothing since the marker of that epoch
+  int32_t last_sequence = -1;  // -1: it wrote nothing since the marker of that epoch
 };
 
 struct RelayEvidence {
   RelayProducer owner;                         // of this takeover
-  TargetOffset scanned_from, scanned_to;       // everything in between was looked at; the marker is in it
-  std::vector<SeenBatch> seen;                 // in offset order: of the owner's producer id, or of one an anchor names
-  std::vector<RememberedProducer> remembered;  // of those ids; empty where it cannot be trusted
+  TargetOffset scanned_from, scanned_to;       // every offset in between was read; our marker is among them
+  std::vector<RelayedBatch> seen;              // in offset order; of the owner's producer id, or of one an anchor names
+  std::vector<RememberedProducer> remembered;  // of those ids; empty where the broker's memory cannot be trusted
 };
 
 struct RelayResume {
   SourceOffset source;  // the first source offset that the target lacks
-  // Of the record before it; where that one does not exist any more, of the one at it. -1: nothing was relayed.
+  // Of the record before `source`; if that record does not exist any more, of the one at `source`. -1: nothing was
+  // relayed.
   LogEpoch source_epoch{-1};
-  std::vector<TranslationRun> found;  // relayed, and beyond the last claim: in source order
+  std::vector<TranslationRun> found;  // relayed and not claimed yet, in source order
 };
 
-// Nothing tells how far the relay came: relaying on would repeat or lose records, so nobody guesses.
+// Nothing tells how far the relay came. To go on would repeat or lose records, so the partition stops.
 struct RelayUncertain {
-  SourceOffset from, to;  // everything below `from` is at the target, nothing at or above `to` (the highest: unknown)
-  std::string reason;     // in plain words
+  SourceOffset from, to;  // all below `from` is at the target, nothing at or above `to` (the highest: unknown)
+  std::string reason;     // for people
 };
 
-// Where the scan must begin for all that is not claimed yet to be found; the highest offset if there is nothing to look
-// for. The target's log start may be above it by now.
+// From where the target must be scanned to find all that is not claimed yet; the highest offset if there is nothing to
+// find. The target's log start may be higher by now.
 TargetOffset scan_from(const RelayClaims& claims);
 
-// `fresh`: where a relay of this partition begins that has neither anchor nor run (the source's log start is found by
-// the fetch: 0).
+// `fresh`: where a relay of this partition begins that has neither anchor nor run (0: the fetch finds the source's log
+// start).
 std::variant<RelayResume, RelayUncertain> resume_from(const RelayClaims& claims, const RelayEvidence& evidence,
                                                       SourceOffset fresh = SourceOffset(0));
-
-// Sequences are 31 bits and wrap to 0, as Kafka's.
-constexpr int32_t sequence_after(int32_t sequence, int64_t records) {
-  return static_cast<int32_t>((int64_t{sequence} + records) & 0x7fffffff);
-}
-// How many records `to` is ahead of `from`, if it is ahead.
-constexpr int32_t sequence_distance(int32_t from, int32_t to) {
-  return static_cast<int32_t>((int64_t{to} - from) & 0x7fffffff);
-}
 
 }  // namespace farshore::replicator

@@ -13,10 +13,10 @@ RelayAnchor anchor(int16_t epoch, int32_t sequence, int64_t source, int64_t targ
 TranslationRun run(int64_t source, int64_t target, int64_t length, int32_t source_epoch = 3, int32_t target_epoch = 1) {
   return {SourceOffset(source), TargetOffset(target), length, LogEpoch(source_epoch), LeadershipEpoch(target_epoch)};
 }
-SeenBatch seen(int16_t epoch, int32_t sequence, int32_t length, int64_t base, int32_t target_epoch = 1) {
+RelayedBatch seen(int16_t epoch, int32_t sequence, int32_t length, int64_t base, int32_t target_epoch = 1) {
   return {{kId, epoch}, sequence, length, TargetOffset(base), LeadershipEpoch(target_epoch)};
 }
-RelayEvidence evidence(int64_t from, int64_t to, std::vector<SeenBatch> batches = {}) {
+RelayEvidence evidence(int64_t from, int64_t to, std::vector<RelayedBatch> batches = {}) {
   return {{kId, 9}, TargetOffset(from), TargetOffset(to), std::move(batches), {}};
 }
 RelayResume resumed(const RelayClaims& claims, const RelayEvidence& what) {
@@ -104,7 +104,7 @@ TEST(RelayEvidence, NothingBeyondTheClaimResumesAtItsEnd) {
 TEST(RelayEvidence, AnAnchorWithNothingUnderItIsThePosition) {
   // After a takeover whose gateway died at once: found runs were not written down, the anchor was.
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(1, 0, 55, 70)}, run(0, 10, 30)};
-  std::vector<SeenBatch> batches{seen(0, 30, 25, 40)};
+  std::vector<RelayedBatch> batches{seen(0, 30, 25, 40)};
   RelayResume at = resumed(claims, evidence(40, 72, batches));
   EXPECT_EQ(at.source, SourceOffset(55));
   ASSERT_EQ(at.found.size(), 1u);

@@ -46,17 +46,16 @@ bool Collector::anchored_at(const BatchHeader& batch) const {
 }
 
 Status Collector::add(const BatchHeader& batch) {
-  SeenBatch seen;
+  RelayedBatch seen;
   seen.producer = {batch.producer_id, batch.producer_epoch};
   seen.sequence = batch.base_sequence;
-  seen.length = batch.last_offset_delta + 1;
+  seen.length = batch.last_offset_delta + int64_t{1};
   seen.base = TargetOffset(batch.base_offset);
   seen.epoch = LeadershipEpoch(batch.partition_leader_epoch);
   if (!scan_.seen.empty() && !anchored_at(batch)) {
-    SeenBatch& last = scan_.seen.back();
+    RelayedBatch& last = scan_.seen.back();
     if (last.producer == seen.producer && last.epoch == seen.epoch && last.next() == seen.base &&
-        sequence_after(last.sequence, last.length) == seen.sequence &&
-        int64_t{last.length} + seen.length <= kMergedLengthMax) {
+        sequence_after(last.sequence, last.length) == seen.sequence && last.length + seen.length <= kMergedLengthMax) {
       last.length += seen.length;
       return ok();
     }

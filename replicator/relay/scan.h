@@ -24,7 +24,7 @@ struct RelayScan {
   TargetOffset marker;
   LeadershipEpoch epoch{-1};  // of the leader that wrote the marker
   // In offset order; what follows each other without a gap or an anchor in between is one.
-  std::vector<SeenBatch> seen;
+  std::vector<RelayedBatch> seen;
 };
 
 // Reads as long as each answer brings something; kTimedOut if nothing comes until `patience` has passed. kFenced: a

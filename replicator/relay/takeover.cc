@@ -13,12 +13,9 @@ namespace {
 
 Error not_wanted() { return Error(ErrorCode::kClosed, "the takeover is not wanted any more"); }
 
-// What the newest anchor names; a target that gives another id has forgotten ours.
+// The target has given our transactional id another producer id: it has forgotten the old one.
 bool names_another(const RelayClaims& claims, RelayProducer owner) {
-  const RelayAnchor* newest = nullptr;
-  for (const RelayAnchor& anchor : claims.anchors) {
-    if (!newest || anchor.target_from >= newest->target_from) newest = &anchor;
-  }
+  const RelayAnchor* newest = newest_anchor(claims.anchors);
   return newest && newest->producer.id != owner.id;
 }
 
