@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "replicator/fetcher.h"
-
 namespace farshore::replicator {
 
 namespace {
@@ -312,37 +310,42 @@ Task<void> CatchUp::receive(std::unique_ptr<Flight> flight, Task<Result<void>> a
     --entry->in_flight;
     entry->heard_as_of = flight->asked_at;
     entry->source_end = visitor.high_watermark();
-    if (visitor.trouble.code != ErrorCode::kNone) {
-      end(ask.key, visitor.trouble);
-    } else if (visitor.gap && ++entry->gaps >= kGapsMax) {
-      end(ask.key, Error(ErrorCode::kUnavailable, "where its responses end cannot be guessed"));
-    } else if (visitor.gap) {
-      entry->margin = std::min(kMarginMax, entry->margin * 2);
-      entry->round = 0;
-      entry->asks_max = std::max(kAsksFirst, entry->asks_max / 2);
-    } else if (visitor.used_bytes == 0 && !ask.guessed) {
-      end(ask.key, {});  // nothing at the exact place: the session finds out why
-    } else {
-      if (visitor.used_bytes > 0 && ask.guessed) entry->gaps = 0;
-      if (visitor.used_bytes * 2 >= visitor.bytes) {
-        ++entry->asks_max;
-      } else {  // guessed much too low: those under way bring the same again
-        entry->round = 0;
-        entry->asks_max = std::max(kAsksFirst, entry->asks_max / 2);
-      }
-      if (visitor.bytes > 0 && visitor.end > visitor.first) {
-        // What comes next looks more like what came last than like what came before.
-        entry->bytes_per_offset = static_cast<double>(visitor.bytes) / static_cast<double>(visitor.end - visitor.first);
-        if (static_cast<double>(visitor.bytes) >= kShortResponse * static_cast<double>(ask.bytes_max))
-          entry->margin = std::max(kMarginMin, entry->margin * 0.9);
-      }
-      size_t wanted = std::clamp(entry->batch_bytes_max * kBatchesPerAsk, options_.ahead_ask_bytes,
-                                 std::max(options_.ahead_ask_bytes, options_.partition_bytes_max));
-      if (bytes_per_second_ > 0) wanted = std::min(wanted, static_cast<size_t>(bytes_per_second_ * kAskSecondsMax));
-      entry->ask_bytes = std::max(options_.ahead_ask_bytes_min, std::min(wanted, entry->ask_bytes * 2));
-    }
+    note_answer(ask, *entry, visitor);
   }
   wake_.notify();
+}
+
+// What an answer means for the asks that follow it: how far ahead, how many, how large; or that the session is to go
+// on.
+void CatchUp::note_answer(const Ask& ask, Entry& entry, const Visitor& visitor) {
+  if (visitor.trouble.code != ErrorCode::kNone) return end(ask.key, visitor.trouble);
+  if (visitor.gap && ++entry.gaps >= kGapsMax)
+    return end(ask.key, Error(ErrorCode::kUnavailable, "where its responses end cannot be guessed"));
+  if (visitor.gap) {
+    entry.margin = std::min(kMarginMax, entry.margin * 2);
+    return slow_down(entry);
+  }
+  if (visitor.used_bytes == 0 && !ask.guessed) return end(ask.key, {});  // nothing at the exact place: the session asks
+  if (visitor.used_bytes > 0 && ask.guessed) entry.gaps = 0;
+  if (visitor.used_bytes * 2 >= visitor.bytes)
+    ++entry.asks_max;
+  else
+    slow_down(entry);  // guessed much too low: those under way bring the same again
+  if (visitor.bytes > 0 && visitor.end > visitor.first) {
+    // What comes next looks more like what came last than like what came before.
+    entry.bytes_per_offset = static_cast<double>(visitor.bytes) / static_cast<double>(visitor.end - visitor.first);
+    if (static_cast<double>(visitor.bytes) >= kShortResponse * static_cast<double>(ask.bytes_max))
+      entry.margin = std::max(kMarginMin, entry.margin * 0.9);
+  }
+  size_t wanted = std::clamp(entry.batch_bytes_max * kBatchesPerAsk, options_.ahead_ask_bytes,
+                             std::max(options_.ahead_ask_bytes, options_.partition_bytes_max));
+  if (bytes_per_second_ > 0) wanted = std::min(wanted, static_cast<size_t>(bytes_per_second_ * kAskSecondsMax));
+  entry.ask_bytes = std::max(options_.ahead_ask_bytes_min, std::min(wanted, entry.ask_bytes * 2));
+}
+
+void CatchUp::slow_down(Entry& entry) {
+  entry.round = 0;
+  entry.asks_max = std::max(kAsksFirst, entry.asks_max / 2);
 }
 
 void CatchUp::note_rate(size_t bytes, Duration transfer) {

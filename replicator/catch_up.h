@@ -21,11 +21,10 @@
 #include "base/env.h"
 #include "base/gate.h"
 #include "proto/kafka/client/cluster_client.h"
+#include "replicator/fetch_options.h"
 #include "replicator/pump.h"
 
 namespace farshore::replicator {
-
-struct FetcherOptions;
 
 // Called from inside the catch-up: take note, act later.
 class CatchUpOwner {
@@ -102,6 +101,8 @@ class CatchUp {
   size_t window_bytes() const;
   void send(Ask ask);
   Task<void> receive(std::unique_ptr<Flight> flight, Task<Result<void>> answer);
+  void note_answer(const Ask& ask, Entry& entry, const Visitor& visitor);
+  static void slow_down(Entry& entry);
   void note_rate(size_t bytes, Duration transfer);
   bool over(const Entry& entry) const;
   void end(const PumpKey& key, const Error& why);

@@ -194,7 +194,7 @@ class CatchUpWorld {
   MonoTime begun_;
 };
 
-TEST(CatchUp, ALongWayDoesNotCostARoundTripPerResponse) {
+TEST(CatchUp, LongRoundTripIsNotPaidForEachResponse) {
   CatchUpWorld far(milliseconds(50));
   far.fill(12 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror();
@@ -208,7 +208,7 @@ TEST(CatchUp, ALongWayDoesNotCostARoundTripPerResponse) {
   EXPECT_LT(far.took(), milliseconds(2400));
 }
 
-TEST(CatchUp, AShortWayIsReadByTheSessionAlone) {
+TEST(CatchUp, ShortRoundTripIsReadByTheSessionAlone) {
   CatchUpWorld near(microseconds(200));
   near.fill(4 << 20, 1000, 1000, 16);
   Mirror& mirror = near.start_mirror();
@@ -217,7 +217,7 @@ TEST(CatchUp, AShortWayIsReadByTheSessionAlone) {
   EXPECT_EQ(mirror.fetcher->catch_up().asks_in_flight_most(), 0u);
 }
 
-TEST(CatchUp, ItIsSwitchedOffByItsLimit) {
+TEST(CatchUp, LimitOfZeroSwitchesReadingAheadOff) {
   CatchUpWorld far(milliseconds(50));
   far.options.ahead_bytes_max = 0;
   far.fill(1 << 20, 1000, 1000, 16);
@@ -227,7 +227,7 @@ TEST(CatchUp, ItIsSwitchedOffByItsLimit) {
 }
 
 // Small records for a while, then large ones, and the other way round: guesses are too high and too low.
-TEST(CatchUp, WrongGuessesCostTimeAndNothingElse) {
+TEST(CatchUp, WrongGuessesLoseNoRecords) {
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CatchUpWorld far(milliseconds(50), seed);
@@ -244,7 +244,7 @@ TEST(CatchUp, WrongGuessesCostTimeAndNothingElse) {
 }
 
 // Each guess is then too high: the session reads on, and few bytes come for nothing.
-TEST(CatchUp, ASourceThatSendsLessThanItWasAskedForIsLeftToTheSession) {
+TEST(CatchUp, SourceThatSendsLessThanAskedForIsLeftToTheSession) {
   CatchUpWorld far(milliseconds(50));
   far.options.ahead_ask_bytes = 1 << 20;
   far.fill(5 << 20, 1000, 1000, 16);
@@ -255,7 +255,7 @@ TEST(CatchUp, ASourceThatSendsLessThanItWasAskedForIsLeftToTheSession) {
   EXPECT_LT(mirror.fetcher->catch_up().bytes_received(), 8u << 20);
 }
 
-TEST(CatchUp, WhatIsAskedForAheadFitsIntoTheBudget) {
+TEST(CatchUp, FetchesAheadStayWithinTheBudget) {
   CatchUpWorld far(milliseconds(50));
   far.fill(12 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror(2 << 20, 2 << 20);
@@ -269,7 +269,7 @@ TEST(CatchUp, WhatIsAskedForAheadFitsIntoTheBudget) {
   EXPECT_LE(mirror.held_most, (size_t{2} << 20) + kAskBytes);
 }
 
-TEST(CatchUp, ASourceThatGoesAndComesBackIsReadOnFromWhereThePumpIs) {
+TEST(CatchUp, SourceThatComesBackIsReadOnFromThePumpsPosition) {
   CatchUpWorld far(milliseconds(50));
   far.fill(12 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror();
@@ -280,7 +280,7 @@ TEST(CatchUp, ASourceThatGoesAndComesBackIsReadOnFromWhereThePumpIs) {
   far.expect_the_source_s_log();
 }
 
-TEST(CatchUp, AResetOfThePumpMakesAnswersUnderWayWorthless) {
+TEST(CatchUp, PumpResetDropsAnswersInFlight) {
   CatchUpWorld far(milliseconds(50));
   far.fill(12 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror();
@@ -292,7 +292,7 @@ TEST(CatchUp, AResetOfThePumpMakesAnswersUnderWayWorthless) {
   far.expect_the_source_s_log();
 }
 
-TEST(CatchUp, RetentionAtTheSourceIsTheSessionsToUnderstand) {
+TEST(CatchUp, RetentionAtTheSourceIsLeftToTheSession) {
   CatchUpWorld far(milliseconds(50));
   far.fill(12 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror();
@@ -303,7 +303,7 @@ TEST(CatchUp, RetentionAtTheSourceIsTheSessionsToUnderstand) {
 }
 
 // Apache Kafka does so when its cache of sessions is full.
-TEST(Fetcher, ASourceWithoutSessionsTellsWhatItDeletedToo) {
+TEST(Fetcher, SourceWithoutSessionsReportsARetentionGapToo) {
   CatchUpWorld near(microseconds(200));
   near.fill(1 << 20, 1000, 1000, 16);
   near.source->partition(kTopic, 0).delete_up_to(near.source->partition(kTopic, 0).end - 100);
@@ -311,7 +311,7 @@ TEST(Fetcher, ASourceWithoutSessionsTellsWhatItDeletedToo) {
   EXPECT_TRUE(near.until([&] { return mirror.pump->wish().kind == PumpWish::Kind::kAdvance; }));
 }
 
-TEST(CatchUp, WhatIsWrittenMeanwhileIsFollowedToTheEnd) {
+TEST(CatchUp, RecordsWrittenMeanwhileAreFollowedToTheEnd) {
   CatchUpWorld far(milliseconds(50));
   far.fill(6 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror();

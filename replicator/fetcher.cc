@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/kafka/messages/list_offsets.h"
+#include "replicator/log_ranges.h"
 
 namespace farshore::replicator {
 
@@ -11,136 +11,12 @@ namespace {
 using Code = kafka::ErrorCode;
 
 constexpr int16_t kFetchByName = 12;  // the last version that names topics
-constexpr int64_t kEarliest = -2, kLatest = -1;
 constexpr size_t kResponseBytesMin = 256 << 10;
 constexpr double kWayBytesPerSecond = 500e6;  // the fastest way that a window is made for
 constexpr int8_t kReadUncommitted = 0;
 constexpr int32_t kHeldWaitMs = 100, kFullWaitMs = 5;
 
-kafka::FetchRequest::FetchTopic& topic_in(kafka::FetchRequest& request, const TopicId& id, const std::string& name) {
-  if (request.topics.empty() || request.topics.back().topic_id != id || request.topics.back().topic != name) {
-    auto& topic = request.topics.emplace_back();
-    topic.topic_id = id;
-    topic.topic = name;
-  }
-  return request.topics.back();
-}
-
-void add_forgotten(std::vector<kafka::FetchRequest::ForgottenTopic>& list, const PumpKey& key,
-                   const std::string& name) {
-  if (list.empty() || list.back().topic_id != key.source_topic.value()) {
-    auto& topic = list.emplace_back();
-    topic.topic_id = key.source_topic.value();
-    topic.topic = name;
-  }
-  list.back().partitions.push_back(key.partition.value());
-}
-
 }  // namespace
-
-// Hands one response to the pumps. Every callback finds its entry anew: pumps may be removed while a response arrives.
-class Fetcher::Visitor final : public kafka::FetchVisitor {
- public:
-  explicit Visitor(Fetcher& fetcher) : fetcher_(fetcher) {}
-  int16_t error_code = 0;
-  int32_t session_id = 0;
-
-  void on_response(const kafka::FetchResponse& head) override {
-    error_code = head.error_code;
-    session_id = head.session_id;
-  }
-  void on_partition(const kafka::FetchTopic& topic, const Partition& partition, size_t) override {
-    topic_ = topic.id;
-    if (topic_.is_zero()) {
-      auto it = fetcher_.ids_by_name_.find(topic.name);
-      if (it != fetcher_.ids_by_name_.end()) topic_ = it->second;
-    }
-    partition_ = partition.partition_index;
-    state_.high_watermark = SourceOffset(partition.high_watermark);
-    state_.last_stable = SourceOffset(partition.last_stable_offset);
-    state_.log_start = SourceOffset(std::max<int64_t>(partition.log_start_offset, 0));
-    bad_ = {};
-    told_ = false;
-    bytes_ = 0;
-    if (Entry* entry = current()) {
-      state_.leader_epoch = entry->leader_epoch;
-      if (entry->asked) asked_ = entry->asked->offset;
-    }
-  }
-  void on_batches(BatchRun run) override {
-    fetcher_.response_bytes_ += run.bytes.size();
-    fetcher_.progressed_ = true;
-    if (bytes_ == 0) first_ = SourceOffset(run.first().value());
-    bytes_ += run.bytes.size();
-    Entry* entry = current();
-    if (!entry || !entry->asked) return;
-    SourceOffset next(std::max(run.next().value(), asked_.value()));
-    entry->pump->on_fetched(entry->asked->generation, asked_, std::move(run), state_, fetcher_.env_.now());
-    asked_ = next;
-    told_ = true;
-    fetcher_.mark(*entry);
-  }
-  void on_bad_records(Error error) override { bad_ = std::move(error); }
-  void on_partition_end(const kafka::FetchTopic&, const Partition& partition, size_t cut_bytes) override {
-    Entry* entry = current();
-    if (!entry || !entry->asked) return;
-    const uint32_t generation = entry->asked->generation;
-    switch (static_cast<Code>(partition.error_code)) {
-      case Code::kNone:
-        break;
-      case Code::kOffsetOutOfRange:
-        fetcher_.out_of_range_[id_of(entry->key)] = generation;
-        return;
-      case Code::kNotLeaderOrFollower:
-      case Code::kFencedLeaderEpoch:
-      case Code::kUnknownLeaderEpoch:
-      case Code::kLeaderNotAvailable:
-      case Code::kReplicaNotAvailable:
-      case Code::kUnknownTopicOrPartition:
-      case Code::kUnknownTopicId:
-      case Code::kInconsistentTopicId:
-        fetcher_.hold(*entry, kafka::to_error(partition.error_code, "fetch of " + entry->topic));
-        fetcher_.owner_.fetcher_lost_partition(entry->key);
-        return;
-      default:
-        fetcher_.hold(*entry, kafka::to_error(partition.error_code, "fetch of " + entry->topic));
-        return;
-    }
-    if (partition.diverging_epoch.end_offset >= 0) {
-      entry->pump->on_diverged(generation, LogEpoch(partition.diverging_epoch.epoch),
-                               SourceOffset(partition.diverging_epoch.end_offset));
-    } else if (bad_.code != ErrorCode::kNone) {
-      entry->pump->on_bad_bytes(generation, bad_);
-      fetcher_.hold(*entry, bad_);
-    } else if (!told_) {
-      entry->pump->on_fetched(generation, asked_, BatchRun(), state_, fetcher_.env_.now());
-      // A source that sends less than one batch, whatever the limit: the limit must grow to hold it.
-      if (cut_bytes > 0) fetcher_.response_bytes_max_ = fetcher_.options_.response_bytes_max;
-    }
-    if (bad_.code == ErrorCode::kNone) {
-      entry->error = {};
-      if (bytes_ > 0 && asked_ > first_) {
-        const double bytes_per_offset = static_cast<double>(bytes_) / static_cast<double>(asked_ - first_);
-        if (fetcher_.far_behind(*entry, state_.high_watermark, bytes_per_offset))
-          fetcher_.catch_up_.add(*entry->pump, entry->topic, entry->leader_epoch, state_.high_watermark,
-                                 bytes_per_offset);
-      }
-    }
-    fetcher_.mark(*entry);
-  }
-  void on_response_end(const std::vector<kafka::FetchResponse::NodeEndpoint>&) override {}
-
- private:
-  Entry* current() { return fetcher_.find(topic_, partition_); }
-  Fetcher& fetcher_;
-  TopicId topic_;
-  int32_t partition_ = -1;
-  SourceState state_;
-  SourceOffset asked_, first_;  // first_: of the batches of this partition
-  size_t bytes_ = 0;            // of them
-  bool told_ = false;
-  Error bad_;
-};
 
 Fetcher::Fetcher(Env& env, kafka::ClusterClient& source, int32_t broker, SlabArena& arena, Budget& budget,
                  const FetcherOptions& options, FetcherOwner& owner)
@@ -164,16 +40,16 @@ Fetcher::Entry* Fetcher::find(const TopicId& topic, int32_t partition) {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
-void Fetcher::mark(Entry& entry) { changed_.insert(id_of(entry.key)); }
+void Fetcher::mark(Entry& entry) { changed_.insert(id_of(entry.at.key)); }
 
 void Fetcher::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch) {
   remove(pump.key());
   ids_by_name_[topic] = pump.key().source_topic.value();
   Entry& entry = entries_[id_of(pump.key())];
   entry.pump = &pump;
-  entry.key = pump.key();
-  entry.topic = std::move(topic);
-  entry.leader_epoch = leader_epoch;
+  entry.at.key = pump.key();
+  entry.at.topic = std::move(topic);
+  entry.at.leader_epoch = leader_epoch;
   mark(entry);
   wake_.notify();
 }
@@ -182,10 +58,7 @@ void Fetcher::remove(const PumpKey& key) {
   auto it = entries_.find(id_of(key));
   if (it == entries_.end()) return;
   catch_up_.remove(key);
-  if (it->second.in_session) {
-    add_forgotten(forgotten_, key, it->second.topic);
-    --in_session_;
-  }
+  session_.leave(it->second.at, it->second.session);
   changed_.erase(it->first);
   full_ones_.erase(it->first);
   held_.erase(it->first);
@@ -204,7 +77,7 @@ void Fetcher::changed(const PumpKey& key) {
 void Fetcher::hold(Entry& entry, Error error) {
   entry.held_until = env_.now() + options_.partition_backoff;
   entry.error = std::move(error);
-  held_.insert(id_of(entry.key));
+  held_.insert(id_of(entry.at.key));
   mark(entry);
 }
 
@@ -221,12 +94,9 @@ void Fetcher::release_held() {
 }
 
 void Fetcher::forget_session() {
-  session_id_ = session_epoch_ = 0;
-  in_session_ = 0;
-  forgotten_.clear();
+  session_.reset();
   for (auto& [id, entry] : entries_) {
-    entry.in_session = false;
-    entry.asked.reset();
+    entry.session = {};
     mark(entry);
   }
 }
@@ -246,7 +116,7 @@ void Fetcher::stop() {
 
 MonoTime Fetcher::known_as_of() const {
   if (catch_up_.empty()) return known_as_of_;
-  return in_session_ > 0 ? std::min(known_as_of_, catch_up_.known_as_of()) : catch_up_.known_as_of();
+  return session_.size() > 0 ? std::min(known_as_of_, catch_up_.known_as_of()) : catch_up_.known_as_of();
 }
 
 // What is received and not yet acknowledged is read again (CRC, send) from a cache while it is little: measured, 8 MiB
@@ -259,10 +129,10 @@ size_t Fetcher::window_bytes() const {
 
 // Worth it only where waiting for a round trip costs more than what comes twice does.
 bool Fetcher::far_behind(const Entry& entry, SourceOffset source_end, double bytes_per_offset) const {
-  if (!client_ || client_->round_trip() < options_.ahead_round_trip_min || entry.leader_epoch < LeadershipEpoch(0))
+  if (!client_ || client_->round_trip() < options_.ahead_round_trip_min || entry.at.leader_epoch < LeadershipEpoch(0))
     return false;
   if (options_.ahead_bytes_max == 0 || env_.now() < entry.ahead_from) return false;
-  if (entry.pump->phase() != PumpPhase::kRunning || catch_up_.has(entry.key)) return false;
+  if (entry.pump->phase() != PumpPhase::kRunning || catch_up_.has(entry.at.key)) return false;
   const auto behind = static_cast<double>(source_end - entry.pump->received_end()) * bytes_per_offset;
   return behind >= 2.0 * static_cast<double>(options_.ahead_ask_bytes);
 }
@@ -274,7 +144,7 @@ void Fetcher::catch_up_ended(const PumpKey& key, const Error& why) {
     entry->ahead_from = env_.now() + options_.ahead_backoff;
     env_.log().info(
         "no longer read ahead",
-        {{"broker", broker_}, {"topic", entry->topic}, {"partition", key.partition.value()}, {"error", why}});
+        {{"broker", broker_}, {"topic", entry->at.topic}, {"partition", key.partition.value()}, {"error", why}});
   }
   mark(*entry);
   wake_.notify();
@@ -283,6 +153,69 @@ void Fetcher::catch_up_ended(const PumpKey& key, const Error& why) {
 void Fetcher::catch_up_heard() {
   last_contact_ = env_.now();
   contacted_ = true;
+}
+
+TopicId Fetcher::topic_id_of(const std::string& name) {
+  auto it = ids_by_name_.find(name);
+  return it == ids_by_name_.end() ? TopicId() : it->second;
+}
+
+void Fetcher::fetch_received(size_t bytes) {
+  response_bytes_ += bytes;
+  progressed_ = true;
+}
+
+// Errors of one partition: it is left out for a moment, and its leader is looked for where that may help.
+bool Fetcher::refused(Entry& entry, const FetchOutcome& outcome) {
+  switch (static_cast<Code>(outcome.error_code)) {
+    case Code::kNone:
+      return false;
+    case Code::kOffsetOutOfRange:
+      out_of_range_[id_of(entry.at.key)] = outcome.generation;
+      return true;
+    case Code::kNotLeaderOrFollower:
+    case Code::kFencedLeaderEpoch:
+    case Code::kUnknownLeaderEpoch:
+    case Code::kLeaderNotAvailable:
+    case Code::kReplicaNotAvailable:
+    case Code::kUnknownTopicOrPartition:
+    case Code::kUnknownTopicId:
+    case Code::kInconsistentTopicId:
+      hold(entry, kafka::to_error(outcome.error_code, "fetch of " + entry.at.topic));
+      owner_.fetcher_lost_partition(entry.at.key);
+      return true;
+    default:
+      hold(entry, kafka::to_error(outcome.error_code, "fetch of " + entry.at.topic));
+      return true;
+  }
+}
+
+void Fetcher::fetch_ended(FetchedPartition& partition, const FetchOutcome& outcome) {
+  auto& entry = static_cast<Entry&>(partition);
+  if (refused(entry, outcome)) return;
+  if (outcome.diverging_end >= 0) {
+    entry.pump->on_diverged(outcome.generation, outcome.diverging_epoch, SourceOffset(outcome.diverging_end));
+  } else if (outcome.bad.code != ErrorCode::kNone) {
+    entry.pump->on_bad_bytes(outcome.generation, outcome.bad);
+    hold(entry, outcome.bad);
+  } else if (!outcome.handed_on) {
+    entry.pump->on_fetched(outcome.generation, outcome.next, BatchRun(), outcome.source, env_.now());
+    // A source that sends less than one batch, whatever the limit: the limit must grow to hold it.
+    if (outcome.cut) response_bytes_max_ = options_.response_bytes_max;
+  }
+  if (outcome.bad.code == ErrorCode::kNone) {
+    entry.error = {};
+    read_ahead_if_far(entry, outcome);
+  }
+  mark(entry);
+}
+
+void Fetcher::read_ahead_if_far(Entry& entry, const FetchOutcome& outcome) {
+  if (outcome.bytes == 0 || outcome.next <= outcome.first) return;
+  const double bytes_per_offset =
+      static_cast<double>(outcome.bytes) / static_cast<double>(outcome.next - outcome.first);
+  if (far_behind(entry, outcome.source.high_watermark, bytes_per_offset))
+    catch_up_.add(*entry.pump, entry.at.topic, entry.at.leader_epoch, outcome.source.high_watermark, bytes_per_offset);
 }
 
 Task<void> Fetcher::run() {
@@ -302,7 +235,7 @@ Task<void> Fetcher::run() {
     if (!ended) {
       last_error_ = ended.error();
       env_.log().warn("source connection ended", {{"broker", broker_}, {"error", ended.error()}});
-      for (auto& [id, entry] : entries_) owner_.fetcher_lost_partition(entry.key);
+      for (auto& [id, entry] : entries_) owner_.fetcher_lost_partition(entry.at.key);
     }
     failures = connection_worked_ ? 0 : failures + 1;
     Duration pause = options_.backoff_min;
@@ -339,7 +272,7 @@ Task<Status> Fetcher::connected() {
       co_return fetched;
     }
     last_response = env_.now();
-    if (!out_of_range_.empty()) CO_CHECK(co_await find_offsets(*client_));
+    if (!out_of_range_.empty()) CO_CHECK(co_await find_ranges(*client_));
   }
   co_return ok();
 }
@@ -352,68 +285,34 @@ Task<Status> Fetcher::wait_for_work() {
   co_return ok();
 }
 
+// False: there is nothing to fetch.
 bool Fetcher::build(kafka::FetchRequest& request, bool by_name) {
-  const bool full = session_epoch_ == 0;
   full_ = false;
   changed_.merge(full_ones_);
   full_ones_.clear();
-  for (const Id& id : std::exchange(changed_, {})) {
-    Entry& entry = entries_.at(id);
-    const bool ahead = catch_up_.has(entry.key);
-    auto next = ahead || held_.count(id) ? std::nullopt : entry.pump->next();
-    if (!next) {
-      if (!ahead && entry.pump->phase() == PumpPhase::kRunning && !held_.count(id)) {
-        full_ = true;
-        full_ones_.insert(id);
-      }
-      if (entry.in_session) {
-        add_forgotten(forgotten_, entry.key, entry.topic);
-        entry.in_session = false;
-        --in_session_;
-      }
-      entry.asked.reset();
-      continue;
-    }
-    bool same = entry.in_session && entry.asked && entry.asked->offset == next->offset &&
-                entry.asked->last_fetched_epoch == next->last_fetched_epoch;
-    entry.asked = next;
-    if (same && !full) continue;
-    if (!entry.in_session) {
-      entry.in_session = true;
-      ++in_session_;
-    }
-    auto& partition = topic_in(request, entry.key.source_topic.value(), by_name ? entry.topic : std::string())
-                          .partitions.emplace_back();
-    partition.partition = entry.key.partition.value();
-    partition.current_leader_epoch = entry.leader_epoch.value();
-    partition.fetch_offset = next->offset.value();
-    partition.last_fetched_epoch = next->last_fetched_epoch.value();
-    partition.partition_max_bytes = static_cast<int32_t>(std::min(options_.partition_bytes_max, response_bytes_max_));
-  }
-  // Where a partition is both forgotten and asked for, it was removed and added again: asking is what counts.
-  for (auto& topic : forgotten_) {
-    std::erase_if(topic.partitions, [&](int32_t partition) {
-      Entry* entry = find(topic.topic_id, partition);
-      return entry && entry->in_session;
-    });
-  }
-  std::erase_if(forgotten_, [](const auto& topic) { return topic.partitions.empty(); });
-  if (!full) request.forgotten_topics_data = forgotten_;
-  forgotten_.clear();
-  return in_session_ > 0;
+  for (const Id& id : std::exchange(changed_, {})) add_to_session(id, entries_.at(id), request, by_name);
+  session_.finish(request);
+  return session_.size() > 0;
 }
 
-Task<Status> Fetcher::fetch_once(kafka::Client& client) {
-  CO_TRY(int16_t version, client.version_for(kafka::FetchRequest::kApiKey));
-  if (session_epoch_ == 0) forget_session();
-  kafka::FetchRequest request;
-  if (!build(request, version <= kFetchByName)) {
-    forget_session();  // it is left alone at the source, and begun anew when there is something to fetch
-    changed_.clear();
-    auto waited = co_await wait_for_work();
-    if (!waited && !stopping_.is_set()) co_return waited;
-    co_return ok();
+void Fetcher::add_to_session(Id id, Entry& entry, kafka::FetchRequest& request, bool by_name) {
+  const bool ahead = catch_up_.has(entry.at.key), held = held_.count(id) > 0;
+  std::optional<FetchPosition> next;
+  if (!ahead && !held) next = entry.pump->next();
+  if (next) {
+    session_.ask(request, entry.at, entry.session, *next, by_name,
+                 std::min(options_.partition_bytes_max, response_bytes_max_));
+    return;
   }
+  if (!ahead && !held && entry.pump->phase() == PumpPhase::kRunning) {
+    full_ = true;
+    full_ones_.insert(id);
+  }
+  session_.leave(entry.at, entry.session);
+}
+
+// How long the source may wait, and how much it may send.
+void Fetcher::limit(kafka::FetchRequest& request) const {
   request.max_wait_ms = static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(options_.max_wait).count());
   // Partitions that are left out for a moment must be looked at again in time.
   if (!held_.empty()) request.max_wait_ms = std::min<int32_t>(request.max_wait_ms, kHeldWaitMs);
@@ -423,73 +322,59 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
   const size_t free = window - std::min(window, budget_.used_bytes());
   request.max_bytes = static_cast<int32_t>(std::clamp(free, kResponseBytesMin, response_bytes_max_));
   request.isolation_level = kReadUncommitted;
-  request.session_id = session_id_;
-  request.session_epoch = session_epoch_;
-  Visitor visitor(*this);
+}
+
+Task<Status> Fetcher::fetch_once(kafka::Client& client) {
+  CO_TRY(int16_t version, client.version_for(kafka::FetchRequest::kApiKey));
+  if (session_.fresh()) forget_session();
+  kafka::FetchRequest request;
+  if (!build(request, version <= kFetchByName)) {
+    forget_session();  // it is left alone at the source, and begun anew when there is something to fetch
+    changed_.clear();
+    auto waited = co_await wait_for_work();
+    if (!waited && !stopping_.is_set()) co_return waited;
+    co_return ok();
+  }
+  limit(request);
+  FetchDelivery delivery(static_cast<FetchDeliveryOwner&>(*this));
   progressed_ = false;
   const MonoTime asked_at = env_.now();
-  CO_CHECK(co_await client.fetch(std::move(request), slabs_, &budget_, visitor,
+  CO_CHECK(co_await client.fetch(std::move(request), slabs_, &budget_, delivery,
                                  env_.in(options_.max_wait + options_.silence_max)));
   last_contact_ = env_.now();
   known_as_of_ = asked_at;
   contacted_ = connection_worked_ = true;
   last_error_ = {};
   response_bytes_max_ = std::min(options_.response_bytes_max, response_bytes_max_ + response_bytes_max_ / 8);
-  if (visitor.error_code != 0) {
-    bool session_lost = session_id_ != 0;
+  if (delivery.error_code() != 0) {
+    const bool session_lost = session_.begun();
     forget_session();
-    if (!session_lost) co_return kafka::to_error(visitor.error_code, "fetch");
+    if (!session_lost) co_return kafka::to_error(delivery.error_code(), "fetch");
     co_return ok();
   }
-  if (visitor.session_id == 0) {  // the source keeps no session for us: everything is asked for again each time
-    forget_session();
-  } else {
-    session_id_ = visitor.session_id;
-    session_epoch_ = session_epoch_ == INT32_MAX ? 1 : session_epoch_ + 1;
-  }
+  if (!session_.answered(delivery.session_id())) forget_session();  // everything is asked for again each time
   co_return ok();
 }
 
-Task<Status> Fetcher::find_offsets(kafka::Client& client) {
-  std::map<Id, std::pair<int64_t, int64_t>> found;  // log start, end
-  for (int64_t which : {kEarliest, kLatest}) {
-    kafka::ListOffsetsRequest request;
-    request.replica_id = -1;
-    for (const auto& [id, generation] : out_of_range_) {
-      const Entry& entry = entries_.at(id);
-      if (request.topics.empty() || request.topics.back().name != entry.topic)
-        request.topics.emplace_back().name = entry.topic;
-      auto& partition = request.topics.back().partitions.emplace_back();
-      partition.partition_index = id.second;
-      partition.current_leader_epoch = entry.leader_epoch.value();
-      partition.timestamp = which;
-    }
-    auto response = co_await client.call(std::move(request), env_.in(options_.silence_max));
-    if (!response) co_return std::move(response).error();
-    for (const auto& topic : response->topics) {
-      auto id = ids_by_name_.find(topic.name);
-      if (id == ids_by_name_.end()) continue;
-      for (const auto& partition : topic.partitions) {
-        if (partition.error_code != 0 || partition.offset < 0) continue;
-        auto& [start, end] = found.try_emplace({id->second, partition.partition_index}, -1, -1).first->second;
-        (which == kEarliest ? start : end) = partition.offset;
-      }
-    }
-  }
+Task<Status> Fetcher::find_ranges(kafka::Client& client) {
+  std::vector<FetchSession::Partition> asked;
+  for (const auto& [id, generation] : out_of_range_) asked.push_back(entries_.at(id).at);
+  CO_TRY(auto ranges, co_await log_ranges(env_, client, std::move(asked), options_.silence_max));
   // By generation, not by what is asked for now: a source that keeps no session has been forgotten meanwhile.
   for (const auto& [id, generation] : std::exchange(out_of_range_, {})) {
     Entry* entry = find(id.first, id.second);
     if (!entry) continue;
-    auto it = found.find(id);
-    if (it == found.end() || it->second.first < 0 || it->second.second < 0) {
-      hold(*entry, Error(ErrorCode::kOutOfRange, "the source does not say where " + entry->topic + " begins and ends"));
-      owner_.fetcher_lost_partition(entry->key);
+    auto it = ranges.find(entry->at.key);
+    if (it == ranges.end()) {
+      hold(*entry,
+           Error(ErrorCode::kOutOfRange, "the source does not say where " + entry->at.topic + " begins and ends"));
+      owner_.fetcher_lost_partition(entry->at.key);
       continue;
     }
     SourceState state;
-    state.log_start = SourceOffset(it->second.first);
-    state.high_watermark = state.last_stable = SourceOffset(it->second.second);
-    state.leader_epoch = entry->leader_epoch;
+    state.log_start = it->second.log_start;
+    state.high_watermark = state.last_stable = it->second.end;
+    state.leader_epoch = entry->at.leader_epoch;
     hold(*entry, Error(ErrorCode::kOutOfRange));
     entry->pump->on_out_of_range(generation, state, state.high_watermark, env_.now());
   }

@@ -18,29 +18,12 @@
 #include "base/env.h"
 #include "proto/kafka/client/cluster_client.h"
 #include "replicator/catch_up.h"
+#include "replicator/fetch_delivery.h"
+#include "replicator/fetch_options.h"
+#include "replicator/fetch_session.h"
 #include "replicator/pump.h"
 
 namespace farshore::replicator {
-
-struct FetcherOptions {
-  Duration max_wait = milliseconds(500);      // of a long poll at the source
-  Duration silence_max = milliseconds(9500);  // beyond max_wait, for a whole response
-  Duration lag_target = milliseconds(2);      // how long the next fetch may wait for more, after a small response
-  size_t small_response_bytes = 64 << 10;
-  size_t response_bytes_max = 32 << 20;
-  size_t partition_bytes_max = 16 << 20;
-  Duration backoff_min = milliseconds(50), backoff_max = seconds(2);
-  Duration partition_backoff = milliseconds(300);  // after an error of one partition
-  // Of all that is received and not yet acknowledged (see Fetcher::window_bytes): little enough to stay in a cache.
-  size_t window_bytes_min = 8 << 20;
-  // A partition that is far behind is read ahead (see catch_up.h) where a round trip takes at least so long ...
-  Duration ahead_round_trip_min = milliseconds(10);
-  // ... by fetches of so much (more where batches are large), after some smaller ones; what is nearer to the end than
-  // the smallest is the session's ...
-  size_t ahead_ask_bytes = 4 << 20, ahead_ask_bytes_min = 256 << 10;
-  Duration ahead_backoff = seconds(1);  // after it failed
-  size_t ahead_bytes_max = 48 << 20;    // ... and so much asked for at a time; 0: never
-};
 
 // Called from inside the fetcher: take note, act later.
 class FetcherOwner {
@@ -51,7 +34,7 @@ class FetcherOwner {
   virtual Duration target_round_trip() const = 0;  // 0: not known yet
 };
 
-class Fetcher final : private CatchUpOwner {
+class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
  public:
   // All references outlive it. `budget` bounds what is received and not yet written to the target.
   Fetcher(Env& env, kafka::ClusterClient& source, int32_t broker, SlabArena& arena, Budget& budget,
@@ -77,17 +60,10 @@ class Fetcher final : private CatchUpOwner {
   Error last_error(const PumpKey& key) const;  // of the connection, or of this partition; kNone while all is well
 
  private:
-  class Visitor;
-  struct Entry {
-    PartitionPump* pump = nullptr;
-    PumpKey key;
-    std::string topic;
-    LeadershipEpoch leader_epoch;
-    bool in_session = false;
-    std::optional<FetchPosition> asked;  // what the session holds
-    MonoTime held_until;                 // after an error
-    MonoTime ahead_from;                 // not read ahead before that: it failed
-    Error error;                         // of the last response
+  struct Entry : FetchedPartition {
+    MonoTime held_until;  // after an error
+    MonoTime ahead_from;  // not read ahead before that: it failed
+    Error error;          // of the last response
   };
   using Id = std::pair<TopicId, int32_t>;
   static Id id_of(const PumpKey& key) { return {key.source_topic.value(), key.partition.value()}; }
@@ -95,14 +71,25 @@ class Fetcher final : private CatchUpOwner {
   void mark(Entry& entry);
   void hold(Entry& entry, Error error);
   void forget_session();
-  void catch_up_ended(const PumpKey& key, const Error& why) override;
-  void catch_up_heard() override;
   size_t window_bytes() const;
   bool far_behind(const Entry& entry, SourceOffset source_end, double bytes_per_offset) const;
+  void read_ahead_if_far(Entry& entry, const FetchOutcome& outcome);
+  bool refused(Entry& entry, const FetchOutcome& outcome);
+
+  void catch_up_ended(const PumpKey& key, const Error& why) override;
+  void catch_up_heard() override;
+  FetchedPartition* fetched_partition(const TopicId& id, int32_t partition) override { return find(id, partition); }
+  TopicId topic_id_of(const std::string& name) override;
+  MonoTime fetch_time() override { return env_.now(); }
+  void fetch_received(size_t bytes) override;
+  void fetch_handed_on(FetchedPartition& partition) override { mark(static_cast<Entry&>(partition)); }
+  void fetch_ended(FetchedPartition& partition, const FetchOutcome& outcome) override;
 
   Task<Status> connected();  // one connection's life
   Task<Status> fetch_once(kafka::Client& client);
-  Task<Status> find_offsets(kafka::Client& client);        // for partitions out of range
+  void add_to_session(Id id, Entry& entry, kafka::FetchRequest& request, bool by_name);
+  void limit(kafka::FetchRequest& request) const;
+  Task<Status> find_ranges(kafka::Client& client);         // of partitions out of range
   bool build(kafka::FetchRequest& request, bool by_name);  // false: there is nothing to fetch
   Task<Status> wait_for_work();
   void release_held();
@@ -122,9 +109,7 @@ class Fetcher final : private CatchUpOwner {
   std::map<std::string, TopicId> ids_by_name_;
   std::set<Id> changed_, held_, full_ones_;
   std::map<Id, uint32_t> out_of_range_;  // with the pump's generation when it was asked for
-  std::vector<kafka::FetchRequest::ForgottenTopic> forgotten_;
-  int32_t session_id_ = 0, session_epoch_ = 0;
-  size_t in_session_ = 0;
+  FetchSession session_;
   size_t response_bytes_max_;
   size_t response_bytes_ = 0;  // of records, in the last response
   bool full_ = false;          // a pump would be asked, but holds all it may

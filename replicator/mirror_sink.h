@@ -1,41 +1,41 @@
-// MirrorSink: appends to mirror partitions of a Farshore cluster by MirrorAppend, and asks for the rest by
-// MirrorControl. Per target broker one lane: what is ready of many partitions goes into one request, record bytes as
-// borrowed slices; while requests are on their way the next one gathers.
-// Errors of a connection fail all appends on it; their pumps open new sessions and take what the target says it has.
-// Executor: the replicator's. Memory: what is in flight keeps its budget until it is answered.
+// MirrorSink: appends batches to mirror partitions of a Farshore cluster by MirrorAppend, and opens, truncates and
+// advances them by MirrorControl. One lane per target broker (sink_lane.h): what is ready of many partitions goes into
+// one request, with the record bytes as borrowed slices.
+// An error of a connection fails all appends on it. Their pumps open new sessions and take what the target says it has.
+// Executor: the replicator's. Memory: bytes in flight keep their budget until the append is answered.
 #pragma once
 
-#include <deque>
 #include <map>
-#include <memory>
+#include <vector>
 
 #include "base/env.h"
-#include "base/gate.h"
 #include "proto/kafka/client/cluster_client.h"
 #include "proto/kafka/messages/mirror_append.h"
 #include "proto/kafka/messages/mirror_control.h"
 #include "proto/link/mirror_control.h"
 #include "replicator/pump.h"
 #include "replicator/sink.h"
+#include "replicator/sink_lane.h"
 
 namespace farshore::replicator {
 
 struct MirrorSinkOptions {
   size_t request_bytes_max = 4 << 20;
   size_t partition_bytes_max = 2 << 20;  // of one partition in one request
-  // With so many requests under way, the next one waits; beyond `requests_eager` only if it would be large.
-  int requests_eager = 2, requests_max = 8;
+  // Requests in flight per broker. Up to `requests_eager` a request leaves with whatever is ready; beyond that, up to
+  // `requests_max`, only if it would be large.
+  size_t requests_eager = 2, requests_max = 8;
   size_t large_request_bytes = 1 << 20;
   Duration timeout = seconds(10);
-  // A lane with nothing to send asks so often whether the target still answers: if not, it may come back with less.
+  // A lane with nothing to send asks this often whether the target still answers. A target that went away may come
+  // back with less.
   Duration probe_interval = seconds(5);
 };
 
-class MirrorSink final : public BatchSink {
+class MirrorSink final : public BatchSink, private SinkLaneOwner {
  public:
   // Appends as `link` at `epoch`; a target that knows a higher epoch refuses everything with kFenced.
   MirrorSink(Env& env, kafka::ClusterClient& target, LinkId link, LinkEpoch epoch, MirrorSinkOptions options);
-  ~MirrorSink() override;
 
   void attach(PartitionPump& pump, SinkTarget target) override;
   void detach(const PumpKey& key) override;
@@ -43,17 +43,16 @@ class MirrorSink final : public BatchSink {
   Task<Result<TargetState>> open(PumpKey key) override;
   Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
   Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
-  size_t appends_in_flight() const override;
-  Duration round_trip() const override { return round_trip_; }
-  Task<void> stop() override;
+  size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
+  Duration round_trip() const override { return lanes_.round_trip(); }
+  Task<void> stop() override { return lanes_.stop(); }
 
  private:
-  struct Lane;
   struct Entry {
     PartitionPump* pump = nullptr;
     SinkTarget target;
-    uint64_t serial = 0;   // of the attach: generations of two pumps of one key say nothing of each other
-    Lane* lane = nullptr;  // of the leader, since open()
+    uint64_t serial = 0;       // of the attach: generations of two pumps of one key say nothing of each other
+    SinkLane* lane = nullptr;  // of the leader, since open()
     bool queued = false;
   };
   struct InFlight {  // one partition of a request
@@ -66,22 +65,25 @@ class MirrorSink final : public BatchSink {
     Budget::Token budget;
   };
   using Append = kafka::MirrorAppendRequest;
+  using AppendResult = kafka::MirrorAppendResponse::MirrorAppendPartitionResult;
   using Control = kafka::MirrorControlRequest;
   using ControlResult = kafka::MirrorControlResponse::MirrorControlPartitionResult;
 
   Entry* find(const PumpKey& key);
   Entry* find(const InFlight& flight);
-  Lane& lane_of(int32_t broker);
-  Task<void> run_lane(std::shared_ptr<Lane> lane);
-  bool may_send(const Lane& lane);
-  bool gather(Lane& lane, Append& request, std::vector<InFlight>& in_flight);
-  // Puts the request in line at once: what belongs together of a partition arrives in the order in which it was taken.
-  void send(const std::shared_ptr<Lane>& lane, Append request, std::vector<InFlight> in_flight);
-  Task<void> await_answer(std::shared_ptr<Lane> lane, std::vector<InFlight> in_flight,
-                          Task<Result<kafka::MirrorAppendResponse>> answer);
+  bool lane_may_send(const SinkLane& lane) override;
+  void lane_send(SinkLane& lane) override;
+  void lane_idle(SinkLane& lane) override;
+  void lane_lost(SinkLane& lane) override;
+  void lane_unreachable(SinkLane& lane, const PumpKey& key, const Error& error) override;
+  Append new_request() const;
+  // Moves one append into `request`.
+  InFlight add(const PumpKey& key, const Entry& entry, Pumped pumped, Append& request) const;
+  void send(SinkLane& lane, Append request, std::vector<InFlight> in_flight);
+  void answered(std::vector<InFlight>& in_flight, const Result<kafka::MirrorAppendResponse>& response);
   void deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAppendResponse& response);
+  void deliver_one(InFlight& flight, const AppendResult* result);
   void fail_all(const std::vector<InFlight>& in_flight, const Error& error);
-  void fail_lane(const Lane& lane);
   Task<Result<ControlResult>> control(PumpKey key, MirrorOperation operation, PumpSession session, int64_t offset,
                                       int32_t epoch);
   static Result<TargetState> state_of(const ControlResult& result);
@@ -93,10 +95,7 @@ class MirrorSink final : public BatchSink {
   const MirrorSinkOptions options_;
   std::map<PumpKey, Entry> entries_;
   uint64_t attached_ = 0;
-  std::map<int32_t, std::shared_ptr<Lane>> lanes_;
-  Duration round_trip_{};
-  Event stopping_;
-  Gate gate_;
+  SinkLanes lanes_;
 };
 
 }  // namespace farshore::replicator

@@ -1,7 +1,9 @@
 #include "replicator/pump.h"
 
 #include <algorithm>
-#include <deque>
+#include <utility>
+
+#include "replicator/run_check.h"
 
 namespace farshore::replicator {
 
@@ -97,19 +99,8 @@ void PartitionPump::learn(const SourceState& state, MonoTime now) {
   last_news_ = now;
   if (state.log_start != source_.log_start || state.leader_epoch != source_.leader_epoch || first_news) told_ = false;
   bool log_start_moved = !first_news && state.log_start > source_.log_start;
-  if (state.high_watermark > source_.high_watermark || first_news) {
-    // Forget what is mirrored; where there is no room, the newest sample stands for more (the lag is then overstated).
-    uint8_t done = 0;
-    while (done < seen_count_ && seen_[done].high_watermark <= target_end_) ++done;
-    std::copy(seen_ + done, seen_ + seen_count_, seen_);
-    seen_count_ -= done;
-    if (state.high_watermark > target_end_) {
-      if (seen_count_ == kSeenMax)
-        seen_[kSeenMax - 1].high_watermark = state.high_watermark;
-      else
-        seen_[seen_count_++] = {state.high_watermark, now};
-    }
-  }
+  if (state.high_watermark > source_.high_watermark || first_news)
+    high_watermarks_.rose(state.high_watermark, target_end_, now);
   source_ = state;
   if (log_start_moved) listener_.pump_log_start_moved(key_, source_.log_start);
 }
@@ -128,54 +119,30 @@ size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchR
   while (before < run.batches.size() && next_of(run.batches[before]) <= received_end_) ++before;
   if (before) (void)run.take_front(before);
 
-  size_t good = 0, begin = 0;
-  SourceOffset expected = received_end_;
-  LogEpoch epoch = received_epoch_;
-  Error bad;
-  for (const BatchHeader& batch : run.batches) {
-    if (first_of(batch) < expected) {
-      if (good == 0) {  // the target ends inside a batch of the source: not the batch that it holds
-        diverge(batch.epoch(), first_of(batch));
-        return 0;
-      }
-      bad = Error(ErrorCode::kCorrupt, "offsets go back");
-      break;
-    }
-    if (first_of(batch) > expected && expected < state.log_start && good == 0) {
-      retention_gap(state.log_start);
-      return 0;
-    }
-    if (batch.epoch() < epoch) {
-      bad = Error(ErrorCode::kCorrupt, "leader epoch goes back from " + std::to_string(epoch.value()) + " to " +
-                                           std::to_string(batch.epoch().value()));
-      break;
-    }
-    if (options_.verify_crc) {
-      if (Status crc = verify_crc(batch, run.bytes, begin); !crc) {
-        bad = crc.error();
-        break;
-      }
-    }
-    begin += batch.size_bytes();
-    expected = next_of(batch);
-    epoch = batch.epoch();
-    ++good;
+  RunCheck check = check_run(run, received_end_, received_epoch_, state.log_start, options_.verify_crc);
+  if (check.verdict == RunCheck::Verdict::kDiverged) {
+    diverge(run.batches.front().epoch(), first_of(run.batches.front()));
+    return 0;
   }
-  if (good > 0) {
+  if (check.verdict == RunCheck::Verdict::kRetentionGap) {
+    retention_gap(state.log_start);
+    return 0;
+  }
+  if (check.good > 0) {
     corrupt_fetches_ = 0;
-    received_end_ = expected;
-    received_epoch_ = epoch;
-    batches_ += good;
-    bytes_ += begin;
+    received_end_ = check.end;
+    received_epoch_ = check.epoch;
+    batches_ += check.good;
+    bytes_ += check.good_bytes;
     caught_up_ = false;
-    if (good == run.batches.size())
+    if (check.good == run.batches.size())
       held().ready.append(std::move(run));
     else
-      held().ready.append(run.take_front(good));
+      held().ready.append(run.take_front(check.good));
   }
   // A source that appends between reading its high watermark and reading the bytes tells a mark below the bytes.
   if (source_.high_watermark < received_end_) source_.high_watermark = received_end_;
-  if (bad.code != ErrorCode::kNone) on_bad_bytes(generation, bad);
+  if (check.bad.code != ErrorCode::kNone) on_bad_bytes(generation, check.bad);
   if (phase_ != PumpPhase::kRunning) return 0;
   note_caught_up();
   if (can_send()) driver_.pump_can_send(*this);
@@ -372,11 +339,7 @@ PumpProgress PartitionPump::progress(MonoTime now) const {
   progress.sent_end = sent_end_;
   progress.sent_epoch = sent_epoch_;
   progress.lag_offsets = std::max<int64_t>(0, source_.high_watermark - target_high_watermark_);
-  for (uint8_t i = 0; i < seen_count_; ++i) {
-    if (seen_[i].high_watermark <= target_high_watermark_) continue;
-    progress.lag = now - seen_[i].at;
-    break;
-  }
+  progress.lag = high_watermarks_.lag(target_high_watermark_, now);
   progress.bytes = bytes_;
   progress.batches = batches_;
   progress.buffered_bytes = held_ ? held_->ready.bytes.size() : 0;

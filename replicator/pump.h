@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "replicator/high_watermarks.h"
 #include "replicator/source_state.h"
 
 namespace farshore::replicator {
@@ -27,7 +28,7 @@ struct PumpOptions {
   OnMismatch on_divergence = OnMismatch::kFollow;
   OnMismatch on_retention_gap = OnMismatch::kFollow;
   int corrupt_fetches_max = 3;  // in a row, before the partition is failed
-  // A planted bug, for the simulation to find: after a reset it goes on where it was, not where the target is.
+  // An injected defect, for the simulation to find: after a reset it goes on where it was, not where the target is.
   bool test_only_resume_from_memory = false;
 };
 
@@ -151,11 +152,6 @@ class PartitionPump {
 
  private:
   struct Held;  // what only a pump at work needs
-  struct HighWatermarkSeen {
-    SourceOffset high_watermark;
-    MonoTime at;
-  };
-  static constexpr size_t kSeenMax = 4;
 
   void reset(PumpWish wish);
   void fail(Error error);
@@ -175,7 +171,6 @@ class PartitionPump {
   bool told_ = true;  // the target knows the source's log start and leader epoch
   bool caught_up_ = false;
   bool heard_ = false;  // the source has said something about this partition
-  uint8_t seen_count_ = 0;
   uint8_t corrupt_fetches_ = 0;
   uint8_t failed_appends_ = 0;
   PumpWish wish_;
@@ -186,7 +181,7 @@ class PartitionPump {
   LogEpoch received_epoch_{-1}, sent_epoch_{-1};
   SourceOffset target_end_, target_high_watermark_, target_log_start_;
   MonoTime last_news_;
-  HighWatermarkSeen seen_[kSeenMax];  // when the source's high watermark was first seen beyond a point; oldest first
+  HighWatermarks high_watermarks_;  // of the source
   uint64_t bytes_ = 0, batches_ = 0;
   std::unique_ptr<Held> held_;
   std::unique_ptr<Error> failure_;

@@ -1,10 +1,10 @@
 // What a pump does when source and target do not agree: gaps, divergence, bytes that are no batches.
-#include "replicator/pump_fixture.h"
+#include "replicator/testing/pump_fixture.h"
 
 namespace farshore::replicator {
 namespace {
 
-TEST_F(PumpTest, ACompactionGapIsCarriedOverWhenTheSourceStillHasThePosition) {
+TEST_F(PumpTest, CompactionGapIsKeptIfTheSourceStillHasThePosition) {
   open(10, 3);
   fetched(batch(17, 2), state(19, /*log_start=*/4));
   auto pumped = pump().take(1 << 20);
@@ -14,7 +14,7 @@ TEST_F(PumpTest, ACompactionGapIsCarriedOverWhenTheSourceStillHasThePosition) {
   EXPECT_TRUE(recorder_.gaps.empty());
 }
 
-TEST_F(PumpTest, AGapBelowTheSourcesLogStartIsRetentionThatOutranTheMirror) {
+TEST_F(PumpTest, GapBelowTheLogStartIsARetentionGap) {
   open(10, 3);
   fetched(batch(17, 2), state(19, /*log_start=*/17));
   EXPECT_FALSE(pump().can_send());
@@ -29,7 +29,7 @@ TEST_F(PumpTest, AGapBelowTheSourcesLogStartIsRetentionThatOutranTheMirror) {
   EXPECT_EQ(pump().next()->offset, SourceOffset(17));
 }
 
-TEST_F(PumpTest, RetentionThatOutranTheMirrorStopsItWhereThePolicySaysSo) {
+TEST_F(PumpTest, RetentionGapStopsThePartitionIfThePolicySaysSo) {
   options_.on_retention_gap = OnMismatch::kStop;
   open(10, 3);
   pump().on_out_of_range(pump().generation(), state(40, 17), SourceOffset(40), now_);
@@ -38,7 +38,7 @@ TEST_F(PumpTest, RetentionThatOutranTheMirrorStopsItWhereThePolicySaysSo) {
   EXPECT_FALSE(recorder_.gaps[0].skipped);
 }
 
-TEST_F(PumpTest, ADivergenceTruncatesAndNamesWhatWasLost) {
+TEST_F(PumpTest, DivergenceTruncatesAndNamesTheLostRange) {
   open(100, 7);
   pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
   PumpWish wish = pump().wish();
@@ -57,7 +57,7 @@ TEST_F(PumpTest, ADivergenceTruncatesAndNamesWhatWasLost) {
   EXPECT_EQ(pump().next()->last_fetched_epoch, LogEpoch(6));
 }
 
-TEST_F(PumpTest, ADivergenceStopsThePartitionWhereThePolicySaysSo) {
+TEST_F(PumpTest, DivergenceStopsThePartitionIfThePolicySaysSo) {
   options_.on_divergence = OnMismatch::kStop;
   open(100, 7);
   pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
@@ -67,35 +67,35 @@ TEST_F(PumpTest, ADivergenceStopsThePartitionWhereThePolicySaysSo) {
   EXPECT_FALSE(recorder_.diverged[0].second);
 }
 
-TEST_F(PumpTest, ASourceThatLostItsTailIsADivergence) {
+TEST_F(PumpTest, SourceThatLostItsTailHasDiverged) {
   open(100, 7);
   pump().on_out_of_range(pump().generation(), state(60), SourceOffset(60), now_);
   EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kTruncate);
   EXPECT_EQ(pump().wish().offset, SourceOffset(60));
 }
 
-TEST_F(PumpTest, ATargetThatEndsInsideABatchOfTheSourceHasAnotherBatchThere) {
+TEST_F(PumpTest, TargetThatEndsInsideABatchOfTheSourceHasDiverged) {
   open(13, 3);
   fetched(batch(10, 10), state(20));
   EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kTruncate);
   EXPECT_EQ(pump().wish().offset, SourceOffset(10));
 }
 
-TEST_F(PumpTest, ATruncationThatChangesNothingIsNotRepeatedForEver) {
+TEST_F(PumpTest, TruncationThatChangesNothingFailsThePartition) {
   open(100, 7);
   pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(100));
   pump().on_target(pump().generation(), target(100, 7, 2), {});
   EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
 }
 
-TEST_F(PumpTest, ATruncationWhoseSessionEndedOpensAnew) {
+TEST_F(PumpTest, TruncationWhoseSessionEndedOpensANewSession) {
   open(100, 7);
   pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
   pump().on_wish_failed(pump().generation(), Error(ErrorCode::kConflict, "stale"));
   EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
 }
 
-TEST_F(PumpTest, ABadChecksumKeepsTheGoodBatchesAndFailsAfterSeveralTries) {
+TEST_F(PumpTest, BadChecksumKeepsTheGoodBatchesAndFailsAfterSeveralTries) {
   open(0);
   for (int i = 0; i < options_.corrupt_fetches_max; ++i) {
     BatchRun run = i == 0 ? batch(0, 5) : BatchRun();
@@ -115,7 +115,7 @@ TEST_F(PumpTest, ABadChecksumKeepsTheGoodBatchesAndFailsAfterSeveralTries) {
   EXPECT_EQ(counted, options_.corrupt_fetches_max) << "each of them is counted";
 }
 
-TEST_F(PumpTest, EpochsThatGoBackAreRefused) {
+TEST_F(PumpTest, EpochThatGoesBackIsRefused) {
   open(0);
   fetched(batch(0, 5, 4), state(10));
   fetched(batch(5, 5, 3), state(10));

@@ -2,7 +2,7 @@
 #include <deque>
 
 #include "base/random.h"
-#include "replicator/pump_fixture.h"
+#include "replicator/testing/pump_fixture.h"
 
 namespace farshore::replicator {
 namespace {

@@ -1,11 +1,11 @@
 #include "replicator/pump.h"
 
-#include "replicator/pump_fixture.h"
+#include "replicator/testing/pump_fixture.h"
 
 namespace farshore::replicator {
 namespace {
 
-TEST_F(PumpTest, BeginsByOpeningAndFetchesNothingBefore) {
+TEST_F(PumpTest, NewPumpFetchesNothingBeforeItIsOpen) {
   EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
   EXPECT_FALSE(pump().next());
   EXPECT_FALSE(pump().take(1000));
@@ -17,9 +17,9 @@ TEST_F(PumpTest, BeginsByOpeningAndFetchesNothingBefore) {
   EXPECT_EQ(position->session, PumpSession(9));
 }
 
-TEST_F(PumpTest, IdlePartitionsAreSmall) { EXPECT_LE(sizeof(PartitionPump), 512u); }
+TEST_F(PumpTest, IdlePumpTakesAtMost512Bytes) { EXPECT_LE(sizeof(PartitionPump), 512u); }
 
-TEST_F(PumpTest, HandsBatchesOnWithWhatMustHoldAtTheTarget) {
+TEST_F(PumpTest, TakenBatchesNameTheStateTheTargetMustHave) {
   open(10, 2, 7);
   EXPECT_GT(fetched(batch(10, 5, 3), state(30)), 0u);
   fetched(batch(15, 5, 4), state(30));
@@ -44,7 +44,7 @@ TEST_F(PumpTest, HandsBatchesOnWithWhatMustHoldAtTheTarget) {
   EXPECT_EQ(progress.batches, 2u);
 }
 
-TEST_F(PumpTest, LeavesOutBatchesFromBeforeThePosition) {
+TEST_F(PumpTest, BatchesBeforeThePositionAreLeftOut) {
   open(15, 3);
   BatchRun run = batch(10, 5);
   run.append(batch(15, 5));
@@ -54,7 +54,7 @@ TEST_F(PumpTest, LeavesOutBatchesFromBeforeThePosition) {
   EXPECT_EQ(pumped->run.first(), Offset(15));
 }
 
-TEST_F(PumpTest, IgnoresAnswersToOtherPositionsAndOlderGenerations) {
+TEST_F(PumpTest, AnswersToOtherPositionsAndOlderGenerationsAreIgnored) {
   open(10, 3);
   auto position = *pump().next();
   pump().on_fetched(position.generation, SourceOffset(11), batch(11), state(20), now_);
@@ -69,7 +69,7 @@ TEST_F(PumpTest, IgnoresAnswersToOtherPositionsAndOlderGenerations) {
   EXPECT_EQ(pump().progress(now_).target_end, SourceOffset(10));
 }
 
-TEST_F(PumpTest, AFailedAppendDropsWhatFollowsAndTakesTheTargetsWord) {
+TEST_F(PumpTest, FailedAppendDropsWhatFollowsAndTakesTheTargetsState) {
   open(0);
   fetched(batch(0, 5), state(15));
   auto first = pump().take(1);
@@ -93,7 +93,7 @@ TEST_F(PumpTest, AFailedAppendDropsWhatFollowsAndTakesTheTargetsWord) {
   EXPECT_EQ(pump().failed_appends(), 0);
 }
 
-TEST_F(PumpTest, BeingFencedIsFinal) {
+TEST_F(PumpTest, FencedAppendFailsThePartition) {
   open(0);
   fetched(batch(0), state(1));
   auto pumped = pump().take(1);
@@ -105,7 +105,7 @@ TEST_F(PumpTest, BeingFencedIsFinal) {
   EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
 }
 
-TEST_F(PumpTest, EveryRefusedAppendAndWishIsCountedByItsKind) {
+TEST_F(PumpTest, RefusedAppendsAndControlRequestsAreCountedByKind) {
   Error full(ErrorCode::kNoSpace, "full"), gone(ErrorCode::kTimedOut, "gone");
   pump().on_wish_failed(pump().generation(), gone);
   open(0);
@@ -119,7 +119,7 @@ TEST_F(PumpTest, EveryRefusedAppendAndWishIsCountedByItsKind) {
   EXPECT_EQ(recorder_.troubles, expected);
 }
 
-TEST_F(PumpTest, AnAppendWithoutBatchesDoesNotEndTheWaitingAfterARefusedOne) {
+TEST_F(PumpTest, AppendWithoutBatchesDoesNotEndTheBackoffAfterARefusedOne) {
   open(0);
   for (int i = 1; i <= 3; ++i) {
     fetched(batch(0, 5), state(5));
@@ -140,7 +140,7 @@ TEST_F(PumpTest, AnAppendWithoutBatchesDoesNotEndTheWaitingAfterARefusedOne) {
   EXPECT_EQ(pump().failed_appends(), 0);
 }
 
-TEST_F(PumpTest, AFullPumpAsksForNothingUntilTheSinkTookSome) {
+TEST_F(PumpTest, FullPumpFetchesNothingUntilTheSinkTookSome) {
   options_.buffered_bytes_max = 1000;
   open(0);
   EXPECT_EQ(fetched(batch(0, 1, 3, 2000), state(10)), 0u);
@@ -151,7 +151,7 @@ TEST_F(PumpTest, AFullPumpAsksForNothingUntilTheSinkTookSome) {
   EXPECT_TRUE(pump().next());
 }
 
-TEST_F(PumpTest, NewsWithoutBatchesIsToldOnce) {
+TEST_F(PumpTest, SourceStateWithoutBatchesIsSentOnce) {
   open(10, 3);
   fetched(BatchRun(), state(10, 2));
   auto news = pump().take(1 << 20);
@@ -169,7 +169,7 @@ TEST_F(PumpTest, NewsWithoutBatchesIsToldOnce) {
   EXPECT_EQ(news->source.log_start, SourceOffset(6));
 }
 
-TEST_F(PumpTest, CatchingUpIsToldEachTime) {
+TEST_F(PumpTest, CatchingUpIsReportedEachTime) {
   open(0);
   fetched(batch(0, 5), state(5));
   auto pumped = pump().take(1 << 20);
@@ -182,7 +182,7 @@ TEST_F(PumpTest, CatchingUpIsToldEachTime) {
   EXPECT_EQ(recorder_.caught_up, 2);
 }
 
-TEST_F(PumpTest, LagInTimeIsSinceTheOldestMissingOffsetWasKnown) {
+TEST_F(PumpTest, LagIsSinceTheOldestMissingOffsetWasKnown) {
   open(0);
   fetched(batch(0, 5), state(100));
   EXPECT_EQ(pump().progress(now_ + seconds(3)).lag, seconds(3));
@@ -198,7 +198,7 @@ TEST_F(PumpTest, LagInTimeIsSinceTheOldestMissingOffsetWasKnown) {
   EXPECT_EQ(pump().progress(now_).lag_offsets, 50);
 }
 
-TEST_F(PumpTest, APausedPumpNeitherFetchesNorSends) {
+TEST_F(PumpTest, PausedPumpNeitherFetchesNorSends) {
   open(0);
   fetched(batch(0, 5), state(5));
   pump().pause();
@@ -208,7 +208,7 @@ TEST_F(PumpTest, APausedPumpNeitherFetchesNorSends) {
   EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
 }
 
-TEST_F(PumpTest, ADeletedTopicFailsThePartition) {
+TEST_F(PumpTest, DeletedTopicFailsThePartition) {
   open(0);
   pump().on_topic_gone(Error(ErrorCode::kNotFound, "deleted"));
   EXPECT_EQ(recorder_.gone, 1);

@@ -1,6 +1,6 @@
 // Replicator: the data plane of one link: a pump per partition, a fetcher per broker of the source (and lane), one
-// sink. It finds the source's leaders, carries out what pumps wish at the target, and tells progress. What should be
-// mirrored, and what a failure means, is its owner's business.
+// sink. It finds the source's leaders, carries out what pumps wish at the target, and reports progress. Its owner
+// decides what is mirrored and what a failure means.
 //
 //   source broker --Fetcher--> PartitionPump --BatchSink--> target
 //                     ^ leaders      | wishes

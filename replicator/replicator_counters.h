@@ -1,5 +1,5 @@
-// What a link's data plane has counted since it began: numbers that only grow, whatever becomes of single partitions.
-// What is true now is in PartitionProgress and ReplicatorLoad.
+// Counters of a link's data plane since it began. They only grow, also when partitions are removed. The present state
+// is in PartitionProgress and ReplicatorLoad.
 #pragma once
 
 #include <cstdint>

@@ -138,7 +138,7 @@ class ReplicatorTest : public testing::Test, private PumpListener {
   PumpKey key_;
 };
 
-TEST_F(ReplicatorTest, ASourceThatLostItsEndIsFoundOutBeforeTheFetcherHearsOfIt) {
+TEST_F(ReplicatorTest, SourceThatLostItsEndIsFoundBeforeTheNextFetch) {
   append(10);
   ASSERT_TRUE(mirrored_to(10));
   EXPECT_TRUE(source_still_has());

@@ -1,7 +1,7 @@
-// BatchSink: where pumps' batches go. A sink takes what is ready from many pumps into one request and hands each
-// partition's result back to its pump; what a pump wishes done first (open, truncate, advance) is asked for by the
-// replicator. MirrorSink (mirror_sink.h) is the one for Farshore brokers.
-// Executor: the replicator's, for all calls.
+// BatchSink: appends the batches of pumps to a target. A sink takes what is ready from many pumps into one request and
+// hands each partition's result back to its pump. The replicator asks the sink for what a pump wishes done first (open,
+// truncate, advance). MirrorSink (mirror_sink.h) appends to Farshore brokers, RelaySink (relay/relay_sink.h) to any
+// Kafka. Executor: the replicator's, for all calls.
 #pragma once
 
 #include <string>
@@ -25,14 +25,14 @@ struct Truncated {
 class BatchSink {
  public:
   virtual ~BatchSink() = default;
-  // From now on the pump may be ready(); until detach() it stays where it is. Results of appends under way at detach()
-  // reach nobody.
+  // From now on the pump may be ready(). It stays in place until detach(). Results of appends that are in flight at
+  // detach() are dropped.
   virtual void attach(PartitionPump& pump, SinkTarget target) = 0;
   virtual void detach(const PumpKey& key) = 0;
   // take() of this (attached) pump has something.
   virtual void ready(PartitionPump& pump) = 0;
 
-  // A new session: what the target has. Older sessions of the partition are ended by it.
+  // Begins a new session and returns what the target has. It ends older sessions of the partition.
   // Errors of all three: kFenced (a newer gateway has the link), kPermissionDenied (not a mirror of this link),
   // kNotFound (no such target), kConflict (the session ended: open), otherwise retriable.
   virtual Task<Result<TargetState>> open(PumpKey key) = 0;
@@ -47,7 +47,7 @@ class BatchSink {
   // To the farthest of the target's brokers that were connected to; 0: none yet.
   virtual Duration round_trip() const = 0;
 
-  virtual Task<void> stop() = 0;  // ends what is under way; nothing is handed to pumps any more
+  virtual Task<void> stop() = 0;  // ends requests in flight; nothing is handed to pumps any more
 };
 
 }  // namespace farshore::replicator

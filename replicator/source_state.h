@@ -1,5 +1,5 @@
-// The words that fetchers, pumps and sinks share. A pump's place is always given in offsets of the source: on a mirror
-// they are the target's as well; a relay's sink translates.
+// Values that fetchers, pumps and sinks exchange. The position of a pump is always in offsets of the source. On a
+// mirror the target has the same offsets; a relay's sink translates.
 #pragma once
 
 #include <optional>
@@ -12,22 +12,22 @@ namespace farshore::replicator {
 
 using PumpKey = LinkPartition;
 
-// What the source said about a partition, with each fetch response that mentions it.
+// State of a partition at the source, as told by each fetch response that mentions the partition.
 struct SourceState {
   SourceOffset high_watermark, last_stable, log_start;
   LeadershipEpoch leader_epoch{-1};  // from the source's metadata; -1: not known
   friend bool operator==(const SourceState&, const SourceState&) = default;
 };
 
-// What the target has, in the source's offsets.
+// State of a partition at the target, in the source's offsets.
 struct TargetState {
   SourceOffset end;         // the next source offset that it lacks
   LogEpoch last_epoch{-1};  // of the last batch it holds; -1: nothing
   SourceOffset high_watermark, log_start;
-  PumpSession session;  // the run of appends that it will accept; 0: none was opened
+  PumpSession session;  // the target accepts appends of this session only; 0: none was opened
 };
 
-// What of the target's data is not in the source's lineage: [from, to), written under these epochs.
+// Records of the target that are not in the source's history: [from, to), written under these epochs.
 struct LostRange {
   SourceOffset from, to;
   LogEpoch first_epoch{-1}, last_epoch{-1};
@@ -35,7 +35,7 @@ struct LostRange {
   friend bool operator==(const LostRange&, const LostRange&) = default;
 };
 
-// Where to fetch next. Whatever comes of it is handed back with `generation`; answers to older ones are ignored.
+// Where to fetch next. The fetcher hands the answer back with `generation`; answers to older generations are ignored.
 struct FetchPosition {
   SourceOffset offset;
   LogEpoch last_fetched_epoch{-1};
@@ -44,7 +44,7 @@ struct FetchPosition {
   size_t room_bytes = 0;  // how much more the pump will hold
 };
 
-// What the target answered to one append. target_base - source_base is constant along one ack (and zero on a mirror).
+// The target's answer to one append. target_base - source_base is constant within one answer (and zero on a mirror).
 struct AppendAck {
   SourceOffset source_base;
   TargetOffset target_base;
@@ -56,10 +56,10 @@ struct AppendAck {
 
 class PartitionPump;
 
-// One append under way: a run of whole batches (or none: then only the source's state is told), and what must hold at
-// the target for it to be accepted.
+// One append: a run of whole batches (or none: then it only carries the source's state), and the state that the target
+// must have to accept it.
 struct Pumped {
-  PartitionPump* pump = nullptr;  // valid as long as the sink has not been told to forget it
+  PartitionPump* pump = nullptr;  // valid until the sink's detach()
   PumpKey key;
   uint32_t generation = 0;
   PumpSession session;

@@ -19,7 +19,7 @@ RelayTarget::RelayTarget(Env& env, Connector& connector, const StoredLink& link,
       services_(services),
       cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id.value()),
       data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
-      sink_(env, data_, link.id, services.journal, replicator::RelaySinkOptions()),
+      sink_(env, data_, services.journal, replicator::RelaySinkOptions()),
       topics_(services.store, link.id, link.spec.name),
       presence_(cluster_, topics_) {}
 

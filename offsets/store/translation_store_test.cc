@@ -207,7 +207,7 @@ TEST_F(TranslationStoreTest, EveryOffsetTranslatesAsInTheNaiveModel) {
   play(Play::run(*this));
 }
 
-TEST_F(TranslationStoreTest, TheSameOnAStoreOnDisk) {
+TEST_F(TranslationStoreTest, EveryOffsetTranslatesAsInTheNaiveModelOnDisk) {
   struct Play {
     static Task<void> run(TranslationStoreTest& t) {
       auto kv = co_await t.env_.kv().open("/translation");
@@ -218,7 +218,7 @@ TEST_F(TranslationStoreTest, TheSameOnAStoreOnDisk) {
   play(Play::run(*this));
 }
 
-TEST_F(TranslationStoreTest, ThousandsOfRunsAreLoweredWhole) {
+TEST_F(TranslationStoreTest, ThousandsOfRunsAreLoweredCompletely) {
   struct Play {
     static Task<void> run() {
       MemoryKv kv;
@@ -368,7 +368,7 @@ TEST_F(TranslationStoreTest, AnchorsComeBackInOrderUntilTheyAreErased) {
   play(Play::run());
 }
 
-TEST_F(TranslationStoreTest, WhatTheLogDoesNotHoldIsTakenBackAndTheRestStays) {
+TEST_F(TranslationStoreTest, UnloggedRunsAreTakenBackAndLoggedOnesStay) {
   struct Play {
     static Task<void> run() {
       MemoryKv kv;
@@ -395,7 +395,7 @@ TEST_F(TranslationStoreTest, WhatTheLogDoesNotHoldIsTakenBackAndTheRestStays) {
   play(Play::run());
 }
 
-TEST_F(TranslationStoreTest, AnImageKnowsWhoseItIsAndHowFarItCame) {
+TEST_F(TranslationStoreTest, ImageKeepsItsIdentityAndReadingPositions) {
   struct Play {
     static Task<void> run() {
       MemoryKv kv;
@@ -419,7 +419,7 @@ TEST_F(TranslationStoreTest, AnImageKnowsWhoseItIsAndHowFarItCame) {
   play(Play::run());
 }
 
-TEST_F(TranslationStoreTest, WhatWasLoweredStaysLoweredWhenThePowerFails) {
+TEST_F(TranslationStoreTest, LoweredClaimSurvivesAPowerFailure) {
   TranslationKey key = key_number(1);
   struct Play {
     static Task<void> write(TranslationStoreTest& t, TranslationKey key) {
@@ -447,7 +447,7 @@ TEST_F(TranslationStoreTest, WhatWasLoweredStaysLoweredWhenThePowerFails) {
   EXPECT_TRUE(world_.run(again, Play::read(again, key), hours(1)));
 }
 
-TEST_F(TranslationStoreTest, ADamagedRowIsCorruptAndSaysWhatToDo) {
+TEST_F(TranslationStoreTest, DamagedRowIsCorruptAndSaysWhatToDo) {
   struct Play {
     static Task<void> run() {
       MemoryKv kv;

@@ -1,8 +1,8 @@
-// The bytes of the records of __farshore_offsets (compacted): what a relay wrote down. FORMAT.md tells the fields.
-// Each record stands for itself: a later record of the same key replaces it, and none depends on another that
-// compaction may have taken away. So a claim that must be lowered is written as the same runs, shorter (length 0: this
-// run claims nothing any more), never as a record about other records; a tombstone only forgets what lies below the
-// source's log start, or belongs to a link that is gone.
+// Codec of the records of __farshore_offsets, a compacted topic. FORMAT.md has the fields.
+// A record stands alone: a later record of the same key replaces it, and no record depends on another one that
+// compaction may have removed. So a claim is lowered by writing the same runs again, shorter (length 0: the run claims
+// nothing any more), never by a record about other records. A tombstone only removes what lies below the source's log
+// start, or belongs to a link that is gone.
 #pragma once
 
 #include <limits>
@@ -23,7 +23,7 @@ struct RunRecord {
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
-// target_from of an anchor that vouches for nothing any more: what it stood for was lost at the target.
+// target_from of a void anchor: the records that it stood for were lost at the target.
 inline constexpr TargetOffset kVoidAnchor{std::numeric_limits<int64_t>::max()};
 
 struct AnchorRecord {
@@ -42,8 +42,8 @@ struct EncodedTranslation {
 
 // kInvalidArgument: negative numbers where there are none, or a range beyond int64.
 Result<EncodedTranslation> encode_translation(const TranslationRecord& record);
-// kCorrupt: no record of this topic. kUnsupported: a type or version of a later Farshore, which must not be skipped:
-// the map would say less, or other things, than was written. Use that version, or a later one.
+// kCorrupt: no record of this topic. kUnsupported: a type or version of a later Farshore. It must not be skipped,
+// because the map would then be incomplete or wrong. Use that version of Farshore, or a later one.
 Result<TranslationRecord> decode_translation(std::string_view key, std::optional<std::string_view> value);
 
 }  // namespace farshore

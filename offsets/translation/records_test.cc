@@ -69,7 +69,7 @@ Result<TranslationRecord> decode(const EncodedTranslation& bytes) {
 
 constexpr char kLinkAndTopic[] = "1111111111111111111111111111111122222222222222222222222222222222";
 
-TEST(TranslationRecords, ARunHasTheBytesOfFormatMd) {
+TEST(TranslationRecords, RunHasTheBytesOfFormatMd) {
   auto encoded = encode_translation(some_run());
   ASSERT_TRUE(encoded);
   EXPECT_EQ(hex(encoded->key), std::string("0001") + kLinkAndTopic + "00000003" + "00000007" + "0000000000000064");
@@ -82,7 +82,7 @@ TEST(TranslationRecords, ARunHasTheBytesOfFormatMd) {
             "00");
 }
 
-TEST(TranslationRecords, AnAnchorHasTheBytesOfFormatMd) {
+TEST(TranslationRecords, AnchorHasTheBytesOfFormatMd) {
   auto encoded = encode_translation(some_anchor());
   ASSERT_TRUE(encoded);
   EXPECT_EQ(hex(encoded->key),
@@ -96,7 +96,7 @@ TEST(TranslationRecords, AnAnchorHasTheBytesOfFormatMd) {
             "00");
 }
 
-TEST(TranslationLog, TheHashNeverChanges) {
+TEST(TranslationLog, HashOfAKeyNeverChanges) {
   TranslationKey key;
   EXPECT_EQ(translation_log_partition(key), 5);
   EXPECT_EQ(translation_log_partition(some_key()), 12);
@@ -108,7 +108,7 @@ TEST(TranslationLog, TheHashNeverChanges) {
   for (int count : used) EXPECT_GT(count, 50);
 }
 
-TEST(TranslationRecords, RandomOnesComeBackAsTheyWere) {
+TEST(TranslationRecords, RandomRecordsAreDecodedAsTheyWereEncoded) {
   Random random(announced_seed());
   for (int i = 0; i < 500; ++i) {
     RunRecord run = some_run();
@@ -130,7 +130,7 @@ TEST(TranslationRecords, RandomOnesComeBackAsTheyWere) {
   EXPECT_TRUE(*anchor == TranslationRecord(some_anchor()));
 }
 
-TEST(TranslationRecords, ATombstoneNamesItsRecordAndNothingElse) {
+TEST(TranslationRecords, TombstoneNamesItsRecordOnly) {
   RunRecord run = some_run();
   run.erased = true;
   auto encoded = encode_translation(run);
@@ -145,13 +145,13 @@ TEST(TranslationRecords, ATombstoneNamesItsRecordAndNothingElse) {
   EXPECT_EQ(back.run.source_epoch, run.run.source_epoch);
 }
 
-TEST(TranslationRecords, TwoRunsOfOneSourceOffsetInTwoEpochsHaveTwoKeys) {
+TEST(TranslationRecords, RunsOfOneSourceOffsetInTwoEpochsHaveTwoKeys) {
   RunRecord later = some_run();
   later.run.source_epoch = LogEpoch(8);
   EXPECT_NE(encode_translation(later)->key, encode_translation(some_run())->key);
 }
 
-TEST(TranslationRecords, WhatALaterFarshoreWroteIsRefusedAndNotSkipped) {
+TEST(TranslationRecords, DecoderRefusesRecordsOfALaterFarshore) {
   auto encoded = encode_translation(some_run()).value();
   std::string key = encoded.key;
   key[1] = 9;
@@ -161,7 +161,7 @@ TEST(TranslationRecords, WhatALaterFarshoreWroteIsRefusedAndNotSkipped) {
   EXPECT_EQ(decode_translation(encoded.key, value).error().code, ErrorCode::kUnsupported);
 }
 
-TEST(TranslationRecords, WhatCannotBeIsCorrupt) {
+TEST(TranslationRecords, DecoderRefusesImpossibleNumbers) {
   auto corrupt = [](std::string_view key, std::optional<std::string_view> value) {
     auto decoded = decode_translation(key, value);
     return !decoded && decoded.error().code == ErrorCode::kCorrupt;
@@ -185,7 +185,7 @@ TEST(TranslationRecords, WhatCannotBeIsCorrupt) {
   EXPECT_TRUE(corrupt(encoded.key, huge));
 }
 
-TEST(TranslationRecords, WhatCannotBeIsNotWritten) {
+TEST(TranslationRecords, EncoderRefusesImpossibleNumbers) {
   RunRecord run = some_run();
   run.run.length = -1;
   EXPECT_FALSE(encode_translation(run));
@@ -197,7 +197,7 @@ TEST(TranslationRecords, WhatCannotBeIsNotWritten) {
   EXPECT_FALSE(encode_translation(anchor));
 }
 
-TEST(TranslationRecords, FlippedBytesNeverDoMoreThanAnError) {
+TEST(TranslationRecords, DecoderSurvivesFlippedBytes) {
   Random random(announced_seed());
   for (int i = 0; i < 5000; ++i) {
     auto encoded = encode_translation(i % 2 ? TranslationRecord(some_run()) : TranslationRecord(some_anchor())).value();

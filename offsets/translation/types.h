@@ -1,11 +1,10 @@
-// The words of a relay link's offset translation, shared by the sink that relays, the store that translates and the
-// log of record in the target's topic __farshore_offsets.
+// Values of a relay link's offset translation: keys, anchors and runs. The sink that relays, the store that translates
+// and the log of record in the target's topic __farshore_offsets share them.
 //
-// Every relayed batch names its source by itself: it carries {producer id, epoch, sequence} of its link's producer, and
-// an anchor that was acknowledged before it says which source offset a sequence stands for. Inside an anchor,
-//   source offset = anchor.source + (sequence - anchor.sequence)
-// A run is what is known for certain: these source offsets became those target offsets. A claim never goes beyond what
-// the target durably acknowledged.
+// Every relayed batch names its source: it carries {producer id, epoch, sequence} of its link's producer, and an anchor
+// that was acknowledged before the batch says which source offset a sequence stands for (anchor.h).
+// A run is certain: these source offsets became those target offsets. A claim never goes beyond what the target durably
+// acknowledged.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,5 @@
-// One batch on its way through a relay: whether it may go as it is, how it is stamped, and what a target's refusal
-// means. Pure.
-// Source: correctness.md C19; Apache Kafka 4.1, which validates produced batches in LogValidator and
+// One batch on its way through a relay: whether it may be sent as it is, how it is stamped, and what the target's
+// refusal means. Pure. Source: Apache Kafka 4.1, which validates produced batches in LogValidator and
 // ProducerAppendInfo.
 #pragma once
 
@@ -21,7 +20,7 @@ Status can_relay_raw(const BatchHeader& batch);
 // source's cleaner's). The CRC is combined: bytes that were damaged stay so.
 void stamp_for_relay(BatchRun& run, RelayProducer producer, int32_t sequence);
 
-// What a batch was, for errors.
+// Names a batch in errors.
 struct RefusedBatch {
   std::string target_topic;
   int32_t partition = 0;

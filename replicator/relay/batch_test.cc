@@ -14,7 +14,7 @@ BatchBuilder two_records(bool delete_horizon = false) {
   return builder;
 }
 
-TEST(RelayBatch, IsStampedWithoutATouchOfItsRecords) {
+TEST(RelayBatch, StampedBatchKeepsItsRecords) {
   SlabArena arena;
   BatchRun run = two_records(true).build_run(arena);
   const BatchHeader before = run.batches[0];
@@ -38,7 +38,7 @@ TEST(RelayBatch, IsStampedWithoutATouchOfItsRecords) {
   EXPECT_EQ(records, after);
 }
 
-TEST(RelayBatch, DamageStaysDamage) {
+TEST(RelayBatch, StampedBatchThatWasDamagedStaysDamaged) {
   SlabArena arena;
   BatchRun run = two_records().build_run(arena);
   const std::byte other[] = {std::byte{0xee}};
@@ -47,7 +47,7 @@ TEST(RelayBatch, DamageStaysDamage) {
   EXPECT_FALSE(verify_crc(run));
 }
 
-TEST(RelayBatch, WhatCannotGoRawSaysWhy) {
+TEST(RelayBatch, BatchThatCannotGoRawIsRefusedWithTheReason) {
   BatchHeader batch;
   batch.base_offset = 12;
   batch.record_count = 2;
@@ -70,7 +70,7 @@ TEST(RelayBatch, WhatCannotGoRawSaysWhy) {
   EXPECT_FALSE(can_relay_raw(batch));
 }
 
-TEST(RelayBatch, OnlyWhatNobodyCanCureIsFinal) {
+TEST(RelayBatch, RefusalIsFinalOnlyIfTryingAgainCannotHelp) {
   using Code = kafka::ErrorCode;
   const RefusedBatch batch{"orders", 3, SourceOffset(77), 5000, 1234};
   auto mean = [&](Code code) { return produce_error(static_cast<int16_t>(code), std::nullopt, batch); };

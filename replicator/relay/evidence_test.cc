@@ -33,7 +33,7 @@ RelayUncertain uncertain(const RelayClaims& claims, const RelayEvidence& what) {
 }
 constexpr int64_t kHighest = std::numeric_limits<int64_t>::max();
 
-TEST(RelayEvidence, NothingWrittenAndNothingSeenIsAFreshRelay) {
+TEST(RelayEvidence, WithoutClaimsAndBatchesTheRelayIsFresh) {
   EXPECT_EQ(scan_from({}), TargetOffset(kHighest));
   RelayResume at = resumed({}, evidence(40, 50));
   EXPECT_EQ(at.source, SourceOffset(0));
@@ -42,7 +42,7 @@ TEST(RelayEvidence, NothingWrittenAndNothingSeenIsAFreshRelay) {
   EXPECT_EQ(std::get<RelayResume>(resume_from({}, evidence(40, 50), SourceOffset(12))).source, SourceOffset(12));
 }
 
-TEST(RelayEvidence, ALostLogOfRecordIsNotTakenForAFreshRelay) {
+TEST(RelayEvidence, LostLogOfRecordIsNotTakenForAFreshRelay) {
   RelayEvidence what = evidence(40, 50);
   what.remembered.push_back({{kId, 8}, 99});
   EXPECT_NE(uncertain({}, what).reason.find("producer 7 epoch 8"), std::string::npos);
@@ -52,7 +52,7 @@ TEST(RelayEvidence, ALostLogOfRecordIsNotTakenForAFreshRelay) {
   EXPECT_EQ(uncertain({}, what).to, SourceOffset(kHighest));
 }
 
-TEST(RelayEvidence, TheScanBeginsWhereTheLastClaimEnds) {
+TEST(RelayEvidence, ScanBeginsWhereTheLastClaimEnds) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   EXPECT_EQ(scan_from(claims), TargetOffset(40));
   // Also if a later anchor is there: what stood under the former one is not claimed yet.
@@ -62,7 +62,7 @@ TEST(RelayEvidence, TheScanBeginsWhereTheLastClaimEnds) {
   EXPECT_EQ(scan_from(claims), TargetOffset(10));
 }
 
-TEST(RelayEvidence, TheLastBatchThatWasSeenSaysWhereWeAre) {
+TEST(RelayEvidence, RelayGoesOnBehindTheLastBatchThatWasSeen) {
   RelayClaims claims{{anchor(0, 0, 100, 10)}, run(100, 10, 30)};
   RelayResume at = resumed(claims, evidence(40, 60, {seen(0, 30, 5, 40), seen(0, 35, 1, 45), seen(0, 36, 4, 50)}));
   EXPECT_EQ(at.source, SourceOffset(140));
@@ -72,7 +72,7 @@ TEST(RelayEvidence, TheLastBatchThatWasSeenSaysWhereWeAre) {
   EXPECT_EQ(at.found[1], run(136, 50, 4));
 }
 
-TEST(RelayEvidence, RunsThatWereFoundEndWhereAnEpochDoes) {
+TEST(RelayEvidence, FoundRunEndsWhereAnEpochEnds) {
   RelayClaims claims{{anchor(0, 0, 0, 10, 3), anchor(0, 6, 6, 16, 4)}, {}};
   RelayResume at = resumed(
       claims,
@@ -85,7 +85,7 @@ TEST(RelayEvidence, RunsThatWereFoundEndWhereAnEpochDoes) {
   EXPECT_EQ(at.source_epoch, LogEpoch(4));
 }
 
-TEST(RelayEvidence, WhatIsClaimedAlreadyIsNotFoundAgain) {
+TEST(RelayEvidence, BatchThatIsPartlyClaimedIsFoundFromTheClaimOn) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 7)};  // the claim ends inside a batch
   RelayResume at = resumed(claims, evidence(17, 40, {seen(0, 5, 5, 15)}));
   EXPECT_EQ(at.source, SourceOffset(10));
@@ -93,7 +93,7 @@ TEST(RelayEvidence, WhatIsClaimedAlreadyIsNotFoundAgain) {
   EXPECT_EQ(at.found[0], run(7, 17, 3));
 }
 
-TEST(RelayEvidence, NothingBeyondTheClaimResumesAtItsEnd) {
+TEST(RelayEvidence, WithoutBatchesBeyondTheClaimTheRelayGoesOnAtItsEnd) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayResume at = resumed(claims, evidence(40, 41));
   EXPECT_EQ(at.source, SourceOffset(30));
@@ -101,7 +101,7 @@ TEST(RelayEvidence, NothingBeyondTheClaimResumesAtItsEnd) {
   EXPECT_TRUE(at.found.empty());
 }
 
-TEST(RelayEvidence, AnAnchorWithNothingUnderItIsThePosition) {
+TEST(RelayEvidence, AnchorWithoutBatchesIsWhereTheRelayGoesOn) {
   // After a takeover whose gateway died at once: found runs were not written down, the anchor was.
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(1, 0, 55, 70)}, run(0, 10, 30)};
   std::vector<RelayedBatch> batches{seen(0, 30, 25, 40)};
@@ -119,7 +119,7 @@ TEST(RelayEvidence, AnAnchorWithNothingUnderItIsThePosition) {
   EXPECT_EQ(resumed(claims, evidence(40, 42)).source_epoch, LogEpoch(3));
 }
 
-TEST(RelayEvidence, ABatchUnderALaterAnchorIsPlacedByThatOne) {
+TEST(RelayEvidence, BatchUnderALaterAnchorIsPlacedByThatAnchor) {
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(0, 30, 100, 40)}, run(0, 10, 30)};
   RelayResume at = resumed(claims, evidence(40, 60, {seen(0, 30, 4, 40), seen(0, 34, 4, 44)}));
   EXPECT_EQ(at.source, SourceOffset(108));
@@ -127,21 +127,21 @@ TEST(RelayEvidence, ABatchUnderALaterAnchorIsPlacedByThatOne) {
   EXPECT_EQ(at.found[0], run(100, 40, 8));
 }
 
-TEST(RelayEvidence, OfTwoAnchorsForOneSequenceTheLaterCounts) {
+TEST(RelayEvidence, OfTwoAnchorsForOneSequenceTheLaterOneCounts) {
   // The source deleted what the first one was written for before it was sent.
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(0, 30, 100, 40), anchor(0, 30, 500, 40)}, run(0, 10, 30)};
   EXPECT_EQ(resumed(claims, evidence(40, 60)).source, SourceOffset(500));
   EXPECT_EQ(resumed(claims, evidence(40, 60, {seen(0, 30, 4, 40)})).source, SourceOffset(504));
 }
 
-TEST(RelayEvidence, BatchesOfSeveralTakeoversAreFollowed) {
+TEST(RelayEvidence, BatchesOfSeveralTakeoversAreFollowedInOrder) {
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(1, 0, 20, 32), anchor(2, 0, 25, 40)}, {}};
   RelayResume at = resumed(claims, evidence(10, 60, {seen(0, 0, 20, 10), seen(1, 0, 5, 33), seen(2, 0, 5, 41)}));
   EXPECT_EQ(at.source, SourceOffset(30));
   EXPECT_EQ(at.found.size(), 3u);
 }
 
-TEST(RelayEvidence, RetentionAtTheTargetMayTakeAllButTheLastBatch) {
+TEST(RelayEvidence, LastBatchIsEnoughAfterRetentionAtTheTarget) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayResume at = resumed(claims, evidence(80, 90, {seen(0, 70, 5, 80)}));
   EXPECT_EQ(at.source, SourceOffset(75));
@@ -149,7 +149,7 @@ TEST(RelayEvidence, RetentionAtTheTargetMayTakeAllButTheLastBatch) {
   EXPECT_EQ(at.found[0], run(70, 80, 5));
 }
 
-TEST(RelayEvidence, WhereAllWasDeletedTheBrokersMemoryTells) {
+TEST(RelayEvidence, BrokersMemoryDecidesAfterAllBatchesWereDeleted) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayEvidence what = evidence(80, 90);
   what.remembered = {{{kId, 0}, 59}, {{99, 0}, 1000}};
@@ -162,14 +162,14 @@ TEST(RelayEvidence, WhereAllWasDeletedTheBrokersMemoryTells) {
   EXPECT_EQ(resumed(claims, what).source, SourceOffset(35));
 }
 
-TEST(RelayEvidence, TheMemoryOfWhatStoodBeforeTheNewestAnchorIsThatAnchor) {
+TEST(RelayEvidence, MemoryFromBeforeTheNewestAnchorMeansThatAnchor) {
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(0, 30, 100, 40)}, {}};
   RelayEvidence what = evidence(80, 90);
   what.remembered = {{{kId, 0}, 29}};
   EXPECT_EQ(resumed(claims, what).source, SourceOffset(100));
 }
 
-TEST(RelayEvidence, WithNoEvidenceLeftTheRangeIsNamed) {
+TEST(RelayEvidence, WithoutEvidenceTheUncertainRangeIsNamed) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayEvidence what = evidence(80, 90);
   RelayUncertain lost = uncertain(claims, what);
@@ -185,7 +185,7 @@ TEST(RelayEvidence, WithNoEvidenceLeftTheRangeIsNamed) {
   EXPECT_EQ(uncertain(claims, what).from, SourceOffset(30));
 }
 
-TEST(RelayEvidence, AHoleInTheMiddleIsNotSteppedOver) {
+TEST(RelayEvidence, HoleBetweenBatchesIsUncertain) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayUncertain lost = uncertain(claims, evidence(40, 60, {seen(0, 30, 5, 40), seen(0, 40, 5, 45)}));
   EXPECT_EQ(lost.from, SourceOffset(35));
@@ -195,14 +195,14 @@ TEST(RelayEvidence, AHoleInTheMiddleIsNotSteppedOver) {
   EXPECT_EQ(lost.to, SourceOffset(31));
 }
 
-TEST(RelayEvidence, ASecondCopyIsNamed) {
+TEST(RelayEvidence, SecondCopyOfABatchIsUncertainAndNamed) {
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(1, 0, 10, 45)}, run(0, 10, 30)};
   RelayUncertain twice = uncertain(claims, evidence(40, 60, {seen(1, 0, 5, 45)}));
   EXPECT_EQ(twice.from, SourceOffset(10));
   EXPECT_NE(twice.reason.find("second time"), std::string::npos);
 }
 
-TEST(RelayEvidence, ABatchWithoutItsAnchorIsUncertain) {
+TEST(RelayEvidence, BatchWithoutItsAnchorIsUncertain) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayUncertain unknown = uncertain(claims, evidence(40, 60, {seen(1, 0, 5, 40)}));
   EXPECT_EQ(unknown.from, SourceOffset(30));
@@ -212,7 +212,7 @@ TEST(RelayEvidence, ABatchWithoutItsAnchorIsUncertain) {
   EXPECT_NE(unknown.reason.find("offset 40"), std::string::npos);
 }
 
-TEST(RelayEvidence, SequencesWrapAsKafkasDo) {
+TEST(RelayEvidence, SequencesThatWrapAreFollowed) {
   constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
   EXPECT_EQ(sequence_after(kLast, 1), 0);
   EXPECT_EQ(sequence_distance(kLast, 1), 2);

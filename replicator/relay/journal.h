@@ -1,6 +1,6 @@
-// RelayJournal: what a relay writes down so that any later gateway can go on exactly, and what it reads back at a
-// takeover. The sink knows only this; linker implements it on the topic __farshore_offsets and offsets/store.
-// Executor: the replicator's, for all calls.
+// RelayJournal: keeps the anchors and runs of a relay, so that any later gateway can go on exactly. A takeover reads
+// them back. The sink knows only this interface; linker/relay implements it on the topic __farshore_offsets and
+// offsets/store. Executor: the replicator's, for all calls.
 #pragma once
 
 #include <optional>
@@ -13,10 +13,10 @@
 
 namespace farshore::replicator {
 
-// What is written down about a partition.
+// The anchors and runs that are written down about a partition.
 struct RelayClaims {
-  // Those that batches at or above the end of `last_run` may belong to, and the newest one; all where nothing is
-  // claimed.
+  // The newest anchor, and those that batches at or above the end of `last_run` may belong to; all anchors if nothing
+  // is claimed.
   std::vector<RelayAnchor> anchors;
   std::optional<TranslationRun> last_run;  // the one with the highest source end; none: nothing was ever claimed
 };

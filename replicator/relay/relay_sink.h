@@ -1,14 +1,12 @@
-// RelaySink: appends to partitions of any Kafka cluster (Apache Kafka first), without recompression: the header is
-// stamped with our own producer id, epoch and sequence, the CRC combined, the payload untouched. The target picks the
-// offsets; RelayJournal keeps which source offset became which.
+// RelaySink: appends to partitions of any Kafka cluster (Apache Kafka first), without recompression: the header of a
+// batch is stamped with our own producer id, epoch and sequence, the CRC is combined, the payload stays as it is. The
+// target picks the offsets; RelayJournal keeps which source offset became which.
 //
-// open() is the takeover (design §6): DescribeProducers, InitProducerId (epoch + 1), AddPartitionsToTxn of the data
-// partition and its partition of the log of record, EndTxn(abort); then the marker is found in both, the evidence read
-// (relay_evidence.h), and the partition goes on from sequence 0 under the new epoch. What an older owner still has on
-// the way is refused by the target.
+//   open() ---------> RelayTakeover (takeover.h): fence, find out, go on from sequence 0 under a new epoch
+//   lane_send() ----> RelayPartition: next batch, an anchor if it needs one, stamp --> Produce --> answers, in order
 //
-// Nothing is ever retried by sequence: after any result that is not a plain acknowledgement the partition is taken over
-// anew (Kafka forgets producers by the batch's own timestamps, so a retry of old data could be appended twice).
+// Nothing is ever retried by sequence. After any result that is not a plain acknowledgement the partition is taken over
+// anew (Kafka forgets producers by the batches' own timestamps, so a retry of old data could be appended twice).
 // A batch that cannot be relayed raw in this version (transactional, control, with gaps inside, LogAppendTime) fails
 // the partition with kUnsupported and the reason, after everything before it was acknowledged.
 // An anchor is written, and waited for, whenever the source offset jumps or the source's epoch changes, once everything
@@ -17,51 +15,27 @@
 #pragma once
 
 #include <map>
-#include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/env.h"
 #include "base/gate.h"
 #include "proto/kafka/client/cluster_client.h"
-#include "replicator/pump.h"
-#include "replicator/relay/evidence.h"
+#include "proto/kafka/messages/produce.h"
+#include "replicator/relay/options.h"
+#include "replicator/relay/relay_partition.h"
+#include "replicator/relay/stall_clock.h"
 #include "replicator/sink.h"
+#include "replicator/sink_lane.h"
 
 namespace farshore::replicator {
 
-struct RelaySinkOptions {
-  int batches_in_flight_max = 5;  // per partition: what Kafka remembers of a producer
-  size_t request_bytes_max = 4 << 20;
-  int requests_in_flight_max = 16;  // per target broker
-  int takeovers_at_once_max = 16;
-  // A connection that carried nothing for so long is closed before the target does it (connections.max.idle.ms).
-  Duration idle_max = seconds(240);
-  Duration timeout = seconds(10);  // of a produce request, at the target and here
-  Duration takeover_limit = seconds(60);
-  // A process that was stopped for longer than this sends nothing before it has taken its partitions over anew: after
-  // the target's producer sweep (10 min by default) an old epoch would be accepted again.
-  Duration pause_max = seconds(30);
-  // If InitProducerId returns another producer id than the anchors name, requests of the old one may still be on their
-  // way and no marker fences them: so long is waited before the evidence is read.
-  Duration old_producer_wait = seconds(30);
-  int32_t anchor_records_max = 1 << 30;
-  // Planted bugs, for the simulation to find.
-  bool test_only_skip_scan = false;    // go on where the last claim ends
-  bool test_only_skip_marker = false;  // raise the epoch, and tell no partition
-};
-
-// What pumps of a relay need: a Kafka target cannot be cut, so a source with another history stops the partition.
-inline PumpOptions relay_pump_options(PumpOptions options = {}) {
-  options.on_divergence = OnMismatch::kStop;
-  return options;
-}
-
-class RelaySink final : public BatchSink {
+class RelaySink final : public BatchSink, private SinkLaneOwner {
  public:
   // All references outlive it. The transactional id of a partition is
   // farshore.<link id>.<source topic id>.<partition>: one ambiguous result takes over one partition, not its link.
-  RelaySink(Env& env, kafka::ClusterClient& target, LinkId link, RelayJournal& journal, RelaySinkOptions options);
-  ~RelaySink() override;
+  RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journal, RelaySinkOptions options);
 
   void attach(PartitionPump& pump, SinkTarget target) override;
   void detach(const PumpKey& key) override;
@@ -73,13 +47,58 @@ class RelaySink final : public BatchSink {
   // The next batch begins a new anchor at `to`. If records before it were relayed or dropped meanwhile, the answer is
   // first where the target ends, so that the gap which is then asked for again is the true one.
   Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
-  size_t appends_in_flight() const override;
-  Duration round_trip() const override;
+  size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
+  Duration round_trip() const override { return lanes_.round_trip(); }
   Task<void> stop() override;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Sent {  // one batch of a request
+    PumpKey key;
+    uint64_t attempt = 0, flight = 0;
+    std::string topic;
+    TopicId topic_id;
+  };
+  using Produce = kafka::ProduceRequest;
+  using Answer = kafka::ProduceResponse::PartitionProduceResponse;
+
+  RelayPartition* find(const PumpKey& key);
+  RelayPartition* find(const PumpKey& key, uint64_t attempt);
+  void fail(const PumpKey& key, uint64_t attempt, const Error& error);
+  void queue(const PumpKey& key, RelayPartition& partition);
+  Task<Status> wait_for_turn(PumpKey key, uint64_t attempt);
+  bool wanted(const PumpKey& key, uint64_t attempt) { return find(key, attempt) && !stopping_.is_set(); }
+
+  Task<void> watch_for_stalls();
+  void retake_all();
+
+  bool lane_may_send(const SinkLane& lane) override;
+  void lane_send(SinkLane& lane) override;
+  void lane_idle(SinkLane& lane) override { lane.disconnect(); }
+  void lane_unreachable(SinkLane& lane, const PumpKey& key, const Error& error) override;
+  Task<Status> lane_reopens(SinkLane& lane) override;
+  Status lane_may_still_send() override;
+
+  bool next(const PumpKey& key, RelayPartition& partition);
+  Task<void> write_anchor(PumpKey key, uint64_t attempt, RelayAnchor made);
+  size_t add(const PumpKey& key, RelayPartition& partition, Produce& request, std::vector<Sent>& sent);
+  void answered(const std::vector<Sent>& sent, const Result<kafka::ProduceResponse>& response);
+  void deliver(const Sent& sent, const Answer* answer);
+  void acknowledge(const PumpKey& key, uint64_t attempt);
+
+  Env& env_;
+  kafka::ClusterClient& cluster_;
+  RelayJournal& journal_;
+  const RelaySinkOptions options_;
+  std::map<PumpKey, RelayPartition> partitions_;
+  std::set<PumpKey> anchoring_;  // an anchor is being written; also of an older attempt
+  uint64_t attempts_ = 0, flights_ = 0;
+  int takeovers_ = 0;  // under way
+  bool watching_ = false;
+  StallClock clock_;
+  Notifier changed_;  // a takeover or an anchor ended
+  Event stopping_;
+  SinkLanes lanes_;
+  Gate gate_;
 };
 
 }  // namespace farshore::replicator

@@ -1,6 +1,6 @@
 #include "replicator/relay/relay_sink.h"
 
-#include "replicator/relay/relay_world_fixture.h"
+#include "replicator/relay/testing/relay_world.h"
 
 namespace farshore::replicator {
 namespace {
@@ -14,7 +14,7 @@ std::string text_of(const std::vector<Error>& errors) {
   return all;
 }
 
-TEST(RelaySink, EveryRecordArrivesOnceAndInOrder) {
+TEST(RelaySink, RelayedRecordsArriveOnceAndInOrder) {
   RelayWorld world(1, 2);
   for (int i = 0; i < 40; ++i) world.source[i % 2].append(1 + i % 5, 3, kNowMs);
   world.start_gateway();
@@ -28,7 +28,7 @@ TEST(RelaySink, EveryRecordArrivesOnceAndInOrder) {
   EXPECT_EQ(world.down.anchors, 2);
 }
 
-TEST(RelaySink, AGatewayThatHasNothingGoesOnWhereTheLastOneWas) {
+TEST(RelaySink, NewGatewayGoesOnWhereTheLastOneStopped) {
   RelayWorld world(2);
   for (int i = 0; i < 60; ++i) world.source[0].append(3, 3, kNowMs);
   world.start_gateway();
@@ -39,7 +39,7 @@ TEST(RelaySink, AGatewayThatHasNothingGoesOnWhereTheLastOneWas) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, AJumpAndAnotherEpochBeginANewAnchor) {
+TEST(RelaySink, SourceGapAndNewEpochEachBeginAnAnchor) {
   RelayWorld world(3);
   world.source[0].append(3, 3, kNowMs);
   world.source[0].append(3, 3, kNowMs, 10);  // compacted at the source
@@ -56,7 +56,7 @@ TEST(RelaySink, AJumpAndAnotherEpochBeginANewAnchor) {
   EXPECT_EQ(claims.anchors[2].target_from, TargetOffset(world.target().end - 6));
 }
 
-TEST(RelaySink, RecordsThatOneAnchorMayCoverAreLimited) {
+TEST(RelaySink, AnchorCoversALimitedNumberOfRecords) {
   RelayWorld world(4);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway::Options options;
@@ -67,7 +67,7 @@ TEST(RelaySink, RecordsThatOneAnchorMayCoverAreLimited) {
   EXPECT_EQ(world.down.anchors, 5);
 }
 
-TEST(RelaySink, TopicsAreNamedToATargetThatKnowsNoIds) {
+TEST(RelaySink, TargetWithoutTopicIdsIsAskedByTopicName) {
   RelayWorld world(5);
   world.kafka.produce_version_max = 12;
   for (int i = 0; i < 5; ++i) world.source[0].append(2, 3, kNowMs);
@@ -76,7 +76,7 @@ TEST(RelaySink, TopicsAreNamedToATargetThatKnowsNoIds) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, AnAcknowledgementThatWasLostIsFoundOutAndNotRetried) {
+TEST(RelaySink, LostAcknowledgementIsFoundByATakeoverAndNotRetried) {
   RelayWorld world(6);
   for (int i = 0; i < 30; ++i) world.source[0].append(2, 3, kNowMs - 3 * 86'400'000LL);
   world.kafka.chances.drop_ack = 1;
@@ -89,7 +89,7 @@ TEST(RelaySink, AnAcknowledgementThatWasLostIsFoundOutAndNotRetried) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, NothingOfAStoppedGatewayArrivesAfterAnotherTookOver) {
+TEST(RelaySink, StoppedGatewayAppendsNothingAfterAnotherTookOver) {
   RelayWorld world(7);
   for (int i = 0; i < 80; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway& old = world.start_gateway();
@@ -107,7 +107,7 @@ TEST(RelaySink, NothingOfAStoppedGatewayArrivesAfterAnotherTookOver) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, AFencedGatewayStopsForGood) {
+TEST(RelaySink, FencedGatewayStopsForGood) {
   RelayWorld world(8);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway& old = world.start_gateway();
@@ -121,7 +121,7 @@ TEST(RelaySink, AFencedGatewayStopsForGood) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, AProcessThatStoodStillTakesOverBeforeItSends) {
+TEST(RelaySink, ProcessThatStoodStillTakesOverBeforeItSends) {
   RelayWorld world(9);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway& gateway = world.start_gateway();
@@ -144,7 +144,7 @@ TEST(RelaySink, AProcessThatStoodStillTakesOverBeforeItSends) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, ABatchThatCannotGoRawFailsThePartitionAfterAllBeforeIt) {
+TEST(RelaySink, BatchThatCannotGoRawFailsThePartitionAfterAllBeforeIt) {
   struct Case {
     const char* word;
     std::function<void(BatchBuilder&)> make;
@@ -170,7 +170,7 @@ TEST(RelaySink, ABatchThatCannotGoRawFailsThePartitionAfterAllBeforeIt) {
   }
 }
 
-TEST(RelaySink, ARefusalNamesTheBatchAndTheSetting) {
+TEST(RelaySink, RefusedBatchFailsThePartitionAndNamesBatchAndSetting) {
   RelayWorld world(11);
   world.target().batch_bytes_max = 200;
   for (int i = 0; i < 3; ++i) world.source[0].append(1, 3, kNowMs);
@@ -189,7 +189,7 @@ TEST(RelaySink, ARefusalNamesTheBatchAndTheSetting) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, ADuplicateSequenceIsNoSuccess) {
+TEST(RelaySink, DuplicateSequenceIsNotASuccess) {
   RelayWorld world(12);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   world.kafka.refuse_next_produce = kafka::ErrorCode::kDuplicateSequenceNumber;
@@ -199,7 +199,7 @@ TEST(RelaySink, ADuplicateSequenceIsNoSuccess) {
   EXPECT_GE(world.kafka.markers, 4) << "it was taken over anew";
 }
 
-TEST(RelaySink, WhereNoEvidenceIsLeftThePartitionFailsWithTheRange) {
+TEST(RelaySink, TakeoverWithoutEvidenceFailsThePartitionWithTheRange) {
   RelayWorld world(13);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway::Options options;
@@ -216,7 +216,7 @@ TEST(RelaySink, WhereNoEvidenceIsLeftThePartitionFailsWithTheRange) {
   EXPECT_NE(why.detail.find("source offsets from 0 to 20"), std::string::npos) << why.detail;
 }
 
-TEST(RelaySink, WhereOnlyTheBrokersMemoryIsLeftItGoesOnByThat) {
+TEST(RelaySink, TakeoverGoesOnByTheBrokersMemoryAlone) {
   RelayWorld world(14);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway::Options options;
@@ -232,7 +232,7 @@ TEST(RelaySink, WhereOnlyTheBrokersMemoryIsLeftItGoesOnByThat) {
   EXPECT_EQ(world.target().values().size(), 20u);
 }
 
-TEST(RelaySink, AfterAnUncleanElectionTheClaimIsLoweredAndTheLostEndRelayedAgain) {
+TEST(RelaySink, UncleanElectionLowersTheClaimAndTheLostEndIsRelayedAgain) {
   RelayWorld world(15);
   for (int i = 0; i < 20; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway::Options options;
@@ -249,7 +249,7 @@ TEST(RelaySink, AfterAnUncleanElectionTheClaimIsLoweredAndTheLostEndRelayedAgain
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, RetentionThatOutranTheRelayIsSteppedOverByAnAnchor) {
+TEST(RelaySink, RetentionAtTheSourceBeginsAnAnchorBehindTheGap) {
   RelayWorld world(16);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   world.source[0].log_start = 6;
@@ -262,7 +262,7 @@ TEST(RelaySink, RetentionThatOutranTheRelayIsSteppedOverByAnAnchor) {
   EXPECT_EQ(world.down.claims[RelayGateway::key_of(0)].anchors.at(0).source, SourceOffset(6));
 }
 
-TEST(RelaySink, AnAnchorThatMayBeThereOrNotIsTakenOver) {
+TEST(RelaySink, AnchorWithoutAnAcknowledgementCausesATakeover) {
   RelayWorld world(17);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   world.start_gateway();
@@ -272,7 +272,7 @@ TEST(RelaySink, AnAnchorThatMayBeThereOrNotIsTakenOver) {
   EXPECT_EQ(world.down.anchors, 3);
 }
 
-TEST(RelaySink, AnotherProducerIdWaitsOutWhatTheOldOneMayHaveOnItsWay) {
+TEST(RelaySink, NewProducerIdWaitsForRequestsOfTheOldOne) {
   RelayWorld world(18);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   world.start_gateway();
@@ -287,7 +287,7 @@ TEST(RelaySink, AnotherProducerIdWaitsOutWhatTheOldOneMayHaveOnItsWay) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, ATargetTopicThatWasMadeAnewIsAnotherOne) {
+TEST(RelaySink, RecreatedTargetTopicIsRefused) {
   RelayWorld world(19);
   world.source[0].append(2, 3, kNowMs);
   world.start_gateway();
@@ -296,7 +296,7 @@ TEST(RelaySink, ATargetTopicThatWasMadeAnewIsAnotherOne) {
   EXPECT_EQ(world.gateway().failures[0].code, ErrorCode::kInvalidArgument) << text_of(world.gateway().failures);
 }
 
-TEST(RelaySink, APartitionThatTheTargetHasNotHeardOfYetIsWaitedFor) {
+TEST(RelaySink, PartitionThatTheTargetDoesNotKnowYetIsWaitedFor) {
   RelayWorld world(20);
   world.source[0].append(2, 3, kNowMs);
   world.start_gateway();

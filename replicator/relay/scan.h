@@ -1,5 +1,5 @@
-// What of ours stands between two offsets of a target partition. Read as a consumer does, and only headers of our own
-// batches are kept, so that a scan over other people's data costs no memory.
+// Finds batches written by our producers in an offset range of a target partition. Reads as a consumer does, and keeps
+// only the headers of our own batches, so that a scan over other writers' data costs no memory.
 #pragma once
 
 #include <vector>
@@ -10,20 +10,20 @@
 
 namespace farshore::replicator {
 
-// What is to be looked at: from `from` on until our own abort marker was seen, and at least up to `to_min`.
+// The range begins at `from`. It ends behind our own abort marker, and not below `to_min`.
 struct RelayScanRange {
   TopicPartition at;
   TargetOffset from, to_min;
   RelayProducer owner;
   std::vector<RelayAnchor> anchors;  // whose producers are ours
-  bool wait_for_marker = true;       // false only for a planted bug
+  bool wait_for_marker = true;       // false only for an injected defect
 };
 
 struct RelayScan {
-  TargetOffset from, to;  // `from` is higher than asked if the target deleted what stood there
+  TargetOffset from, to;  // `from` is higher than asked for if the target deleted records there
   TargetOffset marker;
   LeadershipEpoch epoch{-1};  // of the leader that wrote the marker
-  // In offset order; what follows each other without a gap or an anchor in between is one.
+  // In offset order. Batches that follow each other without a gap, and without an anchor in between, are merged.
   std::vector<RelayedBatch> seen;
 };
 

@@ -1,17 +1,18 @@
 #include "replicator/relay/takeover.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "proto/kafka/client/fence.h"
 #include "proto/kafka/client/partition_reader.h"
-#include "replicator/relay/scan.h"
-#include "replicator/target_memory.h"
+#include "replicator/relay/target_memory.h"
 
 namespace farshore::replicator {
 
 namespace {
 
-Error not_wanted() { return Error(ErrorCode::kClosed, "the takeover is not wanted any more"); }
+constexpr Duration kWantedInterval = milliseconds(200);  // how often a wait looks whether it is still wanted
 
 // The target has given our transactional id another producer id: it has forgotten the old one.
 bool names_another(const RelayClaims& claims, RelayProducer owner) {
@@ -26,18 +27,6 @@ Error uncertain_error(const RelayUncertain& uncertain) {
                                            " are at the target cannot be told: " + uncertain.reason);
 }
 
-struct TargetEnds {
-  TargetOffset log_start, high_watermark;
-};
-Task<Result<TargetEnds>> ends_of(kafka::ClusterClient& cluster, TopicPartition at, Deadline deadline) {
-  CO_TRY(Offset start, co_await kafka::partition_offset(cluster, at, kafka::OffsetOf::kLogStart, deadline));
-  CO_TRY(Offset end, co_await kafka::partition_offset(cluster, at, kafka::OffsetOf::kEnd, deadline));
-  TargetEnds ends;
-  ends.log_start = TargetOffset(start.value());
-  ends.high_watermark = TargetOffset(end.value());
-  co_return ends;
-}
-
 }  // namespace
 
 std::string relay_transactional_id(const PumpKey& key) {
@@ -45,89 +34,131 @@ std::string relay_transactional_id(const PumpKey& key) {
          std::to_string(key.partition.value());
 }
 
-Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
-                                       const RelaySinkOptions& options, RelayTakeoverOf what) {
-  const TopicPartition at{what.target.topic, what.key.partition.value()};
-  const Deadline deadline = env.in(options.takeover_limit);
-  RelayTakenOver taken;
-  CO_TRY(kafka::Leader leader, co_await cluster.leader(at, deadline));
-  if (!what.target.topic_id.is_zero() && !leader.topic_id.is_zero() &&
-      TargetTopicId(leader.topic_id) != what.target.topic_id)
-    co_return Error(ErrorCode::kInvalidArgument, "target topic " + at.topic + " was deleted and made anew: its id is " +
-                                                     leader.topic_id.to_string() + ", relayed to was " +
-                                                     what.target.topic_id.to_string());
-  taken.topic_id = leader.topic_id;
-  CO_TRY(TopicPartition log, co_await journal.log_of(what.key, deadline));
-  if (!what.wanted()) co_return not_wanted();
+RelayTakeover::RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
+                             const RelaySinkOptions& options, PumpKey key, SinkTarget target,
+                             std::function<bool()> wanted)
+    : env_(env),
+      cluster_(cluster),
+      journal_(journal),
+      options_(options),
+      key_(key),
+      target_(std::move(target)),
+      at_{target_.topic, key.partition.value()},
+      wanted_(std::move(wanted)) {}
 
-  // What the broker remembers is cleared by the marker: it is asked before.
-  CO_TRY(TargetEnds before, co_await ends_of(cluster, at, deadline));
-  CO_TRY(auto remembered, co_await remembered_producers(cluster, at, deadline));
-  if (!what.wanted()) co_return not_wanted();
-  if (options.test_only_skip_marker) {
-    CO_TRY(taken.producer, co_await raise_epoch(cluster, what.transactional_id, deadline));
+Status RelayTakeover::still_wanted() const {
+  if (wanted_()) return ok();
+  return Error(ErrorCode::kClosed, "the takeover is not wanted any more");
+}
+
+Task<Result<RelayTakenOver>> RelayTakeover::run() {
+  const Deadline deadline = limit();
+  CO_CHECK(co_await check_topic(deadline));
+  CO_TRY(TopicPartition log, co_await journal_.log_of(key_, deadline));
+  CO_CHECK(still_wanted());
+  CO_TRY(before_, co_await ends(deadline));
+  CO_TRY(remembered_, co_await remembered_producers(cluster_, at_, deadline));
+  CO_CHECK(still_wanted());
+  CO_CHECK(co_await fence_older_owners(std::move(log), deadline));
+  CO_CHECK(still_wanted());
+  CO_TRY(claims_, co_await journal_.take_over(key_, taken_.producer, deadline));
+  CO_CHECK(still_wanted());
+  CO_CHECK(co_await lower_to_epoch_end(deadline));
+  if (names_another(claims_, taken_.producer)) CO_CHECK(co_await wait_for_old_producer());
+  CO_CHECK(co_await scan());
+  CO_CHECK(decide());
+  CO_TRY(kafka::Leader leader, co_await cluster_.leader(at_, limit()));
+  taken_.broker = leader.broker;
+  co_return std::move(taken_);
+}
+
+Task<Result<RelayTakeover::Ends>> RelayTakeover::ends(Deadline deadline) {
+  CO_TRY(Offset start, co_await kafka::partition_offset(cluster_, at_, kafka::OffsetOf::kLogStart, deadline));
+  CO_TRY(Offset end, co_await kafka::partition_offset(cluster_, at_, kafka::OffsetOf::kEnd, deadline));
+  Ends found;
+  found.log_start = TargetOffset(start.value());
+  found.high_watermark = TargetOffset(end.value());
+  co_return found;
+}
+
+Task<Status> RelayTakeover::check_topic(Deadline deadline) {
+  CO_TRY(kafka::Leader leader, co_await cluster_.leader(at_, deadline));
+  if (!target_.topic_id.is_zero() && !leader.topic_id.is_zero() && TargetTopicId(leader.topic_id) != target_.topic_id)
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "target topic " + at_.topic + " was deleted and made anew: its id is " +
+                        leader.topic_id.to_string() + ", relayed to was " + target_.topic_id.to_string());
+  taken_.topic_id = leader.topic_id;
+  co_return ok();
+}
+
+Task<Status> RelayTakeover::fence_older_owners(TopicPartition log, Deadline deadline) {
+  std::string transactional_id = relay_transactional_id(key_);
+  if (options_.test_only_skip_marker) {
+    CO_TRY(taken_.producer, co_await kafka::raise_epoch(cluster_, std::move(transactional_id), deadline));
   } else {
-    std::vector<TopicPartition> both{at, log};
-    CO_TRY(taken.producer, co_await fence(cluster, what.transactional_id, std::move(both), deadline));
+    std::vector<TopicPartition> both{at_, std::move(log)};
+    CO_TRY(taken_.producer, co_await kafka::fence(cluster_, std::move(transactional_id), std::move(both), deadline));
   }
-  if (!what.wanted()) co_return not_wanted();
-  CO_TRY(RelayClaims claims, co_await journal.take_over(what.key, taken.producer, deadline));
-  if (!what.wanted()) co_return not_wanted();
+  co_return ok();
+}
 
-  if (claims.last_run && claims.last_run->target_epoch.value() >= 0) {
-    CO_TRY(auto end, co_await end_of_epoch(cluster, at, claims.last_run->target_epoch, deadline));
-    if (end && *end < claims.last_run->target_end()) {
-      env.log().warn("the target lost relayed records", {{"topic", at.topic},
-                                                         {"partition", at.partition},
-                                                         {"from", end->value()},
-                                                         {"claimed_to", claims.last_run->target_end().value()}});
-      CO_TRY(claims, co_await journal.lower_claim(what.key, *end, deadline));
-    }
+// The target says that the epoch of the last claim ends below it: an unclean election took records away.
+Task<Status> RelayTakeover::lower_to_epoch_end(Deadline deadline) {
+  if (!claims_.last_run || claims_.last_run->target_epoch.value() < 0) co_return ok();
+  CO_TRY(auto end, co_await end_of_epoch(cluster_, at_, claims_.last_run->target_epoch, deadline));
+  if (!end || *end >= claims_.last_run->target_end()) co_return ok();
+  env_.log().warn("the target lost relayed records", {{"topic", at_.topic},
+                                                      {"partition", at_.partition},
+                                                      {"from", end->value()},
+                                                      {"claimed_to", claims_.last_run->target_end().value()}});
+  CO_TRY(claims_, co_await journal_.lower_claim(key_, *end, deadline));
+  co_return ok();
+}
+
+// No marker of ours fences the old producer id. The takeover waits until its requests have arrived or are lost, and
+// reads up to where the partition ends then.
+Task<Status> RelayTakeover::wait_for_old_producer() {
+  const Deadline until = env_.in(options_.old_producer_wait);
+  while (!until.passed(env_.now())) {
+    co_await env_.sleep(std::min<Duration>(options_.old_producer_wait, kWantedInterval));
+    CO_CHECK(still_wanted());
   }
-  RelayScanRange range;
-  range.at = at;
-  range.owner = taken.producer;
-  range.wait_for_marker = !options.test_only_skip_marker;
-  if (names_another(claims, taken.producer)) {
-    // No marker of ours fences the old id. Whatever it still has on its way is waited for.
-    const Deadline until = env.in(options.old_producer_wait);
-    while (!until.passed(env.now())) {
-      co_await env.sleep(std::min<Duration>(options.old_producer_wait, milliseconds(200)));
-      if (!what.wanted()) co_return not_wanted();
-    }
-    const Deadline again = env.in(options.takeover_limit);
-    CO_TRY(TargetEnds now, co_await ends_of(cluster, at, again));
-    range.to_min = now.high_watermark;
-  }
-  for (int lowered = 0;; ++lowered) {
-    range.anchors = claims.anchors;
-    range.from = std::max(before.log_start, std::min(scan_from(claims), before.high_watermark));
-    if (options.test_only_skip_scan) range.from = before.high_watermark;
-    CO_TRY(RelayScan scan, co_await scan_relayed(env, cluster, range, options.takeover_limit));
-    if (!what.wanted()) co_return not_wanted();
+  CO_TRY(Ends now, co_await ends(limit()));
+  scan_to_min_ = now.high_watermark;
+  co_return ok();
+}
+
+Task<Status> RelayTakeover::scan() {
+  for (bool lowered = false;; lowered = true) {
+    RelayScanRange range;
+    range.at = at_;
+    range.owner = taken_.producer;
+    range.to_min = scan_to_min_;
+    range.wait_for_marker = !options_.test_only_skip_marker;
+    range.anchors = claims_.anchors;
+    range.from = std::max(before_.log_start, std::min(scan_from(claims_), before_.high_watermark));
+    if (options_.test_only_skip_scan) range.from = before_.high_watermark;
+    CO_TRY(scanned_, co_await scan_relayed(env_, cluster_, std::move(range), options_.takeover_limit));
+    CO_CHECK(still_wanted());
     // A claim beyond our own marker: the target lost its end, and cannot say so by epochs.
-    if (claims.last_run && claims.last_run->target_end() > scan.to && lowered == 0) {
-      const Deadline again = env.in(options.takeover_limit);
-      CO_TRY(claims, co_await journal.lower_claim(what.key, before.high_watermark, again));
-      continue;
-    }
-    RelayEvidence evidence;
-    evidence.owner = taken.producer;
-    evidence.scanned_from = options.test_only_skip_scan ? scan_from(claims) : scan.from;
-    evidence.scanned_to = taken.target_end = scan.to;
-    evidence.seen = std::move(scan.seen);
-    // What was appended after the question, and deleted before the scan, nobody remembers.
-    if (scan.from <= before.high_watermark) evidence.remembered = std::move(remembered);
-    auto decided = resume_from(claims, evidence);
-    if (auto* uncertain = std::get_if<RelayUncertain>(&decided)) co_return uncertain_error(*uncertain);
-    taken.resume = std::move(std::get<RelayResume>(decided));
-    taken.epoch = scan.epoch;
-    break;
+    if (lowered || !claims_.last_run || claims_.last_run->target_end() <= scanned_.to) co_return ok();
+    CO_TRY(claims_, co_await journal_.lower_claim(key_, before_.high_watermark, limit()));
   }
-  const Deadline last = env.in(options.takeover_limit);
-  CO_TRY(leader, co_await cluster.leader(at, last));
-  taken.broker = leader.broker;
-  co_return taken;
+}
+
+Status RelayTakeover::decide() {
+  RelayEvidence evidence;
+  evidence.owner = taken_.producer;
+  evidence.scanned_from = options_.test_only_skip_scan ? scan_from(claims_) : scanned_.from;
+  evidence.scanned_to = taken_.target_end = scanned_.to;
+  evidence.seen = std::move(scanned_.seen);
+  // Records that were appended after the broker was asked, and deleted before the scan, are in nobody's memory.
+  if (scanned_.from <= before_.high_watermark) evidence.remembered = std::move(remembered_);
+  auto decided = resume_from(claims_, evidence);
+  if (auto* uncertain = std::get_if<RelayUncertain>(&decided)) return uncertain_error(*uncertain);
+  taken_.resume = std::move(std::get<RelayResume>(decided));
+  taken_.epoch = scanned_.epoch;
+  return ok();
 }
 
 }  // namespace farshore::replicator

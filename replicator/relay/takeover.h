@@ -1,10 +1,26 @@
-// A takeover: from "somebody may be writing" to "we are the only one, and know the next source offset". See
-// relay_sink.h.
+// RelayTakeover: one takeover of a partition of the target, from "another gateway may still write" to "we alone write,
+// and know the next source offset". In this order:
+//
+//   1. ask the leader what it remembers of our producer  (our marker will clear that)
+//   2. fence: raise the epoch of the transactional id, and have an abort marker written to the partition and its log
+//   3. read the log of record up to our marker: the claims
+//   4. lower the claims if the target lost records that they name
+//   5. scan the target from the end of the claims up to our marker: the evidence
+//   6. decide where to go on (evidence.h)
+//
+// Executor: the Env's. Source: design of relays in linker/RELAY.md; KIP-98, KIP-360, KIP-664.
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
-#include "replicator/relay/relay_sink.h"
+#include "base/env.h"
+#include "proto/kafka/client/cluster_client.h"
+#include "replicator/relay/evidence.h"
+#include "replicator/relay/options.h"
+#include "replicator/relay/scan.h"
+#include "replicator/sink.h"
 
 namespace farshore::replicator {
 
@@ -20,17 +36,45 @@ struct RelayTakenOver {
   TopicId topic_id;           // zero: the target is too old to have ids
 };
 
-struct RelayTakeoverOf {
-  PumpKey key;
-  SinkTarget target;
-  std::string transactional_id;
-  std::function<bool()> wanted;  // asked between the steps: false ends it with kClosed
-};
+class RelayTakeover {
+ public:
+  // References outlive it. `wanted` is asked between the steps; false ends the takeover with kClosed.
+  RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal, const RelaySinkOptions& options,
+                PumpKey key, SinkTarget target, std::function<bool()> wanted);
 
-// Errors: kFenced (lost to another gateway), kInvalidArgument (it is another topic now), kOutOfRange (no evidence is
-// left; the detail names the source offsets), kPermissionDenied, kNotFound (a broker does not know the partition);
-// otherwise retriable.
-Task<Result<RelayTakenOver>> take_over(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
-                                       const RelaySinkOptions& options, RelayTakeoverOf what);
+  // Once. Errors: kFenced (lost to another gateway), kInvalidArgument (the target topic is another one now),
+  // kOutOfRange (no evidence is left; the detail names the source offsets), kPermissionDenied, kNotFound (a broker does
+  // not know the partition); otherwise retriable. Each step ends by RelaySinkOptions::takeover_limit.
+  Task<Result<RelayTakenOver>> run();
+
+ private:
+  struct Ends {
+    TargetOffset log_start, high_watermark;
+  };
+  Deadline limit() const { return env_.in(options_.takeover_limit); }
+  Status still_wanted() const;
+  Task<Result<Ends>> ends(Deadline deadline);
+  Task<Status> check_topic(Deadline deadline);
+  Task<Status> fence_older_owners(TopicPartition log, Deadline deadline);
+  Task<Status> lower_to_epoch_end(Deadline deadline);
+  Task<Status> wait_for_old_producer();
+  Task<Status> scan();
+  Status decide();
+
+  Env& env_;
+  kafka::ClusterClient& cluster_;
+  RelayJournal& journal_;
+  const RelaySinkOptions& options_;
+  const PumpKey key_;
+  const SinkTarget target_;
+  const TopicPartition at_;
+  const std::function<bool()> wanted_;
+  Ends before_;  // asked before the fence
+  std::vector<RememberedProducer> remembered_;
+  RelayClaims claims_;
+  TargetOffset scan_to_min_;
+  RelayScan scanned_;
+  RelayTakenOver taken_;
+};
 
 }  // namespace farshore::replicator

@@ -1,5 +1,5 @@
-// What a target partition's leader remembers besides its log: producers, and where leader epochs end. Each question
-// waits out what passes (no leader, lost connections) until its deadline.
+// Asks the leader of a target partition what it remembers besides its log: producers, and where leader epochs end. Each
+// question is repeated until its deadline while there is no leader or the connection is lost.
 // Executor: the Env's. Source: KIP-664 (DescribeProducers), KIP-279; tried on Apache Kafka 4.1.1.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace farshore::replicator {
 
-// Empty from a broker that cannot tell.
+// Empty from a broker that is too old to tell (before KIP-664).
 Task<Result<std::vector<RememberedProducer>>> remembered_producers(kafka::ClusterClient& cluster, TopicPartition at,
                                                                    Deadline deadline);
 

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "replicator/relay/relay_world_fixture.h"
+#include "replicator/relay/testing/relay_world.h"
 
 namespace farshore::replicator {
 namespace {
@@ -176,7 +176,7 @@ uint64_t seeds() {
   return given ? std::stoull(given) : 300;
 }
 
-TEST(RelaySeeds, EveryRecordOnceInOrderAndTranslatedExactly) {
+TEST(RelaySinkSeeds, UnderRandomFaultsRecordsArriveOnceInOrderAndTranslateExactly) {
   uint64_t first = 1, last = seeds();
   if (const char* only = std::getenv("FARSHORE_SEED")) first = last = std::stoull(only);
   uint64_t stopped = 0;
@@ -201,9 +201,9 @@ uint64_t found_after(Planted planted, uint64_t limit) {
   return 0;
 }
 
-TEST(RelaySeeds, FindARelayThatGoesOnWhereItsLastClaimEnds) { EXPECT_GT(found_after(Planted::kNoScan, 50), 0u); }
+TEST(RelaySinkSeeds, InjectedSkipOfTheScanIsFound) { EXPECT_GT(found_after(Planted::kNoScan, 50), 0u); }
 
-TEST(RelaySeeds, FindARelayThatRaisesItsEpochAndTellsNobody) { EXPECT_GT(found_after(Planted::kNoMarker, 100), 0u); }
+TEST(RelaySinkSeeds, InjectedSkipOfTheMarkerIsFound) { EXPECT_GT(found_after(Planted::kNoMarker, 100), 0u); }
 
 }  // namespace
 }  // namespace farshore::replicator

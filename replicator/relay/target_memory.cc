@@ -1,4 +1,4 @@
-#include "replicator/target_memory.h"
+#include "replicator/relay/target_memory.h"
 
 #include "proto/kafka/client/partition_reader.h"
 #include "proto/kafka/messages/describe_producers.h"

@@ -1,0 +1,56 @@
+// FetchSession: what a broker of the source knows of our incremental fetch session (KIP-227). A request names only the
+// partitions whose position differs from what the broker knows, and those that leave the session. Sans-io.
+//
+//   ask() or leave() for partitions that changed, finish() -> Fetch -> answered(), or reset()
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/kafka/messages/fetch.h"
+#include "replicator/source_state.h"
+
+namespace farshore::replicator {
+
+class FetchSession {
+ public:
+  // What the session knows of one partition. It is kept with the partition by the session's owner.
+  struct Member {
+    bool in_session = false;
+    std::optional<FetchPosition> asked;  // the position that the broker was told
+  };
+  // A partition as the broker knows it.
+  struct Partition {
+    PumpKey key;
+    std::string topic;
+    LeadershipEpoch leader_epoch{-1};
+  };
+
+  // The broker knows nothing: the next request names every partition. The owner resets its members too.
+  void reset();
+  bool fresh() const { return epoch_ == 0; }  // the broker keeps no session of ours
+  bool begun() const { return id_ != 0; }
+  size_t size() const { return size_; }
+
+  // `member` is to be read from `next` on: adds it to the request, unless the broker knows that already. `by_name`: to
+  // a broker too old for topic ids.
+  void ask(kafka::FetchRequest& request, const Partition& partition, Member& member, const FetchPosition& next,
+           bool by_name, size_t bytes_max);
+  // `member` is not to be read for now.
+  void leave(const Partition& partition, Member& member);
+  // Completes the request with the session's id and with what has left the session.
+  void finish(kafka::FetchRequest& request);
+  // The broker answered without an error. False: it keeps no session for us; reset() follows.
+  bool answered(int32_t session_id);
+
+ private:
+  void forget(const Partition& partition);
+  void remember(const PumpKey& key);
+
+  int32_t id_ = 0, epoch_ = 0;
+  size_t size_ = 0;
+  std::vector<kafka::FetchRequest::ForgottenTopic> forgotten_;
+};
+
+}  // namespace farshore::replicator

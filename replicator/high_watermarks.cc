@@ -1,0 +1,27 @@
+#include "replicator/high_watermarks.h"
+
+#include <algorithm>
+
+namespace farshore::replicator {
+
+// Where there is no room, the newest sample stands for more: the lag is then overstated.
+void HighWatermarks::rose(SourceOffset high_watermark, SourceOffset target_end, MonoTime now) {
+  uint8_t done = 0;
+  while (done < count_ && samples_[done].high_watermark <= target_end) ++done;
+  std::copy(samples_ + done, samples_ + count_, samples_);
+  count_ -= done;
+  if (high_watermark <= target_end) return;
+  if (count_ == kSamplesMax)
+    samples_[kSamplesMax - 1].high_watermark = high_watermark;
+  else
+    samples_[count_++] = {high_watermark, now};
+}
+
+Duration HighWatermarks::lag(SourceOffset target_end, MonoTime now) const {
+  for (uint8_t i = 0; i < count_; ++i) {
+    if (samples_[i].high_watermark > target_end) return now - samples_[i].at;
+  }
+  return Duration::zero();
+}
+
+}  // namespace farshore::replicator

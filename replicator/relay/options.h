@@ -1,0 +1,36 @@
+// How a relay works: limits, deadlines, and what its pumps must do.
+#pragma once
+
+#include "offsets/translation/anchor.h"
+#include "replicator/pump.h"
+
+namespace farshore::replicator {
+
+struct RelaySinkOptions {
+  size_t batches_in_flight_max = 5;  // per partition: so many batches of a producer Kafka remembers
+  size_t request_bytes_max = 4 << 20;
+  size_t requests_in_flight_max = 16;  // per target broker
+  int takeovers_at_once_max = 16;
+  // A connection that carried nothing for so long is closed before the target does it (connections.max.idle.ms).
+  Duration idle_max = seconds(240);
+  Duration timeout = seconds(10);  // of a produce request, at the target and here
+  Duration takeover_limit = seconds(60);
+  // A process that stood still for longer than this sends nothing before it has taken its partitions over anew: after
+  // the target's producer sweep (10 min by default) the target would accept an old epoch again.
+  Duration pause_max = seconds(30);
+  // If InitProducerId returns another producer id than the anchors name, requests of the old one may still be on their
+  // way, and no marker fences them. The takeover waits this long before it reads the evidence.
+  Duration old_producer_wait = seconds(30);
+  int32_t anchor_records_max = kAnchorIntervalMax;
+  // Injected defects, for the simulation to find.
+  bool test_only_skip_scan = false;    // go on where the last claim ends
+  bool test_only_skip_marker = false;  // raise the epoch, and tell no partition
+};
+
+// What pumps of a relay need: a Kafka target cannot be truncated, so a source with another history stops the partition.
+inline PumpOptions relay_pump_options(PumpOptions options = {}) {
+  options.on_divergence = OnMismatch::kStop;
+  return options;
+}
+
+}  // namespace farshore::replicator

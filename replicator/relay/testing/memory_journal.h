@@ -1,0 +1,106 @@
+// For tests: MemoryJournal, a RelayJournal that keeps in memory what was written down, and fences as the real one does.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/env.h"
+#include "proto/kafka/fake/fake_kafka.h"
+#include "replicator/relay/journal.h"
+
+namespace farshore::replicator {
+
+using kafka::FakeKafka;
+using kafka::FakePartition;
+
+inline constexpr char kRelayTopic[] = "orders", kRelayLog[] = "__farshore_offsets";
+
+// What a topic's log of record would hold, shared by all gateways.
+struct WrittenDown {
+  std::map<PumpKey, RelayClaims> claims;
+  std::map<PumpKey, std::vector<TranslationRun>> told;  // every run that was ever told, written down or not
+  int anchors = 0;
+};
+
+// Writes are fenced as the real one's are: by the producer epoch in the log's partition of the target.
+class MemoryJournal final : public RelayJournal {
+ public:
+  MemoryJournal(Env& env, FakeKafka& kafka, WrittenDown& down, double claim_chance)
+      : env_(env), kafka_(kafka), down_(down), claim_chance_(claim_chance) {}
+
+  Task<Result<TopicPartition>> log_of(PumpKey, Deadline) override {
+    co_await env_.sleep(milliseconds(env_.random().between(0, 3)));
+    co_return TopicPartition{kRelayLog, 0};
+  }
+  Task<Result<RelayClaims>> take_over(PumpKey key, RelayProducer owner, Deadline deadline) override {
+    while (wait_for_marker && epoch_of(owner.id) < owner.epoch) {  // reads up to the marker
+      if (deadline.passed(env_.now())) co_return Error(ErrorCode::kTimedOut);
+      co_await env_.sleep(milliseconds(2));
+    }
+    if (fenced(owner)) co_return Error(ErrorCode::kFenced);
+    owners_[key] = owner;
+    open_.erase(key);
+    co_return down_.claims[key];
+  }
+  Task<Status> write_anchor(PumpKey key, RelayAnchor anchor, Deadline) override {
+    const RelayProducer owner = owners_[key];
+    co_await env_.sleep(milliseconds(env_.random().between(0, 20)));
+    if (fenced(owner)) co_return Error(ErrorCode::kFenced, "the log of record");
+    down_.claims[key].anchors.push_back(anchor);
+    ++down_.anchors;
+    co_await env_.sleep(milliseconds(env_.random().between(0, 5)));
+    if (fail_anchors > 0) {
+      --fail_anchors;
+      co_return Error(ErrorCode::kUnavailable, "the acknowledgement was lost");
+    }
+    co_return ok();
+  }
+  void relayed(const PumpKey& key, const TranslationRun& run) override {
+    down_.told[key].push_back(run);
+    auto& open = open_[key];
+    if (open && open->source_end() == run.source && open->target_end() == run.target &&
+        open->source_epoch == run.source_epoch && open->target_epoch == run.target_epoch) {
+      open->length += run.length;
+    } else {
+      if (open) claim(key, *open);
+      open = run;
+    }
+    if (env_.random().below(1000) < claim_chance_ * 1000) claim(key, *open);
+  }
+  Task<Result<RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline) override {
+    RelayClaims& claims = down_.claims[key];
+    std::erase_if(claims.anchors, [&](const RelayAnchor& anchor) { return anchor.target_from > target; });
+    if (claims.last_run && claims.last_run->target_end() > target) {
+      // One run is enough here: what it loses at its end was one piece.
+      claims.last_run->length = target - claims.last_run->target;
+      if (claims.last_run->length <= 0) claims.last_run.reset();
+    }
+    open_.erase(key);
+    ++lowered;
+    co_return claims;
+  }
+
+  bool wait_for_marker = true;
+  int fail_anchors = 0, lowered = 0;
+
+ private:
+  FakePartition& log() { return kafka_.partition(kRelayLog, 0); }
+  int16_t epoch_of(int64_t id) {
+    auto it = log().producers.find(id);
+    return it == log().producers.end() ? int16_t{-1} : it->second.epoch;
+  }
+  bool fenced(RelayProducer owner) { return wait_for_marker && epoch_of(owner.id) > owner.epoch; }
+  void claim(const PumpKey& key, const TranslationRun& run) {
+    if (!fenced(owners_[key])) down_.claims[key].last_run = run;
+  }
+
+  Env& env_;
+  FakeKafka& kafka_;
+  WrittenDown& down_;
+  const double claim_chance_;
+  std::map<PumpKey, RelayProducer> owners_;
+  std::map<PumpKey, std::optional<TranslationRun>> open_;
+};
+
+}  // namespace farshore::replicator
