@@ -1,16 +1,16 @@
-// CatchUp: reads partitions that are far behind over a long way, without waiting a round trip for each response: it
-// asks ahead, several fetches on one connection, each where the one before it will have ended. Beside the session of
-// its fetcher, which keeps following all other partitions, and takes a partition back when it has come near, or at the
-// first thing that is not plain progress (an error, a divergence, bad bytes): those are the session's to understand.
+// CatchUp: reads partitions that are far behind over a long round trip, without waiting a round trip for each response.
+// It asks ahead: several fetches on one connection, each at the offset where the one before it will have ended. The
+// fetcher's session follows all other partitions. The session takes a partition back when it is near the end, or when
+// anything but plain progress happens (an error, a divergence, bad bytes): the session handles those.
 //
 //   partition --(far behind)--> CatchUp: Fetch at 100, 180, 260, ... --(near, or trouble)--> session
 //
-// Where a response will end is not known when the next one is asked for. It is guessed from the bytes per offset of
-// what came, a little too low: batches that come twice are left out by the pump; a gap (guessed too high) costs the
-// answers under way, which are thrown away, and the next guesses are lower. Nothing is ever handed to a pump but what
-// follows what it has. Asked ahead is only under a leader epoch that the source checks (KIP-320): within one, what is
-// below the high watermark does not change, so that an answer at a guessed place belongs to the same history. Executor:
-// its fetcher's. Under way: at most `ahead_bytes_max`, and never more than the budget has room for.
+// The end of a response is not known when the next one is asked for. It is guessed from the bytes per offset of earlier
+// responses, a little too low. If the guess was too low, the pump drops batches that come twice. If it was too high,
+// there is a gap: the answers in flight are thrown away, and the next guesses are lower. A pump only gets batches that
+// follow what it has. Fetches ahead name a leader epoch that the source checks (KIP-320): within one epoch, records
+// below the high watermark do not change, so an answer at a guessed offset belongs to the same history. Executor: its
+// fetcher's. In flight: at most `ahead_bytes_max`, and never more than the budget has room for.
 #pragma once
 
 #include <map>
@@ -30,7 +30,7 @@ namespace farshore::replicator {
 class CatchUpOwner {
  public:
   virtual ~CatchUpOwner() = default;
-  // The partition is the session's again. kNone: it is near the end.
+  // The session reads the partition again. kNone: it is near the end.
   virtual void catch_up_ended(const PumpKey& key, const Error& why) = 0;
   virtual void catch_up_heard() = 0;  // a whole response came
 };

@@ -1,12 +1,12 @@
 // Fetcher: reads many partitions from one broker of the source, in one incremental fetch session (KIP-227), and hands
-// what comes to their pumps while it is still arriving. One connection, one coroutine.
+// batches to their pumps while the response is still arriving. One connection, one coroutine.
 //
-//   positions that changed -> Fetch -> batches, as they arrive -> pump.on_fetched
+//   positions that changed -> FetchSession -> Fetch -> FetchDelivery: batches, as they arrive -> pump.on_fetched
 //
 // A consumer's fetch: bounded by the source's high watermark, control batches included, with the last fetched epoch,
 // so that a source with another history says so (KIP-320, KIP-595). Idle partitions cost nothing per request.
 // Steady small traffic is gathered: after a small response the next request waits up to `lag_target`.
-// Executor: its replicator's. A source that is silent is given up after `max_wait` + `silence_max`.
+// Executor: its replicator's. A connection to a silent source ends after `max_wait` + `silence_max`.
 #pragma once
 
 #include <map>
@@ -53,8 +53,8 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
   int32_t broker() const { return broker_; }
   bool contacted() const { return contacted_; }            // a whole response ever came
   MonoTime last_contact() const { return last_contact_; }  // when the last one did
-  // When it had been asked for. What the source said is at least as new as that; of later times nothing is known: an
-  // answer may have waited in a socket while this process was stopped.
+  // When that response had been asked for. The source's state is at least as new as that. Nothing is known of later
+  // times: an answer may have waited in a socket while this process was stopped.
   MonoTime known_as_of() const;
   const CatchUp& catch_up() const { return catch_up_; }
   Error last_error(const PumpKey& key) const;  // of the connection, or of this partition; kNone while all is well

@@ -1,5 +1,5 @@
-// The keys and values of the store, as FORMAT.md tells them. Bytes from the KvStore are checked: a store of another
-// version, or damaged, gives kCorrupt, and is deleted by its owner.
+// Codec of the store's rows; FORMAT.md has the fields. Bytes from the KvStore are checked: a row of another version, or
+// a damaged one, is kCorrupt, and the owner deletes the store.
 #pragma once
 
 #include <string>

@@ -1,9 +1,10 @@
 // TranslationStore: the exact offset translation of relay links, on a KvStore (RocksDB in a gateway, memory in
-// libfarshore). It is a rebuildable image of the target's topic __farshore_offsets, plus what was acknowledged since
-// the last checkpoint: it can be deleted at any time. Executor: the KvStore's. FORMAT.md has the key layout.
+// libfarshore). It is a rebuildable image of the target's topic __farshore_offsets, plus the runs that were
+// acknowledged since the last checkpoint: it can be deleted at any time. Executor: the KvStore's. FORMAT.md has the key
+// layout.
 //
-// The runs of one key have one order: by (source epoch, source offset), and by target offset, which is the same, since
-// a relay only appends. Every rule below follows from that. Calls that write one key must not overlap.
+// The runs of one key have one order: by (source epoch, source offset) and by target offset alike, because a relay only
+// appends. Every rule below follows from that. Calls that write one key must not overlap.
 #pragma once
 
 #include <cstdint>
@@ -46,13 +47,13 @@ class TranslationStore {
   // Length 0: claims nothing, and removes the same. kInvalidArgument: negative numbers.
   Task<Status> put_run(TranslationKey key, TranslationRun run, Sync sync = Sync::kNo);
   Task<Status> put_anchor(TranslationKey key, RelayAnchor anchor, Sync sync = Sync::kNo);
-  // What a record of __farshore_offsets does to the image.
+  // Does to the image what the record of __farshore_offsets says.
   Task<Status> apply(TranslationRecord record, Sync sync = Sync::kNo);
   // Durable before it resolves: everything at and above `target` is claimed no more (under-claim first).
   Task<Status> lower_claim(TranslationKey key, TargetOffset target);
-  // A run that the target acknowledged and that the log of record does not hold yet, so that it translates already.
-  // `logged_end`: what of the key is below it, the log holds. drop_unlogged() takes all such runs back (a takeover goes
-  // by the log alone, so that nothing is missing there); all_logged(): the log holds everything now.
+  // A run that the target acknowledged and that the log of record does not hold yet: it translates already.
+  // `logged_end`: the log holds everything of the key below this target offset. drop_unlogged() takes all such runs
+  // back (a takeover uses the log alone, so that nothing is missing there). all_logged(): the log holds everything now.
   Task<Status> put_unlogged(TranslationKey key, TranslationRun run, TargetOffset logged_end);
   Task<Status> drop_unlogged(TranslationKey key);
   Task<Status> all_logged(TranslationKey key);
@@ -66,7 +67,7 @@ class TranslationStore {
   Task<Result<Claims>> claims(TranslationKey key);
   // In order, from the one that holds `from` in the newest epoch that had begun there, or the next one.
   Task<Result<std::vector<TranslationRun>>> runs(TranslationKey key, SourceOffset from, size_t items_max);
-  // What lower_claim(target) would change, highest first.
+  // The runs that lower_claim(target) would change, highest first.
   Task<Result<std::vector<TranslationRun>>> runs_above(TranslationKey key, TargetOffset target, size_t items_max);
   // The record at a source offset, and back. An offset that holds no record at the other end (a gap, a foreign record,
   // a marker) gives the next one, exact = false; the end of the last run gives the end, exact: the next to come.
