@@ -34,7 +34,8 @@ Task<Result<std::map<PumpKey, LogRange>>> log_ranges(Env& env, kafka::Client& cl
   };
   std::map<std::pair<std::string, int32_t>, Found> found;
   for (int64_t which : {kEarliest, kLatest}) {
-    auto response = co_await client.call(question(partitions, which), env.in(timeout));
+    kafka::ListOffsetsRequest request = question(partitions, which);
+    auto response = co_await client.call(std::move(request), env.in(timeout));
     if (!response) co_return std::move(response).error();
     for (const auto& topic : response->topics) {
       for (const auto& partition : topic.partitions) {

@@ -86,8 +86,9 @@ class SinkLane {
     if (Status may = owner_.lane_may_still_send(); !may) {
       response.emplace(std::move(may).error());
     } else {
-      response.emplace(co_await std::move(answer));
-      if (!*response) client_->close();  // what follows on this connection fails too
+      auto received = co_await std::move(answer);
+      if (!received) client_->close();  // what follows on this connection fails too
+      response.emplace(std::move(received));
     }
     --in_flight_;
     if (!stopping_) answered(std::move(*response));
