@@ -24,12 +24,17 @@ class RelayPartitionTest : public PumpTest {
  protected:
   RelayPartitionTest()
       : env_(world_.start_process("gateway", "test")),
-        cluster_(env_, env_.network(), kafka::ClusterOptions()),
+        cluster_(env_, env_.network(), options()),
         gate_(env_),
         lane_(env_, cluster_, 1, lane_options_, no_sink_, gate_) {
     take_over(1);
   }
   ~RelayPartitionTest() override { world_.kill(env_); }
+  static kafka::ClusterOptions options() {
+    kafka::ClusterOptions out;
+    out.bootstrap.push_back(Endpoint{"nowhere", 9092});
+    return out;
+  }
 
   void take_over(uint64_t attempt) {
     partition_.begin_takeover(attempt);
