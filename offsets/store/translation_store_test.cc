@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <iostream>
 
 #include "base/contract/harness.h"
 #include "base/memory_kv.h"
 #include "base/sim/world.h"
+#include "base/testing/seed.h"
 
 namespace farshore::offsets {
 namespace {
@@ -20,13 +19,6 @@ namespace {
     auto co_do = (__VA_ARGS__); \
     CO_ASSERT_OK(co_do);        \
   } while (0)
-
-uint64_t announced_seed() {
-  uint64_t seed = 20261126;
-  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
-  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
-  return seed;
-}
 
 TranslationKey key_number(uint8_t n) {
   TranslationKey key;
@@ -119,7 +111,7 @@ class TranslationStoreTest : public testing::Test {
   TranslationStoreTest() : world_(options()), env_(world_.start_process("gateway", "test")) {}
   static sim::SimOptions options() {
     sim::SimOptions options;
-    options.seed = announced_seed();
+    options.seed = announced_seed(20261126);
     options.yields = false;
     return options;
   }

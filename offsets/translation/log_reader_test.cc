@@ -2,25 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <iostream>
 #include <vector>
 
-#include "base/contract/harness.h"
 #include "base/sim/net.h"
 #include "base/sim/world.h"
+#include "base/testing/async_test.h"
+#include "base/testing/seed.h"
 #include "proto/batch/builder.h"
 #include "proto/kafka/fake/fake_kafka.h"
 
 namespace farshore {
 namespace {
-
-uint64_t announced_seed() {
-  uint64_t seed = 20261129;
-  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
-  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
-  return seed;
-}
 
 struct CollectingSink final : TranslationLogSink {
   bool wants(const TranslationKey& key) override { return !only || key == *only; }
@@ -55,11 +47,11 @@ class LogReaderTest : public testing::Test {
   }
   static sim::SimOptions options() {
     sim::SimOptions options;
-    options.seed = announced_seed();
+    options.seed = announced_seed(20261129);
     options.buggify = false;
     return options;
   }
-  void play(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(10))); }
+  void run(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(10))); }
   Deadline soon() { return env_.in(seconds(30)); }
 
   static TranslationKey key(uint8_t number) {
@@ -68,7 +60,7 @@ class LogReaderTest : public testing::Test {
     out.source_topic.bytes.fill(number);
     return out;
   }
-  static RunRecord run(uint8_t topic, int64_t source) {
+  static RunRecord run_of(uint8_t topic, int64_t source) {
     RunRecord record;
     record.key = key(topic);
     record.run.source = SourceOffset(source);
@@ -103,122 +95,92 @@ class LogReaderTest : public testing::Test {
   SlabArena arena_;
 };
 
-TEST_F(LogReaderTest, ReaderHandsOverEachRecordOnceInLogOrder) {
-  struct Play {
-    static Task<void> run(LogReaderTest& t) {
-      TranslationLogReader reader(t.env_, *t.cluster_, t.arena_, 0, Offset(0));
-      CollectingSink sink;
-      std::vector<TranslationRecord> logged;
-      for (int64_t round = 0; round < 3; ++round) {  // goes on where it ended
-        for (int64_t i = 0; i < 20; ++i) logged.emplace_back(t.run(2, (round * 20 + i) * 10));
-        for (size_t i = sink.records.size(); i < logged.size(); ++i) t.log(logged[i]);
-        t.append(std::nullopt, std::string_view("nobody's"));
-        auto done1 = co_await reader.read_to(t.end(), sink, t.soon());
-        CO_ASSERT_OK(done1);
-        EXPECT_TRUE(sink.records == logged) << sink.records.size() << " of " << logged.size();
-        EXPECT_EQ(reader.position(), t.end());
-      }
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(LogReaderTest, ReaderHandsOverEachRecordOnceInLogOrder) {
+  TranslationLogReader reader(env_, *cluster_, arena_, 0, Offset(0));
+  CollectingSink sink;
+  std::vector<TranslationRecord> logged;
+  for (int64_t round = 0; round < 3; ++round) {  // goes on where it ended
+    for (int64_t i = 0; i < 20; ++i) logged.emplace_back(run_of(2, (round * 20 + i) * 10));
+    for (size_t i = sink.records.size(); i < logged.size(); ++i) log(logged[i]);
+    append(std::nullopt, std::string_view("nobody's"));
+    auto done = co_await reader.read_to(end(), sink, soon());
+    CO_ASSERT_OK(done);
+    EXPECT_TRUE(sink.records == logged) << sink.records.size() << " of " << logged.size();
+    EXPECT_EQ(reader.position(), end());
+  }
 }
 
-TEST_F(LogReaderTest, SinkThatWantsOneKeyIsGivenThatKeyOnly) {
-  struct Play {
-    static Task<void> run(LogReaderTest& t) {
-      t.log(t.run(2, 0));
-      t.log(t.run(3, 0));
-      t.log(t.run(2, 10));
-      TranslationLogReader reader(t.env_, *t.cluster_, t.arena_, 0, Offset(0));
-      CollectingSink sink;
-      sink.only = t.key(2);
-      auto done2 = co_await reader.read_to(t.end(), sink, t.soon());
-      CO_ASSERT_OK(done2);
-      const std::vector<TranslationRecord> expected{t.run(2, 0), t.run(2, 10)};
-      EXPECT_TRUE(sink.records == expected) << sink.records.size();
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(LogReaderTest, SinkThatWantsOneKeyIsGivenThatKeyOnly) {
+  log(run_of(2, 0));
+  log(run_of(3, 0));
+  log(run_of(2, 10));
+  TranslationLogReader reader(env_, *cluster_, arena_, 0, Offset(0));
+  CollectingSink sink;
+  sink.only = key(2);
+  auto done = co_await reader.read_to(end(), sink, soon());
+  CO_ASSERT_OK(done);
+  const std::vector<TranslationRecord> expected{run_of(2, 0), run_of(2, 10)};
+  EXPECT_TRUE(sink.records == expected) << sink.records.size();
 }
 
-TEST_F(LogReaderTest, MarkersOfEveryProducerAreRememberedByTheirHighestEpoch) {
-  struct Play {
-    static Task<void> run(LogReaderTest& t) {
-      t.marker(7, 1);
-      t.log(t.run(2, 0));
-      t.marker(7, 3);
-      t.marker(9, 0);
-      t.marker(7, 2);
-      TranslationLogReader reader(t.env_, *t.cluster_, t.arena_, 0, Offset(0));
-      CollectingSink sink;
-      EXPECT_FALSE(reader.marker_epoch(7));
-      auto done3 = co_await reader.read_to(t.end(), sink, t.soon());
-      CO_ASSERT_OK(done3);
-      EXPECT_EQ(reader.marker_epoch(7), int16_t{3});
-      EXPECT_EQ(reader.marker_epoch(9), int16_t{0});
-      EXPECT_FALSE(reader.marker_epoch(8));
-      EXPECT_EQ(sink.records.size(), 1u);
-      reader.seek(Offset(0));
-      EXPECT_EQ(reader.marker_epoch(7), int16_t{3});  // reading again forgets nothing
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(LogReaderTest, MarkersOfEveryProducerAreRememberedByTheirHighestEpoch) {
+  marker(7, 1);
+  log(run_of(2, 0));
+  marker(7, 3);
+  marker(9, 0);
+  marker(7, 2);
+  TranslationLogReader reader(env_, *cluster_, arena_, 0, Offset(0));
+  CollectingSink sink;
+  EXPECT_FALSE(reader.marker_epoch(7));
+  auto done = co_await reader.read_to(end(), sink, soon());
+  CO_ASSERT_OK(done);
+  EXPECT_EQ(reader.marker_epoch(7), int16_t{3});
+  EXPECT_EQ(reader.marker_epoch(9), int16_t{0});
+  EXPECT_FALSE(reader.marker_epoch(8));
+  EXPECT_EQ(sink.records.size(), 1u);
+  reader.seek(Offset(0));
+  EXPECT_EQ(reader.marker_epoch(7), int16_t{3});  // reading again forgets nothing
 }
 
-TEST_F(LogReaderTest, RecordThatCannotBeDecodedIsNamedByPartitionAndOffset) {
-  struct Play {
-    static Task<void> run(LogReaderTest& t) {
-      t.log(t.run(2, 0));
-      t.append(std::string_view("\x00\x63", 2), std::string_view("\x00\x00", 2));
-      TranslationLogReader reader(t.env_, *t.cluster_, t.arena_, 0, Offset(0));
-      CollectingSink sink;
-      auto failed = co_await reader.read_to(t.end(), sink, t.soon());
-      CO_ASSERT(!failed);
-      EXPECT_EQ(failed.error().code, ErrorCode::kUnsupported);
-      EXPECT_NE(failed.error().to_string().find("__farshore_offsets-0 offset 1"), std::string::npos)
-          << failed.error().to_string();
-      EXPECT_EQ(sink.records.size(), 1u);
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(LogReaderTest, RecordThatCannotBeDecodedIsNamedByPartitionAndOffset) {
+  log(run_of(2, 0));
+  append(std::string_view("\x00\x63", 2), std::string_view("\x00\x00", 2));
+  TranslationLogReader reader(env_, *cluster_, arena_, 0, Offset(0));
+  CollectingSink sink;
+  auto failed = co_await reader.read_to(end(), sink, soon());
+  CO_ASSERT(!failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(failed.error().to_string().find("__farshore_offsets-0 offset 1"), std::string::npos)
+      << failed.error().to_string();
+  EXPECT_EQ(sink.records.size(), 1u);
 }
 
-TEST_F(LogReaderTest, SinkThatRefusesEndsTheReading) {
-  struct Play {
-    static Task<void> run(LogReaderTest& t) {
-      t.log(t.run(2, 0));
-      TranslationLogReader reader(t.env_, *t.cluster_, t.arena_, 0, Offset(0));
-      CollectingSink sink;
-      sink.refuse = true;
-      auto failed = co_await reader.read_to(t.end(), sink, t.soon());
-      CO_ASSERT(!failed);
-      EXPECT_EQ(failed.error().code, ErrorCode::kNoSpace);
-      sink.refuse = false;
-      reader.seek(Offset(0));
-      auto done4 = co_await reader.read_to(t.end(), sink, t.soon());
-      CO_ASSERT_OK(done4);
-      EXPECT_EQ(sink.records.size(), 1u);
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(LogReaderTest, SinkThatRefusesEndsTheReading) {
+  log(run_of(2, 0));
+  TranslationLogReader reader(env_, *cluster_, arena_, 0, Offset(0));
+  CollectingSink sink;
+  sink.refuse = true;
+  auto failed = co_await reader.read_to(end(), sink, soon());
+  CO_ASSERT(!failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::kNoSpace);
+  sink.refuse = false;
+  reader.seek(Offset(0));
+  auto done = co_await reader.read_to(end(), sink, soon());
+  CO_ASSERT_OK(done);
+  EXPECT_EQ(sink.records.size(), 1u);
 }
 
-TEST_F(LogReaderTest, HoleBelowTheEndEndsTheReading) {
-  struct Play {
-    static Task<void> run(LogReaderTest& t) {
-      t.log(t.run(2, 0));
-      TranslationLogReader reader(t.env_, *t.cluster_, t.arena_, 0, Offset(0));
-      CollectingSink sink;
-      auto done5 = co_await reader.read_to(t.end() + 5, sink, t.soon());
-      CO_ASSERT_OK(done5);
-      EXPECT_EQ(sink.records.size(), 1u);
-      t.log(t.run(2, 10));  // the next reading counts anew
-      auto done6 = co_await reader.read_to(t.end(), sink, t.soon());
-      CO_ASSERT_OK(done6);
-      EXPECT_EQ(sink.records.size(), 2u);
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(LogReaderTest, HoleBelowTheEndEndsTheReading) {
+  log(run_of(2, 0));
+  TranslationLogReader reader(env_, *cluster_, arena_, 0, Offset(0));
+  CollectingSink sink;
+  auto done = co_await reader.read_to(end() + 5, sink, soon());
+  CO_ASSERT_OK(done);
+  EXPECT_EQ(sink.records.size(), 1u);
+  log(run_of(2, 10));  // the next reading counts anew
+  auto again = co_await reader.read_to(end(), sink, soon());
+  CO_ASSERT_OK(again);
+  EXPECT_EQ(sink.records.size(), 2u);
 }
 
 }  // namespace
