@@ -55,9 +55,12 @@ class LogReaderTest : public testing::Test {
   Deadline soon() { return env_.in(seconds(30)); }
 
   static TranslationKey key(uint8_t number) {
+    Uuid link, topic;
+    link.bytes.fill(0x11);
+    topic.bytes.fill(number);
     TranslationKey out;
-    out.link.bytes.fill(0x11);
-    out.source_topic.bytes.fill(number);
+    out.link = LinkId(link);
+    out.source_topic = SourceTopicId(topic);
     return out;
   }
   static RunRecord run_of(uint8_t topic, int64_t source) {
