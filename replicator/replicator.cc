@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/kafka/client/partition_reader.h"
+#include "replicator/source_place.h"
 
 namespace farshore::replicator {
 
@@ -189,50 +190,36 @@ Fetcher& Replicator::fetcher_for(int32_t broker, const PumpKey& key) {
 }
 
 void Replicator::place(const PumpKey& key, Entry& entry, const kafka::ClusterView& view) {
-  auto topic = view.topics.find(entry.spec.source_topic);
-  if (topic == view.topics.end()) return;
-  const bool missing = topic->second.error_code == static_cast<int16_t>(kafka::ErrorCode::kUnknownTopicOrPartition) ||
-                       topic->second.error_code == static_cast<int16_t>(kafka::ErrorCode::kUnknownTopicId);
-  if (missing) {
-    entry.source_error = Error(ErrorCode::kNotFound, "source topic " + entry.spec.source_topic + " is not there");
-    if (++entry.missing_looks >= options_.missing_looks_max) {
-      unplaced_.erase(key);
-      entry.pump->on_topic_gone(entry.source_error);
-    }
-    return;
-  }
-  if (topic->second.error_code != 0) {
-    entry.source_error = kafka::to_error(topic->second.error_code, "source topic " + entry.spec.source_topic);
+  using Kind = SourcePlace::Kind;
+  SourcePlace found = find_source(view, key, entry.spec.source_topic);
+  if (found.kind == Kind::kUnknown) return;
+  entry.source_error = std::move(found.error);
+  if (found.kind == Kind::kRefused) return;
+  if (found.kind == Kind::kMissing) {
+    if (++entry.missing_looks < options_.missing_looks_max) return;
+    unplaced_.erase(key);
+    entry.pump->on_topic_gone(entry.source_error);
     return;
   }
   entry.missing_looks = 0;
-  if (!topic->second.id.is_zero() && !key.source_topic.is_zero() &&
-      SourceTopicId(topic->second.id) != key.source_topic) {
+  if (found.kind == Kind::kRecreated) {
     unplaced_.erase(key);
-    entry.source_error = Error(ErrorCode::kConflict,
-                               "source topic " + entry.spec.source_topic + " was deleted and made anew: its id is " +
-                                   topic->second.id.to_string() + ", mirrored was " + key.source_topic.to_string());
     if (entry.fetcher) entry.fetcher->remove(key);
     entry.fetcher = nullptr;
     entry.pump->on_topic_gone(entry.source_error);
     return;
   }
-  const auto* partition = view.partition(entry.spec.source_topic, entry.spec.partition);
-  if (!partition || partition->leader < 0) {
-    entry.source_error = Error(ErrorCode::kUnavailable, "partition " + std::to_string(entry.spec.partition) + " of " +
-                                                            entry.spec.source_topic + " has no leader");
+  if (found.kind == Kind::kLeaderless) {
     unplaced_.insert(key);
     return;
   }
-  entry.source_error = {};
   unplaced_.erase(key);
-  Fetcher& fetcher = fetcher_for(partition->leader, key);
-  const LeadershipEpoch epoch(partition->leader_epoch);
-  if (entry.fetcher == &fetcher && entry.leader_epoch == epoch) return;
+  Fetcher& fetcher = fetcher_for(found.broker, key);
+  if (entry.fetcher == &fetcher && entry.leader_epoch == found.leader_epoch) return;
   if (entry.fetcher && entry.fetcher != &fetcher) entry.fetcher->remove(key);
   entry.fetcher = &fetcher;
-  entry.leader_epoch = epoch;
-  fetcher.add(*entry.pump, entry.spec.source_topic, epoch);
+  entry.leader_epoch = found.leader_epoch;
+  fetcher.add(*entry.pump, entry.spec.source_topic, found.leader_epoch);
 }
 
 Task<Status> Replicator::look_at_source() {

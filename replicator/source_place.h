@@ -1,0 +1,29 @@
+// find_source(): where a partition is led at the source, as its metadata says. Pure.
+#pragma once
+
+#include <string>
+
+#include "proto/kafka/client/cluster_client.h"
+#include "replicator/source_state.h"
+
+namespace farshore::replicator {
+
+struct SourcePlace {
+  enum class Kind : uint8_t {
+    kLed,        // by `broker`, in `leader_epoch`
+    kUnknown,    // the metadata does not speak of the topic
+    kMissing,    // the source says that it has no such topic, which may pass (`error`)
+    kRefused,    // the source does not tell (`error`)
+    kRecreated,  // the name is another topic's by now (`error`)
+    kLeaderless  // `error`
+  };
+  Kind kind = Kind::kUnknown;
+  int32_t broker = -1;
+  LeadershipEpoch leader_epoch{-1};
+  Error error;
+};
+
+// `topic`: the source topic's name. Its id is compared with the key's, where both are known.
+SourcePlace find_source(const kafka::ClusterView& view, const PumpKey& key, const std::string& topic);
+
+}  // namespace farshore::replicator
