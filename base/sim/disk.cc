@@ -63,6 +63,20 @@ void SimDisk::change(NameOp op) {
   unsynced_names_.push_back(std::move(op));
 }
 
+void SimDisk::make_durable(const NameOp& op) {
+  for (const auto& c : op) {
+    if (c.inode)
+      c.dir->durable_entries[c.name] = c.inode;
+    else
+      c.dir->durable_entries.erase(c.name);
+  }
+}
+
+void SimDisk::sync_all_names() {
+  for (const auto& op : unsynced_names_) make_durable(op);
+  unsynced_names_.clear();
+}
+
 // Makes the changes of this directory durable, and whatever came before them in a directory that they share.
 void SimDisk::sync_names(const std::shared_ptr<Inode>& dir) {
   std::set<const Inode*> dirs{dir.get()};
@@ -79,12 +93,7 @@ void SimDisk::sync_names(const std::shared_ptr<Inode>& dir) {
       rest.push_back(std::move(unsynced_names_[i]));
       continue;
     }
-    for (auto& c : unsynced_names_[i]) {
-      if (c.inode)
-        c.dir->durable_entries[c.name] = c.inode;
-      else
-        c.dir->durable_entries.erase(c.name);
-    }
+    make_durable(unsynced_names_[i]);
   }
   unsynced_names_ = std::move(rest);
 }
@@ -190,7 +199,7 @@ void SimDisk::lose_file(Inode& inode, PowerLoss how) {
         uint64_t cut = 0;
         if (!dirty.empty()) {
           const uint64_t first = dirty.begin()->first, last = std::prev(dirty.end())->second;
-          cut = (first + random_.below(last - first + 1)) / kSectorBytes * kSectorBytes;
+          cut = (first + random_.below(last - first + 1)) / sector_bytes_ * sector_bytes_;
         }
         // The size may have reached the disk although the bytes did not: then they are zeros.
         const uint64_t kept_size =
@@ -204,7 +213,7 @@ void SimDisk::lose_file(Inode& inode, PowerLoss how) {
         after.resize(live_size);
         for (auto [begin, end] : dirty) {
           for (uint64_t at = begin; at < end;) {
-            const uint64_t next = std::min(end, (at / kSectorBytes + 1) * kSectorBytes);
+            const uint64_t next = std::min(end, (at / sector_bytes_ + 1) * sector_bytes_);
             const auto draw = random_.below(3);
             if (draw == 0) copy(at, next);
             if (draw == 1)
@@ -249,15 +258,7 @@ void SimDisk::lose_power(const PowerLoss* how) {
     kept = draw == 0 ? 0 : draw == 1 ? kept : random_.below(kept + 1);
   }
   unsynced_names_.resize(kept);
-  for (auto& op : unsynced_names_) {
-    for (auto& c : op) {
-      if (c.inode)
-        c.dir->durable_entries[c.name] = c.inode;
-      else
-        c.dir->durable_entries.erase(c.name);
-    }
-  }
-  unsynced_names_.clear();
+  sync_all_names();
   std::set<uint64_t> seen;
   lose_dir(root_, way, seen);
 }
@@ -270,6 +271,14 @@ void SimDisk::process_gone(SimEnv& env) {
 
 void SimDisk::fail_next(DiskOp op, std::string path_part, int times) {
   planned_.push_back({op, std::move(path_part), times});
+}
+
+bool SimDisk::count(DiskOp op) {
+  ++operations_[static_cast<size_t>(op)];
+  if (op == DiskOp::kRead || !trap_ || --trap_after_ > 0) return false;
+  auto trap = std::exchange(trap_, nullptr);
+  trap();
+  return true;
 }
 
 bool SimDisk::planned(DiskOp op, std::string_view path) {
@@ -298,6 +307,43 @@ std::optional<std::string> SimDisk::durable_contents(std::string_view path) cons
   auto place = find(path);
   if (!place.inode || place.inode->directory) return std::nullopt;
   return std::string(as_text(ConstBytes(place.inode->durable)));
+}
+
+void SimDisk::put_contents(std::string_view path, std::string_view contents) {
+  sync_all_names();
+  auto place = find(path);
+  ensure(place.dir != nullptr, "the directory of a file that a test writes is there");
+  if (!place.inode) {
+    place.inode = make(false);
+    place.dir->entries[place.name] = place.dir->durable_entries[place.name] = place.inode;
+  }
+  resize(*place.inode, contents.size());
+  const auto bytes = as_bytes(contents);
+  std::copy(bytes.begin(), bytes.end(), place.inode->live.begin());
+  place.inode->settle();
+}
+
+void SimDisk::erase(std::string_view path) {
+  sync_all_names();
+  auto place = find(path);
+  if (!place.inode || !place.dir) return;
+  place.dir->entries.erase(place.name);
+  place.dir->durable_entries.erase(place.name);
+}
+
+void SimDisk::sync_everything() {
+  sync_all_names();
+  std::vector<Inode*> dirs{root_.get()};
+  while (!dirs.empty()) {
+    Inode* dir = dirs.back();
+    dirs.pop_back();
+    for (auto& [name, inode] : dir->entries) {
+      if (inode->directory)
+        dirs.push_back(inode.get());
+      else
+        inode->settle();
+    }
+  }
 }
 
 KvDisk* SimDisk::kv_at(std::string_view directory) const {

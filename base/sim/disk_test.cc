@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/contract/file_contract.h"
 #include "base/contract/kv_contract.h"
 #include "base/sim/kv.h"
@@ -278,6 +281,89 @@ TEST_F(SimDiskTest, BitRotAndSlowness) {
   EXPECT_EQ(disk().contents("/d/f"), disk().durable_contents("/d/f"));
   disk().set_slow(seconds(2), seconds(4));
   run(Steps::run(*env_));
+}
+
+TEST_F(SimDiskTest, TrapKillsTheProcessBeforeTheOperationHasAnEffect) {
+  struct Steps {
+    static Task<void> run(FileSystem& fs) {
+      auto file = co_await fs.open("/f", open_or_create());
+      CO_ASSERT_OK(file);
+      EXPECT_TRUE(co_await put(**file, 0, "one"));
+      EXPECT_TRUE(co_await put(**file, 3, " two"));
+      ADD_FAILURE() << "the process lives on";
+    }
+  };
+  for (bool instant : {false, true}) {
+    disk().set_instant(instant);
+    disk().erase("/f");
+    disk().at_operation(3, [&] { world_.kill(*env_); });
+    EXPECT_FALSE(world_.run(*env_, Steps::run(fs()), seconds(10)));
+    EXPECT_TRUE(env_->dead());
+    EXPECT_EQ(disk().contents("/f"), "one");
+    boot();
+  }
+}
+
+TEST_F(SimDiskTest, InstantDiskTakesNoTimeAndStillForgets) {
+  struct Steps {
+    static Task<void> run(SimEnv& env) {
+      auto file = co_await env.files().open("/f", open_or_create());
+      CO_ASSERT_OK(file);
+      EXPECT_TRUE(co_await put(**file, 0, "synced"));
+      EXPECT_TRUE(co_await (*file)->sync());
+      EXPECT_TRUE(co_await env.files().sync_dir("/"));
+      EXPECT_TRUE(co_await put(**file, 6, " and not"));
+    }
+  };
+  disk().set_instant(true);
+  const Duration before = world_.now();
+  run(Steps::run(*env_));
+  EXPECT_EQ(world_.now(), before);
+  EXPECT_EQ(disk().operations(DiskOp::kWrite), 2u);
+  EXPECT_EQ(disk().operations(DiskOp::kSync), 1u);
+  world_.power_off("east-1", PowerLoss::kDropAll);
+  EXPECT_EQ(disk().contents("/f"), "synced");
+}
+
+TEST(SimDiskPowerLoss, TearsInPiecesOfTheSectorSizeThatWasSet) {
+  struct Steps {
+    static Task<void> run(FileSystem& fs) {
+      auto file = co_await fs.open("/f", open_or_create());
+      CO_ASSERT_OK(file);
+      EXPECT_TRUE(co_await fs.sync_dir("/"));
+      EXPECT_TRUE(co_await put(**file, 0, std::string(200, 'x')));
+    }
+  };
+  std::set<size_t> kept;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SimWorld world({.seed = seed, .buggify = false});
+    SimEnv& env = world.start_process("east-1", "test");
+    SimDisk& disk = world.disk("east-1");
+    disk.set_sector_bytes(10);
+    EXPECT_TRUE(world.run(env, Steps::run(env.files()), seconds(10)));
+    world.power_off("east-1", PowerLoss::kTorn);
+    const std::string left = *disk.contents("/f");
+    const size_t size = std::min(left.find_last_of('x') + 1, left.size());
+    EXPECT_EQ(size % 10, 0u) << "seed " << seed;
+    kept.insert(size);
+  }
+  EXPECT_GT(kept.size(), 5u);
+}
+
+TEST_F(SimDiskTest, FilesThatATestWritesOrErasesAreDurable) {
+  run(prepare("/d/f", "synced", " and not"));
+  disk().put_contents("/d/f", "replaced");
+  disk().put_contents("/d/new", "made");
+  world_.power_off("east-1", PowerLoss::kDropAll);
+  EXPECT_EQ(disk().contents("/d/f"), "replaced");
+  EXPECT_EQ(disk().contents("/d/new"), "made");
+  disk().erase("/d/new");
+  boot();
+  run(prepare("/e/f", "synced", " and now durable"));
+  disk().sync_everything();
+  world_.power_off("east-1", PowerLoss::kDropAll);
+  EXPECT_EQ(disk().contents("/d/new"), std::nullopt);
+  EXPECT_EQ(disk().contents("/e/f"), "synced and now durable");
 }
 
 // --- stores

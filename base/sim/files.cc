@@ -23,6 +23,7 @@ class SimFile final : public File {
   Task<Status> write_at(uint64_t position, ConstBytesList pieces) override {
     CO_CHECK(usable());
     SimDisk& d = *env_.host().disk;
+    if (d.count(DiskOp::kWrite)) CO_CHECK(co_await after_trap());
     uint64_t total = 0;
     for (const auto& piece : pieces) total += piece.size();
     Inode& inode = *inode_;
@@ -47,7 +48,7 @@ class SimFile final : public File {
       at += n;
     }
     if (room > 0) inode.dirty.add(position, position + room);
-    CO_CHECK(co_await pass_time());
+    if (!d.instant_) CO_CHECK(co_await pass_time());
     if (failed) {
       failed_ = true;
       co_return io_error("writing", path_);
@@ -59,11 +60,11 @@ class SimFile final : public File {
   Task<Result<size_t>> read_at(uint64_t position, MutableBytes into) override {
     CO_CHECK(usable());
     SimDisk& d = *env_.host().disk;
-    if (inode_->cold) {
-      inode_->cold = false;
-      co_await env_.delay(d.draw(microseconds(50), milliseconds(4)));
+    (void)d.count(DiskOp::kRead);
+    if (!d.instant_) {
+      if (std::exchange(inode_->cold, false)) co_await env_.delay(d.draw(microseconds(50), milliseconds(4)));
+      CO_CHECK(co_await pass_time());
     }
-    CO_CHECK(co_await pass_time());
     if (d.planned(DiskOp::kRead, path_)) co_return io_error("reading", path_);
     const auto& live = inode_->live;
     if (position >= live.size()) co_return size_t{0};
@@ -75,22 +76,18 @@ class SimFile final : public File {
   Task<Status> sync() override {
     CO_CHECK(usable());
     SimDisk& d = *env_.host().disk;
+    if (d.count(DiskOp::kSync)) CO_CHECK(co_await after_trap());
     const bool failed = d.planned(DiskOp::kSync, path_);
     const uint64_t id = ++d.last_sync_;
     if (failed)
       inode_->dirty.clear();  // taken for clean, never written
     else
       d.start_sync(inode_, id);
-    // The kernel finishes a sync also for a process that has died; a power loss stops it.
-    Wait<void> done(env_);
-    SimDisk* disk = &d;
-    const Duration time = d.draw(d.sync_min_, d.sync_max_) + (d.slow_ ? d.draw(d.slow_min_, d.slow_max_) : Duration{});
-    env_.world().after(time, [disk, inode = inode_, id, boots = d.boots_, failed, done] {
-      if (!failed && boots == disk->boots_) disk->finish_sync(inode, id);
-      done.complete(ok());
-    });
-    (void)co_await done.wait(Deadline::never());
-    CO_CHECK(usable());
+    if (d.instant_) {
+      if (!failed) d.finish_sync(inode_, id);
+    } else {
+      CO_CHECK(co_await wait_for_sync(id, failed));
+    }
     if (failed) {
       failed_ = true;
       co_return io_error("syncing", path_);
@@ -101,6 +98,7 @@ class SimFile final : public File {
   Task<Status> truncate(uint64_t size) override {
     CO_CHECK(usable());
     SimDisk& d = *env_.host().disk;
+    if (d.count(DiskOp::kTruncate)) CO_CHECK(co_await after_trap());
     if (d.planned(DiskOp::kTruncate, path_)) {
       failed_ = true;
       co_return io_error("truncating", path_);
@@ -109,6 +107,7 @@ class SimFile final : public File {
       co_return Error(ErrorCode::kNoSpace, "no space left for " + path_ + " (simulated)");
     env_.world().trace().mix(inode_->id << 40 ^ size);
     d.resize(*inode_, size);
+    if (d.instant_) co_return ok();
     co_return co_await pass_time();
   }
 
@@ -120,6 +119,24 @@ class SimFile final : public File {
     if (env_.dead()) return Error(ErrorCode::kClosed);
     if (failed_) return Error(ErrorCode::kIo, path_ + " failed before");
     return ok();
+  }
+  Task<Status> wait_for_sync(uint64_t id, bool failed) {
+    SimDisk& d = *env_.host().disk;
+    // The kernel finishes a sync also for a process that has died; a power loss stops it.
+    Wait<void> done(env_);
+    SimDisk* disk = &d;
+    const Duration time = d.draw(d.sync_min_, d.sync_max_) + (d.slow_ ? d.draw(d.slow_min_, d.slow_max_) : Duration{});
+    env_.world().after(time, [disk, inode = inode_, id, boots = d.boots_, failed, done] {
+      if (!failed && boots == disk->boots_) disk->finish_sync(inode, id);
+      done.complete(ok());
+    });
+    (void)co_await done.wait(Deadline::never());
+    co_return usable();
+  }
+  // The trap may have killed the process: it dies as soon as this handler returns.
+  Task<Status> after_trap() {
+    co_await env_.yield();
+    co_return usable();
   }
   Task<Status> pass_time() {
     SimDisk& d = *env_.host().disk;
@@ -239,7 +256,7 @@ class SimFileSystem final : public FileSystem {
     auto place = disk().find(path);
     if (!place.inode || !place.inode->directory) co_return missing(path);
     SimDisk& d = disk();
-    co_await env_.delay(d.draw(d.sync_min_, d.sync_max_));
+    if (!d.instant_) co_await env_.delay(d.draw(d.sync_min_, d.sync_max_));
     if (env_.dead()) co_return Error(ErrorCode::kClosed);
     d.sync_names(place.inode);
     co_return ok();
@@ -272,7 +289,9 @@ class SimFileSystem final : public FileSystem {
   Task<Status> begin(DiskOp op, const std::string& path) {
     if (env_.dead()) co_return Error(ErrorCode::kClosed);
     SimDisk& d = disk();
-    co_await env_.delay(d.slow_ ? d.draw(d.slow_min_, d.slow_max_) : d.draw(microseconds(5), microseconds(80)));
+    if (d.count(op)) co_await env_.yield();
+    if (!d.instant_)
+      co_await env_.delay(d.slow_ ? d.draw(d.slow_min_, d.slow_max_) : d.draw(microseconds(5), microseconds(80)));
     if (env_.dead()) co_return Error(ErrorCode::kClosed);
     if (d.planned(op, path)) co_return io_error("accessing", path);
     co_return ok();

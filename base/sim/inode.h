@@ -57,6 +57,12 @@ struct Inode {
   std::shared_ptr<KvDisk> kv;
   std::shared_ptr<uint64_t> used;  // the disk's account
 
+  void settle() {  // everything live becomes durable
+    durable = live;
+    dirty.clear();
+    syncing.clear();
+    least_size = durable.size();
+  }
   ~Inode() {
     if (used) *used -= live.size();
   }

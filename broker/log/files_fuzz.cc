@@ -1,11 +1,14 @@
-// Any bytes as each of the small files beside a log: an error, or something that is written and read as the same again.
-// Checksums are set right first, or nothing behind them would be reached. Input: which file, its bytes.
+// Fuzz target: any bytes as one of the small files beside a segment. Decoding gives an error, or a value that encodes
+// and decodes to the same again. Checksums are made valid first, so that the fuzzer reaches the code behind them.
+// Input: a byte for the kind of file, then its bytes.
 #include "base/crc32c.h"
-#include "broker/log/epoch_cache.h"
-#include "broker/log/indexes.h"
-#include "broker/log/intent.h"
-#include "broker/log/log_format.h"
-#include "broker/log/producer_state.h"
+#include "broker/log/internal/epoch_cache.h"
+#include "broker/log/internal/intent.h"
+#include "broker/log/internal/log_format.h"
+#include "broker/log/internal/offset_index.h"
+#include "broker/log/internal/producer_state.h"
+#include "broker/log/internal/time_index.h"
+#include "broker/log/internal/txn_index.h"
 
 using namespace farshore;
 

@@ -1,12 +1,12 @@
-// Apache Kafka's own DumpLogSegments reads what this room writes. Skipped, with the reason, where ../shared/peers (a
-// JDK and Kafka's jars) is not there.
+// Apache Kafka's DumpLogSegments reads the files of this log. The test needs ../shared/peers (a JDK and Kafka's jars)
+// beside the repository, and is skipped without it.
 #include <sys/wait.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
-#include "broker/log/log_fixture.h"
+#include "broker/log/testing/log_fixture.h"
 
 namespace farshore::log_test {
 namespace {
@@ -43,14 +43,16 @@ size_t count(const std::string& text, std::string_view what) {
   return n;
 }
 
-TEST_F(LogTest, ApacheKafkasDumpLogSegmentsReadsEveryFile) {
+struct KafkaToolsTest : LogTest {};
+
+TEST_F(KafkaToolsTest, DumpLogSegmentsReadsEveryFile) {
   fs::path tool = find_kafka_tool();
   if (tool.empty()) GTEST_SKIP() << "no ../shared/peers/kafka-tool beside the repository";
   if (run_command("timeout 20 java -version").status != 0) GTEST_SKIP() << "no Java";
 
   options.segment_bytes = 3000;
   options.index_interval_bytes = 256;
-  log->set_options(options);
+  set_options();
   const Compression codecs[] = {Compression::kNone, Compression::kGzip, Compression::kSnappy, Compression::kLz4,
                                 Compression::kZstd};
   size_t records = 0;
@@ -61,28 +63,28 @@ TEST_F(LogTest, ApacheKafkasDumpLogSegmentsReadsEveryFile) {
     if (i % 4 == 1) batch.producer(100 + i % 3, 0, i / 12);
     if (i == 30) batch.producer(7, 2, 0).transactional();
     for (int r = 0; r < 3; ++r, ++records)
-      batch.add(env->wall_ms - 1000 + i * 7 + r, "key" + std::to_string(r), std::string(30 + i, 'v'), {{"h", "x"}});
+      batch.add(host->wall_ms() - 1000 + i * 7 + r, "key" + std::to_string(r), std::string(30 + i, 'v'), {{"h", "x"}});
     auto appended = append(batch, i / 20);
     ASSERT_TRUE(appended.has_value());
     if (appended->outcome != AppendOutcome::kAppended) records -= 3;
     if (i == 30) txn_first = appended->first;
   }
   BatchBuilder marker;
-  marker.producer(7, 2, -1).add_marker(ControlType::kAbort, 3, env->wall_ms);
+  marker.producer(7, 2, -1).add_marker(ControlType::kAbort, 3, host->wall_ms());
   ASSERT_TRUE(append(marker, 2, AppendOrigin::kCoordinator));
   fill(10, 1, 3);
   records += 10;
   commit();
   const int64_t end = log->ends().end.value();
-  stop();
+  close();
 
   char pattern[] = "/tmp/farshore-log-XXXXXX";
   ASSERT_NE(::mkdtemp(pattern), nullptr);
   fs::path directory = pattern;
   std::string list;
-  for (const auto& [name, inode] : disk.names) {
-    fs::path file = directory / fs::path(name).filename();
-    std::ofstream(file, std::ios::binary) << inode->now;
+  for (const auto& [path, contents] : host->files()) {
+    fs::path file = directory / fs::path(path).filename();
+    std::ofstream(file, std::ios::binary) << contents;
     if (log_format::parse_file_name(file.filename().string())) list += (list.empty() ? "" : ",") + file.string();
   }
   ASSERT_GT(files(".log").size(), 2U);

@@ -1,6 +1,6 @@
 // The log of one partition: segments in Apache Kafka's on-disk layout (FORMAT.md), usable alone.
-// Executor: the Env's. Appends are one at a time, in call order. The log never decides what is committed: its owner
-// moves the high watermark.
+// Executor: the Env's, for all calls. Appends run one at a time, in call order; reads run beside them. The log never
+// decides what is committed: its owner moves the high watermark.
 #pragma once
 
 #include <memory>
@@ -14,26 +14,26 @@
 
 namespace farshore {
 
-// Who appends. A client's batches get offsets, the epoch, and every check; a coordinator's too, without sequence
-// checks. Follower and mirror batches keep offsets and epochs as they are (gaps allowed), without sequence, size or
-// time checks.
+// Who appends. Batches of clients and coordinators get their offsets and epoch from the log. A client's batches also
+// get every check; a coordinator's get no sequence checks. Batches of followers and mirrors keep their offsets and
+// epochs (gaps are allowed), and get no sequence, size or time checks.
 enum class AppendOrigin : uint8_t { kClient, kCoordinator, kFollower, kMirror };
 
 enum class AppendOutcome : uint8_t {
   kAppended,
-  kDuplicate,  // an idempotent retry: the offsets of the first append are returned, nothing was written
+  kDuplicate,  // a retry of an idempotent producer: nothing was written, the offsets are those of the first append
   kOutOfOrderSequence,
   kInvalidProducerEpoch,
   kInvalidTxnState,    // a plain batch of a producer inside a transaction
   kCoordinatorFenced,  // a marker of an older transaction coordinator
   kMessageTooLarge,    // above max.message.bytes
   kInvalidTimestamp,   // outside message.timestamp.*.max.ms, or LogAppendTime set by the client
-  kInvalidRecord,      // no key in a compacted topic, a control batch of a client, a count that disagrees with offsets
+  kInvalidRecord,      // no key in a compacted topic, a client's control batch, a count that disagrees with offsets
 };
 
 struct AppendInfo {
   AppendOutcome outcome = AppendOutcome::kAppended;
-  std::string refusal;  // for the client, when the outcome is neither kAppended nor kDuplicate: nothing was written
+  std::string refusal;  // why, for the client, if the outcome is neither kAppended nor kDuplicate; nothing was written
   Offset first, last;
   int64_t log_append_time_ms = -1;  // -1: CreateTime
   Offset log_start;
@@ -48,16 +48,16 @@ struct LogEnds {
   Offset last_stable;      // <= high_watermark; everything below belongs to decided transactions
 };
 
-// Bytes of whole batches from one segment file; pinned: readable even after the segment is deleted.
+// Bytes of whole batches in one segment file. The file stays readable even after the segment is deleted.
 struct LogFileRange {
   std::shared_ptr<File> file;
   uint64_t position = 0, length = 0;
 };
 
-// What a read found. Empty when nothing below the bound is there yet.
+// The answer to a read. Empty if there is no batch below the bound yet.
 struct LogSlice {
   std::vector<LogFileRange> ranges;  // at most one today; more with tiers
-  Offset first;                      // base offset of the first batch; it may begin before the offset asked for
+  Offset first;                      // base offset of the first batch; it may be below the offset asked for
   uint64_t size_bytes = 0;
   LogEnds ends;  // at the time of the read
 };
@@ -70,7 +70,7 @@ struct AbortedTxn {
 };
 
 struct EpochEnd {  // the answer to OffsetForLeaderEpoch (KIP-101, KIP-279)
-  LogEpoch epoch;  // the largest known epoch <= the one asked; -1: none
+  LogEpoch epoch;  // the largest known epoch <= the one asked for; -1: none
   Offset end;      // where it ends; -1: none
 };
 
@@ -80,7 +80,7 @@ struct OffsetAndTime {
   LogEpoch epoch;
 };
 
-struct CommittedTxn {           // the newest transaction of a producer that a marker committed here
+struct CommittedTxn {           // the newest transaction of a producer that a marker in this log committed
   int16_t producer_epoch = -1;  // of its data; the marker's may be one higher (KIP-890)
   Offset marker;
   int64_t timestamp_ms = -1;  // of the marker
@@ -94,63 +94,69 @@ struct ProducerSummary {  // DescribeProducers, the promotion barrier, torn tran
   std::optional<Offset> txn_first;
   int32_t coordinator_epoch;
   std::optional<CommittedTxn> last_commit;
-  bool commits_known;  // false: from a snapshot, which does not say what was committed before it
+  bool commits_known;  // false: the state is from a snapshot, which has no commits
 };
 
-struct LogRecovery {  // what opening found; for the log file of the broker and its metrics
+struct LogRecovery {  // the report of the opening, for the broker's log file and metrics
   bool clean = true;
   uint64_t scanned_bytes = 0, cut_bytes = 0;  // a torn tail above the recovery point is cut
-  std::vector<std::string> rebuilt;           // derived files that were missing or wrong, and were made again
+  std::vector<std::string> rebuilt;           // derived files that were missing or wrong, and were rebuilt
 };
 
 class Log {
  public:
   virtual ~Log() = default;
 
-  // Completes when the bytes are in the page cache; durable only when flushed_end has passed them. `epoch` is stamped
-  // into kClient and kCoordinator batches. What topic settings or producer state refuse is an outcome, not an error.
+  // Appends all batches of a run, or none. Completes when the bytes are in the page cache; they are durable only when
+  // flushed_end has passed them. `epoch` is stamped into kClient and kCoordinator batches. If topic settings or the
+  // producer state refuse the run, the result is an outcome and not an error.
   // Errors: kInvalidArgument (an empty run, or one that no segment can hold), kCorrupt (CRC), kConflict (offsets or
   // epochs do not continue the log), kNoSpace (nothing was appended), kIo (the log is dead: every later call fails),
-  // kClosed. All batches of a run or none.
+  // kClosed.
   virtual Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin, LogEpoch epoch) = 0;
 
-  // Whole batches from the one that holds `from` (or the next one after a gap), up to about `bytes_max`, at least one
-  // if any. Empty between the bound and the end. kOutOfRange: below log_start or above the end.
+  // Whole batches from the one that holds `from` on (or the next one after a gap): about `bytes_max` bytes, at least
+  // one batch if there is any. Empty if `from` is between the bound and the end. kOutOfRange: `from` is below log_start
+  // or above the end.
   virtual Task<Result<LogSlice>> read(Offset from, ReadBound bound, size_t bytes_max) = 0;
-  // The same, loaded into memory.
+  // The same, loaded into memory. kConflict: the bytes were truncated meanwhile, read again.
   virtual Task<Result<BatchRun>> read_run(Offset from, ReadBound bound, size_t bytes_max) = 0;
-  // Aborted transactions that overlap [from, to): what a read_committed consumer must skip.
+  // The aborted transactions that overlap [from, to). A read_committed consumer skips their records.
   virtual Task<Result<std::vector<AbortedTxn>>> aborted_in(Offset from, Offset to) = 0;
 
   virtual LogEnds ends() const = 0;
-  // Never goes down except by truncation; clamped to end.
+  // Rises only, up to the end; a lower value is ignored. Only truncation lowers it.
   virtual void set_high_watermark(Offset hw) = 0;
-  // Makes everything appended so far durable (group commit: concurrent callers share one sync). flushed_end follows.
+  // Makes everything durable that was appended so far; flushed_end then says so. Concurrent callers share one sync.
   virtual Task<Status> flush() = 0;
 
-  // Removes everything at and above `to`, durably. A batch that holds `to` in its middle goes as a whole, so the end
-  // may then be lower than `to`; the end is always the offset after the last batch left. kInvalidArgument below the
-  // high watermark unless `below_high_watermark` (a mirror whose source lost acknowledged data).
+  // Removes every batch that holds `to` or a higher offset, durably. The end is then the offset after the last batch
+  // left; it is below `to` if a batch held `to` in its middle. kInvalidArgument: `to` is below the high watermark, and
+  // `below_high_watermark` is false (it is true for a mirror whose source lost acknowledged data). kOutOfRange: below
+  // the log start.
   virtual Task<Status> truncate_to(Offset to, bool below_high_watermark) = 0;
-  // Empties the log and continues at `start`.
+  // Empties the log, durably. The next append goes to `start`.
   virtual Task<Status> reset_to(Offset start) = 0;
-  // Raises log_start, durably (kOutOfRange above the high watermark); whole segments below it are deleted.
+  // Raises log_start, durably, and deletes the segments that lie wholly below it. kOutOfRange: above the high
+  // watermark.
   virtual Task<Status> advance_log_start(Offset to) = 0;
-  // Deletes old segments by time and size (never one that reaches above the high watermark), and forgets producers that
-  // expired. Returns how many segments. To be called now and then.
+  // Deletes old segments by time and size, but none that reaches above the high watermark. Forgets producers that
+  // expired. Returns how many segments were deleted. The owner calls it periodically.
   virtual Task<Result<int>> apply_retention() = 0;
-  // One pass of the cleaner for cleanup.policy=compact. Returns the bytes it removed.
+  // One pass of the cleaner, if cleanup.policy has compact. Returns how many bytes it removed. kUnsupported: the log
+  // has transactional batches. The owner calls it periodically.
   virtual Task<Result<uint64_t>> clean() = 0;
 
   virtual LogEpoch last_epoch() const = 0;  // -1: empty
   virtual EpochEnd epoch_end(LogEpoch epoch) const = 0;
-  virtual LogEpoch epoch_at(Offset offset) const = 0;  // of the batch that holds it; -1: unknown
-  // Assigns a start offset to a new epoch at once (leadership change, promotion), also without a write.
+  virtual LogEpoch epoch_at(Offset offset) const = 0;  // of the batch that holds the offset; -1: unknown
+  // The epoch begins at the current end, durably, even if no batch follows (leadership change, promotion). kConflict:
+  // the log has a higher epoch.
   virtual Task<Status> begin_epoch(LogEpoch epoch) = 0;
 
-  // First record with timestamp >= `timestamp_ms` (KIP-79). nullopt: none.
+  // The first record with a timestamp >= `timestamp_ms` (KIP-79). nullopt: there is none.
   virtual Task<Result<std::optional<OffsetAndTime>>> offset_for_time(int64_t timestamp_ms) = 0;
-  // The record with the largest timestamp (ListOffsets -3). nullopt: empty.
+  // The record with the largest timestamp (ListOffsets -3). nullopt: the log is empty.
   virtual Task<Result<std::optional<OffsetAndTime>>> offset_of_max_time() = 0;
 
   virtual std::vector<ProducerSummary> producers() const = 0;
@@ -158,14 +164,14 @@ class Log {
   virtual const LogRecovery& recovery() const = 0;
   virtual uint64_t size_bytes() const = 0;
 
-  // Flushes, writes checkpoints and snapshots, closes files. The next open() is clean. Waits for every call that is
-  // under way. To be called before the log is destroyed, unless its Env is dead; later calls give kClosed.
+  // Waits for every running call, flushes, writes checkpoints and snapshots, and closes the files. The next opening is
+  // clean. The owner calls it before it destroys the log, unless the Env is dead. Later calls return kClosed.
   virtual Task<Status> close() = 0;
 };
 
-// Opens or creates the log in `directory` (`<topic>-<partition>`), whose parent is there, durably. After an unclean end
-// it scans from the recovery point. kCorrupt: damage below the recovery point; the partition is quarantined (it stays
-// closed until somebody decides: FORMAT.md), nothing was truncated.
+// Opens or creates the log in `directory` (`<topic>-<partition>`). The parent directory exists, durably. If the log was
+// not closed cleanly, everything above the recovery point is read. kCorrupt: there is damage below the recovery point.
+// Nothing was cut; the partition is quarantined, and stays closed until an operator decides (FORMAT.md).
 Task<Result<std::unique_ptr<Log>>> open_log(Env& env, SlabArena& arena, std::string directory, LogOptions options);
 
 }  // namespace farshore

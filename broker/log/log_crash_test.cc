@@ -1,13 +1,14 @@
-// Lives and deaths of one log: random operations, a death at a random operation of the disk, sometimes a power loss,
-// and after each the log against a model of what it promised.
+// Random operations on one log. Its process dies before a random operation of the disk, sometimes with a power loss.
+// After each death the log is opened again and compared with a model of what it promised.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
-#include "broker/log/test_disk.h"
+#include "broker/log/log.h"
+#include "broker/log/testing/log_host.h"
 
 namespace farshore::log_test {
 namespace {
-
-constexpr const char* kDir = "/data/t-0";
 
 struct Held {
   int64_t first, last;
@@ -21,7 +22,8 @@ std::ostream& operator<<(std::ostream& out, const Held& h) {
 
 class CrashRun {
  public:
-  explicit CrashRun(uint64_t seed) : random_(seed) {
+  explicit CrashRun(uint64_t seed) : random_(seed), host_(seed) {
+    if (random_.chance(0.7)) host_.disk().set_sector_bytes(1 + random_.below(100));
     options_.segment_bytes = random_.chance(0.5) ? 1500 : 1 << 20;
     options_.index_interval_bytes = 200;
     options_.retention_ms = -1;
@@ -30,42 +32,41 @@ class CrashRun {
   void live_and_die(int lives) {
     for (int life = 0; life < lives && !testing::Test::HasFailure(); ++life) {
       SCOPED_TRACE("life " + std::to_string(life));
-      env_ = std::make_unique<TestEnv>(disk_, random_.next());
-      if (random_.chance(0.2)) env_->die_at = 1 + random_.below(30);  // while it recovers
-      auto opened = try_run(*env_, open_log(*env_, arena_, kDir, options_));
-      if (env_->dead()) {
-        opened.reset();
+      host_.start();
+      if (random_.chance(0.2)) host_.die_at_operation(1 + random_.below(30));  // while it recovers
+      auto opened = host_.run(open_log(host_.env(), arena_, kDir, options_));
+      if (host_.dead()) {
         crash();
         continue;
       }
-      ASSERT_TRUE(opened && *opened) << (opened ? opened->error().to_string() : "no result");
-      log_ = std::move(**opened);
-      opened.reset();
-      env_->die_at = 0;
+      ASSERT_TRUE(opened) << opened.error().to_string();
+      log_ = std::move(*opened);
+      host_.disk().heal();
       ASSERT_NO_FATAL_FAILURE(compare());
-      env_->die_at = env_->steps + 1 + random_.below(250);
-      if (random_.chance(0.1)) env_->die_at = 0;
-      for (int i = 0; i < 60 && !env_->dead(); ++i) step();
-      if (!env_->dead() && random_.chance(0.7)) {
-        bool closed = run(*env_, log_->close()).has_value();
-        if (closed) flushed_ = end();
-        closed_ = closed;
+      if (!random_.chance(0.1)) host_.die_at_operation(1 + random_.below(250));
+      for (int i = 0; i < 60 && !host_.dead(); ++i) step();
+      if (!host_.dead() && random_.chance(0.7)) {
+        closed_ = run(log_->close()).has_value();
+        if (closed_) flushed_ = end();
       }
-      env_->kill();
+      host_.kill();
       log_.reset();
       crash();
     }
   }
 
  private:
+  template <class T>
+  T run(Task<T> task) {
+    return host_.run(std::move(task));
+  }
   int64_t end() const { return model_.empty() ? start_base_ : std::max(model_.back().last + 1, start_base_); }
 
   void crash() {
     if (random_.chance(0.6)) {
-      disk_.power_loss(random_);
+      host_.power_off();
       power_lost_ = true;
     }
-    env_.reset();
   }
 
   void step() {
@@ -94,13 +95,13 @@ class CrashRun {
     builder.base_offset(base);
     std::string value(random_.below(120), static_cast<char>('a' + random_.below(26)));
     for (uint64_t i = 0, n = 1 + random_.below(3); i < n; ++i)
-      builder.add(env_->wall_ms++, "k" + std::to_string(random_.next()), value);
+      builder.add(next_ms_++, "k" + std::to_string(random_.next()), value);
     builder.leader_epoch(epoch_);
     auto batch = builder.build_run(arena_);
     Held held{base, batch.batches[0].last().value(), epoch_, batch.batches[0].crc};
     unsure_ = held;
-    auto done = run(*env_, log_->append(std::move(batch), mirror ? AppendOrigin::kMirror : AppendOrigin::kClient,
-                                        LogEpoch(epoch_)));
+    auto done =
+        run(log_->append(std::move(batch), mirror ? AppendOrigin::kMirror : AppendOrigin::kClient, LogEpoch(epoch_)));
     if (!done) return;
     ASSERT_EQ(done->first.value(), base);
     unsure_.reset();
@@ -109,7 +110,7 @@ class CrashRun {
   }
 
   void flush() {
-    if (run(*env_, log_->flush())) {
+    if (run(log_->flush())) {
       flushed_ = end();
       EXPECT_EQ(log_->ends().flushed_end.value(), end());
     }
@@ -121,7 +122,7 @@ class CrashRun {
     auto kept = model_;
     std::erase_if(kept, [&](const Held& h) { return h.last >= to; });
     cut_to_ = lower_end(to);  // while it is under way, both may be found
-    if (!run(*env_, log_->truncate_to(Offset(to), true))) return;
+    if (!run(log_->truncate_to(Offset(to), true))) return;
     if (kept.size() < model_.size() || to < end()) {
       start_base_ = log_->ends().end.value();
       if (cut_to_ > 0 && start_base_ != low) {
@@ -146,19 +147,19 @@ class CrashRun {
 
   void begin_epoch() {
     ++epoch_;
-    (void)run(*env_, log_->begin_epoch(LogEpoch(epoch_)));
+    (void)run(log_->begin_epoch(LogEpoch(epoch_)));
   }
 
   void advance_start() {
     log_->set_high_watermark(Offset(end()));
     int64_t to = random_.between(log_->ends().log_start.value(), log_->ends().high_watermark.value());
-    if (run(*env_, log_->advance_log_start(Offset(to)))) log_start_ = to;
+    if (run(log_->advance_log_start(Offset(to)))) log_start_ = to;
   }
 
   void reset() {
     int64_t to = random_.between(0, end() + 10);
     reset_to_ = to;
-    if (!run(*env_, log_->reset_to(Offset(to)))) return;
+    if (!run(log_->reset_to(Offset(to)))) return;
     reset_to_.reset();
     model_.clear();
     flushed_ = start_base_ = log_start_ = to;
@@ -169,7 +170,7 @@ class CrashRun {
     LogEnds ends = log_->ends();
     std::vector<Held> found;
     for (int64_t from = ends.log_start.value();;) {
-      auto batches = run(*env_, log_->read_run(Offset(from), ReadBound::kLogEnd, 500));
+      auto batches = run(log_->read_run(Offset(from), ReadBound::kLogEnd, 500));
       ASSERT_TRUE(batches.has_value()) << batches.error().to_string();
       if (batches->empty()) break;
       ASSERT_TRUE(verify_crc(*batches)) << "a torn batch is served";
@@ -207,15 +208,15 @@ class CrashRun {
     flushed_ = ends.end.value();
     log_start_ = ends.log_start.value();
     epoch_ = std::max(epoch_ + 1, log_->last_epoch().value());
-    auto begun = run(*env_, log_->begin_epoch(LogEpoch(epoch_)));
+    auto begun = run(log_->begin_epoch(LogEpoch(epoch_)));
     ASSERT_TRUE(begun) << begun.error().to_string();
   }
 
   Random random_;
-  Disk disk_;
-  SlabArena arena_;
+  SlabArena arena_;  // outlives the frames of the host's processes
+  LogHost host_;
+  int64_t next_ms_ = host_.wall_ms();  // the timestamp of the next record
   LogOptions options_;
-  std::unique_ptr<TestEnv> env_;
   std::unique_ptr<Log> log_;
   std::vector<Held> model_;
   int64_t flushed_ = 0, start_base_ = 0, log_start_ = 0;
@@ -226,7 +227,7 @@ class CrashRun {
   bool power_lost_ = false, closed_ = false;
 };
 
-TEST(LogCrash, KeepsItsPromisesThroughDeathsAndPowerLosses) {
+TEST(LogCrash, LogKeepsItsPromisesThroughDeathsAndPowerLosses) {
   uint64_t first = 1, count = 400;
   if (const char* one = std::getenv("LOG_CRASH_SEED")) first = std::stoull(one), count = 1;
   if (const char* many = std::getenv("LOG_CRASH_SEEDS")) count = std::stoull(many);

@@ -1,4 +1,4 @@
-// What a topic's configuration means to its log. Names and defaults are Kafka's.
+// The topic settings that a log obeys. Names and defaults are Kafka's.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ struct LogOptions {
   int64_t min_compaction_lag_ms = 0;                       // min.compaction.lag.ms
   double min_cleanable_ratio = 0.5;                        // min.cleanable.dirty.ratio
   int64_t producer_id_expiration_ms = 24LL * 3600 * 1000;  // producer.id.expiration.ms
-  // A mirror (or follower) deletes and compacts nothing by itself: its log start follows the source's.
+  // True for a mirror or follower: it deletes and compacts nothing by itself, its log start follows the source's.
   bool follows_source = false;
-  bool test_only_high_watermark_before_truncation = false;  // a planted defect: see BrokerPlants
+  bool test_only_high_watermark_before_truncation = false;  // an injected defect: see BrokerPlants
 };
 
 }  // namespace farshore

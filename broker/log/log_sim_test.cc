@@ -1,5 +1,5 @@
-// The log in the simulator: a writer, readers and a flusher at the same time, killed at any resumption, with power
-// losses; after each the log against a model of what it promised.
+// One log in the simulator, used by a writer, readers and a flusher at the same time. Its process is killed at any
+// resumption, sometimes with a power loss. After each death the log is compared with a model of what it promised.
 #include <gtest/gtest.h>
 
 #include "base/sim/disk.h"
@@ -22,11 +22,11 @@ std::ostream& operator<<(std::ostream& out, const Held& h) {
   return out << "[.." << h.last << " epoch " << h.epoch << " crc " << h.crc << "]";
 }
 
-// What the world knows of the log, across the lives of its process.
+// What the log promised, across the lives of its process.
 struct Promises {
-  std::map<int64_t, Held> batches;  // by base offset: what is there
-  std::map<int64_t, Held> maybe;    // what an unfinished operation may have added
-  int64_t cut_to = INT64_MAX;       // what an unfinished truncation may have left
+  std::map<int64_t, Held> batches;  // by base offset
+  std::map<int64_t, Held> maybe;    // an unfinished operation may have added these
+  int64_t cut_to = INT64_MAX;       // an unfinished truncation may have left only what is below
   int64_t flushed = 0, log_start = 0, start_maybe = 0;
   int32_t epoch = 0;
   bool power_lost = false;
@@ -153,7 +153,7 @@ class Life {
     --others_;
   }
 
-  // Whatever is read at any time is whole, valid and what was appended.
+  // Every batch that is read is whole, valid, and was appended.
   Task<void> readers() {
     ++others_;
     while (!done_) {
@@ -237,7 +237,7 @@ class Life {
   bool done_ = false;
 };
 
-TEST(LogSim, KeepsItsPromisesUnderConcurrentUseKillsAndPowerLosses) {
+TEST(LogSim, LogKeepsItsPromisesUnderConcurrentUse) {
   uint64_t first = 1, count = 60;
   if (const char* one = std::getenv("LOG_SIM_SEED")) first = std::stoull(one), count = 1;
   if (const char* many = std::getenv("LOG_SIM_SEEDS")) count = std::stoull(many);

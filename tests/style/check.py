@@ -110,6 +110,7 @@ def unregistered():
     lists = {str(pathlib.Path(p).parent): (ROOT / p).read_text() for p in tracked("CMakeLists.txt", "*/CMakeLists.txt")}
 
     def is_room(folder):
+        folder = folder.removesuffix("/internal")
         if re.search(rf"farshore_room\(\s*{re.escape(folder)}[\s)]", lists.get(folder, "")):
             return True
         above, _, part = folder.rpartition("/")

@@ -1,0 +1,62 @@
+#include "broker/log/internal/aborted_txns.h"
+
+#include "broker/log/internal/log_format.h"
+#include "broker/log/internal/segment_scan.h"
+#include "broker/log/internal/write_file.h"
+
+namespace farshore {
+
+Task<Result<std::optional<std::vector<AbortedTxn>>>> AbortedTxns::collect(Offset from, Offset to) {
+  std::vector<AbortedTxn> found;
+  const uint64_t generation = state_.segments.generation();
+  for (SegmentPtr segment = state_.segments.at(from); segment; segment = state_.segments.after(*segment)) {
+    auto ready = co_await ensure_index(segment);
+    if (generation != state_.segments.generation()) co_return std::nullopt;
+    if (!ready) co_return std::move(ready).error();
+    if (segment->txns->collect(from, to, found)) break;
+  }
+  co_return std::optional(std::move(found));
+}
+
+Task<Status> AbortedTxns::ensure_index(SegmentPtr segment) {
+  if (segment->txns) co_return ok();
+  std::string name = log_format::file_name(segment->base, log_format::kTxnIndex);
+  auto content = co_await read_file(directory_.files(), directory_.path_of(name));
+  if (!content && content.error() != ErrorCode::kNotFound) co_return std::move(content).error();
+  if (!content) co_return co_await rebuild_index(segment, std::move(name), "it is missing");
+  auto decoded = TxnIndex::decode(*content, segment->base, segment->next);
+  if (!decoded) co_return co_await rebuild_index(segment, std::move(name), decoded.error().detail);
+  CO_TRY(bool agrees, co_await agrees_with_log(*decoded));
+  if (!agrees) co_return co_await rebuild_index(segment, std::move(name), "it disagrees with the log");
+  if (!segment->txns) segment->txns = std::move(decoded).value();
+  co_return ok();
+}
+
+// Every entry must name a marker and, unless retention deleted it, a first batch of the same producer.
+Task<Result<bool>> AbortedTxns::agrees_with_log(const TxnIndex& txns) {
+  for (const auto& entry : txns.entries()) {
+    CO_TRY(auto marker, co_await locator_.header_at(entry.txn.last));
+    if (!marker || marker->first() > entry.txn.last || !marker->control() ||
+        marker->producer_id != entry.txn.producer_id)
+      co_return false;
+    if (state_.segments.empty() || entry.txn.first < state_.segments.first()->base) continue;
+    CO_TRY(auto first, co_await locator_.header_at(entry.txn.first));
+    if (first && first->first() == entry.txn.first && first->producer_id != entry.txn.producer_id) co_return false;
+  }
+  co_return true;
+}
+
+Task<Status> AbortedTxns::rebuild_index(SegmentPtr segment, std::string name, std::string why) {
+  CO_TRY(ProducerState producers, co_await snapshots_.state_at(segment->base));
+  auto fresh = std::make_shared<Segment>(segment->base, segment->file);
+  CO_TRY(auto scan, co_await scan_segment(fresh, segment->size, BatchScanner::Check::kHeaders,
+                                          state_.options.index_interval_bytes, &producers));
+  if (scan.bad) co_return *scan.bad;
+  if (segment->txns) co_return ok();  // another coroutine was faster
+  segment->txns = std::move(fresh->txns);
+  state_.report.rebuilt.push_back(name + ": " + why);
+  co_return co_await write_file(directory_.files(), directory_.path_of(name), segment->txns->encode(),
+                                WriteDurability::kCached);
+}
+
+}  // namespace farshore

@@ -1,0 +1,93 @@
+#include "broker/log/internal/checkpoint_file.h"
+
+#include "base/crc32c.h"
+#include "broker/log/internal/log_format.h"
+
+namespace farshore {
+namespace {
+
+using namespace log_format;
+
+// magic, version, reserved, sequence, seven numbers, epochs_crc, crc of all before
+constexpr size_t kSequenceAt = 8;
+constexpr size_t kNumbersAt = 16;
+constexpr size_t kEpochsCrcAt = kNumbersAt + size_t{7} * 8;
+constexpr size_t kCrcAt = kEpochsCrcAt + 4;
+constexpr size_t kSlotUsed = kCrcAt + 4;
+static_assert(kSlotUsed <= kCheckpointSlotBytes);
+
+using Slot = std::array<std::byte, kSlotUsed>;
+
+Slot encode(const PartitionCheckpoint& c, uint64_t sequence) {
+  Slot slot{};
+  store_be(slot.data(), kCheckpointMagic);
+  store_be(slot.data() + 4, kCheckpointVersion);
+  store_be(slot.data() + kSequenceAt, sequence);
+  const int64_t numbers[] = {c.recovery_point.value(), c.log_start.value(), c.high_watermark.value(),
+                             c.clean_segment.value(),  c.clean_size,        c.clean_end.value(),
+                             c.cleaned_to.value()};
+  for (size_t i = 0; i < std::size(numbers); ++i) store_be(slot.data() + kNumbersAt + 8 * i, numbers[i]);
+  store_be(slot.data() + kEpochsCrcAt, c.epochs_crc);
+  store_be(slot.data() + kCrcAt, crc32c(ConstBytes(slot).first(kCrcAt)));
+  return slot;
+}
+
+bool decode(ConstBytes slot, PartitionCheckpoint& c, uint64_t& sequence) {
+  if (load_be<uint32_t>(slot.data()) != kCheckpointMagic || load_be<int16_t>(slot.data() + 4) != kCheckpointVersion ||
+      load_be<uint32_t>(slot.data() + kCrcAt) != crc32c(slot.first(kCrcAt)))
+    return false;
+  sequence = load_be<uint64_t>(slot.data() + kSequenceAt);
+  auto number = [&](size_t i) { return load_be<int64_t>(slot.data() + kNumbersAt + 8 * i); };
+  c.recovery_point = Offset(number(0));
+  c.log_start = Offset(number(1));
+  c.high_watermark = Offset(number(2));
+  c.clean_segment = Offset(number(3));
+  c.clean_size = number(4);
+  c.clean_end = Offset(number(5));
+  c.cleaned_to = Offset(number(6));
+  c.epochs_crc = load_be<uint32_t>(slot.data() + kEpochsCrcAt);
+  return true;
+}
+
+}  // namespace
+
+Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
+  CO_TRY(file_, co_await env_.files().open(path_, OpenMode()));
+  PartitionCheckpoint best;
+  bool found = false;
+  for (size_t i = 0; i < kCheckpointSlots; ++i) {
+    Slot slot{};
+    CO_TRY(size_t n, co_await file_->read_at(i * kCheckpointSlotBytes, slot));
+    PartitionCheckpoint c;
+    uint64_t sequence = 0;
+    if (n != slot.size() || !decode(slot, c, sequence) || (found && sequence <= sequence_)) continue;
+    best = c;
+    sequence_ = sequence;
+    synced_slot_ = i;
+    found = true;
+  }
+  loaded_unsynced_ = found;
+  if (!found) co_return Error(ErrorCode::kCorrupt, path_ + ": neither slot is valid");
+  co_return best;
+}
+
+Task<Status> CheckpointFile::save(PartitionCheckpoint checkpoint, Durability durability) {
+  auto guard = co_await mutex_.lock();
+  if (!file_) {
+    OpenMode mode;
+    mode.create = true;
+    CO_TRY(file_, co_await env_.files().open(path_, mode));
+  }
+  if (loaded_unsynced_) CO_CHECK(co_await file_->sync());
+  loaded_unsynced_ = false;
+  const size_t slot = (synced_slot_ + 1) % kCheckpointSlots;
+  Slot bytes = encode(checkpoint, ++sequence_);
+  ConstBytes piece(bytes);
+  CO_CHECK(co_await file_->write_at(slot * kCheckpointSlotBytes, ConstBytesList(&piece, 1)));
+  if (durability == Durability::kCached) co_return ok();
+  CO_CHECK(co_await file_->sync());
+  synced_slot_ = slot;
+  co_return ok();
+}
+
+}  // namespace farshore

@@ -1,0 +1,35 @@
+// LogHealth: whether a log may still be used. A log ends by close(), or by a disk error: after a failed write or sync
+// nobody knows which bytes are on the disk, so every later call fails.
+// Executor: the Env's.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/env.h"
+
+namespace farshore {
+
+class LogHealth {
+ public:
+  LogHealth(Env& env, std::string directory) : env_(env), directory_(std::move(directory)) {}
+
+  // kIo: the log died. kClosed: it was closed.
+  Status usable() const;
+  Status alive() const;  // like usable(), but a closed log is fine
+  // The log dies of `error` (of its first error, if it is dead already). Returns the error that callers get: kIo.
+  Error die(Error error);
+  void on_death(std::function<void()> hook) { hook_ = std::move(hook); }
+  bool closed() const { return closed_; }
+  void close() { closed_ = true; }
+
+ private:
+  Env& env_;
+  std::string directory_;
+  std::optional<Error> death_;
+  std::function<void()> hook_;
+  bool closed_ = false;
+};
+
+}  // namespace farshore

@@ -1,0 +1,116 @@
+#include "broker/log/internal/recovery.h"
+
+#include "broker/log/testing/log_fixture.h"
+
+namespace farshore::log_test {
+namespace {
+
+struct RecoveryTest : LogTest {};
+
+TEST_F(RecoveryTest, KilledProcessLosesNoAppendedBatch) {
+  options.segment_bytes = 4000;
+  set_options();
+  fill(60, 3, 2);
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_FALSE(log->recovery().clean);
+  EXPECT_EQ(log->ends().end, Offset(180));
+  EXPECT_EQ(log->ends().flushed_end, Offset(180));
+  EXPECT_EQ(log->last_epoch(), LogEpoch(2));
+  EXPECT_EQ(bases(0).size(), 60U);
+}
+
+TEST_F(RecoveryTest, TornTailIsCutAndNothingElse) {
+  fill(3);
+  ASSERT_TRUE(run(log->flush()));
+  fill(3);
+  const std::string file = path_of(Offset(0), ".log");
+  const std::string whole = disk().contents(file).value();
+  const size_t durable = whole.size() / 2;
+  for (size_t size = durable; size < whole.size(); size += 5) {
+    kill();
+    disk().put_contents(file, whole.substr(0, size));
+    host->start();
+    ASSERT_TRUE(open()) << size;
+    size_t kept = size / (whole.size() / 6);
+    EXPECT_EQ(bases(0).size(), kept);
+    EXPECT_EQ(log->recovery().cut_bytes, size - kept * (whole.size() / 6));
+    ASSERT_TRUE(run(log->truncate_to(Offset(6), true)));
+  }
+}
+
+TEST_F(RecoveryTest, DamageBelowTheRecoveryPointQuarantinesAndCutsNothing) {
+  options.segment_bytes = 1000;
+  set_options();
+  fill(31);
+  ASSERT_TRUE(run(log->flush()));
+  kill();
+  const LogHost::Files before = host->files();
+  std::vector<std::string> logs = files(".log");
+  ASSERT_GT(logs.size(), 3U);
+  struct Damage {
+    const char* what;
+    std::function<void()> make;
+  };
+  const Damage damages[] = {
+      {"a flipped bit in the segment that is scanned",
+       [&] { edit(logs.back(), [](std::string& bytes) { bytes[70] ^= 1; }); }},
+      {"an old segment cut short", [&] { edit(logs[1], [](std::string& bytes) { bytes.resize(300); }); }},
+      {"the last segment cut below the recovery point", [&] { disk().put_contents(logs.back(), ""); }},
+      {"the first segment missing", [&] { disk().erase(logs.front()); }},
+      {"the last segment missing", [&] { disk().erase(logs.back()); }},
+  };
+  for (const auto& damage : damages) {
+    host->restore(before);
+    damage.make();
+    std::map<std::string, std::string> damaged;
+    for (const auto& name : files(".log")) damaged[name] = disk().contents(name).value();
+    for (int i = 0; i < 2; ++i) {
+      host->start();
+      auto opened = open();
+      ASSERT_FALSE(opened) << damage.what;
+      EXPECT_EQ(opened.error(), ErrorCode::kCorrupt) << damage.what;
+      EXPECT_NE(opened.error().detail.find("quarantined"), std::string::npos) << opened.error().detail;
+    }
+    for (const auto& [name, bytes] : damaged) EXPECT_EQ(disk().contents(name), bytes) << damage.what;
+  }
+  // An operator accepts the loss, as FORMAT.md says.
+  host->restore(before);
+  edit(logs[1], [](std::string& bytes) { bytes[70] ^= 1; });
+  disk().erase(path_of(log_format::kCheckpoint));
+  host->start();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(Offset(bases(0).back() + 2), log->ends().end);
+  EXPECT_LT(log->ends().end, Offset(30));
+}
+
+TEST_F(RecoveryTest, DeletedDerivedFilesAreRebuilt) {
+  options.segment_bytes = 800;
+  set_options();
+  BatchBuilder data = batch_of(1);
+  data.producer(3, 0, 0).transactional();
+  ASSERT_TRUE(append(data));
+  fill(10);
+  BatchBuilder abort;
+  abort.producer(3, 0, -1).add_marker(ControlType::kAbort, 0, host->wall_ms());
+  ASSERT_TRUE(append(abort, 0, AppendOrigin::kCoordinator));
+  fill(10);
+  commit();
+  for (bool clean : {true, false}) {
+    ASSERT_TRUE(clean ? reopen_clean() : reopen_killed());
+    if (clean) close();
+    kill();
+    for (const auto& suffix : {"index", ".snapshot"})
+      for (const auto& name : files(suffix)) disk().erase(name);
+    host->start();
+    ASSERT_TRUE(open());
+    EXPECT_EQ(bases(0).size(), 22U);
+    auto aborted = run(log->aborted_in(Offset(0), Offset(100))).value();
+    ASSERT_EQ(aborted.size(), 1U);
+    EXPECT_EQ(aborted[0].first, Offset(0));
+    EXPECT_EQ(log->producers().size(), 1U);
+    EXPECT_TRUE(run(log->offset_for_time(host->wall_ms())).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace farshore::log_test

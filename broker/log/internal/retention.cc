@@ -1,0 +1,81 @@
+#include "broker/log/internal/retention.h"
+
+#include <algorithm>
+
+namespace farshore {
+
+Task<Status> Retention::advance_log_start(Offset to) {
+  if (to > state_.high_watermark)
+    co_return Error(ErrorCode::kOutOfRange,
+                    "the log start cannot pass the high watermark " + std::to_string(state_.high_watermark.value()));
+  if (to <= state_.log_start) co_return ok();
+  CO_TRY(int deleted, co_await raise_log_start(to));
+  (void)deleted;
+  co_return ok();
+}
+
+Task<Result<int>> Retention::raise_log_start(Offset to) {
+  state_.log_start = to;
+  auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), CheckpointFile::Durability::kDurable);
+  if (!saved) co_return health_.die(std::move(saved).error());
+  if (state_.epochs.truncate_start(state_.log_start)) {
+    auto epochs = co_await state_.epochs.save();
+    // On a full disk the epoch file is written later: deleting segments makes room for it.
+    if (!epochs && epochs.error() != ErrorCode::kNoSpace) co_return health_.die(std::move(epochs).error());
+  }
+  co_return co_await delete_segments_below_start();
+}
+
+Task<Result<int>> Retention::delete_segments_below_start() {
+  SegmentSet& segments = state_.segments;
+  int deleted = 0;
+  while (segments.count() > 1 && segments.after(*segments.first())->base <= state_.log_start) {
+    const Offset base = segments.remove_first();
+    auto removed = co_await directory_.segments().remove(base);
+    if (!removed) co_return health_.die(std::move(removed).error());
+    ++deleted;
+  }
+  co_return deleted;
+}
+
+bool Retention::expired(const Segment& segment, int64_t now_ms, uint64_t total_bytes) const {
+  const LogOptions& options = state_.options;
+  // Without timestamps in its records, a segment's age counts from when this process created or opened it.
+  const int64_t newest = segment.max_timestamp_ms >= 0 ? segment.max_timestamp_ms : segment.created_ms;
+  if (options.retention_ms >= 0 && now_ms - newest > options.retention_ms) return true;
+  return options.retention_bytes >= 0 && total_bytes >= segment.size &&
+         total_bytes - segment.size >= static_cast<uint64_t>(options.retention_bytes);
+}
+
+Task<Result<int>> Retention::apply() {
+  if (state_.options.follows_source) co_return co_await delete_segments_below_start();
+  const int64_t now_ms = directory_.env().wall_now().milliseconds_since_epoch;
+  state_.producers.expire(now_ms, state_.options.producer_id_expiration_ms);
+  Offset start = state_.log_start;
+  if (state_.options.cleanup_policy != CleanupPolicy::kCompact) {
+    CO_TRY(start, co_await find_start(now_ms));
+  }
+  if (start > state_.log_start) co_return co_await raise_log_start(start);
+  co_return co_await delete_segments_below_start();
+}
+
+// The new log start: above every expired segment, counted from the first segment on. If the active segment expired, the
+// log rolls, so that the segment can be deleted.
+Task<Result<Offset>> Retention::find_start(int64_t now_ms) {
+  Offset start = state_.log_start;
+  uint64_t total = state_.segments.size_bytes();
+  for (SegmentPtr segment = state_.segments.first(); segment; segment = state_.segments.after(*segment)) {
+    const bool active = state_.segments.is_active(segment);
+    if (segment->size == 0 && active) break;
+    if ((active ? state_.end : segment->next) > state_.high_watermark) break;
+    if (!segment->max_timestamp_known) CO_CHECK(co_await locator_.ensure_indexes(segment));
+    if (!expired(*segment, now_ms, total)) break;
+    if (active) CO_CHECK(co_await active_.roll(state_.end));
+    total -= segment->size;
+    start = std::max(start, active ? state_.end : segment->next);
+    if (active) break;
+  }
+  co_return start;
+}
+
+}  // namespace farshore

@@ -1,0 +1,79 @@
+#include "broker/log/internal/retention.h"
+
+#include "broker/log/testing/log_fixture.h"
+
+namespace farshore::log_test {
+namespace {
+
+struct RetentionTest : LogTest {};
+
+TEST_F(RetentionTest, RaisedLogStartDeletesWholeSegmentsBelowIt) {
+  options.segment_bytes = 500;
+  set_options();
+  fill(30, 2, 4);
+  EXPECT_EQ(run(log->advance_log_start(Offset(10))).error(), ErrorCode::kOutOfRange) << "not committed";
+  commit();
+  size_t segments = files(".log").size();
+  ASSERT_TRUE(run(log->advance_log_start(Offset(31))));
+  EXPECT_LT(files(".log").size(), segments);
+  EXPECT_EQ(run(log->read(Offset(30), ReadBound::kLogEnd, 100)).error(), ErrorCode::kOutOfRange);
+  EXPECT_EQ(bases(31).front(), 30) << "the batch that holds it";
+  EXPECT_EQ(log->epoch_end(LogEpoch(3)).end, Offset(31));
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().log_start, Offset(31));
+  ASSERT_TRUE(run(log->advance_log_start(Offset(60))));
+  EXPECT_EQ(log->ends().log_start, Offset(60));
+  ASSERT_TRUE(append(batch_of(1), 4));
+}
+
+TEST_F(RetentionTest, RetentionByTimeDeletesNothingAboveTheHighWatermark) {
+  options.segment_bytes = 500;
+  options.retention_ms = 1000;
+  set_options();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(append(batch_of(2, host->wall_ms())));
+  host->pass_wall_ms(5000);
+  EXPECT_EQ(run(log->apply_retention()).value(), 0) << "nothing is committed";
+  log->set_high_watermark(Offset(20));
+  EXPECT_GT(run(log->apply_retention()).value(), 0);
+  EXPECT_LE(log->ends().log_start, Offset(20));
+  EXPECT_GT(log->ends().log_start, Offset(0));
+  commit();
+  EXPECT_GT(run(log->apply_retention()).value(), 0);
+  EXPECT_EQ(log->ends().log_start, Offset(40)) << "the active segment rolls and goes too";
+  EXPECT_EQ(append(batch_of(1, host->wall_ms()))->first, Offset(40));
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().log_start, Offset(40));
+}
+
+TEST_F(RetentionTest, RetentionBySizeDeletesNothingOnAMirror) {
+  options.segment_bytes = 500;
+  options.retention_ms = -1;
+  options.retention_bytes = 1200;
+  options.follows_source = true;
+  set_options();
+  fill(40);
+  commit();
+  EXPECT_EQ(run(log->apply_retention()).value(), 0);
+  options.follows_source = false;
+  set_options();
+  EXPECT_GT(run(log->apply_retention()).value(), 0);
+  EXPECT_GE(log->size_bytes(), 1200U);
+  EXPECT_LE(log->size_bytes(), 1200U + 600U);
+}
+
+TEST_F(RetentionTest, IdleProducersExpireUnlessTheyHaveATransaction) {
+  BatchBuilder old = batch_of(1, host->wall_ms() - 1000);
+  old.producer(1, 0, 0);
+  ASSERT_TRUE(append(old));
+  BatchBuilder open = batch_of(1, host->wall_ms() - 1000);
+  open.producer(2, 0, 0).transactional();
+  ASSERT_TRUE(append(open));
+  options.producer_id_expiration_ms = 500;
+  set_options();
+  ASSERT_TRUE(run(log->apply_retention()));
+  ASSERT_EQ(log->producers().size(), 1U);
+  EXPECT_EQ(log->producers()[0].producer_id, 2);
+}
+
+}  // namespace
+}  // namespace farshore::log_test

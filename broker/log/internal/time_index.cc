@@ -1,0 +1,56 @@
+#include "broker/log/internal/time_index.h"
+
+#include <algorithm>
+
+#include "broker/log/internal/index_codec.h"
+#include "broker/log/internal/log_format.h"
+
+namespace farshore {
+
+using namespace log_format;
+
+void TimeIndex::append(int64_t timestamp_ms, Offset offset) {
+  if (timestamp_ms < 0 || (!entries_.empty() && timestamp_ms <= entries_.back().timestamp_ms)) return;
+  entries_.push_back({timestamp_ms, offset});
+}
+
+std::optional<TimeIndex::Entry> TimeIndex::at_or_below(int64_t timestamp_ms) const {
+  auto after = std::upper_bound(entries_.begin(), entries_.end(), timestamp_ms,
+                                [](int64_t value, const Entry& e) { return value < e.timestamp_ms; });
+  if (after == entries_.begin()) return std::nullopt;
+  return *std::prev(after);
+}
+
+void TimeIndex::truncate_to(Offset to) {
+  while (!entries_.empty() && entries_.back().offset >= to) entries_.pop_back();
+}
+
+std::string TimeIndex::encode() const {
+  std::string bytes;
+  bytes.reserve(entries_.size() * kTimeEntryBytes);
+  for (const auto& entry : entries_) {
+    append_be(bytes, entry.timestamp_ms);
+    append_be(bytes, static_cast<int32_t>(entry.offset - base_));
+  }
+  return bytes;
+}
+
+Result<TimeIndex> TimeIndex::decode(Offset base, std::string_view bytes, Offset next) {
+  if (bytes.size() % kTimeEntryBytes) return corrupt_index("time", "a cut entry", bytes.size() / kTimeEntryBytes);
+  TimeIndex index(base);
+  for (size_t at = 0; at < bytes.size(); at += kTimeEntryBytes) {
+    size_t i = at / kTimeEntryBytes;
+    auto relative = load_be_at<int32_t>(bytes, at + 8);
+    Entry entry{load_be_at<int64_t>(bytes, at), base + relative};
+    if (entry.timestamp_ms == 0 && relative == 0 && all_zero(bytes.substr(at))) break;
+    if (relative < 0 || entry.offset >= next) return corrupt_index("time", "an offset beyond the segment", i);
+    if (entry.timestamp_ms < 0) return corrupt_index("time", "a negative timestamp", i);
+    if (!index.entries_.empty() &&
+        (entry.timestamp_ms <= index.entries_.back().timestamp_ms || entry.offset <= index.entries_.back().offset))
+      return corrupt_index("time", "not ascending", i);
+    index.entries_.push_back(entry);
+  }
+  return index;
+}
+
+}  // namespace farshore
