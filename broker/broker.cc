@@ -5,15 +5,20 @@
 
 #include "base/ensure.h"
 #include "broker/broker_config.h"
-#include "broker/coordinator/coordinator_topics.h"
+#include "broker/coordinator/partition_topics.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/api_table.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/producer_ids.h"
-#include "broker/mirror/targets.h"
+#include "broker/mirror/mirror_targets.h"
+#include "broker/mirror/mirror_topics.h"
+#include "broker/mirror/promotions.h"
 #include "broker/net/request_metrics.h"
 #include "broker/net/server.h"
 #include "broker/partitions/fetch_sessions.h"
 #include "broker/partitions/partition_table.h"
+#include "broker/partitions/topic_creator.h"
 
 namespace farshore::broker {
 namespace {
@@ -22,24 +27,10 @@ constexpr Duration kMetadataLimit = seconds(30);  // of one step of the start
 constexpr std::string_view kLockFile = ".lock";
 constexpr std::string_view kMetadataDirectory = "meta";
 
-FetchSessionLimits session_limits(const Config& config) {
+FetchSessionLimits session_limits(const BrokerOptions& options) {
   FetchSessionLimits limits;
-  limits.sessions_max = static_cast<size_t>(config.number("max.incremental.fetch.session.cache.slots"));
+  limits.sessions_max = options.fetch_sessions_max;
   return limits;
-}
-
-GroupOptions group_options(const Config& config) {
-  GroupOptions options;
-  options.group.initial_rebalance_delay = milliseconds(config.number("group.initial.rebalance.delay.ms"));
-  options.group.members_max = static_cast<size_t>(config.number("group.max.size"));
-  options.session_timeout_min_ms = static_cast<int32_t>(config.number("group.min.session.timeout.ms"));
-  options.session_timeout_max_ms = static_cast<int32_t>(config.number("group.max.session.timeout.ms"));
-  options.partitions = static_cast<int32_t>(config.number("offsets.topic.num.partitions"));
-  options.segment_bytes = config.number("offsets.topic.segment.bytes");
-  options.metadata_bytes_max = static_cast<size_t>(config.number("offset.metadata.max.bytes"));
-  options.offsets_retention = minutes(config.number("offsets.retention.minutes"));
-  options.retention_check = milliseconds(config.number("offsets.retention.check.interval.ms"));
-  return options;
 }
 
 BrokerImage self_image(const BrokerOptions& options) {
@@ -69,7 +60,7 @@ Task<Status> make_data_directory(FileSystem& files, std::string directory) {
 
 // The listener's own address, where nothing else is said. "Every address" is none that a client could use.
 Result<Endpoint> advertised_endpoint(const BrokerOptions& options, const Endpoint& bound) {
-  Endpoint at = options.advertised.host.empty() ? Endpoint{options.listen.host, 0} : options.advertised;
+  Endpoint at = options.advertised.host.empty() ? Endpoint{options.server.listen.host, 0} : options.advertised;
   if (at.port == 0) at.port = bound.port;
   if (at.host == "0.0.0.0" || at.host == "::")
     return Error(ErrorCode::kInvalidArgument,
@@ -87,31 +78,39 @@ struct Broker::Parts {
         config(c),
         options(std::move(o)),
         lock(std::move(l)),
-        metrics(env.metrics()),
+        apis(broker_apis()),
+        metrics(env.metrics(), apis),
         metadata(env, std::move(store), self_image(options)),
-        partitions(env, arena, config, options, metadata),
-        fetch_sessions(env.random().fork(), session_limits(config)),
+        partitions(env, arena, config, options.partitions, metadata),
+        topics(env, metadata, partitions, options.topics),
+        fetch_sessions(env.random().fork(), session_limits(options)),
         producer_ids(env, metadata),
-        coordinator_topics(services),
-        groups(env, arena, coordinator_topics, group_options(config)),
-        mirrors(env, services),
-        services{env,        arena,          config,       options, metrics, metadata,
-                 partitions, fetch_sessions, producer_ids, groups,  mirrors},
-        server(services) {}
+        internal_topics(metadata, partitions, topics),
+        groups(env, arena, internal_topics, options.groups),
+        mirror_topics(metadata, partitions, topics),
+        mirror_targets(env, metadata),
+        promotions(env, arena, metadata, partitions, producer_ids, mirror_targets),
+        services{env,          config, apis,          metrics,        metadata,  partitions, topics, fetch_sessions,
+                 producer_ids, groups, mirror_topics, mirror_targets, promotions},
+        server(env, arena, options.server, apis, metrics, services) {}
 
   Env& env;
   const Config& config;
   BrokerOptions options;
   std::unique_ptr<FileLock> lock;
   SlabArena arena;
+  const ApiTable apis;
   RequestMetrics metrics;
   MetadataManager metadata;
   PartitionTable partitions;
+  TopicCreator topics;
   FetchSessionCache fetch_sessions;
   ProducerIds producer_ids;
-  CoordinatorTopics coordinator_topics;
+  PartitionTopics internal_topics;
   GroupCoordinator groups;
-  MirrorTargets mirrors;
+  MirrorTopics mirror_topics;
+  MirrorTargets mirror_targets;
+  Promotions promotions;
   Services services;
   Server server;
   bool ready = false;
@@ -147,9 +146,8 @@ Task<Status> Broker::start() {
 }
 
 Task<Status> Broker::start_parts() {
-  CO_TRY(BrokerOptions options, broker_options(config_));
-  options.plants = plants_;
-  const std::string directory = options.data_dir;
+  CO_TRY(BrokerOptions options, broker_options(config_, plants_));
+  const std::string directory = options.partitions.data_dir;
   auto made = co_await make_data_directory(env_.files(), directory);
   if (!made) co_return std::move(made).error().in("data directory " + directory);
   auto lock = co_await env_.files().lock(join_path(directory, kLockFile));
@@ -166,14 +164,14 @@ Task<Status> Broker::start_parts() {
   parts_ = std::make_shared<Parts>(env_, config_, std::move(options), std::move(*lock), std::move(store));
   Parts& parts = *parts_;
   auto listening = co_await parts.server.listen();
-  if (!listening) co_return std::move(listening).error().in("listener " + parts.options.listen.to_string());
+  if (!listening) co_return std::move(listening).error().in("listener " + parts.options.server.listen.to_string());
   CO_TRY(Endpoint advertised, advertised_endpoint(parts.options, parts.server.local()));
   parts.metadata.advertise(std::move(advertised));
   parts.metadata.use_salt(parts.options.producer_id_salt);
   CO_CHECK(co_await parts.metadata.start(parts.options.cluster_id, env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.producer_ids.start(env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.partitions.start());
-  parts.mirrors.start();
+  parts.promotions.start();
   parts.groups.start();
   parts.server.start();
   parts.ready = true;
@@ -195,7 +193,7 @@ Task<void> Broker::stop() {
   parts.server.refuse_new();
   co_await parts.groups.stop();
   co_await parts.server.stop();
-  co_await parts.mirrors.stop();
+  co_await parts.promotions.stop();
   auto closed = co_await parts.partitions.stop();
   co_await parts.metadata.stop();
   if (closed) env_.log().info("broker stopped", {{"broker", parts.options.id}});

@@ -117,7 +117,79 @@ Result<Endpoint> listener(std::string_view name, std::string text) {
   return endpoint;
 }
 
-size_t bytes_of(const Config& config, std::string_view name) { return static_cast<size_t>(config.number(name)); }
+size_t size_of(const Config& config, std::string_view name) { return static_cast<size_t>(config.number(name)); }
+int32_t int_of(const Config& config, std::string_view name) { return static_cast<int32_t>(config.number(name)); }
+Duration ms_of(const Config& config, std::string_view name) { return milliseconds(config.number(name)); }
+
+Result<BrokerId> broker_id(const Config& config) {
+  const int32_t id = int_of(config, "node.id"), old = int_of(config, "broker.id");
+  if (old < 0) return BrokerId(id);
+  if (config.is_set("node.id") && old != id)
+    return Error(ErrorCode::kInvalidArgument, "broker.id and node.id are both set, and differ");
+  return BrokerId(old);
+}
+
+Result<Endpoint> advertised_listener(const Config& config) {
+  std::string text = config.text("advertised.listeners");
+  if (text.empty()) return Endpoint();
+  FARSHORE_TRY(Endpoint endpoint, listener("advertised.listeners", std::move(text)));
+  if (endpoint.host == "0.0.0.0" || endpoint.host == "::")
+    return Error(ErrorCode::kInvalidArgument,
+                 "advertised.listeners must name an address that clients can reach, not " + endpoint.host);
+  return endpoint;
+}
+
+Result<ServerOptions> server_options(const Config& config) {
+  ServerOptions options;
+  FARSHORE_TRY(options.listen, listener("listeners", config.text("listeners")));
+  options.request_bytes_max = size_of(config, "socket.request.max.bytes");
+  options.queued_request_bytes_max = size_of(config, "queued.max.request.bytes");
+  options.idle_max = ms_of(config, "connections.max.idle.ms");
+  options.connections_max = size_of(config, "max.connections");
+  options.connections_per_ip_max = size_of(config, "max.connections.per.ip");
+  options.connection_rate_max = static_cast<double>(config.number("max.connection.creation.rate"));
+  options.write_max = ms_of(config, "socket.write.timeout.ms");
+  return options;
+}
+
+Result<PartitionOptions> partition_options(const Config& config, BrokerPlants plants) {
+  PartitionOptions options;
+  options.data_dir = config.text("log.dir").empty() ? config.text("log.dirs") : config.text("log.dir");
+  if (options.data_dir.empty() || options.data_dir.find(',') != std::string::npos)
+    return Error(ErrorCode::kUnsupported, "log.dirs must name one directory");
+  options.durability = config.text("durability") == "fsync" ? Durability::kFsync : Durability::kPageCache;
+  options.retention_check = ms_of(config, "log.retention.check.interval.ms");
+  options.cleaner_backoff = ms_of(config, "log.cleaner.backoff.ms");
+  options.cleaner_enabled = config.flag("log.cleaner.enable");
+  if (config.is_set("log.flush.interval.ms")) options.flush_interval = ms_of(config, "log.flush.interval.ms");
+  options.reserve_bytes = size_of(config, "log.reserve.bytes");
+  options.inject_high_watermark_before_truncation = plants.high_watermark_before_truncation;
+  return options;
+}
+
+Result<TopicLimits> topic_limits(const Config& config) {
+  TopicLimits limits;
+  limits.topics_max = int_of(config, "max.topics");
+  limits.partitions_per_topic_max = int_of(config, "max.partitions.per.topic");
+  limits.partitions_default = int_of(config, "num.partitions");
+  if (limits.partitions_default > limits.partitions_per_topic_max)
+    return Error(ErrorCode::kInvalidArgument, "num.partitions is above max.partitions.per.topic");
+  return limits;
+}
+
+GroupOptions group_options(const Config& config) {
+  GroupOptions options;
+  options.group.initial_rebalance_delay = ms_of(config, "group.initial.rebalance.delay.ms");
+  options.group.members_max = size_of(config, "group.max.size");
+  options.session_timeout_min_ms = int_of(config, "group.min.session.timeout.ms");
+  options.session_timeout_max_ms = int_of(config, "group.max.session.timeout.ms");
+  options.partitions = int_of(config, "offsets.topic.num.partitions");
+  options.segment_bytes = config.number("offsets.topic.segment.bytes");
+  options.metadata_bytes_max = size_of(config, "offset.metadata.max.bytes");
+  options.offsets_retention = minutes(config.number("offsets.retention.minutes"));
+  options.retention_check = ms_of(config, "offsets.retention.check.interval.ms");
+  return options;
+}
 
 }  // namespace
 
@@ -126,52 +198,20 @@ const ConfigSchema& broker_schema() {
   return schema;
 }
 
-Result<BrokerOptions> broker_options(const Config& config) {
+Result<BrokerOptions> broker_options(const Config& config, BrokerPlants plants) {
   BrokerOptions options;
-  auto id = static_cast<int32_t>(config.number("node.id"));
-  if (auto old = static_cast<int32_t>(config.number("broker.id")); old >= 0) {
-    if (config.is_set("node.id") && old != id)
-      return Error(ErrorCode::kInvalidArgument, "broker.id and node.id are both set, and differ");
-    id = old;
-  }
-  options.id = BrokerId(id);
+  FARSHORE_TRY(options.id, broker_id(config));
   options.rack = config.text("broker.rack");
   options.cluster_id = config.text("cluster.id");
   if (!options.cluster_id.empty() && !Uuid::parse(options.cluster_id))
     return Error(ErrorCode::kInvalidArgument, "cluster.id is 22 characters of URL-safe base64, as Kafka's");
   if (config.is_set("producer.id.salt")) options.producer_id_salt = config.number("producer.id.salt");
-  FARSHORE_TRY(options.listen, listener("listeners", config.text("listeners")));
-  if (auto text = config.text("advertised.listeners"); !text.empty()) {
-    FARSHORE_TRY(options.advertised, listener("advertised.listeners", std::move(text)));
-    if (options.advertised.host == "0.0.0.0" || options.advertised.host == "::")
-      return Error(ErrorCode::kInvalidArgument,
-                   "advertised.listeners must name an address that clients can reach, not " + options.advertised.host);
-  }
-  options.data_dir = config.text("log.dir").empty() ? config.text("log.dirs") : config.text("log.dir");
-  if (options.data_dir.empty() || options.data_dir.find(',') != std::string::npos)
-    return Error(ErrorCode::kUnsupported, "log.dirs must name one directory");
-  options.durability = config.text("durability") == "fsync" ? Durability::kFsync : Durability::kPageCache;
-  options.auto_create_topics = config.flag("auto.create.topics.enable");
-  options.num_partitions = static_cast<int32_t>(config.number("num.partitions"));
-
-  options.request_bytes_max = bytes_of(config, "socket.request.max.bytes");
-  options.queued_request_bytes_max = bytes_of(config, "queued.max.request.bytes");
-  options.idle_max = milliseconds(config.number("connections.max.idle.ms"));
-  options.connections_max = bytes_of(config, "max.connections");
-  options.connections_per_ip_max = bytes_of(config, "max.connections.per.ip");
-  options.connection_rate_max = static_cast<double>(config.number("max.connection.creation.rate"));
-  options.write_max = milliseconds(config.number("socket.write.timeout.ms"));
-
-  options.retention_check = milliseconds(config.number("log.retention.check.interval.ms"));
-  options.cleaner_backoff = milliseconds(config.number("log.cleaner.backoff.ms"));
-  options.cleaner_enabled = config.flag("log.cleaner.enable");
-  if (config.is_set("log.flush.interval.ms"))
-    options.flush_interval = milliseconds(config.number("log.flush.interval.ms"));
-  options.reserve_bytes = bytes_of(config, "log.reserve.bytes");
-  options.topics_max = static_cast<int32_t>(config.number("max.topics"));
-  options.partitions_per_topic_max = static_cast<int32_t>(config.number("max.partitions.per.topic"));
-  if (options.num_partitions > options.partitions_per_topic_max)
-    return Error(ErrorCode::kInvalidArgument, "num.partitions is above max.partitions.per.topic");
+  FARSHORE_TRY(options.server, server_options(config));
+  FARSHORE_TRY(options.advertised, advertised_listener(config));
+  FARSHORE_TRY(options.partitions, partition_options(config, plants));
+  FARSHORE_TRY(options.topics, topic_limits(config));
+  options.groups = group_options(config);
+  options.fetch_sessions_max = size_of(config, "max.incremental.fetch.session.cache.slots");
   return options;
 }
 

@@ -1,5 +1,5 @@
-// The broker's properties: Kafka's names and defaults for what we serve, ours for the rest. server.properties, --set
-// and tests all go through broker_schema(): an unknown key is refused with the nearest valid one named.
+// The broker's properties: Kafka's names and defaults for what we serve, our own for the rest. server.properties, --set
+// and tests all go through broker_schema(): an unknown key is refused, and the nearest valid one is named.
 #pragma once
 
 #include <cstdint>
@@ -7,49 +7,35 @@
 
 #include "base/config.h"
 #include "base/net.h"
-#include "base/time.h"
-#include "broker/partitions/partition.h"
+#include "broker/groups/group_options.h"
+#include "broker/net/server_options.h"
+#include "broker/partitions/partition_options.h"
+#include "broker/partitions/topic_creator.h"
 
 namespace farshore::broker {
 
 const ConfigSchema& broker_schema();
 
-// What the hot paths read, parsed and checked once.
-// Defects that only tests switch on, to see that they are found.
+// Defects that only tests inject, to see that they find them.
 struct BrokerPlants {
-  // After a truncation the log still takes the old end for durable, so that the high watermark passes what replaces it
-  // before that is on the disk (KAFKA-14704's order: high watermark first, truncation later).
-  bool high_watermark_before_truncation = false;
+  bool high_watermark_before_truncation = false;  // PartitionOptions::inject_high_watermark_before_truncation
 };
 
+// The properties, parsed and checked once: each part for the room that it belongs to.
 struct BrokerOptions {
-  BrokerPlants plants;
   BrokerId id;
   std::string rack;
   std::string cluster_id;        // empty: made on first start
   int64_t producer_id_salt = 0;  // 0: as stored, random at first
-  Endpoint listen;
-  Endpoint advertised;  // empty host: what listen is really bound to
-  std::string data_dir;
-  Durability durability = Durability::kPageCache;
-  bool auto_create_topics = true;
-  int32_t num_partitions = 1;
-
-  size_t request_bytes_max = 0;         // socket.request.max.bytes
-  size_t queued_request_bytes_max = 0;  // queued.max.request.bytes
-  Duration idle_max{};                  // connections.max.idle.ms
-  size_t connections_max = 0, connections_per_ip_max = 0;
-  double connection_rate_max = 0;  // per second
-  Duration write_max{};            // socket.write.timeout.ms: a client that does not read is cut off
-
-  Duration retention_check{}, cleaner_backoff{};
-  bool cleaner_enabled = true;
-  Duration flush_interval{};  // zero: never by time
-  uint64_t reserve_bytes = 0;
-  int32_t topics_max = 0, partitions_per_topic_max = 0;
+  Endpoint advertised;           // empty host: the address that is really bound
+  ServerOptions server;
+  PartitionOptions partitions;
+  TopicLimits topics;
+  GroupOptions groups;
+  size_t fetch_sessions_max = 0;  // max.incremental.fetch.session.cache.slots
 };
 
-// kInvalidArgument: keys that contradict each other, or an address that is none.
-Result<BrokerOptions> broker_options(const Config& config);
+// kInvalidArgument: keys that contradict each other, or an address that is none. kUnsupported: see UNSUPPORTED.md.
+Result<BrokerOptions> broker_options(const Config& config, BrokerPlants plants = BrokerPlants());
 
 }  // namespace farshore::broker

@@ -1,9 +1,9 @@
-// A whole broker on the simulated network, and any bytes as the frames of one connection: each is answered or ends the
-// connection, and the broker serves the next client. Input: frames, each behind its length (uint16).
+// Any bytes as the frames of one connection to a whole broker, on the simulated network. Each frame is answered or ends
+// the connection, and the broker serves the next client. Input: frames, each behind its length (uint16).
 #include "base/sim/world.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
-#include "broker/test_client.h"
+#include "broker/testing/test_client.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/metadata.h"
 

@@ -13,14 +13,6 @@ constexpr Duration kCreateMax = seconds(10);  // until the topic is made
 constexpr Duration kLoadRetry = seconds(1);   // after a load that failed
 constexpr size_t kLoadsAtOnce = 4;
 
-// Of __consumer_offsets when it is made. Kafka's choices; the size limit follows our batches.
-std::map<std::string, std::string> topic_configs(const GroupOptions& options) {
-  return {{"cleanup.policy", "compact"},
-          {"compression.type", "producer"},
-          {"segment.bytes", std::to_string(options.segment_bytes)},
-          {"max.message.bytes", std::to_string(options.batch_bytes_max * 2)}};
-}
-
 }  // namespace
 
 GroupCoordinator::GroupCoordinator(Env& env, SlabArena& arena, InternalTopics& topics, GroupOptions options)
@@ -39,6 +31,18 @@ GroupCoordinator::GroupCoordinator(Env& env, SlabArena& arena, InternalTopics& t
 
 GroupCoordinator::~GroupCoordinator() { *self_ = nullptr; }
 
+InternalTopic GroupCoordinator::topic() const {
+  InternalTopic topic;
+  topic.name = kOffsetsTopic;
+  topic.partitions = options_.partitions;
+  // Kafka's choices; the size limit follows our batches.
+  topic.configs = {{"cleanup.policy", "compact"},
+                   {"compression.type", "producer"},
+                   {"segment.bytes", std::to_string(options_.segment_bytes)},
+                   {"max.message.bytes", std::to_string(options_.batch_bytes_max * 2)}};
+  return topic;
+}
+
 void GroupCoordinator::start() {
   if (know_partitions()) load_all();
   spawn(gate_, "group expiry", sweep());
@@ -46,7 +50,7 @@ void GroupCoordinator::start() {
 
 Task<void> GroupCoordinator::stop() {
   stopping_.set();
-  for (auto& [partition, slot] : slots_) co_await slot.shard->close();
+  for (auto& [partition, slot] : slots_) co_await slot.shard->runtime().close();
   co_await gate_.close();
 }
 
@@ -80,7 +84,7 @@ GroupCoordinator::Found GroupCoordinator::shard_of(const std::string& group) {
 
 void GroupCoordinator::begin_load(int32_t partition) {
   auto& slot = this->slot(partition);
-  if (slot.loading || !slot.shard->may_load() || env_.now() < slot.retry_at) return;
+  if (slot.loading || !slot.shard->runtime().may_load() || env_.now() < slot.retry_at) return;
   slot.loading = spawn(gate_, "group load", load(partition));
 }
 
@@ -88,19 +92,19 @@ void GroupCoordinator::load_all() {
   size_t under_way = 0;
   for (const auto& [partition, slot] : slots_) under_way += slot.loading ? 1 : 0;
   for (int32_t partition = 0; partition < partitions_ && under_way < kLoadsAtOnce; ++partition) {
-    if (slot(partition).shard->loaded() || slot(partition).loading) continue;
+    if (!slot(partition).shard->runtime().loading() || slot(partition).loading) continue;
     begin_load(partition);
     under_way += slot(partition).loading ? 1 : 0;
   }
 }
 
 Task<void> GroupCoordinator::load(int32_t partition) {
-  GroupShard& shard = *slot(partition).shard;
+  CoordinatorRuntime& runtime = slot(partition).shard->runtime();
   auto log = co_await topics_.open(kOffsetsTopic, partition, env_.in(kOpenMax));
   if (!log) {
-    shard.give_up(log.error());
+    runtime.give_up(log.error());
   } else if (!stopping_.is_set()) {
-    auto loaded = co_await shard.load(std::move(*log));
+    auto loaded = co_await runtime.load(std::move(*log));
     if (!loaded && !stopping_.is_set())
       env_.log().error("group state could not be loaded", {{"partition", partition}, {"error", loaded.error()}});
   }
@@ -113,8 +117,8 @@ Task<void> GroupCoordinator::load(int32_t partition) {
 Task<Code> GroupCoordinator::find(std::string group) {
   if (stopping_.is_set()) co_return Code::kCoordinatorNotAvailable;
   if (!know_partitions()) {
-    auto made =
-        co_await topics_.ensure_topic(kOffsetsTopic, options_.partitions, topic_configs(options_), env_.in(kCreateMax));
+    InternalTopic wanted = topic();
+    auto made = co_await topics_.ensure_topic(std::move(wanted), env_.in(kCreateMax));
     if (!made) {
       env_.log().warn("the topic of group state could not be made", {{"error", made.error()}});
       co_return Code::kCoordinatorNotAvailable;
@@ -251,8 +255,8 @@ GroupCoordinator::Listed GroupCoordinator::list() {
   }
   if (!know_partitions()) return listed;
   for (int32_t partition = 0; partition < partitions_; ++partition) {
-    const GroupShard& shard = *slot(partition).shard;
-    if (!shard.loaded()) {
+    GroupShard& shard = *slot(partition).shard;
+    if (shard.runtime().loading()) {
       listed.error = Code::kCoordinatorLoadInProgress;
       begin_load(partition);
     }

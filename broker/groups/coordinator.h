@@ -1,4 +1,4 @@
-// The group coordinator of a broker: finds the shard of a group, makes and loads __consumer_offsets, keeps time.
+// GroupCoordinator: finds the shard of a group, creates and loads __consumer_offsets, and starts the expiry of offsets.
 // Executor: the broker's. Owner: Broker. Durability: an answer about committed state (offsets, assignments, deletions)
 // comes after the log has committed it; with `durability=fsync` it is on disk.
 //
@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "base/event.h"
-#include "broker/groups/shard.h"
+#include "broker/coordinator/internal_topics.h"
+#include "broker/groups/group_shard.h"
 
 namespace farshore::broker {
 
@@ -24,16 +25,18 @@ class GroupCoordinator {
 
   // Begins to load what is there; does not wait for it.
   void start();
-  // Answers everybody who waits (NOT_COORDINATOR) and ends the writes under way. Before the connections are closed,
-  // because their requests wait here; before the partitions, which the writes need.
+  // Answers all requests that wait (NOT_COORDINATOR), and ends the writes under way. Call it before the connections are
+  // closed, because their requests wait here, and before the partitions are, because the writes need them.
   Task<void> stop();
 
   const GroupOptions& options() const { return options_; }
+  // __consumer_offsets, as it is when it is created.
+  InternalTopic topic() const;
 
   // FindCoordinator: kNone when this broker coordinates the group. Makes the topic if need be.
   Task<kafka::ErrorCode> find(std::string group);
 
-  // Both may take as long as a rebalance. `gone` (may be null) is notified when nobody waits for the answer any more:
+  // Both may take as long as a rebalance. `gone` (may be null) is notified when nobody waits for the answer any more;
   // the member stays in the group until its session ends, as in Kafka.
   Task<JoinAnswer> join(std::string group, JoinRequest request, Notifier* gone);
   Task<SyncAnswer> sync(std::string group, SyncRequest request, Notifier* gone);
@@ -67,7 +70,7 @@ class GroupCoordinator {
   };
   Described describe(const std::string& group);  // GROUP_ID_NOT_FOUND
 
-  // Its committed offsets mean nothing any more.
+  // Removes the committed offsets of a deleted topic.
   void topic_deleted(const std::string& topic);
 
  private:

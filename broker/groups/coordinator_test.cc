@@ -1,4 +1,4 @@
-#include "broker/groups/coordinator_fixture.h"
+#include "broker/groups/testing/coordinator_fixture.h"
 
 namespace farshore::broker {
 namespace {
@@ -164,6 +164,7 @@ TEST_F(CoordinatorTest, StopAnswersThoseWhoWait) {
   world_->run_for(milliseconds(100));
   EXPECT_FALSE(waiting->has_value());
   ASSERT_TRUE(world_->run(*env_, groups().stop(), seconds(5)));
+  world_->run_for(Duration(0));  // the answer is given; the order in which the two coroutines resume is random
   ASSERT_TRUE(waiting->has_value());
   EXPECT_EQ(waiting->value().error, Code::kNotCoordinator);
   EXPECT_EQ(groups().fetch("g").error, Code::kCoordinatorNotAvailable);

@@ -1,4 +1,4 @@
-// What goes into and comes out of a Group: the group APIs without their versions. Handlers translate.
+// The requests and answers of a Group: those of the group APIs, without versions. Handlers translate.
 #pragma once
 
 #include <cstdint>
@@ -86,7 +86,7 @@ inline SyncAnswer sync_error(kafka::ErrorCode error) {
   return answer;
 }
 
-// What a client said about its reason (KIP-800), for the log file.
+// The reason that a client gave (KIP-800), for the log file.
 inline std::string reason_text(const std::string& reason) {
   return "; client reason: " + (reason.empty() ? std::string("not provided") : reason);
 }

@@ -1,7 +1,6 @@
-// The coordinator's settings (Kafka's names beside them), its named limits, and what it counts.
+// The group coordinator's settings. Kafka's names of the properties stand beside them.
 #pragma once
 
-#include "base/metrics.h"
 #include "base/time.h"
 #include "broker/groups/group.h"
 
@@ -17,21 +16,9 @@ struct GroupOptions {
   Duration offsets_retention = minutes(7 * 24 * 60);  // offsets.retention.minutes
   Duration retention_check = minutes(10);             // offsets.retention.check.interval.ms
   Duration commit_max = seconds(5);                   // after so long a client hears that its commit is undecided
-  // A batch of our own records. What the topic must accept (max.message.bytes) lies above, by the batch header.
-  size_t batch_bytes_max = 1 << 20;
+  size_t batch_bytes_max = 1 << 20;                   // of records; max.message.bytes of the topic lies above
 };
 
 inline constexpr const char* kOffsetsTopic = "__consumer_offsets";
-
-struct GroupMetrics {
-  explicit GroupMetrics(MetricRegistry& registry);
-  Counter& commits;       // offsets committed
-  Counter& expired;       // offsets removed by retention
-  Counter& rebalances;    // begun
-  Counter& members_lost;  // sessions that ended
-  Counter& batches;       // appended to __consumer_offsets
-  Counter& failures;      // appends or loads that failed
-  Gauge& loading;         // partitions being loaded
-};
 
 }  // namespace farshore::broker

@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "broker/coordinator/encoded_record.h"
 #include "proto/kafka/messages/group_records.h"
 
 namespace farshore::broker {
@@ -43,13 +44,6 @@ struct ForeignRecord {
 };
 
 using CoordinatorRecord = std::variant<OffsetRecord, GroupRecord, ForeignRecord>;
-
-struct EncodedRecord {
-  std::string key;
-  std::optional<std::string> value;
-  size_t size_bytes() const { return key.size() + (value ? value->size() : 0) + kOverheadMax; }
-  static constexpr size_t kOverheadMax = 40;  // varints around it
-};
 
 // kInvalidArgument: a text too long for the format.
 Result<EncodedRecord> encode_record(const CoordinatorRecord& record);

@@ -1,5 +1,5 @@
-// Any bytes as a record of __consumer_offsets: an error, or a record that is written and read as the same again. Input:
-// length of the key (uint16), the key, the value.
+// Any bytes as a record of __consumer_offsets. They give an error, or a record that is the same after it was encoded
+// and decoded again. Input: length of the key (uint16), the key, the value.
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "broker/groups/group_records.h"

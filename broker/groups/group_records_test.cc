@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
-#include "broker/groups/offsets.h"
 
 namespace farshore::broker {
 namespace {
@@ -161,36 +160,6 @@ TEST(GroupRecords, GroupsAreHashedAsJavaHashesStrings) {
   EXPECT_EQ(group_partition("€", whole), 0x20ac);
   EXPECT_EQ(group_partition("😀", whole), 31 * 0xd83d + 0xde00);
   EXPECT_EQ(group_partition("polygenelubricants", 50), 0);  // hash is -2^31, whose absolute value Kafka takes as 0
-}
-
-TEST(GroupOffsets, KeepTheNewestValueOfEachPartitionUntilItsTombstone) {
-  GroupOffsets offsets;
-  TopicPartition partition;
-  partition.topic = "t";
-  CommittedOffset value;
-  value.offset = Offset(1);
-  offsets.apply(partition, value);
-  value.offset = Offset(2);
-  offsets.apply(partition, value);
-  EXPECT_EQ(offsets.size(), 1u);
-  ASSERT_TRUE(offsets.find("t", 0));
-  EXPECT_EQ(offsets.find("t", 0)->offset, Offset(2));
-  EXPECT_FALSE(offsets.find("t", 1));
-  EXPECT_FALSE(offsets.find("u", 0));
-  offsets.apply(partition, std::nullopt);
-  offsets.apply(partition, std::nullopt);
-  EXPECT_TRUE(offsets.empty());
-  EXPECT_EQ(offsets.size(), 0u);
-}
-
-TEST(GroupOffsets, ExpireByTheBrokersRetentionOrByTheirOwnTime) {
-  CommittedOffset value;
-  value.commit_ms = 100;
-  EXPECT_FALSE(offset_expired(value, 100, 50, 149));
-  EXPECT_TRUE(offset_expired(value, 100, 50, 150));
-  value.expire_ms = 1000;
-  EXPECT_FALSE(offset_expired(value, 100, 50, 999));
-  EXPECT_TRUE(offset_expired(value, 100, 50, 1000));
 }
 
 }  // namespace

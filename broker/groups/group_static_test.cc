@@ -1,4 +1,4 @@
-#include "broker/groups/group_fixture.h"
+#include "broker/groups/testing/group_fixture.h"
 
 namespace farshore::broker {
 namespace {

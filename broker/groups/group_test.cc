@@ -1,4 +1,4 @@
-#include "broker/groups/group_fixture.h"
+#include "broker/groups/testing/group_fixture.h"
 #include "proto/kafka/messages/consumer_protocol.h"
 #include "proto/kafka/wire.h"
 

@@ -1,5 +1,5 @@
-// Reply<T>: one answer that somebody waits for, and who may stop waiting (his connection is gone) without telling the
-// one who will give it. Copyable handle; executor: the Env's.
+// Reply<T>: one answer between its giver and the one coroutine that waits for it. The waiter may stop waiting (its
+// connection is gone); the giver need not know. Copyable handle. Executor: the Env's.
 #pragma once
 
 #include <memory>
@@ -42,7 +42,7 @@ class Reply {
   std::shared_ptr<State> state_;
 };
 
-// An answer that is there already.
+// A reply that is complete already.
 template <class T>
 Reply<T> completed(Reactor& reactor, T value) {
   Reply<T> reply(reactor);

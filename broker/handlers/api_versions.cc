@@ -3,6 +3,8 @@
 // key.
 #include <algorithm>
 
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "proto/kafka/api_table.h"
@@ -35,18 +37,18 @@ Task<Result<kafka::ApiVersionsResponse>> handle_api_versions(RequestContext& con
     context.connection.software_version = std::move(request.client_software_version);
   }
   bool ours = context.connection.software_name == kOwnSoftware;
-  for (const ApiEntry& entry : api_table()) {
-    if (entry.private_api && !ours) continue;
+  for (const ApiEntry& entry : context.services.apis.entries()) {
+    if (entry.private_api() && !ours) continue;
     // Kafka shows Produce from version 0, though it refuses 0-2: some clients switch features on by the minimum.
     const kafka::ApiInfo* info = kafka::find_api(entry.key);
     auto& api = response.api_keys.emplace_back();
     api.api_key = entry.key;
-    api.min_version = info ? std::min(entry.min_version, info->advertised_min_version) : entry.min_version;
-    api.max_version = entry.max_version;
+    api.min_version = info ? std::min(entry.versions.min, info->advertised_min_version) : entry.versions.min;
+    api.max_version = entry.versions.max;
   }
   co_return response;
 }
 
-ApiEntry api_versions_api() { return api<handle_api_versions>(0, 4, "ApiVersions"); }
+ApiEntry api_versions_api() { return api<handle_api_versions>("ApiVersions", {0, 4}, Authorization::none()); }
 
 }  // namespace farshore::broker

@@ -1,13 +1,14 @@
 // CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
 #include <set>
 
-#include "broker/broker_config.h"
-#include "broker/errors.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
-#include "broker/metadata/topics.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
+#include "broker/partitions/topic_creator.h"
 #include "proto/kafka/messages/create_partitions.h"
 
 namespace farshore::broker {
@@ -16,7 +17,7 @@ namespace {
 using Code = kafka::ErrorCode;
 using Asked = kafka::CreatePartitionsRequest::CreatePartitionsTopic;
 
-TopicProblem check(const Services& services, const TopicImage* topic, const Asked& asked) {
+Refusal check(const Services& services, const TopicImage* topic, const Asked& asked) {
   if (!topic) return {Code::kUnknownTopicOrPartition, "there is no topic " + asked.name};
   auto now = static_cast<int32_t>(topic->partitions.size());
   if (topic->internal) return {Code::kInvalidRequest, "topic " + asked.name + " is the broker's own"};
@@ -26,9 +27,9 @@ TopicProblem check(const Services& services, const TopicImage* topic, const Aske
     return {Code::kInvalidPartitions, "Topic currently has " + std::to_string(now) +
                                           " partitions, which is higher than or equal to the requested " +
                                           std::to_string(asked.count) + "."};
-  if (asked.count > services.options.partitions_per_topic_max)
+  if (asked.count > services.topics.limits().partitions_per_topic_max)
     return {Code::kInvalidPartitions, "a topic has at most " +
-                                          std::to_string(services.options.partitions_per_topic_max) +
+                                          std::to_string(services.topics.limits().partitions_per_topic_max) +
                                           " partitions (max.partitions.per.topic)"};
   if (!asked.assignments) return {};
   if (asked.assignments->size() != static_cast<size_t>(asked.count - now))
@@ -52,27 +53,27 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
     to.name = asked.name;
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.name);
-    TopicProblem problem = check(services, topic, asked);
-    if (!seen.insert(asked.name).second) problem = {Code::kInvalidRequest, "the topic is named twice in this request"};
-    if (!problem && !request.validate_only) {
+    Refusal refusal = check(services, topic, asked);
+    if (!seen.insert(asked.name).second) refusal = {Code::kInvalidRequest, "the topic is named twice in this request"};
+    if (!refusal && !request.validate_only) {
       auto grown = co_await services.metadata.create_partitions(topic->id, asked.count, deadline);
       if (grown) {
         services.env.log().info("partitions added", {{"topic", asked.name}, {"partitions", asked.count}});
         (void)co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
       } else if (grown.error() == ErrorCode::kInvalidArgument) {
-        problem = {Code::kInvalidPartitions, grown.error().detail};
+        refusal = {Code::kInvalidPartitions, grown.error().detail};
       } else {
-        problem = {kafka_error(grown.error()), grown.error().to_string()};
+        refusal = {kafka_error(grown.error()), grown.error().to_string()};
       }
     }
-    if (!problem) continue;
-    services.metrics.error(problem.code);
-    to.error_code = static_cast<int16_t>(problem.code);
-    to.error_message = std::move(problem.message);
+    if (!refusal) continue;
+    services.metrics.error(refusal.code);
+    to.error_code = static_cast<int16_t>(refusal.code);
+    to.error_message = std::move(refusal.message);
   }
   co_return response;
 }
 
-ApiEntry create_partitions_api() { return api<handle_create_partitions>(0, 3, "CreatePartitions"); }
+ApiEntry create_partitions_api() { return api<handle_create_partitions>("CreatePartitions", {0, 3}, {kTopicAlter}); }
 
 }  // namespace farshore::broker

@@ -1,11 +1,13 @@
 // CreateTopics 2-7. A partition has one replica, on this broker: a manual assignment must say just that.
 #include <map>
 
-#include "broker/broker_config.h"
+#include "broker/handlers/internal/default_topic.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/topic_config.h"
-#include "broker/metadata/topics.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
+#include "broker/partitions/topic_creator.h"
 #include "proto/kafka/messages/create_topics.h"
 
 namespace farshore::broker {
@@ -17,7 +19,7 @@ using Asked = CreateTopicsRequest::CreatableTopic;
 using Code = kafka::ErrorCode;
 
 // The partition count that a manual assignment asks for.
-TopicProblem check_assignment(const Asked& asked, BrokerId self, int32_t& partitions) {
+Refusal check_assignment(const Asked& asked, BrokerId self, int32_t& partitions) {
   if (asked.num_partitions != -1 || asked.replication_factor != -1)
     return {Code::kInvalidRequest, "with a replica assignment, partition count and replication factor must be -1"};
   std::map<int32_t, bool> seen;
@@ -34,16 +36,16 @@ TopicProblem check_assignment(const Asked& asked, BrokerId self, int32_t& partit
   return {};
 }
 
-TopicProblem to_new_topic(const Services& services, const Asked& asked, NewTopic& topic) {
+Refusal to_new_topic(const Services& services, const Asked& asked, NewTopic& topic) {
   topic.name = asked.name;
-  topic.partitions = asked.num_partitions == -1 ? services.options.num_partitions : asked.num_partitions;
+  topic.partitions = asked.num_partitions == -1 ? services.topics.limits().partitions_default : asked.num_partitions;
   if (!asked.assignments.empty()) {
     if (auto bad = check_assignment(asked, services.metadata.self(), topic.partitions)) return bad;
   } else if (asked.replication_factor != -1 && asked.replication_factor != 1) {
     return {Code::kInvalidReplicationFactor,
             "replication factor " + std::to_string(asked.replication_factor) + ": this cluster has 1 broker"};
   }
-  NewTopic reserved = auto_topic(services, asked.name);
+  NewTopic reserved = default_topic(services, asked.name);
   topic.internal = reserved.internal;
   if (reserved.internal) topic.configs = std::move(reserved.configs);
   for (const auto& config : asked.configs) {
@@ -80,24 +82,24 @@ Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context,
     auto& to = response.topics.emplace_back();
     to.name = asked.name;
     NewTopic topic;
-    TopicProblem problem;
+    Refusal refusal;
     if (times[asked.name] > 1)
-      problem = {Code::kInvalidRequest, "topic '" + asked.name + "' is named twice in this request"};
+      refusal = {Code::kInvalidRequest, "topic '" + asked.name + "' is named twice in this request"};
     else
-      problem = to_new_topic(services, asked, topic);
+      refusal = to_new_topic(services, asked, topic);
     TopicConfigs configs = topic.configs;
     int32_t partitions = topic.partitions;
-    if (!problem && request.validate_only) {
-      problem = check_new_topic(services, topic);
-    } else if (!problem) {
-      auto created = co_await create_topic(services, std::move(topic), deadline);
-      problem = std::move(created.problem);
-      if (!problem) to.topic_id = created.topic->id;
+    if (!refusal && request.validate_only) {
+      refusal = services.topics.check(topic);
+    } else if (!refusal) {
+      auto created = co_await services.topics.create(std::move(topic), deadline);
+      refusal = std::move(created.refusal);
+      if (!refusal) to.topic_id = created.topic->id;
     }
-    if (problem) {
-      services.metrics.error(problem.code);
-      to.error_code = static_cast<int16_t>(problem.code);
-      to.error_message = std::move(problem.message);
+    if (refusal) {
+      services.metrics.error(refusal.code);
+      to.error_code = static_cast<int16_t>(refusal.code);
+      to.error_message = std::move(refusal.message);
       to.configs.emplace();
     } else {
       describe_created(services, configs, partitions, to);
@@ -106,6 +108,8 @@ Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context,
   co_return response;
 }
 
-ApiEntry create_topics_api() { return api<handle_create_topics>(2, 7, "CreateTopics"); }
+ApiEntry create_topics_api() {
+  return api<handle_create_topics>("CreateTopics", {2, 7}, {kTopicCreate, kClusterCreate, kTopicDescribeConfigs});
+}
 
 }  // namespace farshore::broker

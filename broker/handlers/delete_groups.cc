@@ -1,6 +1,8 @@
 // DeleteGroups 0-2 (KIP-229): empty groups, with everything they committed.
 #include "proto/kafka/messages/delete_groups.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -19,6 +21,6 @@ Task<Result<kafka::DeleteGroupsResponse>> handle_delete_groups(RequestContext& c
   co_return response;
 }
 
-ApiEntry delete_groups_api() { return api<handle_delete_groups>(0, 2, "DeleteGroups"); }
+ApiEntry delete_groups_api() { return api<handle_delete_groups>("DeleteGroups", {0, 2}, {kGroupDelete}); }
 
 }  // namespace farshore::broker

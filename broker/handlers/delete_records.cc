@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/errors.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
@@ -56,7 +58,7 @@ Task<Result<kafka::DeleteRecordsResponse>> handle_delete_records(RequestContext&
       int64_t low_watermark = kNoLowWatermark;
       Code error = refused;
       if (error == Code::kNone) {
-        FoundPartition found = find_partition(services, std::string_view(topic.name), asked.partition_index);
+        FoundPartition found = find_partition(services.partitions, std::string_view(topic.name), asked.partition_index);
         error = found.error;
         if (found.partition) error = co_await delete_below(std::move(found.partition), asked.offset, low_watermark);
       }
@@ -70,6 +72,6 @@ Task<Result<kafka::DeleteRecordsResponse>> handle_delete_records(RequestContext&
   co_return response;
 }
 
-ApiEntry delete_records_api() { return api<handle_delete_records>(0, 2, "DeleteRecords"); }
+ApiEntry delete_records_api() { return api<handle_delete_records>("DeleteRecords", {0, 2}, {kTopicDelete}); }
 
 }  // namespace farshore::broker

@@ -1,8 +1,10 @@
 // DeleteTopics 1-6, by name or (6) by id. Internal topics stay: the groups live in them.
 #include "proto/kafka/messages/delete_topics.h"
-#include "broker/errors.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
@@ -80,6 +82,8 @@ Task<Result<kafka::DeleteTopicsResponse>> handle_delete_topics(RequestContext& c
   co_return response;
 }
 
-ApiEntry delete_topics_api() { return api<handle_delete_topics>(1, 6, "DeleteTopics"); }
+ApiEntry delete_topics_api() {
+  return api<handle_delete_topics>("DeleteTopics", {1, 6}, {kTopicDelete, kTopicDescribe});
+}
 
 }  // namespace farshore::broker

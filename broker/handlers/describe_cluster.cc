@@ -1,9 +1,12 @@
 // DescribeCluster 0-2 (KIP-700, KIP-919). Brokers only: there are no separate controllers here.
 #include "proto/kafka/messages/describe_cluster.h"
+#include "broker/handlers/internal/authorized_operations.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/partition_description.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
-#include "broker/topic_description.h"
 
 namespace farshore::broker {
 namespace {
@@ -37,6 +40,6 @@ Task<Result<kafka::DescribeClusterResponse>> handle_describe_cluster(RequestCont
   co_return response;
 }
 
-ApiEntry describe_cluster_api() { return api<handle_describe_cluster>(0, 2, "DescribeCluster"); }
+ApiEntry describe_cluster_api() { return api<handle_describe_cluster>("DescribeCluster", {0, 2}, {kClusterDescribe}); }
 
 }  // namespace farshore::broker

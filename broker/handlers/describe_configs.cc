@@ -1,7 +1,9 @@
 // DescribeConfigs 1-4, of topics and of this broker. Nothing that we have is secret.
 #include <algorithm>
 
-#include "broker/config_resource.h"
+#include "broker/handlers/internal/config_resource.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/topic_config.h"
 #include "broker/net/api.h"
@@ -99,6 +101,8 @@ Task<Result<Response>> handle_describe_configs(RequestContext& context, Request 
   co_return response;
 }
 
-ApiEntry describe_configs_api() { return api<handle_describe_configs>(1, 4, "DescribeConfigs"); }
+ApiEntry describe_configs_api() {
+  return api<handle_describe_configs>("DescribeConfigs", {1, 4}, {kTopicDescribeConfigs, kClusterDescribeConfigs});
+}
 
 }  // namespace farshore::broker

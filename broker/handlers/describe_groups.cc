@@ -1,6 +1,9 @@
 // DescribeGroups 0-6. A group that does not exist is Dead without an error up to version 5, GROUP_ID_NOT_FOUND from 6.
 #include "proto/kafka/messages/describe_groups.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/authorized_operations.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -8,9 +11,6 @@ namespace farshore::broker {
 namespace {
 
 using Code = kafka::ErrorCode;
-// Bits of Kafka's AclOperation: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS. Everybody may do everything
-// while there is no authorizer.
-constexpr int32_t kGroupOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 }  // namespace
 
@@ -45,6 +45,6 @@ Task<Result<kafka::DescribeGroupsResponse>> handle_describe_groups(RequestContex
   co_return response;
 }
 
-ApiEntry describe_groups_api() { return api<handle_describe_groups>(0, 6, "DescribeGroups"); }
+ApiEntry describe_groups_api() { return api<handle_describe_groups>("DescribeGroups", {0, 6}, {kGroupDescribe}); }
 
 }  // namespace farshore::broker

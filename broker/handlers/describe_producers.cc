@@ -1,5 +1,7 @@
 // DescribeProducers 0 (KIP-664): the producers that a partition remembers, and their open transactions.
 #include "proto/kafka/messages/describe_producers.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
@@ -17,7 +19,7 @@ Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(Request
     for (int32_t index : topic.partition_indexes) {
       auto& answer = to.partitions.emplace_back();
       answer.partition_index = index;
-      FoundPartition found = find_partition(services, std::string_view(topic.name), index);
+      FoundPartition found = find_partition(services.partitions, std::string_view(topic.name), index);
       services.metrics.error(found.error);
       answer.error_code = static_cast<int16_t>(found.error);
       if (!found.partition) continue;
@@ -35,6 +37,6 @@ Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(Request
   co_return response;
 }
 
-ApiEntry describe_producers_api() { return api<handle_describe_producers>(0, 0, "DescribeProducers"); }
+ApiEntry describe_producers_api() { return api<handle_describe_producers>("DescribeProducers", {0, 0}, {kTopicRead}); }
 
 }  // namespace farshore::broker

@@ -2,9 +2,12 @@
 // replicas: a partition has one replica.
 #include <algorithm>
 
+#include "broker/handlers/internal/authorized_operations.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/partition_description.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
-#include "broker/topic_description.h"
 #include "proto/kafka/messages/describe_topic_partitions.h"
 
 namespace farshore::broker {
@@ -71,7 +74,7 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
 }
 
 ApiEntry describe_topic_partitions_api() {
-  return api<handle_describe_topic_partitions>(0, 0, "DescribeTopicPartitions");
+  return api<handle_describe_topic_partitions>("DescribeTopicPartitions", {0, 0}, {kTopicDescribe});
 }
 
 }  // namespace farshore::broker

@@ -1,15 +1,17 @@
 // Fetch 4-18: long poll by min_bytes and max_wait, incremental sessions (KIP-227), topic ids, read_committed with the
 // list of aborted transactions, epoch fencing (KIP-320), divergence (KIP-595). Record bytes go from the segment file to
 // the socket; nothing is read here.
-// Only consumers are served: a request that poses as a replica is refused (CVE-2018-1288), so nobody sees more than the
-// high watermark, and nobody moves it by asking.
+// Only consumers are served. A request that claims to come from a replica is refused (CVE-2018-1288): it would see
+// offsets above the high watermark, and would move it.
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "broker/errors.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/fetch_sessions.h"
@@ -62,7 +64,7 @@ FetchSessionRequest session_request(FetchRequest& request, int16_t version) {
   return out;
 }
 
-// What one partition has for the client at one moment.
+// The data of one partition for the client, at one moment.
 struct Served {
   FetchSession::Position target;
   PartitionPtr partition;  // null: `error` says why
@@ -153,9 +155,10 @@ class Fetch {
 
   Task<void> serve(Served& served) {
     const FetchTarget& target = *served.target;
-    FoundPartition found = context_.api_version >= kTopicIdsFrom
-                               ? find_partition(services_, target.topic_id, target.partition)
-                               : find_partition(services_, std::string_view(target.topic), target.partition);
+    FoundPartition found =
+        context_.api_version >= kTopicIdsFrom
+            ? find_partition(services_.partitions, *services_.metadata.image(), target.topic_id, target.partition)
+            : find_partition(services_.partitions, std::string_view(target.topic), target.partition);
     served.error = found.error;
     if (!found.partition) co_return;
     served.partition = std::move(found.partition);
@@ -229,8 +232,8 @@ class Fetch {
     });
   }
 
-  // False: the client is gone, or the broker stops. Nothing runs between the caller's look and the wait: no wake-up is
-  // missed. What comes of a wake-up, collect() finds out.
+  // False: the client is gone, or the broker stops. Nothing runs between the caller's look and the wait, so no wake-up
+  // is missed. After a wake-up, collect() looks at the partitions again.
   Task<bool> wait_for_progress(Deadline deadline) {
     for (;;) {
       Wait<void> wait(services_.env);
@@ -322,6 +325,6 @@ Task<Result<FetchResponse>> handle_fetch(RequestContext& context, FetchRequest r
   co_return co_await fetch.run();
 }
 
-ApiEntry fetch_api() { return api<handle_fetch>(4, 18, "Fetch"); }
+ApiEntry fetch_api() { return api<handle_fetch>("Fetch", {4, 18}, {kTopicRead, kClusterClusterAction}); }
 
 }  // namespace farshore::broker

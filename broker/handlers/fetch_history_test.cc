@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crc32c.h"
-#include "broker/handlers/data_client_fixture.h"
+#include "broker/handlers/testing/data_client.h"
 #include "proto/kafka/messages/list_offsets.h"
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
 
@@ -101,7 +101,7 @@ TEST(FetchHistory, EpochsFenceAndDivergenceIsTold) {
 Task<void> append_mirrored(TestCluster& cluster, std::vector<Batch> batches) {
   PartitionPtr partition = cluster.partition("t", 0);
   for (const auto& one : batches) {
-    BatchRun run = run_of(cluster.services().arena, one);
+    BatchRun run = run_of(cluster.arena(), one);
     auto info = co_await partition->append(std::move(run), AppendOrigin::kMirror);
     EXPECT_TRUE(info) << info.error().to_string();
   }
@@ -120,7 +120,7 @@ Task<void> reads_isolated(TestCluster& cluster, int64_t end) {
   EXPECT_EQ(committed.aborted_transactions->front().first_offset, 0);
   // Nothing at or above the last stable offset.
   auto bytes = committed.records.to_bytes();
-  BatchRun run = run_of(cluster.services().arena, bytes);
+  BatchRun run = run_of(cluster.arena(), bytes);
   EXPECT_EQ(run.next(), Offset(5));
 
   auto everything = co_await client.fetch_one(at("t", 0, 0), 0);

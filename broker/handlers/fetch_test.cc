@@ -1,7 +1,7 @@
-// Fetch over the wire: long polls, byte limits, sessions.
+// Fetch over the network: long polls, byte limits, sessions.
 #include <gtest/gtest.h>
 
-#include "broker/handlers/data_client_fixture.h"
+#include "broker/handlers/testing/data_client.h"
 
 namespace farshore::broker {
 namespace {

@@ -2,6 +2,8 @@
 // Transactions and share groups (KIP-932) are refused with the reason.
 #include "proto/kafka/messages/find_coordinator.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
@@ -63,6 +65,8 @@ Task<Result<kafka::FindCoordinatorResponse>> handle_find_coordinator(RequestCont
   co_return response;
 }
 
-ApiEntry find_coordinator_api() { return api<handle_find_coordinator>(0, 6, "FindCoordinator"); }
+ApiEntry find_coordinator_api() {
+  return api<handle_find_coordinator>("FindCoordinator", {0, 6}, {kGroupDescribe, kTransactionalIdDescribe});
+}
 
 }  // namespace farshore::broker

@@ -1,6 +1,8 @@
 // Heartbeat 0-4.
 #include "proto/kafka/messages/heartbeat.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -17,6 +19,6 @@ Task<Result<kafka::HeartbeatResponse>> handle_heartbeat(RequestContext& context,
   co_return response;
 }
 
-ApiEntry heartbeat_api() { return api<handle_heartbeat>(0, 4, "Heartbeat"); }
+ApiEntry heartbeat_api() { return api<handle_heartbeat>("Heartbeat", {0, 4}, {kGroupRead}); }
 
 }  // namespace farshore::broker

@@ -2,14 +2,16 @@
 #include <algorithm>
 #include <set>
 
-#include "broker/config_resource.h"
-#include "broker/errors.h"
+#include "broker/handlers/internal/config_resource.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
-#include "broker/metadata/topics.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
+#include "broker/partitions/topic_creator.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
 
 namespace farshore::broker {
@@ -47,8 +49,8 @@ std::string change_list(const std::string& now, const std::string& by, Operation
 }
 
 // What one resource's request means for `topic`. `changes` is filled.
-TopicProblem plan(const Services& services, const TopicImage& topic, const Request::AlterConfigsResource& asked,
-                  MetadataManager::ConfigChanges& changes) {
+Refusal plan(const Services& services, const TopicImage& topic, const Request::AlterConfigsResource& asked,
+             MetadataManager::ConfigChanges& changes) {
   for (const auto& config : asked.configs) {
     if (changes.count(config.name))
       return {Code::kInvalidRequest, "config " + config.name + " is changed twice in this request"};
@@ -87,40 +89,41 @@ Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context,
   Response response;
   std::set<std::pair<int8_t, std::string>> seen;
   for (const auto& asked : request.resources) {
-    TopicProblem problem;
+    Refusal refusal;
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.resource_name);
     MetadataManager::ConfigChanges changes;
     if (!seen.emplace(asked.resource_type, asked.resource_name).second)
-      problem = {Code::kInvalidRequest, "a resource is named twice in this request"};
+      refusal = {Code::kInvalidRequest, "a resource is named twice in this request"};
     else if (asked.resource_type == kBrokerResource)
-      problem = {Code::kInvalidRequest, "broker configs are read from server.properties at the start, and not changed"};
+      refusal = {Code::kInvalidRequest, "broker configs are read from server.properties at the start, and not changed"};
     else if (asked.resource_type != kTopicResource)
-      problem = {Code::kInvalidRequest, "only topics (2) have configs that can be changed here"};
+      refusal = {Code::kInvalidRequest, "only topics (2) have configs that can be changed here"};
     else if (!topic)
-      problem = {Code::kUnknownTopicOrPartition, "there is no topic " + asked.resource_name};
+      refusal = {Code::kUnknownTopicOrPartition, "there is no topic " + asked.resource_name};
     else
-      problem = plan(services, *topic, asked, changes);
-    if (!problem && !request.validate_only && !changes.empty()) {
+      refusal = plan(services, *topic, asked, changes);
+    if (!refusal && !request.validate_only && !changes.empty()) {
       auto changed = co_await services.metadata.alter_configs(topic->id, std::move(changes), services.env.in(kLimit));
       if (changed)
         (void)co_await services.partitions.wait_for(services.metadata.image()->revision, services.env.in(kLimit));
       else
-        problem = {kafka_error(changed.error()), changed.error().to_string()};
+        refusal = {kafka_error(changed.error()), changed.error().to_string()};
     }
     auto& to = response.responses.emplace_back();
     to.resource_type = asked.resource_type;
     to.resource_name = asked.resource_name;
-    if (!problem) continue;
-    services.metrics.error(problem.code);
-    to.error_code = static_cast<int16_t>(problem.code);
-    to.error_message = std::move(problem.message);
+    if (!refusal) continue;
+    services.metrics.error(refusal.code);
+    to.error_code = static_cast<int16_t>(refusal.code);
+    to.error_message = std::move(refusal.message);
   }
   co_return response;
 }
 
 ApiEntry incremental_alter_configs_api() {
-  return api<handle_incremental_alter_configs>(0, 1, "IncrementalAlterConfigs");
+  return api<handle_incremental_alter_configs>("IncrementalAlterConfigs", {0, 1},
+                                               {kTopicAlterConfigs, kClusterAlterConfigs});
 }
 
 }  // namespace farshore::broker

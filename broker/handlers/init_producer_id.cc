@@ -2,8 +2,10 @@
 // id: a producer that has used up its epochs, or lost its state, takes another id (KIP-360).
 // A transactional id is refused: there is no transaction coordinator, and nothing may look as if there were one.
 #include "proto/kafka/messages/init_producer_id.h"
-#include "broker/errors.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/producer_ids.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -48,6 +50,8 @@ Task<Result<kafka::InitProducerIdResponse>> handle_init_producer_id(RequestConte
   co_return response;
 }
 
-ApiEntry init_producer_id_api() { return api<handle_init_producer_id>(0, 5, "InitProducerId"); }
+ApiEntry init_producer_id_api() {
+  return api<handle_init_producer_id>("InitProducerId", {0, 5}, {kClusterIdempotentWrite, kTransactionalIdWrite});
+}
 
 }  // namespace farshore::broker

@@ -2,6 +2,8 @@
 // (KIP-345) from 5, reasons (KIP-800) from 8, skipped assignments (KIP-814) from 9.
 #include "proto/kafka/messages/join_group.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -47,6 +49,6 @@ Task<Result<kafka::JoinGroupResponse>> handle_join_group(RequestContext& context
   co_return response;
 }
 
-ApiEntry join_group_api() { return api<handle_join_group>(0, 9, "JoinGroup"); }
+ApiEntry join_group_api() { return api<handle_join_group>("JoinGroup", {0, 9}, {kGroupRead}); }
 
 }  // namespace farshore::broker

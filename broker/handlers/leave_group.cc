@@ -1,6 +1,8 @@
 // LeaveGroup 0-5: one member, or (3+, KIP-345) several, by member id or by instance id alone.
 #include "proto/kafka/messages/leave_group.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -34,6 +36,6 @@ Task<Result<kafka::LeaveGroupResponse>> handle_leave_group(RequestContext& conte
   co_return response;
 }
 
-ApiEntry leave_group_api() { return api<handle_leave_group>(0, 5, "LeaveGroup"); }
+ApiEntry leave_group_api() { return api<handle_leave_group>("LeaveGroup", {0, 5}, {kGroupRead}); }
 
 }  // namespace farshore::broker

@@ -3,9 +3,10 @@
 // they are. It has nothing to do with the state of a link (proto/link/link_state.h).
 #include "proto/kafka/messages/link_state.h"
 
-#include "broker/errors.h"
-#include "broker/metadata/codec.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "proto/link/keys.h"
@@ -107,6 +108,6 @@ Task<Result<Response>> handle_link_state(RequestContext& context, Request reques
   co_return response;
 }
 
-ApiEntry link_state_api() { return api<handle_link_state>(0, 0, "LinkState"); }
+ApiEntry link_state_api() { return api<handle_link_state>("LinkState", {0, 0}, {kClusterClusterAction}); }
 
 }  // namespace farshore::broker

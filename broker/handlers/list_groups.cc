@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "proto/kafka/messages/list_groups.h"
@@ -45,6 +47,6 @@ Task<Result<kafka::ListGroupsResponse>> handle_list_groups(RequestContext& conte
   co_return response;
 }
 
-ApiEntry list_groups_api() { return api<handle_list_groups>(0, 5, "ListGroups"); }
+ApiEntry list_groups_api() { return api<handle_list_groups>("ListGroups", {0, 5}, {kClusterDescribe, kGroupDescribe}); }
 
 }  // namespace farshore::broker

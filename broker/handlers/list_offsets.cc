@@ -4,8 +4,10 @@
 #include <set>
 #include <utility>
 
-#include "broker/errors.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
@@ -116,7 +118,7 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
       } else if (asked.timestamp < 0 && !known_special(asked.timestamp, context.api_version)) {
         error = Code::kUnsupportedVersion;
       } else {
-        FoundPartition found = find_partition(services, std::string_view(topic.name), asked.partition_index);
+        FoundPartition found = find_partition(services.partitions, std::string_view(topic.name), asked.partition_index);
         error = found.error;
         if (found.partition) error = check_leader_epoch(*found.partition, asked.current_leader_epoch);
         if (error == Code::kNone) error = co_await look_up(found.partition, asked, read_committed, answer);
@@ -130,6 +132,6 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
   co_return response;
 }
 
-ApiEntry list_offsets_api() { return api<handle_list_offsets>(1, 10, "ListOffsets"); }
+ApiEntry list_offsets_api() { return api<handle_list_offsets>("ListOffsets", {1, 10}, {kTopicDescribe}); }
 
 }  // namespace farshore::broker

@@ -1,11 +1,15 @@
 // Metadata 0-13: brokers, topics, leaders. A topic that does not exist is made when the client and
 // auto.create.topics.enable allow it, and is answered once it can be used (Kafka answers LEADER_NOT_AVAILABLE first).
 #include "proto/kafka/messages/metadata.h"
-#include "broker/broker_config.h"
-#include "broker/metadata/topics.h"
+#include "broker/handlers/internal/authorized_operations.h"
+#include "broker/handlers/internal/default_topic.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/partition_description.h"
+#include "broker/handlers/services.h"
+#include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
-#include "broker/topic_description.h"
+#include "broker/partitions/topic_creator.h"
 
 namespace farshore::broker {
 namespace {
@@ -45,8 +49,8 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
   MetadataResponse response;
   bool everything = !request.topics || (context.api_version == 0 && request.topics->empty());
   bool operations = request.include_topic_authorized_operations;
-  bool may_create =
-      services.options.auto_create_topics && (context.api_version < 4 || request.allow_auto_topic_creation);
+  bool may_create = services.config.flag("auto.create.topics.enable") &&
+                    (context.api_version < 4 || request.allow_auto_topic_creation);
   ImagePtr image = services.metadata.image();
   if (everything) {
     for (const auto& [name, topic] : image->topics) describe_topic(context, *topic, operations, response);
@@ -68,11 +72,11 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
           if (auto bad = check_topic_name(*image, name)) {
             error = bad.code;
           } else if (may_create && created++ < kAutoCreatePerRequestMax) {
-            NewTopic wanted = auto_topic(services, name);
-            auto made = co_await create_topic(services, std::move(wanted), services.env.in(kAutoCreateLimit));
+            NewTopic wanted = default_topic(services, name);
+            auto made = co_await services.topics.create(std::move(wanted), services.env.in(kAutoCreateLimit));
             image = services.metadata.image();
             topic = image->topic(name);
-            if (!topic) error = made.problem.code;
+            if (!topic) error = made.refusal.code;
           }
         }
         if (!topic) {
@@ -96,6 +100,8 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
   co_return response;
 }
 
-ApiEntry metadata_api() { return api<handle_metadata>(0, 13, "Metadata"); }
+ApiEntry metadata_api() {
+  return api<handle_metadata>("Metadata", {0, 13}, {kTopicDescribe, kTopicCreate, kClusterCreate});
+}
 
 }  // namespace farshore::broker

@@ -3,6 +3,8 @@
 // members.
 #include "proto/kafka/messages/offset_commit.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
@@ -64,6 +66,6 @@ Task<Result<kafka::OffsetCommitResponse>> handle_offset_commit(RequestContext& c
   co_return response;
 }
 
-ApiEntry offset_commit_api() { return api<handle_offset_commit>(2, 9, "OffsetCommit"); }
+ApiEntry offset_commit_api() { return api<handle_offset_commit>("OffsetCommit", {2, 9}, {kGroupRead, kTopicRead}); }
 
 }  // namespace farshore::broker

@@ -1,6 +1,8 @@
 // OffsetDelete 0 (KIP-496): removes committed offsets of topics that the group's members do not subscribe to.
 #include "proto/kafka/messages/offset_delete.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
@@ -46,6 +48,6 @@ Task<Result<kafka::OffsetDeleteResponse>> handle_offset_delete(RequestContext& c
   co_return response;
 }
 
-ApiEntry offset_delete_api() { return api<handle_offset_delete>(0, 0, "OffsetDelete"); }
+ApiEntry offset_delete_api() { return api<handle_offset_delete>("OffsetDelete", {0, 0}, {kGroupDelete, kTopicRead}); }
 
 }  // namespace farshore::broker

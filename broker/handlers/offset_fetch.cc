@@ -2,6 +2,8 @@
 // answered is committed; require_stable (7+) has nothing to wait for, because there are no transactional commits.
 #include "proto/kafka/messages/offset_fetch.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -68,6 +70,8 @@ Task<Result<kafka::OffsetFetchResponse>> handle_offset_fetch(RequestContext& con
   co_return response;
 }
 
-ApiEntry offset_fetch_api() { return api<handle_offset_fetch>(1, 9, "OffsetFetch"); }
+ApiEntry offset_fetch_api() {
+  return api<handle_offset_fetch>("OffsetFetch", {1, 9}, {kGroupDescribe, kTopicDescribe});
+}
 
 }  // namespace farshore::broker

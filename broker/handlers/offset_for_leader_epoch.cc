@@ -1,6 +1,8 @@
-// OffsetForLeaderEpoch 2-4 (KIP-101, KIP-279, KIP-320): where an epoch ended in this log, by which consumers and
-// mirrors find out that they follow another history.
+// OffsetForLeaderEpoch 2-4 (KIP-101, KIP-279, KIP-320): where an epoch ends in this log. Consumers and mirrors
+// compare it with their own history, and so detect a divergence.
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
@@ -18,7 +20,7 @@ Task<Result<kafka::OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch
     for (const auto& asked : topic.partitions) {
       auto& answer = to.partitions.emplace_back();
       answer.partition = asked.partition;
-      FoundPartition found = find_partition(services, std::string_view(topic.topic), asked.partition);
+      FoundPartition found = find_partition(services.partitions, std::string_view(topic.topic), asked.partition);
       kafka::ErrorCode error = found.error;
       if (found.partition) error = check_leader_epoch(*found.partition, asked.current_leader_epoch);
       services.metrics.error(error);
@@ -32,6 +34,8 @@ Task<Result<kafka::OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch
   co_return response;
 }
 
-ApiEntry offset_for_leader_epoch_api() { return api<handle_offset_for_leader_epoch>(2, 4, "OffsetForLeaderEpoch"); }
+ApiEntry offset_for_leader_epoch_api() {
+  return api<handle_offset_for_leader_epoch>("OffsetForLeaderEpoch", {2, 4}, {kTopicDescribe, kClusterClusterAction});
+}
 
 }  // namespace farshore::broker

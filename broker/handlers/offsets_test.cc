@@ -1,7 +1,7 @@
-// ListOffsets and DeleteRecords over the wire.
+// ListOffsets and DeleteRecords over the network.
 #include <gtest/gtest.h>
 
-#include "broker/handlers/data_client_fixture.h"
+#include "broker/handlers/testing/data_client.h"
 #include "proto/kafka/messages/delete_records.h"
 #include "proto/kafka/messages/list_offsets.h"
 

@@ -1,6 +1,6 @@
 // Produce 3-13. The records are slices of the request's frame: checked, stamped in place and written once, never
-// copied. What a batch must be by itself is checked here (ProduceRequest's rules), what the topic and the producer's
-// state ask for by the log. Transactions are refused: there is no coordinator to end them, and an open one would stop
+// copied. This file checks each batch by itself (ProduceRequest's rules); the log checks the rules of the topic and
+// the producer's state. Transactions are refused: there is no coordinator to end them, and an open one would stop
 // every read_committed reader.
 #include <algorithm>
 #include <string>
@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "base/crc32c.h"
-#include "broker/broker_config.h"
-#include "broker/errors.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/produce.h"
-#include "proto/kafka/refusal.h"
 
 namespace farshore::broker {
 namespace {
@@ -25,8 +25,6 @@ using PartitionResponse = kafka::ProduceResponse::PartitionProduceResponse;
 
 constexpr int16_t kTopicIdsFrom = 13;
 constexpr int16_t kZstdFrom = 7;  // KIP-110
-
-using kafka::Refusal;
 
 Code outcome_error(AppendOutcome outcome) {
   switch (outcome) {
@@ -51,8 +49,8 @@ Code outcome_error(AppendOutcome outcome) {
   return Code::kUnknownServerError;
 }
 
-// A batch that can never be valid: the client's mistake, if its CRC says that it was sent so (then asking again cannot
-// help), else damage on the way.
+// The error for a batch that can never be valid. If its CRC is right, the client sent it so, and asking again cannot
+// help; else it was damaged on the way.
 Code broken_batch(ConstBytes bytes) {
   if (bytes.size() < kBatchHeaderBytes) return Code::kInvalidRecord;
   auto crc = load_be<uint32_t>(bytes.data() + BatchField::kCrc);
@@ -104,7 +102,7 @@ Refusal check_access(const Partition& partition) {
   return {Code::kUnknownServerError, {}};
 }
 
-// Waits for the acknowledgement of one append; its answer is in `to` already.
+// One append that waits to be acknowledged. Its answer is filled already.
 struct Pending {
   PartitionPtr partition;
   Offset last;
@@ -117,7 +115,7 @@ class Produce {
       : context_(context), services_(context.services), request_(std::move(request)) {
     // With fsync no acknowledgement comes before the disk, not even the leader's own (acks=1): of a partition with one
     // replica the high watermark is the durable end.
-    waits_ = request_.acks == -1 || (request_.acks == 1 && services_.options.durability == Durability::kFsync);
+    waits_ = request_.acks == -1 || (request_.acks == 1 && services_.partitions.durability() == Durability::kFsync);
   }
 
   Task<Result<kafka::ProduceResponse>> run() {
@@ -144,7 +142,7 @@ class Produce {
       to.topic_id = topic.topic_id;
     }
     if (!pending_.empty()) co_await wait_for_all();
-    // Nobody reads an answer, so the connection's end is all that can be said (as Kafka does): the client looks again.
+    // Nobody reads an answer, so we close the connection, as Kafka does: the client then reads the metadata again.
     if (request_.acks == 0 && failed_) co_return Error(ErrorCode::kClosed, "a produce request with acks=0 failed");
     co_return std::move(response_);
   }
@@ -160,9 +158,10 @@ class Produce {
 
   Task<Refusal> append(const kafka::ProduceRequest::TopicProduceData& topic,
                        const kafka::ProduceRequest::PartitionProduceData& data, PartitionResponse& answer) {
-    FoundPartition found = context_.api_version >= kTopicIdsFrom
-                               ? find_partition(services_, topic.topic_id, data.index)
-                               : find_partition(services_, std::string_view(topic.name), data.index);
+    FoundPartition found =
+        context_.api_version >= kTopicIdsFrom
+            ? find_partition(services_.partitions, *services_.metadata.image(), topic.topic_id, data.index)
+            : find_partition(services_.partitions, std::string_view(topic.name), data.index);
     if (!found.partition) co_return refusal_of(found.error);
     Partition& partition = *found.partition;
     if (Refusal refusal = check_access(partition)) co_return refusal;
@@ -172,8 +171,7 @@ class Produce {
     auto info = co_await partition.append(std::move(run), AppendOrigin::kClient);
     answer.log_start_offset = partition.ends().log_start.value();
     if (!info) {
-      Refusal refusal = refusal_of(kafka_error(info.error()));
-      refusal.message = info.error().to_string();
+      Refusal refusal = refusal_of(info.error());
       co_return refusal;
     }
     if (Code code = outcome_error(info->outcome); code != Code::kNone) {
@@ -198,16 +196,10 @@ class Produce {
     for (auto& pending : pending_) {
       auto committed = co_await pending.partition->wait_committed(pending.last, deadline);
       if (committed) continue;
-      Refusal refusal = refusal_of(kafka_error(committed.error()));
+      Refusal refusal = refusal_of(committed.error());
       refusal.message = "appended, but not yet known to be safe: " + committed.error().to_string();
       refuse(response_.responses[pending.topic].partition_responses[pending.index], std::move(refusal));
     }
-  }
-
-  static Refusal refusal_of(Code code) {
-    Refusal refusal;
-    refusal.code = code;
-    return refusal;
   }
 
   void refuse(PartitionResponse& answer, Refusal refusal) {
@@ -235,6 +227,8 @@ Task<Result<kafka::ProduceResponse>> handle_produce(RequestContext& context, kaf
   co_return co_await produce.run();
 }
 
-ApiEntry produce_api() { return api<handle_produce>(3, 13, "Produce"); }
+ApiEntry produce_api() {
+  return api<handle_produce>("Produce", {3, 13}, {kTopicWrite, kClusterIdempotentWrite, kTransactionalIdWrite});
+}
 
 }  // namespace farshore::broker

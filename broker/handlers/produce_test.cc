@@ -1,7 +1,7 @@
-// Produce and InitProducerId over the wire: what is taken, what is refused, and what is written once.
+// Produce and InitProducerId over the network: accepted and refused batches, and duplicates.
 #include <gtest/gtest.h>
 
-#include "broker/handlers/data_client_fixture.h"
+#include "broker/handlers/testing/data_client.h"
 #include "broker/metadata/producer_ids.h"
 #include "proto/kafka/messages/describe_producers.h"
 #include "proto/kafka/messages/init_producer_id.h"

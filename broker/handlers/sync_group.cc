@@ -1,6 +1,8 @@
 // SyncGroup 0-5: the leader brings the assignments; each member gets its own once they are committed to the log.
 #include "proto/kafka/messages/sync_group.h"
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/entries.h"
+#include "broker/handlers/services.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
@@ -32,6 +34,6 @@ Task<Result<kafka::SyncGroupResponse>> handle_sync_group(RequestContext& context
   co_return response;
 }
 
-ApiEntry sync_group_api() { return api<handle_sync_group>(0, 5, "SyncGroup"); }
+ApiEntry sync_group_api() { return api<handle_sync_group>("SyncGroup", {0, 5}, {kGroupRead}); }
 
 }  // namespace farshore::broker

@@ -1,5 +1,5 @@
-// What this cluster is, at one revision of its MetaStore. Immutable: handlers read a shared_ptr<const ClusterImage> and
-// never wait for metadata; MetadataManager replaces it after each change.
+// ClusterImage: brokers, topics and partitions of this cluster, at one revision of its MetaStore. Immutable: handlers
+// read a shared_ptr<const ClusterImage> and never wait for metadata; MetadataManager replaces it after each change.
 #pragma once
 
 #include <cstdint>

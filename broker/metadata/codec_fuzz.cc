@@ -1,7 +1,7 @@
-// Any bytes as each value and key of the MetaStore: an error, or something that is written and read as the same again.
-// Input: which one, its text.
+// Any bytes as each value and key of the MetaStore. Each gives an error, or a value that is the same after it was
+// encoded and decoded again. Input: one byte for the kind, then the text.
 #include "base/ensure.h"
-#include "broker/metadata/codec.h"
+#include "broker/metadata/internal/codec.h"
 
 using namespace farshore;
 using namespace farshore::broker;

@@ -1,4 +1,4 @@
-#include "broker/metadata/codec.h"
+#include "broker/metadata/internal/codec.h"
 
 #include <gtest/gtest.h>
 
@@ -118,7 +118,7 @@ TEST(MetadataCodec, DamagedValuesAreErrors) {
   EXPECT_EQ(decode_partition(0, R"({"v":1,"leadership_epoch":"7"})").error().code, ErrorCode::kCorrupt);
 }
 
-TEST(MetadataCodec, ALaterFormatIsRefused) {
+TEST(MetadataCodec, LaterFormatIsRefused) {
   EXPECT_EQ(decode_cluster(R"({"v":2})").error().code, ErrorCode::kUnsupported);
 }
 

@@ -52,11 +52,11 @@ class MetadataManager {
   // Never null after start(). Immutable; hold it as long as needed.
   const ImagePtr& image() const { return image_; }
   BrokerId self() const { return self_.id; }
-  // Notified after image() was replaced.
+  // Notified when image() was replaced.
   Notifier& changes() { return changes_; }
 
-  // kAlreadyExists. The name and configs must have been checked (topics.h does). Leadership epoch of a new partition:
-  // 0.
+  // kAlreadyExists. The name and configs must have been checked (TopicCreator does). Leadership epoch of a new
+  // partition: 0.
   Task<Result<TopicPtr>> create_topic(NewTopic topic, Deadline deadline);
   Task<Status> delete_topic(TopicId id, Deadline deadline);
   // Grows to `count` partitions in all. kInvalidArgument: not more than now.
@@ -78,19 +78,16 @@ class MetadataManager {
   Task<Result<TopicPtr>> update_topic(TopicId id, TopicEdit edit, Deadline deadline);
   Task<Result<TopicPtr>> update_topic(TopicId id, TopicEdit edit, Along along, Deadline deadline);
 
-  // The store itself, for what is not the broker's: keys under "link/" (the gateway's, through LinkState) and
+  // The store itself, for keys that are not the broker's: those under "link/" (the gateway's, through LinkState) and
   // "producer_ids". kInvalidArgument for any other key.
   Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline);
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline);
-  // Notified (perhaps late, perhaps for nothing) after any write to the store.
+  // Notified after any write to the store; perhaps late, perhaps without a write.
   Notifier& store_changes() { return store_->changes(); }
 
  private:
   using Apply = std::function<void(ClusterImage&, Revision)>;
-  Task<Status> load(Deadline deadline);
-  Task<Status> ensure_cluster(const std::string& cluster_id, Deadline deadline);
-  Task<Status> register_self(Deadline deadline);
-  Task<Status> raise_epochs(Deadline deadline);
+  Task<Status> load(Deadline deadline);  // reads the whole image again
   // Commits under lock_; `apply` changes a copy of the image if nobody else wrote meanwhile, else it is loaded again.
   Task<Result<MetaTxnReply>> commit_locked(MetaTxn txn, Apply apply, Deadline deadline);
   void place(TopicImage& topic) const;  // gives new partitions to this broker

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sim/world.h"
-#include "broker/metadata/codec.h"
+#include "broker/metadata/internal/codec.h"
 
 namespace farshore::broker {
 namespace {
@@ -105,7 +105,7 @@ TEST(MetadataManager, FirstStartMakesAClusterThatStays) {
   EXPECT_EQ(node.image()->producer_id_salt, salt);
 }
 
-TEST(MetadataManager, ASaltThatIsAskedForStays) {
+TEST(MetadataManager, ConfiguredSaltIsStored) {
   Node node(1);
   node.salt = 7;
   ASSERT_TRUE(node.start());
@@ -141,7 +141,7 @@ Task<void> remove_topic(Node& node, TopicId id, Status& result) {
   result = co_await node.manager().delete_topic(id, node.limit());
 }
 
-TEST(MetadataManager, ATopicMadeAgainIsAnotherTopic) {
+TEST(MetadataManager, TopicCreatedAgainHasAnotherId) {
   Node node(3);
   ASSERT_TRUE(node.start());
   auto first = created(node, "orders", 1);
@@ -190,7 +190,7 @@ Task<void> promote(Node& node, TopicId id, MetadataManager::Along along, Result<
   result = co_await node.manager().update_topic(id, std::move(edit), std::move(along), node.limit());
 }
 
-TEST(MetadataManager, UpdateOfATopicIsOneTransactionWithWhatGoesAlong) {
+TEST(MetadataManager, UpdateOfATopicIsOneTransactionWithItsOtherWrites) {
   Node node(5);
   ASSERT_TRUE(node.start());
   auto topic = created(node, "orders", 2);
@@ -252,7 +252,7 @@ Task<void> write_behind(Node& node, TopicId id) {
   EXPECT_TRUE(reply && reply->succeeded);
 }
 
-TEST(MetadataManager, FollowsWhatOthersWrite) {
+TEST(MetadataManager, FollowsWritesOfOthers) {
   Node node(7);
   ASSERT_TRUE(node.start());
   TopicId id = node.world().random().uuid();
@@ -263,7 +263,7 @@ TEST(MetadataManager, FollowsWhatOthersWrite) {
   EXPECT_TRUE(node.image()->topic("foreign"));
 }
 
-TEST(MetadataManager, AKillAtAnyPointLeavesATopicWholeOrAbsent) {
+TEST(MetadataManager, KillAtAnyPointLeavesATopicWholeOrAbsent) {
   for (uint64_t n = 1; n <= 40; ++n) {
     SCOPED_TRACE("killed at resumption " + std::to_string(n));
     Node node(100 + n);

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/ensure.h"
-#include "broker/metadata/codec.h"
+#include "broker/metadata/internal/codec.h"
 
 namespace farshore::broker {
 namespace {

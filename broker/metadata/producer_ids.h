@@ -1,8 +1,7 @@
-// Producer ids that never meet those of another cluster: a 22-bit salt of this cluster above a 40-bit counter
-// (Apache Kafka counts from zero, so its ids stay below 2^40). Ids are handed out of blocks; a block is durably
-// reserved in the MetaStore before the first id of it leaves, so no id is given twice, also after a restore of the
-// process; what is left of a block at the end is never used.
-// Executor: the broker's. Owner: Broker.
+// ProducerIds: gives out producer ids that no other cluster gives out. An id is a 22-bit salt of this cluster above a
+// 40-bit counter (Apache Kafka counts from zero, so its ids stay below 2^40). Ids come in blocks. A block is reserved
+// durably in the MetaStore before its first id leaves, so no id is given twice; the rest of a block is lost at a
+// restart. Executor: the broker's. Owner: Broker.
 #pragma once
 
 #include <cstdint>

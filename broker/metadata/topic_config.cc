@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/ensure.h"
-#include "broker/broker_config.h"
 
 namespace farshore::broker {
 namespace {
@@ -176,7 +175,7 @@ std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const 
     }
     for (const auto& from : kInherited) {
       if (from.topic != key.name) continue;
-      const ConfigKey* declared = broker_schema().find(from.broker);
+      const ConfigKey* declared = broker.schema().find(from.broker);
       if (!declared->default_value.empty())
         described.synonyms.push_back(
             {std::string(from.broker), std::string(declared->default_value), Source::kDefault});
@@ -190,7 +189,7 @@ std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const 
 std::vector<DescribedConfig> describe_broker_configs(const Config& broker) {
   using Source = DescribedConfig::Source;
   std::vector<DescribedConfig> result;
-  for (const auto& key : broker_schema().keys()) {
+  for (const auto& key : broker.schema().keys()) {
     DescribedConfig& described = result.emplace_back();
     described.name = key.name;
     described.type = key.type;

@@ -80,7 +80,7 @@ TEST(TopicConfig, BecomesLogOptions) {
   EXPECT_FALSE(log_options(broker, topic).follows_source);
 }
 
-TEST(BrokerConfig, DefaultsAgreeBetweenTopicAndBroker) {
+TEST(TopicConfig, DefaultsAgreeWithTheBrokersProperties) {
   Config broker(broker_schema());
   LogOptions defaults, options = log_options(broker, TopicImage());
   EXPECT_EQ(options.segment_bytes, defaults.segment_bytes);
@@ -89,40 +89,6 @@ TEST(BrokerConfig, DefaultsAgreeBetweenTopicAndBroker) {
   EXPECT_EQ(options.max_message_bytes, defaults.max_message_bytes);
   EXPECT_EQ(options.delete_retention_ms, defaults.delete_retention_ms);
   EXPECT_EQ(options.producer_id_expiration_ms, defaults.producer_id_expiration_ms);
-}
-
-TEST(BrokerConfig, EveryDefaultIsAllowedByItsOwnKey) {
-  for (const auto* schema : {&broker_schema(), &topic_schema()}) {
-    for (const auto& key : schema->keys()) {
-      if (key.default_value.empty()) continue;
-      auto checked = schema->check(key.name, key.default_value);
-      EXPECT_TRUE(checked) << checked.error().detail;
-    }
-  }
-}
-
-TEST(BrokerConfig, ReadsListenersAsKafkaWritesThem) {
-  Config config(broker_schema());
-  ASSERT_TRUE(config.set("listeners", "PLAINTEXT://127.0.0.1:0"));
-  auto options = broker_options(config);
-  ASSERT_TRUE(options) << options.error().to_string();
-  EXPECT_EQ(options->listen, (Endpoint{"127.0.0.1", 0}));
-  ASSERT_TRUE(config.set("listeners", "SSL://127.0.0.1:0"));
-  EXPECT_EQ(broker_options(config).error().code, ErrorCode::kUnsupported);
-  ASSERT_TRUE(config.set("listeners", "127.0.0.1:1"));
-  ASSERT_TRUE(config.set("advertised.listeners", "PLAINTEXT://0.0.0.0:1"));
-  EXPECT_EQ(broker_options(config).error().code, ErrorCode::kInvalidArgument);
-}
-
-TEST(BrokerConfig, RefusesContradictions) {
-  Config config(broker_schema());
-  ASSERT_TRUE(config.set("broker.id", "3"));
-  EXPECT_EQ(broker_options(config)->id, BrokerId(3));
-  ASSERT_TRUE(config.set("node.id", "4"));
-  EXPECT_FALSE(broker_options(config));
-  auto unknown = config.set("num.partition", "3");
-  ASSERT_FALSE(unknown);
-  EXPECT_NE(unknown.error().detail.find("num.partitions"), std::string::npos);
 }
 
 }  // namespace

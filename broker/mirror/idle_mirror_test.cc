@@ -1,14 +1,14 @@
-// A mirror that nobody writes to is still kept equal to its source.
+// A mirror whose source is idle is still kept equal to the source.
 #include <gtest/gtest.h>
 
-#include "broker/mirror/link_fixture.h"
+#include "broker/mirror/testing/link_world.h"
 
 namespace farshore::broker {
 namespace {
 
 class IdleMirror : public testing::TestWithParam<uint64_t> {};
 
-TEST_P(IdleMirror, GetsBackWhatItsMachineLostWithNothingNewAtTheSource) {
+TEST_P(IdleMirror, TargetThatLostItsTailIsFilledAlthoughTheSourceIsIdle) {
   LinkWorld link(GetParam());
   link.start_broker("east-1");
   link.start_broker("west-1");

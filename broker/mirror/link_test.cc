@@ -1,8 +1,8 @@
-// Two brokers, and the real data plane between them, on the simulator: the same bytes at the same offsets, whatever
-// happens on the way.
+// Two brokers and the real data plane between them, in the simulator: the mirror has the same bytes at the same
+// offsets, whatever fails.
 #include <gtest/gtest.h>
 
-#include "broker/mirror/link_fixture.h"
+#include "broker/mirror/testing/link_world.h"
 #include "proto/kafka/messages/delete_records.h"
 
 namespace farshore::broker {
@@ -41,7 +41,7 @@ class MirrorLink : public testing::Test {
   std::unique_ptr<LinkWorld> link_;
 };
 
-TEST_F(MirrorLink, CopiesEveryByteWhileTheTopicIsWritten) {
+TEST_F(MirrorLink, MirrorHasEveryByteOfATopicThatIsWritten) {
   LinkWorld::Producer producer;
   link().start_producer(producer);
   link().start_gateway();
@@ -78,14 +78,14 @@ TEST_F(MirrorLink, RequestsUnderWayArriveInOrder) {
   EXPECT_GE(most_in_flight, 2u) << "nothing could have been overtaken";
 }
 
-TEST_F(MirrorLink, TheFirstByteArrivesWithinASecondOfItsProduction) {
+TEST_F(MirrorLink, FirstByteArrivesWithinASecond) {
   link().start_gateway();
   link().world().run_for(seconds(5));
   produce(0, 1);
   EXPECT_TRUE(link().until([this] { return link().in_sync(); }, seconds(1)));
 }
 
-TEST_F(MirrorLink, AnEndedGatewayLeavesNothingRunning) {
+TEST_F(MirrorLink, StoppedGatewayLeavesNothingRunning) {
   produce(0, 3);
   link().start_gateway();
   expect_sync();
@@ -95,7 +95,7 @@ TEST_F(MirrorLink, AnEndedGatewayLeavesNothingRunning) {
   gateway.target.close();
 }
 
-TEST_F(MirrorLink, ANewGatewayWithNothingGoesOnWhereTheTargetEnds) {
+TEST_F(MirrorLink, NewGatewayContinuesAtTheEndOfTheTarget) {
   produce(0, 20);
   link().start_gateway();
   expect_sync();
@@ -107,7 +107,7 @@ TEST_F(MirrorLink, ANewGatewayWithNothingGoesOnWhereTheTargetEnds) {
   link().expect_same_bytes();
 }
 
-TEST_F(MirrorLink, ANewerGatewayFencesTheOlderOne) {
+TEST_F(MirrorLink, NewerGatewayFencesTheOlderOne) {
   produce(0, 3);
   auto& old = link().start_gateway(1);
   expect_sync();
@@ -124,7 +124,7 @@ TEST_F(MirrorLink, ANewerGatewayFencesTheOlderOne) {
 }
 
 // Answers to what was sent for a partition before it was taken out say nothing about the one that was put back.
-TEST_F(MirrorLink, APartitionThatIsTakenOutAndPutBackGoesOn) {
+TEST_F(MirrorLink, PartitionThatIsRemovedAndAddedAgainContinues) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     link_.reset();
@@ -147,7 +147,7 @@ TEST_F(MirrorLink, APartitionThatIsTakenOutAndPutBackGoesOn) {
   }
 }
 
-TEST_F(MirrorLink, ASourceThatLostItsTailIsFollowedAndTheRangeIsNamed) {
+TEST_F(MirrorLink, MirrorFollowsASourceThatLostItsTailAndNamesTheRange) {
   produce(0, 10);
   link().start_gateway();
   expect_sync();
@@ -174,7 +174,7 @@ TEST_F(MirrorLink, ASourceThatLostItsTailIsFollowedAndTheRangeIsNamed) {
   EXPECT_GE(diverged.front().range.from.value(), common.value());
 }
 
-TEST_F(MirrorLink, ADivergenceStopsTheMirrorWhereThePolicySaysSo) {
+TEST_F(MirrorLink, DivergenceStopsTheMirrorIfThePolicyIsStop) {
   produce(0, 3);
   replicator::ReplicatorOptions options;
   options.pump.on_divergence = replicator::OnMismatch::kStop;
@@ -190,7 +190,7 @@ TEST_F(MirrorLink, ADivergenceStopsTheMirrorWhereThePolicySaysSo) {
   EXPECT_FALSE(link().gateway().events.diverged.empty());
 }
 
-TEST_F(MirrorLink, ATargetThatLostItsTailIsFilledAgain) {
+TEST_F(MirrorLink, TargetThatLostItsTailIsFilledAgain) {
   produce(0, 10);
   link().start_gateway();
   expect_sync();
@@ -202,7 +202,7 @@ TEST_F(MirrorLink, ATargetThatLostItsTailIsFilledAgain) {
   link().expect_same_bytes();
 }
 
-TEST_F(MirrorLink, AGatewayThatTrustsItsMemoryDoesNotGetAway) {
+TEST_F(MirrorLink, InjectedTrustInOldOffsetsIsDetected) {
   produce(0, 10);
   replicator::ReplicatorOptions options;
   options.pump.test_only_resume_from_memory = true;
@@ -214,7 +214,7 @@ TEST_F(MirrorLink, AGatewayThatTrustsItsMemoryDoesNotGetAway) {
   EXPECT_FALSE(link().until([this] { return link().in_sync(); }, seconds(60)));
 }
 
-TEST_F(MirrorLink, RetentionThatOutranTheMirrorIsNamedAndSkipped) {
+TEST_F(MirrorLink, OffsetsThatRetentionDeletedAreNamedAndSkipped) {
   produce(0, 5);
   link().start_gateway();
   expect_sync();
@@ -245,7 +245,7 @@ TEST_F(MirrorLink, RetentionThatOutranTheMirrorIsNamedAndSkipped) {
   EXPECT_EQ(link().partition("west-1", 0)->ends().log_start, deleted_to);
 }
 
-TEST_F(MirrorLink, TheMirrorsLogStartFollowsTheSource) {
+TEST_F(MirrorLink, LogStartOfTheMirrorFollowsTheSource) {
   produce(0, 10);
   link().start_gateway();
   expect_sync();
@@ -259,7 +259,7 @@ TEST_F(MirrorLink, TheMirrorsLogStartFollowsTheSource) {
       link().until([this] { return link().partition("west-1", 0)->ends().log_start == Offset(9); }, seconds(10)));
 }
 
-TEST_F(MirrorLink, ASilentSourceIsNoticedWithinTenSeconds) {
+TEST_F(MirrorLink, SilentSourceIsNoticedWithinTenSeconds) {
   produce(0, 3);
   link().start_gateway();
   expect_sync();
@@ -275,7 +275,7 @@ TEST_F(MirrorLink, ASilentSourceIsNoticedWithinTenSeconds) {
   expect_sync();
 }
 
-TEST_F(MirrorLink, TinyBudgetsSlowTheLinkAndDoNotStopIt) {
+TEST_F(MirrorLink, SmallBudgetsSlowTheLinkButDoNotStopIt) {
   for (int32_t partition = 0; partition < LinkWorld::kPartitions; ++partition)
     produce(partition, 30, 5, std::string(4000, 'b'));
   replicator::ReplicatorOptions options;
@@ -288,7 +288,7 @@ TEST_F(MirrorLink, TinyBudgetsSlowTheLinkAndDoNotStopIt) {
   EXPECT_EQ(link().gateway().replicator.inflight_bytes(), 0u);
 }
 
-TEST_F(MirrorLink, AWayTooSlowForOneResponseStillProgresses) {
+TEST_F(MirrorLink, NetworkTooSlowForOneResponseStillProgresses) {
   for (int32_t partition = 0; partition < LinkWorld::kPartitions; ++partition)
     produce(partition, 50, 5, std::string(4000, 's'));
   sim::LinkProfile slow;
@@ -299,7 +299,7 @@ TEST_F(MirrorLink, AWayTooSlowForOneResponseStillProgresses) {
   link().expect_same_bytes();
 }
 
-TEST_F(MirrorLink, APausedPartitionStandsStillAndGoesOn) {
+TEST_F(MirrorLink, PausedPartitionStopsAndContinuesWhenResumed) {
   produce(0, 3);
   auto& gateway = link().start_gateway();
   expect_sync();
@@ -321,7 +321,7 @@ TEST_F(MirrorLink, APausedPartitionStandsStillAndGoesOn) {
 
 class MirrorLinkSeeds : public testing::TestWithParam<uint64_t> {};
 
-TEST_P(MirrorLinkSeeds, WhateverIsKilledOrCutTheMirrorBecomesTheSource) {
+TEST_P(MirrorLinkSeeds, MirrorEqualsTheSourceAfterAnyKillsAndNetworkFailures) {
   const uint64_t seed = GetParam();
   SCOPED_TRACE("seed " + std::to_string(seed));
   LinkWorld link(seed);

@@ -1,7 +1,7 @@
-// The private mirror APIs as they are on the wire: one writer, and what is refused.
+// The private mirror APIs on the wire: only one writer, and the refusals.
 #include <gtest/gtest.h>
 
-#include "broker/mirror/raw_gateway_fixture.h"
+#include "broker/mirror/testing/raw_gateway.h"
 #include "proto/kafka/messages/link_state.h"
 #include "proto/link/link_registry.h"
 
@@ -39,7 +39,7 @@ Task<void> appends_compare(LinkWorld& world) {
   EXPECT_CODE(corrupt, Code::kCorruptMessage);
   EXPECT_EQ(corrupt.end_offset, 10);
 }
-TEST_F(MirrorApi, AnAppendMustContinueTheMirrorExactly) { world.run(appends_compare(world)); }
+TEST_F(MirrorApi, AppendThatDoesNotContinueTheMirrorIsRefused) { world.run(appends_compare(world)); }
 
 Task<void> sessions_end(LinkWorld& world) {
   RawGateway first(world), second(world);
@@ -58,7 +58,7 @@ Task<void> sessions_end(LinkWorld& world) {
   EXPECT_CODE(refused.partitions[0], Code::kFencedLeaderEpoch);
   EXPECT_EQ(refused.partitions[0].end_offset, 1);
 }
-TEST_F(MirrorApi, ANewSessionEndsTheOlderOnes) { world.run(sessions_end(world)); }
+TEST_F(MirrorApi, NewSessionEndsTheOlderOnes) { world.run(sessions_end(world)); }
 
 Task<void> epochs_fence(LinkWorld& world) {
   RawGateway old(world, 4), young(world, 5);
@@ -70,9 +70,9 @@ Task<void> epochs_fence(LinkWorld& world) {
   EXPECT_CODE(late, Code::kProducerFenced);
   EXPECT_EQ(co_await old.open(), wire_code(Code::kProducerFenced));
 }
-TEST_F(MirrorApi, ALowerLinkEpochIsFenced) { world.run(epochs_fence(world)); }
+TEST_F(MirrorApi, LowerLinkEpochIsFenced) { world.run(epochs_fence(world)); }
 
-TEST_F(MirrorApi, ALinkEpochSurvivesTheDeathOfTheTarget) {
+TEST_F(MirrorApi, LinkEpochSurvivesAKillOfTheTarget) {
   auto open = [](LinkWorld& world, int64_t epoch, int16_t* code) -> Task<void> {
     RawGateway gateway(world, epoch);
     FARSHORE_CO_REQUIRE(co_await gateway.ready());
@@ -151,7 +151,7 @@ Task<void> creation(LinkWorld& world) {
             static_cast<size_t>(LinkWorld::kPartitions + 2));
   EXPECT_NE(world.mirror_id(), world.source_id());
 }
-TEST_F(MirrorApi, AMirrorIsMadeOnceAndNeverOfItself) { world.run(creation(world)); }
+TEST_F(MirrorApi, MirrorIsCreatedOnceAndNeverOfItsOwnCluster) { world.run(creation(world)); }
 
 Task<void> truncation(LinkWorld& world) {
   RawGateway gateway(world);
@@ -178,9 +178,9 @@ Task<void> truncation(LinkWorld& world) {
   auto step_4 = co_await gateway.append(source_batch(10, 2, 4), 10, 4);
   EXPECT_CODE(step_4, Code::kNone);
 }
-TEST_F(MirrorApi, ATruncationEndsAtTheCommonPoint) { world.run(truncation(world)); }
+TEST_F(MirrorApi, TruncationEndsAtTheCommonPoint) { world.run(truncation(world)); }
 
-TEST_F(MirrorApi, AReadOnlyTopicRefusesWritesUntilTheFenceIsLifted) {
+TEST_F(MirrorApi, ReadOnlyTopicRefusesWritesUntilTheFenceIsLifted) {
   auto fence = [](LinkWorld& w, bool read_only) -> Task<void> {
     RawGateway gateway(w);
     auto connected = co_await gateway.connect(LinkWorld::endpoint("east-1"));
@@ -277,7 +277,7 @@ Task<void> link_state(LinkWorld& world) {
   FARSHORE_CO_REQUIRE(all && all->entries.size() == 1);
   EXPECT_EQ(all->entries[0].value, bytes("two"));
 }
-TEST_F(MirrorApi, LinksAreKeptWithCompareAndSetUnderTheirPrefixOnly) { world.run(link_state(world)); }
+TEST_F(MirrorApi, LinkStateWritesWithCompareAndSetUnderItsPrefixOnly) { world.run(link_state(world)); }
 
 }  // namespace
 }  // namespace farshore::broker

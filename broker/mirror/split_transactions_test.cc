@@ -1,10 +1,12 @@
-// Transactions that a failover would tear between partitions are found and named.
+// Transactions of which a failover aborts one part are found and reported.
 #include <gtest/gtest.h>
 
-#include "broker/mirror/raw_gateway_fixture.h"
+#include "broker/mirror/testing/raw_gateway.h"
 
 namespace farshore::broker {
 namespace {
+
+class TornTransactions : public MirrorApi {};
 
 using Code = kafka::ErrorCode;
 using Batch = std::vector<std::byte>;
@@ -69,15 +71,15 @@ Task<void> fail_over_torn(LinkWorld& world) {
   }
 }
 
-TEST_F(MirrorApi, ATransactionThatWasCommittedOnAnotherPartitionIsNamedAsTorn) {
+TEST_F(TornTransactions, TransactionCommittedOnAnotherPartitionIsReportedTorn) {
   world.run(torn_between_partitions(world, 2));
   world.run(fail_over_torn(world));
 }
-TEST_F(MirrorApi, SoIsOneWhoseMarkersRaiseTheEpoch) {
+TEST_F(TornTransactions, TransactionWhoseMarkersRaiseTheEpochIsReportedTorn) {
   world.run(torn_between_partitions(world, 3));
   world.run(fail_over_torn(world));
 }
-TEST_F(MirrorApi, TornTransactionsAreFoundAlsoAfterARestartOfTheTarget) {
+TEST_F(TornTransactions, TornTransactionsAreFoundAfterARestartOfTheTarget) {
   world.run(torn_between_partitions(world, 2));
   world.stop_broker("west-1");  // in order: its snapshots are then of the very end
   world.start_broker("west-1");

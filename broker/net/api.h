@@ -1,14 +1,15 @@
-// Turns a handler into an entry of the API table. At the end of the handler's file:
+// Turns a handler into an entry of the ApiTable. At the end of the handler's file:
 //
 //   Task<Result<kafka::ProduceResponse>> handle_produce(RequestContext& context, kafka::ProduceRequest request);
-//   ApiEntry produce_api() { return api<handle_produce>(3, 13, "Produce"); }
+//   ApiEntry produce_api() { return api<handle_produce>("Produce", {3, 13}, {kTopicWrite}); }
 //
-// and one line in api_table.cc. Nothing else knows the handler: no header per API.
+// and one line in handlers/internal/entries.h and in handlers/api_table.cc. Nothing else names the handler.
 #pragma once
 
 #include <utility>
 
-#include "broker/net/handler.h"
+#include "broker/net/api_table.h"
+#include "broker/net/request_context.h"
 
 namespace farshore::broker {
 
@@ -30,17 +31,10 @@ struct Served<kHandle> {
   }
 };
 
-// Versions are the ones that are really served; ApiVersions may show a lower minimum (see handlers/api_versions.cc).
+// `versions`: those that are really served. ApiVersions may list a lower minimum (handlers/api_versions.cc).
 template <auto kHandle>
-ApiEntry api(int16_t min_version, int16_t max_version, const char* name) {
-  ApiEntry entry;
-  entry.key = Served<kHandle>::kKey;
-  entry.min_version = min_version;
-  entry.max_version = max_version;
-  entry.name = name;
-  entry.private_api = entry.key >= kPrivateApiKeysFrom;
-  entry.handler = &Served<kHandle>::run;
-  return entry;
+ApiEntry api(const char* name, ApiVersionRange versions, Authorization authorization) {
+  return ApiEntry(Served<kHandle>::kKey, name, versions, std::move(authorization), &Served<kHandle>::run);
 }
 
 }  // namespace farshore::broker

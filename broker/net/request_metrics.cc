@@ -11,7 +11,7 @@ std::vector<double> second_bounds() {
 
 }  // namespace
 
-RequestMetrics::RequestMetrics(MetricRegistry& registry)
+RequestMetrics::RequestMetrics(MetricRegistry& registry, const ApiTable& apis)
     : received_bytes(registry.counter("farshore_broker_received_bytes_total", "Request bytes, framing included.")),
       sent_bytes(registry.counter("farshore_broker_sent_bytes_total", "Response bytes, framing included.")),
       produced_bytes(
@@ -20,8 +20,9 @@ RequestMetrics::RequestMetrics(MetricRegistry& registry)
       connections(registry.gauge("farshore_broker_connections", "Open client connections.")),
       connections_accepted(
           registry.counter("farshore_broker_connections_accepted_total", "Client connections that were accepted.")),
-      registry_(registry) {
-  for (const ApiEntry& entry : api_table()) {
+      registry_(registry),
+      table_(apis) {
+  for (const ApiEntry& entry : table_.entries()) {
     MetricLabels labels = {{"api", entry.name}};
     Api api;
     api.requests = &registry.counter("farshore_broker_requests_total", "Requests answered.", labels);
@@ -33,7 +34,7 @@ RequestMetrics::RequestMetrics(MetricRegistry& registry)
 }
 
 void RequestMetrics::served(const ApiEntry& entry, Duration took) {
-  Api& api = apis_[static_cast<size_t>(&entry - api_table().data())];
+  Api& api = apis_[table_.index(entry)];
   api.requests->add();
   api.seconds->observe(std::chrono::duration<double>(took).count());
 }

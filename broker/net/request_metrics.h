@@ -1,4 +1,4 @@
-// What the broker counts per request. Cells are looked up once; counting is a few additions.
+// RequestMetrics: the metrics of requests and connections. Each counter is looked up once; counting is an addition.
 // Executor: the broker's.
 #pragma once
 
@@ -8,14 +8,15 @@
 
 #include "base/metrics.h"
 #include "base/time.h"
-#include "broker/net/handler.h"
+#include "broker/net/api_table.h"
 #include "proto/kafka/error_code.h"
 
 namespace farshore::broker {
 
 class RequestMetrics {
  public:
-  explicit RequestMetrics(MetricRegistry& registry);
+  // `apis` outlives the metrics.
+  RequestMetrics(MetricRegistry& registry, const ApiTable& apis);
 
   void served(const ApiEntry& entry, Duration took);
   // An error code in a response, also one of many in it. kNone counts nothing.
@@ -37,7 +38,8 @@ class RequestMetrics {
     Histogram* seconds;
   };
   MetricRegistry& registry_;
-  std::vector<Api> apis_;  // as api_table()
+  const ApiTable& table_;
+  std::vector<Api> apis_;  // as table_.entries()
   std::array<Counter*, 256> errors_{};
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "broker/broker_config.h"
+#include "broker/net/internal/connection.h"
 
 namespace farshore::broker {
 namespace {
@@ -11,20 +11,26 @@ constexpr Duration kAcceptPause = milliseconds(100);  // after a failure, e.g. n
 
 }  // namespace
 
-Server::Server(Services& services)
-    : services_(services),
-      chunks_(services.arena),
-      frames_(services.env, "queued.max.request.bytes", services.options.queued_request_bytes_max),
-      left_(services.env),
-      stopping_(services.env),
-      gate_(services.env) {}
+Server::Server(Env& env, SlabArena& arena, ServerOptions options, const ApiTable& apis, RequestMetrics& metrics,
+               Services& services)
+    : env_(env),
+      arena_(arena),
+      options_(std::move(options)),
+      apis_(apis),
+      metrics_(metrics),
+      services_(services),
+      chunks_(arena),
+      frames_(env, "queued.max.request.bytes", options_.queued_request_bytes_max),
+      left_(env),
+      stopping_(env),
+      gate_(env) {}
 
 Server::~Server() = default;
 
 Task<Status> Server::listen() {
-  CO_TRY(listener_, co_await services_.env.network().listen(services_.options.listen));
-  tokens_ = services_.options.connection_rate_max;
-  refilled_ = services_.env.now();
+  CO_TRY(listener_, co_await env_.network().listen(options_.listen));
+  tokens_ = options_.connection_rate_max;
+  refilled_ = env_.now();
   co_return ok();
 }
 
@@ -44,44 +50,44 @@ Task<void> Server::stop() {
 
 // Takes one token of the connection rate; waits for it if there is none.
 Task<void> Server::pace() {
-  double rate = services_.options.connection_rate_max;
+  double rate = options_.connection_rate_max;
   while (!stopping_.is_set()) {
-    MonoTime now = services_.env.now();
+    MonoTime now = env_.now();
     tokens_ = std::min(rate, tokens_ + rate * std::chrono::duration<double>(now - refilled_).count());
     refilled_ = now;
     if (tokens_ >= 1) break;
     auto missing = std::chrono::duration<double>((1 - tokens_) / rate);
-    (void)co_await stopping_.wait(services_.env.in(std::chrono::duration_cast<Duration>(missing) + milliseconds(1)));
+    (void)co_await stopping_.wait(env_.in(std::chrono::duration_cast<Duration>(missing) + milliseconds(1)));
   }
   tokens_ -= 1;
 }
 
 Task<void> Server::accept_loop() {
-  const BrokerOptions& options = services_.options;
   while (!stopping_.is_set()) {
-    while (connections_.size() >= options.connections_max && !stopping_.is_set())
+    while (connections_.size() >= options_.connections_max && !stopping_.is_set())
       (void)co_await left_.wait(Deadline::never());
     co_await pace();
     if (stopping_.is_set()) break;
     auto stream = co_await listener_->accept();
     if (!stream) {
       if (stream.error() == ErrorCode::kClosed) break;
-      services_.env.log().warn("accept failed", {{"error", stream.error()}});
-      (void)co_await stopping_.wait(services_.env.in(kAcceptPause));
+      env_.log().warn("accept failed", {{"error", stream.error()}});
+      (void)co_await stopping_.wait(env_.in(kAcceptPause));
       continue;
     }
     if (stopping_.is_set()) break;
     std::string address = (*stream)->peer().host;
-    if (by_address_[address] >= options.connections_per_ip_max) {
-      services_.metrics.closed("refused");
+    if (by_address_[address] >= options_.connections_per_ip_max) {
+      metrics_.closed("refused");
       continue;  // the stream closes as it goes
     }
     ++by_address_[address];
     uint64_t id = next_id_++;
-    auto connection = std::make_shared<Connection>(services_, chunks_, frames_, std::move(*stream), id);
+    const ConnectionServices shared{env_, arena_, options_, apis_, metrics_, services_, chunks_, frames_};
+    auto connection = std::make_shared<Connection>(shared, std::move(*stream), id);
     connections_[id] = connection;
-    services_.metrics.connections_accepted.add();
-    services_.metrics.connections.set(static_cast<double>(connections_.size()));
+    metrics_.connections_accepted.add();
+    metrics_.connections.set(static_cast<double>(connections_.size()));
     spawn(gate_, "connection", serve(std::move(connection), id));
   }
 }
@@ -91,7 +97,7 @@ Task<void> Server::serve(std::shared_ptr<Connection> connection, uint64_t id) {
   auto address = by_address_.find(connection->peer().host);
   if (address != by_address_.end() && --address->second == 0) by_address_.erase(address);
   connections_.erase(id);
-  services_.metrics.connections.set(static_cast<double>(connections_.size()));
+  metrics_.connections.set(static_cast<double>(connections_.size()));
   left_.notify();
 }
 

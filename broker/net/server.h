@@ -1,4 +1,5 @@
-// Listens, and keeps the client connections within their limits (reliability: a flood of connections costs little).
+// Server: listens, and keeps the number of client connections within its limits, so that a flood of connections costs
+// little.
 // Executor: the broker's. Owner: Broker.
 #pragma once
 
@@ -6,14 +7,24 @@
 #include <memory>
 #include <string>
 
+#include "base/budget.h"
+#include "base/env.h"
 #include "base/gate.h"
-#include "broker/net/connection.h"
+#include "base/slab.h"
+#include "broker/net/api_table.h"
+#include "broker/net/request_metrics.h"
+#include "broker/net/server_options.h"
 
 namespace farshore::broker {
 
+class Connection;
+struct Services;
+
 class Server {
  public:
-  explicit Server(Services& services);
+  // `services` is passed on to the handlers, and may still be under construction. All references outlive the server.
+  Server(Env& env, SlabArena& arena, ServerOptions options, const ApiTable& apis, RequestMetrics& metrics,
+         Services& services);
   ~Server();
 
   // kAlreadyExists: the port is taken.
@@ -30,6 +41,11 @@ class Server {
   Task<void> serve(std::shared_ptr<Connection> connection, uint64_t id);
   Task<void> pace();
 
+  Env& env_;
+  SlabArena& arena_;
+  const ServerOptions options_;
+  const ApiTable& apis_;
+  RequestMetrics& metrics_;
   Services& services_;
   SlabWriter chunks_;
   Budget frames_;

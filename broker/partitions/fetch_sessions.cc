@@ -31,8 +31,8 @@ void FetchSession::put(FetchTarget target) {
     return;
   }
   FetchTarget& known = *found->second;
-  target.told_high_watermark = known.told_high_watermark;
-  target.told_log_start = known.told_log_start;
+  target.announced_high_watermark = known.announced_high_watermark;
+  target.announced_log_start = known.announced_log_start;
   known = std::move(target);
 }
 
@@ -46,13 +46,14 @@ bool FetchSession::forget(const FetchTarget& which) {
 
 bool FetchSession::note(FetchTarget& target, const FetchAnswer& answer, bool full) {
   bool changed = full || answer.has_records || answer.diverging;
-  if (answer.high_watermark != target.told_high_watermark || answer.log_start != target.told_log_start) changed = true;
-  target.told_high_watermark = answer.high_watermark;
-  target.told_log_start = answer.log_start;
+  if (answer.high_watermark != target.announced_high_watermark || answer.log_start != target.announced_log_start)
+    changed = true;
+  target.announced_high_watermark = answer.high_watermark;
+  target.announced_log_start = answer.log_start;
   if (answer.error != kafka::ErrorCode::kNone) {
     // The client hears of an error every time, and of the first answer after it.
     changed = true;
-    target.told_high_watermark = -1;
+    target.announced_high_watermark = -1;
   }
   return changed;
 }

@@ -1,6 +1,6 @@
-// Incremental fetch sessions (KIP-227): the broker remembers which partitions a client follows and what it was last
-// told, so that a request names only what changed, and a response too. Pure logic: no I/O, no clock (time is an
-// argument). Executor: the broker's.
+// Incremental fetch sessions (KIP-227). The broker remembers which partitions a client follows and the offsets that it
+// last announced to it. So a request names only partitions that changed, and so does a response. Pure logic: no I/O, no
+// clock (time is an argument). Executor: the broker's.
 #pragma once
 
 #include <list>
@@ -17,7 +17,7 @@
 
 namespace farshore::broker {
 
-// One partition of a fetch, as the client last asked for it, and what it was last told.
+// One partition of a fetch: the last request for it, and the values last announced to the client.
 struct FetchTarget {
   std::string topic;  // empty when the client speaks topic ids
   TopicId topic_id;   // zero when it speaks names
@@ -26,12 +26,12 @@ struct FetchTarget {
   int64_t fetch_offset = 0;
   int32_t last_fetched_epoch = -1;
   int32_t bytes_max = 0;
-  // Last told; -1: nothing, so that the next answer is a change.
-  int64_t told_high_watermark = -1;
-  int64_t told_log_start = -1;
+  // Last announced; -1: nothing, so the next answer is a change.
+  int64_t announced_high_watermark = -1;
+  int64_t announced_log_start = -1;
 };
 
-// What the response says of a partition, as far as the session cares.
+// The parts of a partition's response that a session compares.
 struct FetchAnswer {
   kafka::ErrorCode error = kafka::ErrorCode::kNone;
   int64_t high_watermark = -1;
@@ -46,7 +46,7 @@ class FetchSession {
   using Targets = std::list<FetchTarget>;
   using Position = Targets::iterator;
 
-  // Adds the partition, or replaces what was asked for it before (its place and what was told stay).
+  // Adds the partition, or replaces what was asked for it before (its place and the announced values stay).
   void put(FetchTarget target);
   bool forget(const FetchTarget& which);  // by topic and partition; false: was not there
   Targets& targets() { return targets_; }

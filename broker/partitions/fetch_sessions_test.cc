@@ -52,7 +52,7 @@ struct FetchSessions : testing::Test {
   }
 };
 
-TEST_F(FetchSessions, AFullFetchWithEpochZeroMakesASessionWhoseFirstEpochIsOne) {
+TEST_F(FetchSessions, FullFetchWithEpochZeroMakesASessionWhoseFirstEpochIsOne) {
   int32_t id = open({target("t", 0), target("t", 1)});
   ASSERT_GT(id, 0);
   EXPECT_EQ(cache.session_count(), 1u);
@@ -64,7 +64,7 @@ TEST_F(FetchSessions, AFullFetchWithEpochZeroMakesASessionWhoseFirstEpochIsOne) 
   EXPECT_EQ(cache.finish(next, true, now), id);
 }
 
-TEST_F(FetchSessions, AFullFetchWithTheFinalEpochMakesNoSessionAndEndsTheNamedOne) {
+TEST_F(FetchSessions, FullFetchWithTheFinalEpochMakesNoSessionAndEndsTheNamedOne) {
   int32_t id = open({target("t", 0)});
   FetchPlan plan = cache.begin(request(id, -1, {target("t", 0)}), now);
   EXPECT_TRUE(plan.full);
@@ -73,7 +73,7 @@ TEST_F(FetchSessions, AFullFetchWithTheFinalEpochMakesNoSessionAndEndsTheNamedOn
   EXPECT_EQ(cache.partition_count(), 0u);
 }
 
-TEST_F(FetchSessions, AnUnknownSessionAndAWrongEpochAreToldApart) {
+TEST_F(FetchSessions, UnknownSessionAndWrongEpochHaveDifferentErrors) {
   int32_t id = open({target("t", 0)});
   EXPECT_EQ(cache.begin(request(id == 1 ? 2 : id - 1, 1), now).error, ErrorCode::kFetchSessionIdNotFound);
   EXPECT_EQ(cache.begin(request(id, 2), now).error, ErrorCode::kInvalidFetchSessionEpoch);
@@ -98,7 +98,7 @@ TEST_F(FetchSessions, TopicIdsAndNamesDoNotMixInOneSession) {
   EXPECT_EQ(cache.begin(std::move(wrong), now).error, ErrorCode::kFetchSessionTopicIdError);
 }
 
-TEST_F(FetchSessions, OnlyChangesAreTold) {
+TEST_F(FetchSessions, IncrementalFetchAnswersOnlyChanges) {
   int32_t id = open({target("t", 0)});
   FetchPlan plan = cache.begin(request(id, 1), now);
   FetchTarget& t = plan.session->targets().front();
@@ -114,7 +114,7 @@ TEST_F(FetchSessions, OnlyChangesAreTold) {
   EXPECT_TRUE(plan.session->note(t, diverged, plan.full));
 }
 
-TEST_F(FetchSessions, AnErrorIsToldEveryTimeAndSoIsItsEnd) {
+TEST_F(FetchSessions, ErrorIsAnsweredEveryTimeAndSoIsItsEnd) {
   int32_t id = open({target("t", 0)});
   FetchPlan plan = cache.begin(request(id, 1), now);
   FetchTarget& t = plan.session->targets().front();
@@ -126,18 +126,18 @@ TEST_F(FetchSessions, AnErrorIsToldEveryTimeAndSoIsItsEnd) {
   EXPECT_FALSE(plan.session->note(t, answer(5), plan.full));
 }
 
-TEST_F(FetchSessions, AChangedPartitionKeepsItsPlaceAndWhatWasTold) {
+TEST_F(FetchSessions, ChangedPartitionKeepsItsPlaceAndItsAnnouncedValues) {
   int32_t id = open({target("t", 0), target("t", 1)});
   FetchPlan plan = cache.begin(request(id, 1, {target("t", 0, 42), target("t", 2)}), now);
   EXPECT_EQ(order(*plan.session), (std::vector<int32_t>{0, 1, 2}));
   EXPECT_EQ(plan.session->targets().front().fetch_offset, 42);
-  EXPECT_EQ(plan.session->targets().front().told_high_watermark, 5);
-  EXPECT_EQ(plan.session->targets().back().told_high_watermark, -1);
+  EXPECT_EQ(plan.session->targets().front().announced_high_watermark, 5);
+  EXPECT_EQ(plan.session->targets().back().announced_high_watermark, -1);
   EXPECT_EQ(cache.partition_count(), 3u);
   cache.finish(plan, true, now);
 }
 
-TEST_F(FetchSessions, AServedPartitionGoesBehindTheOthers) {
+TEST_F(FetchSessions, ServedPartitionMovesBehindTheOthers) {
   int32_t id = open({target("t", 0), target("t", 1), target("t", 2)});
   FetchPlan plan = cache.begin(request(id, 1), now);
   plan.session->move_to_back(plan.session->targets().begin());
@@ -162,7 +162,7 @@ TEST_F(FetchSessions, ForgottenPartitionsAreGoneAndTheLastOneEndsTheSession) {
   EXPECT_EQ(cache.begin(request(id, 3), now).error, ErrorCode::kFetchSessionIdNotFound);
 }
 
-TEST_F(FetchSessions, TheSameSessionTwiceAtOnceIsRefusedAndEnds) {
+TEST_F(FetchSessions, SecondFetchOfASessionAtTheSameTimeIsRefusedAndEndsIt) {
   int32_t id = open({target("t", 0)});
   FetchPlan first = cache.begin(request(id, 1), now);
   FetchPlan second = cache.begin(request(id, 2), now);
@@ -172,7 +172,7 @@ TEST_F(FetchSessions, TheSameSessionTwiceAtOnceIsRefusedAndEnds) {
   EXPECT_EQ(cache.begin(request(id, 2), now).error, ErrorCode::kFetchSessionIdNotFound);
 }
 
-TEST_F(FetchSessions, WithoutRoomAFetchIsServedWithoutASessionUntilAnOldOneMayGo) {
+TEST_F(FetchSessions, FullCacheServesWithoutASessionUntilAnOldOneCanBeEvicted) {
   int32_t first = open({target("t", 0)});
   now += minutes(1);
   int32_t second = open({target("t", 1)});
@@ -185,7 +185,7 @@ TEST_F(FetchSessions, WithoutRoomAFetchIsServedWithoutASessionUntilAnOldOneMayGo
   EXPECT_EQ(cache.begin(request(second, 1), now).error, ErrorCode::kNone);
 }
 
-TEST_F(FetchSessions, UseKeepsASessionYoung) {
+TEST_F(FetchSessions, UsedSessionIsNotEvicted) {
   int32_t first = open({target("t", 0)});
   int32_t second = open({target("t", 1)});
   now += minutes(3);
@@ -196,7 +196,7 @@ TEST_F(FetchSessions, UseKeepsASessionYoung) {
   EXPECT_EQ(cache.begin(request(first, 2), now).error, ErrorCode::kNone);
 }
 
-TEST_F(FetchSessions, AllSessionsTogetherHoldNoMorePartitionsThanTheLimit) {
+TEST_F(FetchSessions, SessionsTogetherHoldNoMorePartitionsThanTheLimit) {
   std::vector<FetchTarget> many;
   for (int32_t i = 0; i < 11; ++i) many.push_back(target("t", i));
   EXPECT_EQ(open(many), 0);
@@ -209,7 +209,7 @@ TEST_F(FetchSessions, AllSessionsTogetherHoldNoMorePartitionsThanTheLimit) {
   EXPECT_EQ(cache.partition_count(), 0u);
 }
 
-TEST_F(FetchSessions, AFailedFetchEndsItsSession) {
+TEST_F(FetchSessions, FailedFetchEndsItsSession) {
   int32_t id = open({target("t", 0)});
   FetchPlan plan = cache.begin(request(id, 1), now);
   EXPECT_EQ(cache.finish(plan, false, now), 0);

@@ -7,16 +7,6 @@
 namespace farshore::broker {
 namespace {
 
-struct Inside {  // leaves the gate again, however the coroutine ends
-  explicit Inside(Gate& g) : gate(g), entered(g.enter()) {}
-  Inside(const Inside&) = delete;
-  ~Inside() {
-    if (entered) gate.leave();
-  }
-  Gate& gate;
-  bool entered;
-};
-
 struct Counted {  // one of the client appends under way, however the coroutine ends
   Counted(size_t& c, bool count, Notifier& e) : counter(c), counts(count), ended(e) { counter += counts ? 1 : 0; }
   Counted(const Counted&) = delete;
@@ -82,8 +72,8 @@ void Partition::fail(const Error& error) {
 }
 
 Task<Result<AppendInfo>> Partition::append(BatchRun run, AppendOrigin origin) {
-  Inside inside(gate_);
-  if (!inside.entered) co_return Error(ErrorCode::kClosed, "the partition is going away");
+  Gate::Holder inside(gate_);
+  if (!inside) co_return Error(ErrorCode::kClosed, "the partition is going away");
   if (failed_) co_return *failed_;
   Counted counted(client_appends_, origin == AppendOrigin::kClient, progress_);
   if (disk_->full && (origin == AppendOrigin::kClient || origin == AppendOrigin::kMirror))
@@ -124,8 +114,8 @@ Task<Status> Partition::settle(Deadline deadline) {
 }
 
 Task<Status> Partition::set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch) {
-  Inside inside(gate_);
-  if (!inside.entered) co_return Error(ErrorCode::kClosed, "the partition is going away");
+  Gate::Holder inside(gate_);
+  if (!inside) co_return Error(ErrorCode::kClosed, "the partition is going away");
   ensure(epoch >= epoch_, "a leadership epoch never goes down");
   epoch_ = epoch;
   if (begin_log_epoch && log_->last_epoch().value() < epoch.value()) {

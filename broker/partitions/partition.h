@@ -1,4 +1,4 @@
-// One partition that this broker leads: a log, its leadership epoch, and who waits for its progress.
+// Partition: one partition that this broker leads: its log, its leadership epoch, and the waits for its progress.
 // Executor: the broker's. Owner: PartitionTable. Never destroyed while a handler holds it (shared_ptr).
 #pragma once
 
@@ -9,15 +9,11 @@
 #include "base/gate.h"
 #include "broker/log/log.h"
 #include "broker/metadata/cluster_image.h"
+#include "broker/partitions/partition_options.h"
 
 namespace farshore::broker {
 
-enum class Durability : uint8_t {
-  kPageCache,  // like Apache Kafka: acknowledged when written; a power loss of the only replica may lose it
-  kFsync       // acknowledged only after a group-commit sync; the high watermark never passes the durable end
-};
-
-// Who may append as a client.
+// Whether clients may append.
 enum class ClientAccess : uint8_t {
   kWritable,
   kMirror,   // written by a link only, until it is promoted
@@ -41,6 +37,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   LeadershipEpoch leadership_epoch() const { return epoch_; }
   LogEnds ends() const { return log_->ends(); }
   Log& log() { return *log_; }
+  const Log& log() const { return *log_; }
   ClientAccess client_access() const { return access_; }
   void set_client_access(ClientAccess access) { access_ = access; }
   // True once the partition is being closed or deleted: answer as if it did not exist.
@@ -55,8 +52,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
   Task<Status> wait_committed(Offset last, Deadline deadline);
 
-  // Ends when every client's append that was let in so far has ended, and all of the log is committed. Asked after
-  // set_client_access() has taken the writes away: the end that stands then is the last one. Errors as wait_committed.
+  // Waits until every client's append that was let in so far has ended, and all of the log is committed. Called after
+  // set_client_access() has taken the writes away: the end does not move any more. Errors as wait_committed.
   Task<Status> settle(Deadline deadline);
 
   // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,
@@ -90,5 +87,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   size_t client_appends_ = 0;  // under way
   std::optional<Error> failed_;
 };
+
+using PartitionPtr = std::shared_ptr<Partition>;
 
 }  // namespace farshore::broker

@@ -1,7 +1,7 @@
 #include "broker/partitions/partition_lookup.h"
 
-#include "broker/errors.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
 
 namespace farshore::broker {
 namespace {
@@ -21,14 +21,14 @@ FoundPartition judge(Result<PartitionPtr> found) {
 
 }  // namespace
 
-FoundPartition find_partition(const Services& services, std::string_view topic, int32_t partition) {
-  return judge(services.partitions.find(topic, partition));
+FoundPartition find_partition(const PartitionTable& table, std::string_view topic, int32_t partition) {
+  return judge(table.find(topic, partition));
 }
 
-FoundPartition find_partition(const Services& services, const TopicId& topic, int32_t partition) {
-  FoundPartition answer = judge(services.partitions.find(topic, partition));
-  if (answer.error == Code::kUnknownTopicOrPartition && !services.metadata.image()->topic(topic))
-    answer.error = Code::kUnknownTopicId;
+FoundPartition find_partition(const PartitionTable& table, const ClusterImage& image, const TopicId& topic,
+                              int32_t partition) {
+  FoundPartition answer = judge(table.find(topic, partition));
+  if (answer.error == Code::kUnknownTopicOrPartition && !image.topic(topic)) answer.error = Code::kUnknownTopicId;
   return answer;
 }
 

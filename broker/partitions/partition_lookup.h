@@ -1,10 +1,9 @@
-// From what a client's request says of a partition to the partition, or to Kafka's error for it.
+// Finds the partition that a client's request names, or Kafka's error code for it.
 #pragma once
 
 #include <string_view>
 
 #include "broker/partitions/partition_table.h"
-#include "broker/services.h"
 #include "proto/kafka/error_code.h"
 
 namespace farshore::broker {
@@ -15,9 +14,10 @@ struct FoundPartition {
 };
 
 // UNKNOWN_TOPIC_OR_PARTITION; KAFKA_STORAGE_ERROR (the partition is offline).
-FoundPartition find_partition(const Services& services, std::string_view topic, int32_t partition);
-// UNKNOWN_TOPIC_ID as well (also for a zero id).
-FoundPartition find_partition(const Services& services, const TopicId& topic, int32_t partition);
+FoundPartition find_partition(const PartitionTable& table, std::string_view topic, int32_t partition);
+// The same; and UNKNOWN_TOPIC_ID if `image` has no such topic (a zero id included).
+FoundPartition find_partition(const PartitionTable& table, const ClusterImage& image, const TopicId& topic,
+                              int32_t partition);
 // Fencing (KIP-320): FENCED_LEADER_EPOCH if the client's is older, UNKNOWN_LEADER_EPOCH if it is newer; -1 is any.
 kafka::ErrorCode check_leader_epoch(const Partition& partition, int32_t current_leader_epoch);
 

@@ -1,35 +1,19 @@
 #include "broker/partitions/partition_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
-#include "base/ensure.h"
 #include "broker/metadata/topic_config.h"
+#include "broker/partitions/internal/data_directory.h"
+#include "broker/partitions/internal/disk_watch.h"
+#include "broker/partitions/internal/log_maintenance.h"
 
 namespace farshore::broker {
 namespace {
 
-constexpr std::string_view kDeletedSuffix = "-delete";
-constexpr std::string_view kStraySuffix = "-stray";
-constexpr std::string_view kPartitionMetadata = "partition.metadata";
-constexpr size_t kPartitionMetadataBytesMax = 4096;
-constexpr Duration kDiskCheck = seconds(1);
 constexpr Duration kApplyPause = seconds(1);  // between tries, after the disk refused
 // How many logs are opened or closed at the same time: that waits for the disk, not for the processor.
 constexpr size_t kOpensMax = 16;
-
-// Kafka's file of this name: two lines.
-std::string partition_metadata(const TopicId& id) { return "version: 0\ntopic_id: " + id.to_string() + "\n"; }
-
-Result<TopicId> parse_partition_metadata(std::string_view text) {
-  constexpr std::string_view field = "topic_id: ";
-  auto at = text.find(field);
-  if (!text.starts_with("version: 0\n") || at == std::string_view::npos)
-    return Error(ErrorCode::kCorrupt, "partition.metadata is not of version 0");
-  std::string_view id = text.substr(at + field.size());
-  return Uuid::parse(id.substr(0, id.find_first_of("\r\n")));
-}
 
 bool active_mirror(const TopicImage& topic) { return topic.mirror && !topic.mirror->writable(); }
 
@@ -47,41 +31,44 @@ size_t PartitionTable::UuidHash::operator()(const Uuid& id) const noexcept {
   return words[0] ^ words[1];
 }
 
-PartitionTable::PartitionTable(Env& env, SlabArena& arena, const Config& config, const BrokerOptions& options,
+PartitionTable::PartitionTable(Env& env, SlabArena& arena, const Config& broker, PartitionOptions options,
                                MetadataManager& metadata)
     : env_(env),
       arena_(arena),
-      config_(config),
-      options_(options),
+      config_(broker),
+      options_(std::move(options)),
       metadata_(metadata),
-      disk_(std::make_shared<DiskState>()),
+      directory_(std::make_unique<DataDirectory>(env, options_.data_dir)),
       applied_changed_(env),
       opened_(env),
       wake_(env),
       stopping_(env),
-      gate_(env) {}
+      gate_(env) {
+  disk_ = std::make_unique<DiskWatch>(env, options_.data_dir, options_.reserve_bytes, [this] {
+    if (!some_wait_for_space()) return;
+    reopen_ = true;
+    wake_.notify();
+  });
+  maintenance_ = std::make_unique<LogMaintenance>(
+      env, options_, [this] { return all(); }, [this] { return compacted(); });
+}
 
 PartitionTable::~PartitionTable() = default;
 
-std::string PartitionTable::log_directory(const std::string& topic, int32_t partition) const {
-  return join_path(options_.data_dir, topic + "-" + std::to_string(partition));
-}
-
 LogOptions PartitionTable::options_of(const TopicImage& topic) const {
   LogOptions options = log_options(config_, topic);
-  options.test_only_high_watermark_before_truncation = options_.plants.high_watermark_before_truncation;
+  options.test_only_high_watermark_before_truncation = options_.inject_high_watermark_before_truncation;
   return options;
 }
 
 Task<Status> PartitionTable::start() {
-  co_await check_disk();
-  CO_CHECK(co_await remove_leftovers(*metadata_.image()));
+  co_await disk_->look();
+  const ImagePtr image = metadata_.image();
+  CO_CHECK(co_await directory_->clean_up(*image));
   CO_CHECK(co_await apply(metadata_.image()));
   spawn(gate_, "partitions follow", follow_loop());
-  spawn(gate_, "disk watch", disk_loop());
-  spawn(gate_, "retention", retention_loop());
-  if (options_.cleaner_enabled) spawn(gate_, "cleaner", cleaner_loop());
-  if (options_.flush_interval > Duration::zero()) spawn(gate_, "flush", flush_loop());
+  disk_->start();
+  maintenance_->start();
   co_return ok();
 }
 
@@ -89,6 +76,8 @@ Task<Status> PartitionTable::stop() {
   stopping_.set();
   wake_.notify();
   applied_changed_.notify();
+  co_await maintenance_->stop();
+  co_await disk_->stop();
   co_await gate_.close();
   Status result = ok();
   Gate closes(env_);
@@ -139,6 +128,20 @@ std::vector<PartitionPtr> PartitionTable::all() const {
       if (slot.partition) result.push_back(slot.partition);
   return result;
 }
+
+std::vector<PartitionPtr> PartitionTable::compacted() const {
+  std::vector<PartitionPtr> result;
+  for (const auto& [name, topic] : topics_) {
+    if (topic->options.cleanup_policy == CleanupPolicy::kDelete) continue;
+    for (const auto& slot : topic->slots)
+      if (slot.partition) result.push_back(slot.partition);
+  }
+  return result;
+}
+
+uint64_t PartitionTable::free_bytes() const { return disk_->free_bytes(); }
+
+bool PartitionTable::disk_full() const { return disk_->state()->full; }
 
 size_t PartitionTable::offline() const {
   size_t count = 0;
@@ -243,21 +246,7 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
   if (placed.leader != metadata_.self())
     co_return Error(ErrorCode::kUnsupported, "led by broker " + std::to_string(placed.leader.value()) +
                                                  ": several brokers in one cluster are not served yet");
-  std::string directory = log_directory(image->name, index);
-  std::string id_path = join_path(directory, kPartitionMetadata);
-  CO_CHECK(co_await env_.files().make_dirs(directory));
-  auto text = co_await read_file(env_.files(), id_path, kPartitionMetadataBytesMax);
-  if (text) {
-    CO_TRY(auto id, parse_partition_metadata(*text));
-    if (id != image->id)
-      co_return Error(ErrorCode::kCorrupt, directory + " belongs to topic id " + id.to_string() + ", not " +
-                                               image->id.to_string() + ": move it away and restart");
-  } else if (text.error() == ErrorCode::kNotFound) {
-    CO_CHECK(co_await replace_file(env_.files(), id_path, partition_metadata(image->id)));
-    CO_CHECK(co_await env_.files().sync_dir(options_.data_dir));
-  } else {
-    co_return std::move(text).error();
-  }
+  CO_TRY(std::string directory, co_await directory_->claim(*image, index));
   CO_TRY(auto log, co_await open_log(env_, arena_, directory, options));
   const LogRecovery& recovery = log->recovery();
   if (!recovery.clean)
@@ -266,7 +255,7 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
                                       {"scanned_bytes", recovery.scanned_bytes},
                                       {"cut_bytes", recovery.cut_bytes}});
   auto partition = std::make_shared<Partition>(env_, image->name, image->id, index, std::move(log), options_.durability,
-                                               placed.leadership_epoch, disk_);
+                                               placed.leadership_epoch, disk_->state());
   partition->set_client_access(access_of(*image));
   // The lineage goes on from here, also before the first write: clients that heard of this epoch ask where it ends.
   if (!active_mirror(*image)) {
@@ -296,51 +285,16 @@ Task<void> PartitionTable::update_open(Topic& topic, TopicPtr image) {
   }
 }
 
-// Closes the logs, takes their directories out of the way under another name (the topic may be made again at once), and
-// removes them. What a crash in between leaves, remove_leftovers() finds.
 Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
   topics_by_id_.erase(topic->id);
   if (auto it = topics_.find(topic->name); it != topics_.end() && it->second == topic) topics_.erase(it);
   env_.metrics().remove("topic", topic->name);
   for (size_t i = 0; i < topic->slots.size(); ++i) {
     if (auto partition = topic->slots[i].partition) (void)co_await partition->close();
-    auto removed = co_await remove_log(log_directory(topic->name, static_cast<int32_t>(i)));
+    auto removed = co_await directory_->remove(topic->name, static_cast<int32_t>(i));
     if (!removed)
       env_.log().error("log not removed", {{"topic", topic->name}, {"partition", i}, {"error", removed.error()}});
   }
-}
-
-Task<Status> PartitionTable::remove_log(std::string directory) {
-  CO_TRY(bool there, co_await env_.files().exists(directory));
-  if (!there) co_return ok();
-  std::string aside = directory + "." + env_.random().uuid().to_string() + std::string(kDeletedSuffix);
-  CO_CHECK(co_await env_.files().rename(directory, aside));
-  CO_CHECK(co_await env_.files().sync_dir(options_.data_dir));
-  co_return co_await env_.files().remove_all(aside);
-}
-
-// Finishes deletions that were interrupted. A log that the metadata does not know is set aside, not removed: it may be
-// of a topic whose deletion was cut off by a crash, but also of a restored or foreign metadata store.
-Task<Status> PartitionTable::remove_leftovers(const ClusterImage& image) {
-  CO_TRY(auto names, co_await env_.files().list(options_.data_dir));
-  for (const auto& name : names) {
-    std::string directory = join_path(options_.data_dir, name);
-    if (name.ends_with(kDeletedSuffix) && name.find('.') != std::string::npos) {
-      CO_CHECK(co_await env_.files().remove_all(directory));
-      continue;
-    }
-    if (name.ends_with(kStraySuffix)) continue;
-    auto text = co_await read_file(env_.files(), join_path(directory, kPartitionMetadata), kPartitionMetadataBytesMax);
-    if (!text) continue;  // not one of our logs
-    auto id = parse_partition_metadata(*text);
-    if (!id || image.topic(*id)) continue;
-    std::string aside = name + "." + env_.random().uuid().to_string() + std::string(kStraySuffix);
-    env_.log().warn("log of a topic that does not exist set aside",
-                    {{"directory", name}, {"topic_id", *id}, {"now", aside}});
-    CO_CHECK(co_await env_.files().rename(directory, join_path(options_.data_dir, aside)));
-    CO_CHECK(co_await env_.files().sync_dir(options_.data_dir));
-  }
-  co_return ok();
 }
 
 Task<void> PartitionTable::follow_loop() {
@@ -359,89 +313,6 @@ Task<void> PartitionTable::follow_loop() {
     env_.log().error("partitions do not follow the metadata", {{"error", applied.error()}});
     (void)co_await stopping_.wait(env_.in(kApplyPause));
   }
-}
-
-Task<void> PartitionTable::retention_loop() {
-  for (;;) {
-    auto stopped = co_await stopping_.wait(env_.in(options_.retention_check));
-    if (stopped) co_return;
-    for (const auto& partition : all()) {
-      if (stopping_.is_set()) break;
-      if (partition->closing() || partition->failure()) continue;
-      auto removed = co_await partition->log().apply_retention();
-      if (!removed)
-        env_.log().error(
-            "retention failed",
-            {{"topic", partition->topic()}, {"partition", partition->partition()}, {"error", removed.error()}});
-      else if (*removed > 0)
-        partition->changed();
-    }
-  }
-}
-
-Task<void> PartitionTable::cleaner_loop() {
-  for (;;) {
-    auto stopped = co_await stopping_.wait(env_.in(options_.cleaner_backoff));
-    if (stopped) co_return;
-    std::vector<PartitionPtr> compacted;
-    for (const auto& [name, topic] : topics_) {
-      if (topic->options.cleanup_policy == CleanupPolicy::kDelete) continue;
-      for (const auto& slot : topic->slots)
-        if (slot.partition) compacted.push_back(slot.partition);
-    }
-    for (const auto& partition : compacted) {
-      if (stopping_.is_set()) break;
-      if (partition->closing() || partition->failure()) continue;
-      auto cleaned = co_await partition->log().clean();
-      if (!cleaned)
-        env_.log().error(
-            "cleaning failed",
-            {{"topic", partition->topic()}, {"partition", partition->partition()}, {"error", cleaned.error()}});
-    }
-  }
-}
-
-Task<void> PartitionTable::flush_loop() {
-  for (;;) {
-    auto stopped = co_await stopping_.wait(env_.in(options_.flush_interval));
-    if (stopped) co_return;
-    for (const auto& partition : all()) {
-      if (stopping_.is_set()) break;
-      LogEnds ends = partition->ends();
-      if (partition->closing() || partition->failure() || ends.flushed_end >= ends.end) continue;
-      auto flushed = co_await partition->log().flush();
-      if (!flushed)
-        env_.log().error(
-            "flush failed",
-            {{"topic", partition->topic()}, {"partition", partition->partition()}, {"error", flushed.error()}});
-    }
-  }
-}
-
-Task<void> PartitionTable::disk_loop() {
-  for (;;) {
-    auto stopped = co_await stopping_.wait(env_.in(kDiskCheck));
-    if (stopped) co_return;
-    co_await check_disk();
-    if (disk_->full || !some_wait_for_space()) continue;
-    reopen_ = true;
-    wake_.notify();
-  }
-}
-
-Task<void> PartitionTable::check_disk() {
-  auto free = co_await env_.files().free_bytes(options_.data_dir);
-  if (!free) co_return;  // nothing is known: the appends themselves will tell
-  free_bytes_ = *free;
-  bool full = *free < options_.reserve_bytes;
-  if (full == disk_->full) co_return;
-  disk_->full = full;
-  if (full)
-    env_.log().error(
-        "disk full: clients' writes are refused",
-        {{"directory", options_.data_dir}, {"free_bytes", *free}, {"reserve_bytes", options_.reserve_bytes}});
-  else
-    env_.log().info("disk has room again", {{"directory", options_.data_dir}, {"free_bytes", *free}});
 }
 
 }  // namespace farshore::broker

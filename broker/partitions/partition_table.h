@@ -1,8 +1,9 @@
-// PartitionTable: the open partitions of this broker, kept equal to the metadata: opens, creates and deletes logs under
-// the data directory, follows topic configs, runs retention, cleaning and flush intervals, and watches the disk.
+// PartitionTable: the open partitions of this broker. It follows the metadata: it creates, opens and deletes logs, and
+// applies new configs and epochs to open partitions. DataDirectory, DiskWatch and LogMaintenance do the rest.
 // Executor: the broker's. Owner: Broker.
 //
-// A partition whose log cannot be opened or has failed is offline: find() says kIo, until the broker is restarted.
+// A partition whose log cannot be opened, or whose log failed, is offline: find() returns kIo until the broker is
+// restarted.
 #pragma once
 
 #include <map>
@@ -12,21 +13,24 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/config.h"
 #include "base/env.h"
 #include "base/gate.h"
 #include "base/slab.h"
-#include "broker/broker_config.h"
 #include "broker/metadata/metadata.h"
 #include "broker/partitions/partition.h"
+#include "broker/partitions/partition_options.h"
 
 namespace farshore::broker {
 
-using PartitionPtr = std::shared_ptr<Partition>;
+class DataDirectory;
+class DiskWatch;
+class LogMaintenance;
 
 class PartitionTable {
  public:
-  PartitionTable(Env& env, SlabArena& arena, const Config& config, const BrokerOptions& options,
-                 MetadataManager& metadata);
+  // `broker`: the broker's properties, from which topics inherit their configs.
+  PartitionTable(Env& env, SlabArena& arena, const Config& broker, PartitionOptions options, MetadataManager& metadata);
   ~PartitionTable();
 
   // Finishes interrupted deletions, opens every log (or makes it), and starts to follow the metadata. A log that is
@@ -40,16 +44,17 @@ class PartitionTable {
   Result<PartitionPtr> find(std::string_view topic, int32_t partition) const;
   Result<PartitionPtr> find(const TopicId& topic, int32_t partition) const;
   std::vector<PartitionPtr> all() const;
-  size_t size() const;                                 // partitions
-  size_t offline() const;                              // of them
-  uint64_t free_bytes() const { return free_bytes_; }  // on the disk, as of the last look
+  size_t size() const;     // partitions
+  size_t offline() const;  // of them
+  Durability durability() const { return options_.durability; }
 
   // ok once the table has caught up with the image's `revision`: what a topic's creation waits for.
   Task<Status> wait_for(Revision revision, Deadline deadline);
 
-  // True while the free space is below `log.reserve.bytes`: clients' and mirrors' appends are refused (kNoSpace),
-  // reads, commits of groups, and deletions go on.
-  bool disk_full() const { return disk_->full; }
+  uint64_t free_bytes() const;  // on the disk, as of the last look
+  // True while the free space is below `log.reserve.bytes`. Clients' and mirrors' appends are then refused (kNoSpace);
+  // reads, appends of coordinators, and deletions go on.
+  bool disk_full() const;
 
  private:
   struct Slot {
@@ -68,32 +73,26 @@ class PartitionTable {
   };
   Result<PartitionPtr> slot(const Topic* topic, int32_t partition) const;
   LogOptions options_of(const TopicImage& topic) const;
-  std::string log_directory(const std::string& topic, int32_t partition) const;
+  std::vector<PartitionPtr> compacted() const;
   Task<Status> apply(ImagePtr image);
   Task<void> open_slot(std::shared_ptr<Topic> topic, TopicPtr image, int32_t partition);
   Task<Result<PartitionPtr>> open_partition(TopicPtr image, int32_t index, LogOptions options);
-  Task<void> close_partition(PartitionPtr partition, Status& result);  // `result`: stop()'s, which waits
+  Task<void> close_partition(PartitionPtr partition, Status& result);  // `result` is stop()'s, which waits
   Task<void> update_open(Topic& topic, TopicPtr image);
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
-  Task<Status> remove_log(std::string directory);
-  Task<Status> remove_leftovers(const ClusterImage& image);
   Task<void> reopen();
   bool some_wait_for_space() const;
   Task<void> follow_loop();
-  Task<void> retention_loop();
-  Task<void> cleaner_loop();
-  Task<void> flush_loop();
-  Task<void> disk_loop();
-  Task<void> check_disk();
 
   Env& env_;
   SlabArena& arena_;
   const Config& config_;
-  const BrokerOptions& options_;
+  const PartitionOptions options_;
   MetadataManager& metadata_;
-  std::shared_ptr<DiskState> disk_;
-  uint64_t free_bytes_ = 0;
-  bool reopen_ = false;  // follow_loop() is to open what waits for space
+  std::unique_ptr<DataDirectory> directory_;
+  std::unique_ptr<DiskWatch> disk_;
+  std::unique_ptr<LogMaintenance> maintenance_;
+  bool reopen_ = false;  // tells follow_loop() to open what waits for disk space
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::unordered_map<Uuid, std::shared_ptr<Topic>, UuidHash> topics_by_id_;
   Revision applied_ = 0;

@@ -1,4 +1,4 @@
-// What happens to partitions when the disk does: full, failing, damaged; and when topics go.
+// Partitions on a full, a failing and a damaged disk; and the deletion of topics.
 #include "broker/partitions/partition_table.h"
 
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include "base/gate.h"
 #include "base/sim/disk.h"
 #include "broker/metadata/metadata.h"
-#include "broker/metadata/topics.h"
-#include "broker/test_cluster_fixture.h"
+#include "broker/partitions/topic_creator.h"
+#include "broker/testing/test_cluster.h"
 #include "proto/batch/builder.h"
 
 namespace farshore::broker {
@@ -19,14 +19,14 @@ Task<void> make(TestCluster& cluster, std::string name, int32_t partitions) {
   NewTopic topic;
   topic.name = std::move(name);
   topic.partitions = partitions;
-  auto made = co_await create_topic(cluster.services(), std::move(topic), cluster.env().in(seconds(60)));
-  EXPECT_FALSE(made.problem) << made.problem.message;
+  auto made = co_await cluster.services().topics.create(std::move(topic), cluster.env().in(seconds(60)));
+  EXPECT_FALSE(made.refusal) << made.refusal.message;
 }
 
 Task<void> append(TestCluster& cluster, PartitionPtr partition, size_t bytes, AppendOrigin origin, ErrorCode& code) {
   BatchBuilder builder;
   builder.add(kTime, "key", std::string(bytes, 'x'));
-  BatchRun run = builder.build_run(cluster.services().arena);
+  BatchRun run = builder.build_run(cluster.arena());
   auto info = co_await partition->append(std::move(run), origin);
   code = info ? ErrorCode::kNone : info.error().code;
   if (!info) co_return;
@@ -67,7 +67,7 @@ size_t directories(TestCluster& cluster, const std::string& prefix) {
   return count;
 }
 
-TEST(PartitionTable, AFullDiskRefusesClientsButNotGroupsReadsAndDeletions) {
+TEST(PartitionTable, FullDiskRefusesClientsButNotGroupsReadsAndDeletions) {
   TestCluster cluster(1);
   cluster.set("log.reserve.bytes", "1000000");
   cluster.start();
@@ -89,7 +89,7 @@ TEST(PartitionTable, AFullDiskRefusesClientsButNotGroupsReadsAndDeletions) {
   EXPECT_EQ(cluster.partition("orders", 0)->ends().end, Offset(3));
 }
 
-TEST(PartitionTable, APartitionThatAFullDiskKeptFromBeingOpenedIsOpenedWhenThereIsSpace) {
+TEST(PartitionTable, PartitionNotOpenedForLackOfSpaceIsOpenedWhenThereIsSpace) {
   TestCluster cluster(3);
   cluster.set("log.reserve.bytes", "0");
   cluster.start();
@@ -106,7 +106,7 @@ TEST(PartitionTable, APartitionThatAFullDiskKeptFromBeingOpenedIsOpenedWhenThere
   EXPECT_EQ(appended(cluster, "orders", 1, 100), ErrorCode::kNone);
 }
 
-TEST(PartitionTable, AnAppendThatDoesNotFitLeavesNothingBehind) {
+TEST(PartitionTable, AppendThatDoesNotFitOnTheDiskLeavesNothingBehind) {
   TestCluster cluster(2);
   cluster.set("log.reserve.bytes", "0");
   cluster.start();
@@ -137,7 +137,7 @@ Task<void> fence(TestCluster& cluster, PartitionPtr partition, LogEnds& stood) {
   stood = partition->ends();
 }
 
-TEST(PartitionTable, AFenceStandsWhenTheWritesThatItLetThroughAreCommitted) {
+TEST(PartitionTable, FenceReturnsWhenTheWritesThatItLetThroughAreCommitted) {
   for (const char* durability : {"page-cache", "fsync"}) {
     for (uint64_t seed = 1; seed <= 20; ++seed) {
       SCOPED_TRACE(std::string(durability) + " seed " + std::to_string(seed));
@@ -163,7 +163,7 @@ TEST(PartitionTable, AFenceStandsWhenTheWritesThatItLetThroughAreCommitted) {
   }
 }
 
-TEST(PartitionTable, AFailingDiskTakesOnePartitionOfflineUntilARestart) {
+TEST(PartitionTable, FailingDiskTakesOnePartitionOfflineUntilARestart) {
   TestCluster cluster(3);
   cluster.set("durability", "fsync");
   cluster.start();
@@ -188,7 +188,7 @@ Task<void> has_stray(TestCluster& cluster, size_t& count) {
   for (const auto& name : *names) count += name.starts_with("orders-0.") && name.ends_with("-stray") ? 1 : 0;
 }
 
-TEST(PartitionTable, ALogOfAnotherTopicIsNeitherOpenedNorRemoved) {
+TEST(PartitionTable, LogOfAnotherTopicIsNeitherOpenedNorRemoved) {
   TestCluster cluster(4);
   cluster.start();
   cluster.run_inside(make(cluster, "orders", 1));
@@ -208,7 +208,7 @@ TEST(PartitionTable, ALogOfAnotherTopicIsNeitherOpenedNorRemoved) {
   EXPECT_EQ(strays, 1u);
 }
 
-TEST(PartitionTable, ADeletionIsFinishedAfterAKillAtAnyPoint) {
+TEST(PartitionTable, DeletionIsFinishedAfterAKillAtAnyPoint) {
   for (uint64_t n = 1; n <= 61; n += 3) {
     SCOPED_TRACE("killed at resumption " + std::to_string(n));
     TestCluster cluster(100 + n);
@@ -227,7 +227,7 @@ TEST(PartitionTable, ADeletionIsFinishedAfterAKillAtAnyPoint) {
   }
 }
 
-TEST(PartitionTable, AcknowledgedWithFsyncIsThereAfterAPowerLoss) {
+TEST(PartitionTable, RecordsAcknowledgedWithFsyncSurviveAPowerLoss) {
   for (uint64_t seed = 200; seed < 220; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     TestCluster cluster(seed);

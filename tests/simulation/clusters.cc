@@ -8,7 +8,7 @@
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 #include "broker/groups/coordinator.h"
-#include "broker/services.h"
+#include "broker/handlers/services.h"
 #include "tests/simulation/link_scenario.h"
 
 namespace farshore::simulation {

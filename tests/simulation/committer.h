@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/env.h"
-#include "broker/test_client.h"
+#include "broker/testing/test_client.h"
 #include "tests/simulation/history.h"
 
 namespace farshore::simulation {

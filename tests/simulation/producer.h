@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/env.h"
-#include "broker/test_client.h"
+#include "broker/testing/test_client.h"
 #include "tests/simulation/history.h"
 
 namespace farshore::simulation {

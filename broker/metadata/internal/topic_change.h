@@ -1,0 +1,38 @@
+// TopicChange: one change of one topic, as a transaction of the MetaStore and as a change of the ClusterImage.
+// Executor: the broker's.
+#pragma once
+
+#include <memory>
+
+#include "base/meta_store.h"
+#include "broker/metadata/cluster_image.h"
+
+namespace farshore::broker {
+
+class TopicChange {
+ public:
+  // From `now`, as in the image, to `next`, whose mod_revisions are set when the change is applied.
+  TopicChange(std::shared_ptr<const TopicImage> now, std::shared_ptr<TopicImage> next)
+      : now_(std::move(now)), next_(std::move(next)) {}
+
+  // Writes what differs, and compares the revision of every key that it replaces. No operation: nothing differs.
+  MetaTxn txn() const;
+  // Puts `next` into the image of `revision`, the one that the transaction was applied at.
+  void apply(ClusterImage& image, Revision revision) const;
+
+  // Whether `image` holds `next`, written by whomever: the transaction was applied although its result was ambiguous.
+  bool applied_in(const ClusterImage& image) const;
+  // Whether the topic in `image` is still at the revisions of `now`: then it was not this topic that a lost compare was
+  // about.
+  bool unchanged_in(const ClusterImage& image) const;
+
+ private:
+  std::shared_ptr<const TopicImage> now_;
+  std::shared_ptr<TopicImage> next_;
+};
+
+// The transaction that creates a topic, if there is none with its name.
+MetaTxn new_topic_txn(const TopicImage& topic);
+void put_topic(ClusterImage& image, std::shared_ptr<const TopicImage> topic);
+
+}  // namespace farshore::broker

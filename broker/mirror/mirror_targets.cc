@@ -1,0 +1,158 @@
+#include "broker/mirror/mirror_targets.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace farshore::broker {
+namespace {
+
+using Code = kafka::ErrorCode;
+
+Refusal refuse(Code code, std::string message) { return {code, std::move(message)}; }
+
+Refusal stale_session() {
+  return refuse(Code::kFencedLeaderEpoch, "the session is not the one that is open: open a new one");
+}
+
+}  // namespace
+
+std::shared_ptr<MirrorTargets::Target> MirrorTargets::target(const TopicId& topic, int32_t partition) {
+  auto& slot = targets_[{topic, partition}];
+  if (!slot) slot = std::make_shared<Target>(env_);
+  return slot;
+}
+
+std::shared_ptr<MirrorTargets::Target> MirrorTargets::target(const Partition& partition) {
+  return target(partition.topic_id(), partition.partition());
+}
+
+Task<MirrorTargets::Opened> MirrorTargets::open(PartitionPtr partition, LinkEpoch epoch) {
+  auto state = target(*partition);
+  auto guard = co_await state->lock.lock();
+  Opened opened;
+  if (state->ended) {
+    opened.refusal = refuse(Code::kPolicyViolation, "the mirror has ended");
+    co_return opened;
+  }
+  // Random, so that a session from before a restart of this broker can never be mistaken for one of now.
+  state->session = PumpSession(static_cast<int64_t>(env_.random().next() >> 1 | 1));
+  state->link_epoch = epoch;
+  opened.session = state->session;
+  co_return opened;
+}
+
+Refusal MirrorTargets::check_position(const Partition& partition, const Target& target, const Append& append) const {
+  if (!target.holds(append.session) || append.link_epoch != target.link_epoch) return stale_session();
+  const Offset end = partition.ends().end;
+  if (append.expected_end != end)
+    return refuse(Code::kOffsetOutOfRange, "the log ends at " + std::to_string(end.value()) + ", not at " +
+                                               std::to_string(append.expected_end.value()));
+  const LogEpoch last = partition.log().last_epoch();
+  if (append.epoch_before != last)
+    return refuse(Code::kOffsetOutOfRange, "the last epoch is " + std::to_string(last.value()) + ", not " +
+                                               std::to_string(append.epoch_before.value()));
+  return {};
+}
+
+Task<Refusal> MirrorTargets::append(PartitionPtr partition, Append append, Deadline deadline) {
+  auto state = target(*partition);
+  auto guard = co_await state->lock.lock();
+  if (Refusal refusal = check_position(*partition, *state, append)) co_return refusal;
+  append.source.at = env_.wall_now();
+  state->source = append.source;
+  if (!append.run.empty()) {
+    Refusal refusal = co_await append_run(partition, std::move(append.run), deadline);
+    if (refusal) co_return refusal;
+  }
+  // The source's log start is followed, as far as this end has come.
+  const LogEnds now = partition->ends();
+  const Offset start = std::min(append.source.log_start, now.high_watermark);
+  if (start > now.log_start) {
+    auto moved = co_await partition->log().advance_log_start(start);
+    if (!moved) co_return refusal_of(moved.error());
+    partition->changed();
+  }
+  co_return Refusal{};
+}
+
+Task<Refusal> MirrorTargets::append_run(PartitionPtr partition, BatchRun run, Deadline deadline) {
+  auto checked = verify_crc(run);
+  if (!checked) co_return refuse(Code::kCorruptMessage, checked.error().to_string());
+  LogEpoch highest = run.batches.front().epoch();
+  for (const auto& batch : run.batches) highest = std::max(highest, batch.epoch());
+  if (highest.value() > partition->leadership_epoch().value()) {
+    // A client that saw this epoch in a batch ignores metadata with a lower one: raised durably first.
+    auto raised = co_await raise_leadership(partition, highest, deadline);
+    if (!raised) co_return refusal_of(raised.error());
+  }
+  auto appended = co_await partition->append(std::move(run), AppendOrigin::kMirror);
+  if (!appended) {
+    if (appended.error() == ErrorCode::kConflict)
+      co_return refuse(Code::kOffsetOutOfRange, appended.error().to_string());
+    co_return refusal_of(appended.error());
+  }
+  if (appended->last < Offset(0)) co_return Refusal{};
+  auto committed = co_await partition->wait_committed(appended->last, deadline);
+  if (!committed) co_return refusal_of(committed.error());
+  co_return Refusal{};
+}
+
+Task<Status> MirrorTargets::raise_leadership(PartitionPtr partition, LogEpoch epoch, Deadline deadline) {
+  const LeadershipEpoch wanted(epoch.value());
+  const auto index = static_cast<size_t>(partition->partition());
+  MetadataManager::TopicEdit edit = [wanted, index](TopicImage& topic) -> Status {
+    if (index >= topic.partitions.size()) return Error(ErrorCode::kNotFound, "the partition is gone");
+    topic.partitions[index].leadership_epoch = std::max(topic.partitions[index].leadership_epoch, wanted);
+    return ok();
+  };
+  CO_CHECK(co_await metadata_.update_topic(partition->topic_id(), std::move(edit), deadline));
+  co_return co_await partition->set_leadership_epoch(wanted, /*begin_log_epoch=*/false);
+}
+
+Task<MirrorTargets::Truncated> MirrorTargets::truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch,
+                                                       Offset offset) {
+  auto state = target(*partition);
+  auto guard = co_await state->lock.lock();
+  Truncated result;
+  if (!state->holds(session)) {
+    result.refusal = stale_session();
+    co_return result;
+  }
+  Log& log = partition->log();
+  const Offset end = log.ends().end;
+  // The common point: where the epoch ends there, or here, whichever comes first (KIP-101, KIP-279).
+  Offset keep = std::min(offset, end);
+  if (EpochEnd here = log.epoch_end(epoch); here.end >= Offset(0)) keep = std::min(keep, here.end);
+  auto cut = co_await log.truncate_to(keep, /*below_high_watermark=*/true);  // also at the end: empty epochs go
+  if (!cut) {
+    result.refusal = refusal_of(cut.error());
+    co_return result;
+  }
+  if (keep >= end) co_return result;
+  result.from = keep;
+  result.to = end;
+  partition->changed();
+  env_.log().warn("mirror truncated: the source has another history", {{"topic", partition->topic()},
+                                                                       {"partition", partition->partition()},
+                                                                       {"from", keep},
+                                                                       {"to", end},
+                                                                       {"source_epoch", epoch.value()}});
+  co_return result;
+}
+
+Task<Refusal> MirrorTargets::advance_log_start(PartitionPtr partition, PumpSession session, Offset offset) {
+  auto state = target(*partition);
+  auto guard = co_await state->lock.lock();
+  if (!state->holds(session)) co_return stale_session();
+  Log& log = partition->log();
+  Status moved;
+  if (offset > log.ends().end)
+    moved = co_await log.reset_to(offset);  // the source deleted what was not mirrored yet
+  else
+    moved = co_await log.advance_log_start(offset);
+  if (!moved) co_return refusal_of(moved.error());
+  partition->changed();
+  co_return Refusal{};
+}
+
+}  // namespace farshore::broker

@@ -1,0 +1,86 @@
+// MirrorTargets: who may write the mirror partitions of this broker, and what the source last reported for each.
+// Invariant: one writer. An append is accepted only if its link epoch, its pump session, the end offset and the epoch
+// of the batch before it are the target's own (as Raft's prevLogIndex and prevLogTerm). A new session makes all older
+// sessions of the partition stale. Sessions live in memory: after a restart of the broker every pump opens a new one,
+// and continues where the target then ends. Link epochs and promotions are durable, in the metadata.
+// Executor: the broker's. Owner: Broker.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/async_mutex.h"
+#include "base/env.h"
+#include "base/event.h"
+#include "broker/metadata/metadata.h"
+#include "broker/metadata/refusal.h"
+#include "broker/partitions/partition.h"
+
+namespace farshore::broker {
+
+// What the source reported with the last append or heartbeat.
+struct SourceSeen {
+  Offset high_watermark{-1}, log_start{-1}, last_stable{-1};
+  LeadershipEpoch leader_epoch{-1};
+  WallTime at{-1};  // of this broker; -1: not since it started
+};
+
+class MirrorTargets {
+ public:
+  MirrorTargets(Env& env, MetadataManager& metadata) : env_(env), metadata_(metadata) {}
+
+  struct Target {
+    explicit Target(Reactor& reactor) : lock(reactor) {}
+    AsyncMutex lock;         // append, open, truncate and promote of one partition, one at a time
+    PumpSession session{0};  // 0: none is open
+    bool ended = false;      // the mirror has ended: no session is opened any more
+    bool holds(PumpSession given) const { return !ended && given != PumpSession(0) && given == session; }
+    LinkEpoch link_epoch{-1};
+    SourceSeen source;
+  };
+  std::shared_ptr<Target> target(const TopicId& topic, int32_t partition);
+  std::shared_ptr<Target> target(const Partition& partition);
+
+  struct Opened {
+    PumpSession session;
+    Refusal refusal;
+  };
+  // A new session, which ends all older ones of the partition. POLICY_VIOLATION: the mirror has ended.
+  Task<Opened> open(PartitionPtr partition, LinkEpoch epoch);
+
+  struct Append {
+    PumpSession session;
+    LinkEpoch link_epoch;
+    Offset expected_end;
+    LogEpoch epoch_before{-1};
+    SourceSeen source;
+    BatchRun run;  // may be empty: only the source's state is reported
+  };
+  // FENCED_LEADER_EPOCH: the session is stale. OFFSET_OUT_OF_RANGE: the log does not end where, or as, expected.
+  // CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR. Done when the high watermark has passed the batches (so: durable, where the
+  // broker is configured to be).
+  Task<Refusal> append(PartitionPtr partition, Append append, Deadline deadline);
+
+  struct Truncated {
+    Refusal refusal;
+    Offset from{-1}, to{-1};  // what was removed: [from, to); -1: nothing
+  };
+  // Cuts the log at the common point with a source whose epoch `epoch` ends at `offset`. FENCED_LEADER_EPOCH as
+  // append().
+  Task<Truncated> truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch, Offset offset);
+  // Follows the source's log start. Above the end of this log: the log becomes empty and continues at `offset`.
+  // FENCED_LEADER_EPOCH as append().
+  Task<Refusal> advance_log_start(PartitionPtr partition, PumpSession session, Offset offset);
+
+ private:
+  Refusal check_position(const Partition& partition, const Target& target, const Append& append) const;
+  Task<Refusal> append_run(PartitionPtr partition, BatchRun run, Deadline deadline);
+  Task<Status> raise_leadership(PartitionPtr partition, LogEpoch epoch, Deadline deadline);
+
+  Env& env_;
+  MetadataManager& metadata_;
+  std::map<std::pair<TopicId, int32_t>, std::shared_ptr<Target>> targets_;
+};
+
+}  // namespace farshore::broker

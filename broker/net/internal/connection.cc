@@ -1,0 +1,191 @@
+#include "broker/net/internal/connection.h"
+
+#include <algorithm>
+
+#include "proto/kafka/api_table.h"
+
+namespace farshore::broker {
+namespace {
+
+constexpr size_t kResponseHeaderBytesMax = 9;  // length, correlation id, no tagged fields
+constexpr uint64_t kFilePartBytes = 4 << 20;   // of a file range, per write deadline
+constexpr int16_t kApiVersionsKey = 18;
+constexpr int16_t kUnsupportedVersionCode = 35;
+
+}  // namespace
+
+Connection::Connection(ConnectionServices server, std::unique_ptr<Stream> stream, uint64_t id)
+    : server_(server),
+      stream_(std::move(stream)),
+      state_(server.env),
+      frames_(server.env, *stream_, server.arena, server.chunks, server.frames, server.options.request_bytes_max),
+      ready_(server.env),
+      taken_(server.env),
+      gate_(server.env) {
+  state_.id = id;
+  state_.peer = stream_->peer();
+}
+
+Connection::~Connection() = default;
+
+Task<void> Connection::run() {
+  spawn(gate_, "connection read", read_loop());
+  while (!stopping_) {
+    if (!next_) {
+      if (ended_) break;
+      (void)co_await ready_.wait(Deadline::never());
+      continue;
+    }
+    Frame frame = std::move(*next_);
+    next_.reset();
+    taken_.notify();
+    serving_ = true;
+    bool go_on = co_await serve(frame);
+    serving_ = false;
+    frames_.done(frame);
+    if (!go_on) break;
+  }
+  stopping_ = true;
+  state_.closed.close();
+  taken_.notify();
+  stream_->close();
+  co_await gate_.close();
+}
+
+void Connection::stop() {
+  stopping_ = true;
+  state_.closed.close();
+  ready_.notify();
+  if (!serving_) stream_->close();
+}
+
+Task<void> Connection::read_loop() {
+  while (!stopping_) {
+    if (next_) {
+      (void)co_await taken_.wait(Deadline::never());
+      continue;
+    }
+    auto frame = co_await frames_.next(server_.options.idle_max);
+    if (!frame) {
+      const Error& error = frame.error();
+      if (error == ErrorCode::kCorrupt || error == ErrorCode::kTruncated)
+        refuse("malformed", error);
+      else if (error == ErrorCode::kResourceExhausted)
+        refuse("oversized", error);
+      else if (error == ErrorCode::kTimedOut)
+        server_.metrics.closed("idle");
+      break;
+    }
+    server_.metrics.received_bytes.add(frame->bytes.size() + sizeof(int32_t));
+    next_ = std::move(*frame);
+    ready_.notify();
+  }
+  ended_ = true;
+  state_.closed.close();
+  ready_.notify();
+}
+
+// The client's fault: counted, and said once (the connection ends with it).
+void Connection::refuse(const char* reason, const Error& error) {
+  server_.metrics.closed(reason);
+  server_.env.log().info(
+      "connection ended",
+      {{"reason", reason}, {"peer", state_.peer.to_string()}, {"client", state_.software_name}, {"error", error}});
+}
+
+Task<bool> Connection::serve(Frame& frame) {
+  kafka::Reader reader(frame.bytes.bytes());
+  RequestContext context(server_.services, state_);
+  context.api_key = reader.i16();
+  context.api_version = reader.i16();
+  context.correlation_id = reader.i32();
+  context.frame = frame.bytes.slab();
+  context.received = frame.received;
+  const ApiEntry* entry = server_.apis.find(context.api_key);
+  const kafka::ApiInfo* info = kafka::find_api(context.api_key);
+  if (!reader.ok() || !entry || !info) {
+    if (!reader.ok())
+      refuse("malformed", reader.status().error());
+    else
+      refuse("unknown_api", Error(ErrorCode::kUnsupported, "API key " + std::to_string(context.api_key)));
+    co_return false;
+  }
+  if (context.api_version < entry->versions.min || context.api_version > entry->versions.max)
+    co_return co_await refuse_version(context);
+  context.client_id = reader.nullable_string(false).value_or(std::string());
+  if (info->flexible(context.api_version)) reader.skip_tagged_fields();
+  auto body = co_await entry->handler(context, reader);
+  if (!body) {
+    if (body.error() == ErrorCode::kClosed) co_return false;
+    refuse("malformed", body.error().in(entry->name));
+    co_return false;
+  }
+  if (!context.no_response) {
+    auto written = co_await respond(context, *body, info->response_header_version(context.api_version) == 1);
+    if (!written) {
+      if (written.error() == ErrorCode::kTimedOut) refuse("slow_reader", written.error());
+      co_return false;
+    }
+  }
+  server_.metrics.served(*entry, server_.env.now() - context.received);
+  co_return true;
+}
+
+// KIP-511: a client that guesses too high a version of ApiVersions gets version 0 of the answer, which says what there
+// is, and asks again. Any other request of an unknown version cannot be answered.
+Task<bool> Connection::refuse_version(RequestContext& context) {
+  if (context.api_key != kApiVersionsKey) {
+    refuse("unsupported_version", Error(ErrorCode::kUnsupported, "version " + std::to_string(context.api_version) +
+                                                                     " of API key " + std::to_string(context.api_key)));
+    co_return false;
+  }
+  const ApiEntry* entry = server_.apis.find(kApiVersionsKey);
+  kafka::Writer writer;
+  writer.i16(kUnsupportedVersionCode);
+  writer.array(false, 1);
+  writer.i16(entry->key);
+  writer.i16(entry->versions.min);
+  writer.i16(entry->versions.max);
+  auto body = writer.finish();
+  ensure(body, "a constant response can be written");
+  server_.metrics.error(kafka::ErrorCode::kUnsupportedVersion);
+  auto written = co_await respond(context, *body, false);
+  co_return written.has_value();
+}
+
+Task<Status> Connection::respond(const RequestContext& context, const kafka::WireMessage& body, bool tagged_header) {
+  std::byte header[kResponseHeaderBytesMax];
+  size_t header_size = sizeof(int32_t) * 2 + (tagged_header ? 1 : 0);
+  uint64_t size = header_size - sizeof(int32_t) + body.size();
+  if (size > INT32_MAX) co_return Error(ErrorCode::kResourceExhausted, "a response of more than 2 GiB");
+  store_be<int32_t>(header, static_cast<int32_t>(size));
+  store_be<int32_t>(header + 4, context.correlation_id);
+  header[8] = std::byte{0};  // no tagged fields
+  server_.metrics.sent_bytes.add(size + sizeof(int32_t));
+
+  Env& env = server_.env;
+  Duration limit = server_.options.write_max;
+  boost::container::small_vector<ConstBytes, 16> pieces;
+  pieces.push_back(ConstBytes(header, header_size));
+  for (const auto& piece : body.pieces()) {
+    if (const auto* owned = std::get_if<kafka::WireMessage::OwnedRange>(&piece)) {
+      pieces.push_back(body.bytes(*owned));
+    } else if (const auto* slices = std::get_if<SliceList>(&piece)) {
+      for (auto bytes : slices->pieces()) pieces.push_back(bytes);
+    } else {
+      const auto& range = std::get<kafka::FileRange>(piece);
+      if (!pieces.empty())
+        CO_CHECK(co_await stream_->write(ConstBytesList(pieces.data(), pieces.size()), env.in(limit)));
+      pieces.clear();
+      for (uint64_t sent = 0; sent < range.length;) {
+        uint64_t part = std::min(range.length - sent, kFilePartBytes);
+        CO_CHECK(co_await stream_->write_file(*range.file, range.position + sent, part, env.in(limit)));
+        sent += part;
+      }
+    }
+  }
+  if (!pieces.empty()) CO_CHECK(co_await stream_->write(ConstBytesList(pieces.data(), pieces.size()), env.in(limit)));
+  co_return ok();
+}
+
+}  // namespace farshore::broker

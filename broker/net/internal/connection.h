@@ -1,0 +1,59 @@
+// Connection: one client connection. One coroutine reads frames, at most one ahead; another serves them in order. An
+// error of framing, an unknown API or an unknown version ends the connection, as Kafka does. Executor: the broker's.
+// Owner: Server.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/gate.h"
+#include "broker/net/api_table.h"
+#include "broker/net/internal/frame_reader.h"
+#include "broker/net/request_context.h"
+#include "broker/net/request_metrics.h"
+#include "broker/net/server_options.h"
+
+namespace farshore::broker {
+
+// What all connections of a server share. All of it outlives them.
+struct ConnectionServices {
+  Env& env;
+  SlabArena& arena;
+  const ServerOptions& options;
+  const ApiTable& apis;
+  RequestMetrics& metrics;
+  Services& services;  // for the handlers
+  SlabWriter& chunks;  // see FrameReader
+  Budget& frames;      // queued.max.request.bytes
+};
+
+class Connection {
+ public:
+  Connection(ConnectionServices server, std::unique_ptr<Stream> stream, uint64_t id);
+  ~Connection();
+
+  // Until the client is gone, misbehaves or stop(). Run once.
+  Task<void> run();
+  // Reads nothing more; what is being served is answered first.
+  void stop();
+  const Endpoint& peer() const { return state_.peer; }
+
+ private:
+  Task<void> read_loop();
+  // False: end the connection.
+  Task<bool> serve(Frame& frame);
+  Task<bool> refuse_version(RequestContext& context);
+  Task<Status> respond(const RequestContext& context, const kafka::WireMessage& body, bool tagged_header);
+  void refuse(const char* reason, const Error& error);
+
+  const ConnectionServices server_;
+  std::unique_ptr<Stream> stream_;
+  ConnectionState state_;
+  FrameReader frames_;
+  std::optional<Frame> next_;  // the one read ahead
+  Notifier ready_, taken_;
+  bool serving_ = false, stopping_ = false, ended_ = false;
+  Gate gate_;
+};
+
+}  // namespace farshore::broker

@@ -1,0 +1,50 @@
+// FrameReader: cuts the byte stream of one connection into request frames. Small frames lie in a chunk that the
+// connection keeps; a larger one gets a block of its own, given back when it was served: an idle connection holds one
+// chunk, and record bytes are received where they will be written from. Executor: the broker's. Owner: Connection.
+#pragma once
+
+#include "base/budget.h"
+#include "base/env.h"
+#include "base/net.h"
+#include "base/slab.h"
+
+namespace farshore::broker {
+
+struct Frame {
+  Slice bytes;                    // without the length
+  Budget::Token token;            // of a large one
+  uint64_t chunk_generation = 0;  // which chunk it lies in; 0: none
+  MonoTime received;
+};
+
+class FrameReader {
+ public:
+  static constexpr size_t kChunkBytes = 16 << 10;
+
+  // `chunks` is shared by all connections. All references must outlive the reader and the frames.
+  FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, Budget& budget, size_t frame_bytes_max);
+
+  // The next frame. kConnectionReset: the client ended it between two frames; kTruncated: inside one;
+  // kCorrupt: a negative length; kResourceExhausted: longer than allowed; kTimedOut: nothing came for `idle`.
+  Task<Result<Frame>> next(Duration idle);
+  // The frame's bytes are not used any more. Call it for every frame, then destroy the frame.
+  void done(const Frame& frame);
+
+ private:
+  Task<Status> fill(size_t bytes_min, Duration idle);
+  size_t available() const { return filled_ - parsed_; }
+
+  Env& env_;
+  Stream& stream_;
+  SlabArena& arena_;
+  SlabWriter& chunks_;
+  Budget& budget_;
+  size_t frame_bytes_max_;
+  Slice chunk_;
+  size_t parsed_ = 0, filled_ = 0;  // in the chunk
+  uint64_t generation_ = 0;         // of the current chunk
+  size_t in_use_ = 0;               // frames that lie in it
+  bool large_before_ = false;
+};
+
+}  // namespace farshore::broker
