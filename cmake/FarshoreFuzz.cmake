@@ -11,7 +11,7 @@ endif()
 
 set(FARSHORE_SEEDS ${CMAKE_BINARY_DIR}/fuzz-seeds)
 set(seeds_from ${CMAKE_SOURCE_DIR}/tests/fuzz/seeds.py ${CMAKE_SOURCE_DIR}/proto/kafka/golden/frames.inc
-               ${CMAKE_SOURCE_DIR}/proto/batch/golden_batches.h)
+               ${CMAKE_SOURCE_DIR}/proto/batch/testing/golden_batches.h)
 set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${seeds_from})
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 execute_process(COMMAND ${Python3_EXECUTABLE} ${seeds_from} ${FARSHORE_SEEDS} COMMAND_ERROR_IS_FATAL ANY)

@@ -22,14 +22,11 @@ StoredLink relay_link() {
 // A source and a target, and a relay's target between them.
 class TopicSetupTest : public KafkaFixture {
  public:
-  TopicSetupTest()
-      : source_env_(world_.start_process("source", "source")), source_kafka_(source_env_, Endpoint{"source", 9092}) {
-    world_.spawn(source_env_, source_kafka_.run());
-    EXPECT_EQ(world_.run_until([&] { return source_kafka_.listening(); }, seconds(10)), sim::RunEnd::kDone);
+  TopicSetupTest() : source_kafka_(start_broker("source")) {
+    brokers_["source"]->run_until_listening();
     source_kafka_.cluster_id = "source-cluster";
     kafka_.config_minimums = {{"segment.bytes", 1 << 20}, {"segment.ms", 1000}};
   }
-  ~TopicSetupTest() override { world_.kill(source_env_); }
 
   // A topic of the source with these configs, which the link follows.
   WantedTopic wanted(const std::string& name, std::map<std::string, std::string> configs) {
@@ -44,8 +41,7 @@ class TopicSetupTest : public KafkaFixture {
     return out;
   }
 
-  sim::SimEnv& source_env_;
-  kafka::FakeKafka source_kafka_;
+  kafka::FakeKafka& source_kafka_;
 };
 
 // Its members go in the order that they need.

@@ -10,23 +10,18 @@ namespace {
 
 class ClusterIdentityTest : public KafkaFixture {};
 
-TEST_F(ClusterIdentityTest, BrokerOfAnotherReleaseIsRefusedWithItsVersion) {
+ASYNC_TEST_F(ClusterIdentityTest, BrokerOfAnotherReleaseIsRefusedWithItsVersion) {
   kafka_.private_apis = {{kafka::MirrorAppendRequest::kApiKey, 0, 0},
                          {kafka::MirrorControlRequest::kApiKey, 0, 0},
                          {kafka::LinkStateRequest::kApiKey, 0, 0}};
-  struct Play {
-    static Task<void> run(ClusterIdentityTest& t) {
-      std::vector<Endpoint> at{Endpoint{"kafka", 9092}};
-      ClusterAdmin target(t.env_, t.env_.network(), "target", std::move(at), "");
-      auto identity = co_await identify(target, t.soon());
-      EXPECT_ERROR(identity, ErrorCode::kUnsupported);
-      const std::string& detail = identity.error().detail;
-      EXPECT_NE(detail.find("target: broker kafka:9092: it speaks MirrorControl 0, and this program needs 1"),
-                std::string::npos)
-          << detail;
-    }
-  };
-  run(Play::run(*this));
+  std::vector<Endpoint> at{Endpoint{"kafka", 9092}};
+  ClusterAdmin target(env_, env_.network(), "target", std::move(at), "");
+  auto identity = co_await identify(target, soon());
+  EXPECT_ERROR(identity, ErrorCode::kUnsupported);
+  const std::string& detail = identity.error().detail;
+  EXPECT_NE(detail.find("target: broker kafka:9092: it speaks MirrorControl 0, and this program needs 1"),
+            std::string::npos)
+      << detail;
 }
 
 ASYNC_TEST_F(ClusterIdentityTest, ApacheKafkaIsNotAFarshoreCluster) {

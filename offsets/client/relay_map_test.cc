@@ -1,17 +1,10 @@
 // RelayMap against a FakeKafka whose topics were filled as a relay fills them.
 #include "offsets/client/relay_map.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
-#include <cstdlib>
-#include <iostream>
 
-#include "base/contract/harness.h"
-#include "base/sim/net.h"
-#include "base/sim/world.h"
 #include "proto/batch/builder.h"
-#include "proto/kafka/fake/fake_kafka.h"
+#include "proto/kafka/fake/testing/kafka_world.h"
 #include "proto/link/group_memory.h"
 #include "proto/link/relay_topic.h"
 
@@ -20,43 +13,15 @@ namespace {
 
 using Direction = RelayMap::Direction;
 
-uint64_t announced_seed() {
-  uint64_t seed = 20261126;
-  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
-  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
-  return seed;
-}
-
-class RelayMapTest : public testing::Test {
+class RelayMapTest : public kafka::KafkaFixture {
  public:
-  RelayMapTest()
-      : world_(options()),
-        env_(world_.start_process("app", "test")),
-        broker_env_(world_.start_process("kafka", "broker")),
-        kafka_(broker_env_, Endpoint{"kafka", 9092}) {
-    world_.spawn(broker_env_, kafka_.run());
-    EXPECT_EQ(world_.run_until([&] { return kafka_.listening(); }, seconds(10)), sim::RunEnd::kDone);
-    kafka::ClusterOptions cluster;
-    cluster.bootstrap.push_back(Endpoint{"kafka", 9092});
-    cluster_ = std::make_unique<kafka::ClusterClient>(env_, env_.network(), std::move(cluster));
+  RelayMapTest() : KafkaFixture("app") {
     Uuid link, topic;
     link.bytes.fill(0x11);
     topic.bytes.fill(0x22);
     key_.link = LinkId(link);
     key_.source_topic = SourceTopicId(topic);
   }
-  ~RelayMapTest() override {
-    world_.kill(broker_env_);
-    world_.kill(env_);
-  }
-  static sim::SimOptions options() {
-    sim::SimOptions options;
-    options.seed = announced_seed();
-    options.buggify = false;
-    return options;
-  }
-  void play(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(10))); }
-  Deadline soon() { return env_.in(seconds(30)); }
 
   // --- what a relay would have written
   void add_topics() {
@@ -136,11 +101,6 @@ class RelayMapTest : public testing::Test {
     co_return co_await map.ask(std::move(question), deadline);
   }
 
-  sim::SimWorld world_;
-  sim::SimEnv& env_;
-  sim::SimEnv& broker_env_;
-  kafka::FakeKafka kafka_;
-  std::unique_ptr<kafka::ClusterClient> cluster_;
   TranslationKey key_;
 };
 
@@ -224,7 +184,7 @@ TEST_F(RelayMapTest, EveryOffsetTranslatesWhetherItsRunIsWrittenDownOrNot) {
       }
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayMapTest, WhatIsNotThereIsSaidInWords) {
@@ -263,7 +223,7 @@ TEST_F(RelayMapTest, WhatIsNotThereIsSaidInWords) {
       EXPECT_ERROR(none, ErrorCode::kUnsupported);
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayMapTest, TopicsAreToldWithTheirEndsInOffsetsOfBothSides) {
@@ -296,7 +256,7 @@ TEST_F(RelayMapTest, TopicsAreToldWithTheirEndsInOffsetsOfBothSides) {
       EXPECT_EQ(ended.ends.at(0).target, 40);
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayMapTest, BelowAllThatIsTranslatedTheFirstRecordIsGivenToWhoAsksForIt) {
@@ -319,7 +279,7 @@ TEST_F(RelayMapTest, BelowAllThatIsTranslatedTheFirstRecordIsGivenToWhoAsksForIt
       }
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayMapTest, BatchesOfAnOlderEpochAreNotTakenForTheNewOnes) {
@@ -348,7 +308,7 @@ TEST_F(RelayMapTest, BatchesOfAnOlderEpochAreNotTakenForTheNewOnes) {
       }
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 TEST_F(RelayMapTest, ALogThatWasMadeAnewIsReadAnew) {
@@ -368,7 +328,7 @@ TEST_F(RelayMapTest, ALogThatWasMadeAnewIsReadAnew) {
       EXPECT_EQ(got->offset, 12);
     }
   };
-  play(Play::run(*this));
+  run(Play::run(*this));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The Kafka record batch, magic 2, as it travels and rests: viewed, checksummed, forwarded, never decoded.
+// Kafka's record batch (magic 2): header, checksum and runs of whole batches. The records inside stay opaque.
 // Source: Kafka's message format v2 (KIP-98). Big-endian. CRC-32C covers [attributes, end), so base_offset and
 // partition_leader_epoch can be set without touching it.
 #pragma once
@@ -13,7 +13,7 @@
 
 namespace farshore {
 
-// One table for every position in the header; the total is checked below.
+// The position of each header field, in bytes.
 struct BatchField {
   static constexpr size_t kBaseOffset = 0;             // int64
   static constexpr size_t kBatchLength = 8;            // int32: bytes after this field
@@ -36,7 +36,7 @@ inline constexpr size_t kBatchLengthOverhead = BatchField::kPartitionLeaderEpoch
 
 enum class Compression : uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
 
-// The fixed part, in host order; a copy, so it outlives the bytes.
+// The header in host byte order. A copy, so it outlives the bytes of the batch.
 struct BatchHeader {
   int64_t base_offset = 0;
   int32_t batch_length = 0;
@@ -52,8 +52,8 @@ struct BatchHeader {
   int32_t base_sequence = -1;
   int32_t record_count = 0;
 
-  // Checks sizes, magic, and that counts and offsets are possible; not the CRC. `bytes` holds at least the header.
-  // kTruncated: fewer than 61 bytes. kCorrupt: can never be a v2 batch; the detail says which field.
+  // Checks sizes, magic, and that counts and offsets are possible; not the CRC. kTruncated: fewer than 61 bytes.
+  // kCorrupt: no v2 batch can have this header; the detail names the field.
   static Result<BatchHeader> parse(ConstBytes bytes);
   void store(std::span<std::byte, kBatchHeaderBytes> into) const;
 
@@ -69,40 +69,40 @@ struct BatchHeader {
   bool control() const { return attributes & 0x20; }
   bool has_delete_horizon() const { return attributes & 0x40; }
   bool has_producer() const { return producer_id >= 0; }
-  // Every offset of the batch holds a record (false after compaction).
+  // True if every offset of the batch holds a record; false after compaction.
   bool contiguous() const { return record_count == last_offset_delta + 1; }
 };
 
-// Whole batches, in offset order, of one partition: their headers (copies) and their bytes, headers included, as
-// slices.
+// Whole batches of one partition in offset order: their headers (copies), and their bytes, headers included, as slices.
 struct BatchRun {
   boost::container::small_vector<BatchHeader, 4> batches;
   SliceList bytes;       // the batches one after the other, exactly
-  Budget::Token budget;  // what these bytes hold of their budget
+  Budget::Token budget;  // the part of a budget that these bytes occupy
 
   bool empty() const { return batches.empty(); }
   Offset first() const { return batches.front().first(); }
   Offset next() const { return batches.back().next(); }
   void append(BatchRun other);
-  // Removes the first `count` batches into a run of their own; the budget is split by bytes.
+  // Moves the first `count` batches into the returned run; the budget is split by bytes.
   BatchRun take_front(size_t count);
 };
 
-// CRC-32C over [attributes, end) of batch `index`, against its header. kCorrupt names offset and both CRCs.
+// Computes the CRC-32C over [attributes, end) and compares it with the header's. kCorrupt names the offset and both
+// CRCs.
 Status verify_crc(const BatchRun& run);
 Status verify_crc(const BatchHeader& header, const SliceList& bytes, size_t batch_begin);
 
-// Parses consecutive whole batches in `bytes` (sizes, magic, order of offsets if `ordered`); a partial one at the end
-// is left out if `allow_partial` (as in a Fetch response), else kTruncated.
+// Parses the consecutive whole batches in `bytes`: checks sizes, magic, and the order of offsets if `ordered`. A
+// partial batch at the end is left out if `allow_partial` (as in a Fetch response); otherwise it is kTruncated.
 struct ParseBatches {
   bool allow_partial = false;
-  bool ordered = true;  // base offsets must ascend (what a broker stores); produce requests all start at 0
+  bool ordered = true;  // base offsets must ascend, as in a log; in a Produce request each is 0
   size_t batch_bytes_max = 100 << 20;
 };
 Result<BatchRun> parse_batches(SliceList bytes, ParseBatches how);
 
-// Sets base_offset and partition_leader_epoch in place, in the bytes and in the header copy: the CRC stays valid. Only
-// for the owner of the bytes.
+// Sets base_offset and partition_leader_epoch of batch `index` in place, in the bytes and in the header copy. The CRC
+// does not cover them. The caller must own the bytes.
 void stamp(BatchRun& run, size_t index, size_t batch_begin, Offset base_offset, LogEpoch epoch);
 
 }  // namespace farshore

@@ -61,13 +61,13 @@ TEST(BatchHeader, LastSequenceWrapsAtTwoToTheThirtyOne) {
   EXPECT_EQ(header.last_sequence(), -1);
 }
 
-TEST(BatchHeader, FewerThanSixtyOneBytesAreTruncatedNotCorrupt) {
+TEST(BatchHeader, ReportsFewerThanSixtyOneBytesAsTruncated) {
   auto bytes = sample(0, 1);
   for (size_t n = 0; n < kBatchHeaderBytes; ++n)
     EXPECT_EQ(BatchHeader::parse(ConstBytes(bytes).first(n)).error(), ErrorCode::kTruncated) << n;
 }
 
-TEST(BatchHeader, RefusesWhatCanNeverBeABatch) {
+TEST(BatchHeader, RefusesImpossibleFields) {
   struct Case {
     const char* what;
     size_t at;
@@ -168,7 +168,7 @@ TEST(ParseBatches, LeavesOutAPartialBatchOnlyWhenAllowed) {
   }
 }
 
-TEST(ParseBatches, RefusesOffsetsThatGoBackUnlessToldOtherwise) {
+TEST(ParseBatches, RefusesDescendingOffsetsUnlessUnordered) {
   SlabArena arena;
   auto bytes = sample(10, 3);
   auto second = sample(12, 1);  // overlaps 10..12
@@ -179,7 +179,7 @@ TEST(ParseBatches, RefusesOffsetsThatGoBackUnlessToldOtherwise) {
   EXPECT_EQ(parse_batches(sliced(arena, bytes, 100), unordered)->batches.size(), 2U);
 }
 
-TEST(ParseBatches, RefusesABatchBeyondTheLimitBeforeItIsThere) {
+TEST(ParseBatches, RefusesABatchBeyondTheLimitFromItsHeaderAlone) {
   SlabArena arena;
   auto bytes = sample(0, 1);
   store_be(bytes.data() + BatchField::kBatchLength, int32_t{1 << 30});

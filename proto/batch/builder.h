@@ -1,4 +1,4 @@
-// Builds record batches: for tests, coordinators, transaction markers and the cleaner.
+// BatchBuilder: builds one record batch. For tests, coordinators, transaction markers and the cleaner.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ struct RecordHeader {
 
 enum class ControlType : int16_t { kAbort = 0, kCommit = 1 };
 
-// One batch. Set the fields, add the records in offset order, build().
+// Set the fields, add the records in offset order, then call build().
 class BatchBuilder {
  public:
   BatchBuilder& base_offset(int64_t offset) { return header_.base_offset = offset, *this; }
@@ -27,18 +27,18 @@ class BatchBuilder {
   BatchBuilder& producer(int64_t id, int16_t epoch, int32_t base_sequence);
   BatchBuilder& transactional() { return header_.attributes |= 0x10, *this; }
   BatchBuilder& log_append_time(int64_t timestamp_ms);
-  // KIP-534: tombstones of this batch may go after `timestamp_ms`.
+  // KIP-534: the cleaner may drop tombstones of this batch after `timestamp_ms` (Unix milliseconds).
   BatchBuilder& delete_horizon(int64_t timestamp_ms);
-  // Everything but the records, sizes and the CRC as in `header`: what the cleaner rewrites. Offsets stay, gaps appear.
+  // Takes all fields but records, sizes and CRC from `header`. For the cleaner: offsets stay, and gaps appear.
   BatchBuilder& like(const BatchHeader& header);
 
-  // At the next offset. Timestamps are Unix milliseconds.
+  // Adds a record at the next offset. Timestamps are Unix milliseconds.
   BatchBuilder& add(int64_t timestamp_ms, std::optional<std::string_view> key, std::optional<std::string_view> value,
                     std::vector<RecordHeader> headers = {});
-  // At `offset`, which lies above those added before.
+  // Adds a record at `offset`, which must be above those added before.
   BatchBuilder& add_at(int64_t offset, int64_t timestamp_ms, std::optional<std::string_view> key,
                        std::optional<std::string_view> value, const std::vector<RecordHeader>& headers = {});
-  // Makes it a control batch: the marker that ends a transaction.
+  // Makes it a control batch with the marker that ends a transaction.
   BatchBuilder& add_marker(ControlType type, int32_t coordinator_epoch, int64_t timestamp_ms);
 
   int32_t record_count() const { return header_.record_count; }
@@ -56,7 +56,7 @@ class BatchBuilder {
   bool base_timestamp_set_ = false, max_timestamp_set_ = false;
 };
 
-// Copies whole batches into slabs. They must be valid (what a builder made).
+// Copies whole, valid batches (of a builder) into slabs.
 BatchRun run_of(SlabArena& arena, ConstBytes batches);
 
 }  // namespace farshore

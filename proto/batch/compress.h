@@ -1,5 +1,5 @@
-// The four codecs of record batches, whole payloads at a time: for tests, the cleaner and the slow path, never for the
-// data path. Framings are those of Apache Kafka's Java client: gzip; snappy in xerial's stream format (raw snappy, as
+// The four codecs of record batches, for whole payloads. For tests, the cleaner and the slow path, not for the data
+// path. Framings are those of Apache Kafka's Java client: gzip; snappy in xerial's stream format (raw snappy, as
 // librdkafka writes it, is read too); lz4 and zstd frames.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace farshore {
 
-// What a compressed payload may become. A payload that promises more is refused before memory is taken for it.
+// The size limit of a decompressed payload. A payload that announces more is refused before memory is allocated.
 struct DecompressLimits {
   size_t output_bytes_max = 128 << 20;
   size_t ratio_max = 1024;             // output / input ...
@@ -20,7 +20,7 @@ struct DecompressLimits {
 };
 
 std::vector<std::byte> compress(Compression codec, ConstBytes input);
-// kCorrupt: not what the codec says. kResourceExhausted: beyond the limits.
+// kCorrupt: not valid for the codec. kResourceExhausted: beyond the limits.
 Result<std::vector<std::byte>> decompress(Compression codec, ConstBytes input, const DecompressLimits& limits);
 
 }  // namespace farshore

@@ -1,9 +1,9 @@
-// Bytes that real clients produced and Apache Kafka stored: read, checked and, where no codec is in between, built
-// again to the last byte.
+// Batches that real clients produced and Apache Kafka stored. They are decoded and checked; uncompressed ones are also
+// rebuilt to the same bytes.
 #include <gtest/gtest.h>
 
-#include "proto/batch/golden_batches.h"
 #include "proto/batch/records.h"
+#include "proto/batch/testing/golden_batches.h"
 
 namespace farshore {
 namespace {
@@ -23,7 +23,7 @@ Compression codec_of(std::string_view name) {
   return static_cast<Compression>(i);
 }
 
-TEST(GoldenBatches, OfRealClientsAreReadInEveryCodec) {
+TEST(GoldenBatches, OfRealClientsAreDecodedInEveryCodec) {
   SlabArena arena;
   for (const auto& golden : kGoldenBatches) {
     SCOPED_TRACE(golden.name);
@@ -57,7 +57,7 @@ TEST(GoldenBatches, OfRealClientsAreReadInEveryCodec) {
   }
 }
 
-TEST(GoldenBatches, WithoutCompressionAreBuiltAgainToTheLastByte) {
+TEST(GoldenBatches, WithoutCompressionAreRebuiltToTheSameBytes) {
   SlabArena arena;
   for (const auto& golden : kGoldenBatches) {
     if (golden.codec != "none") continue;

@@ -1,5 +1,5 @@
-// The records inside one batch. Slow path only: tests, the cleaner, transaction markers, lookups by time. Decompresses
-// under limits; hostile bytes give kCorrupt or kResourceExhausted, never more memory than the limits say.
+// RecordReader: reads the records inside one batch. Slow path only: tests, the cleaner, transaction markers, lookups by
+// time. Decompresses within limits: hostile bytes cause kCorrupt or kResourceExhausted, and take no more memory.
 #pragma once
 
 #include <optional>
@@ -12,23 +12,23 @@
 
 namespace farshore {
 
-// Views into the reader's memory: valid until its next call of next().
+// Views into the reader's memory. They are valid until the next call of next().
 struct Record {
   Offset offset;
-  int64_t timestamp_ms = -1;  // the batch's for LogAppendTime
+  int64_t timestamp_ms = -1;  // Unix milliseconds; of the whole batch with LogAppendTime
   std::optional<std::string_view> key, value;
   std::vector<RecordHeader> headers;
-  size_t size_bytes = 0;  // in the (decompressed) batch, its length field included
+  size_t size_bytes = 0;  // in the decompressed batch, with its length field
 };
 
 class RecordReader {
  public:
-  // Of the batch with `header` that begins at `batch_begin` of `bytes`. The CRC is the caller's business.
+  // Opens the batch that has `header` and begins at `batch_begin` of `bytes`. Does not check the CRC.
   static Result<RecordReader> open(const BatchHeader& header, const SliceList& bytes, size_t batch_begin,
                                    const DecompressLimits& limits = {});
-  // The same, of one batch in one piece.
+  // The same for a batch in one piece.
   static Result<RecordReader> open(const BatchHeader& header, ConstBytes batch, const DecompressLimits& limits = {});
-  // False after the last one. Also checks that offsets ascend inside the batch and that count and bytes agree.
+  // Returns false after the last record. kCorrupt: offsets that do not ascend, or a record_count that does not fit.
   Result<bool> next(Record& record);
 
  private:
@@ -42,7 +42,8 @@ class RecordReader {
   int64_t last_delta_ = -1;
 };
 
-// What a control batch says. kCorrupt if it is none; kUnsupported for a control type that ends no transaction.
+// The content of a control batch. read_marker: kCorrupt if it is no control batch; kUnsupported for a control type that
+// does not end a transaction.
 struct ControlMarker {
   ControlType type = ControlType::kAbort;
   int32_t coordinator_epoch = 0;

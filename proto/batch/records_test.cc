@@ -141,7 +141,7 @@ TEST(RecordReader, RefusesACountThatDisagreesWithTheBytes) {
   EXPECT_EQ(read_all(raw_batch(arena, Compression::kZstd, 3, packed)).error(), ErrorCode::kCorrupt);
 }
 
-TEST(RecordReader, HoldsABombToItsLimits) {
+TEST(RecordReader, RefusesADecompressionBomb) {
   SlabArena arena;
   std::vector<std::byte> zeros(32 << 20);
   DecompressLimits limits;

@@ -1,6 +1,6 @@
-// Kafka's error codes: what stands in the error_code fields of responses. Not our ErrorCode (base/result.h), which is
-// about this process; to_error() makes one of the other where a caller only wants to fail or retry.
-// Source: org.apache.kafka.common.protocol.Errors, Apache Kafka 4.1 (codes, names, which are retriable; texts are
+// Kafka's error codes, as the error_code fields of responses carry them. farshore::ErrorCode (base/result.h) is another
+// type, for errors inside our programs; to_error() converts.
+// Source: org.apache.kafka.common.protocol.Errors, Apache Kafka 4.1 (codes, names, retriable or not; the texts are
 // ours).
 #pragma once
 
@@ -158,12 +158,12 @@ struct ErrorInfo {
 };
 
 std::span<const ErrorInfo> errors();          // ascending by code
-const ErrorInfo* find_error(int16_t code);    // nullptr: a code from a later version
-std::string_view error_name(ErrorCode code);  // "unknown" where there is none
-bool error_retriable(ErrorCode code);         // false for codes from a later version
+const ErrorInfo* find_error(int16_t code);    // nullptr: a code of a later Kafka
+std::string_view error_name(ErrorCode code);  // "unknown" for a code of a later Kafka
+bool error_retriable(ErrorCode code);         // false for a code of a later Kafka
 
-// For callers that do not look at the code: kUnavailable where a retry may help, else the nearest of ours. `what` says
-// what was asked; the detail names Kafka's code. kNone must not be given (ensured).
+// kUnavailable if a retry may help, otherwise the nearest code of ours. The detail is `what` (the name of the request)
+// and the name of Kafka's code. `code` must not be kNone (ensured).
 Error to_error(ErrorCode code, std::string_view what);
 inline Error to_error(int16_t code, std::string_view what) { return to_error(static_cast<ErrorCode>(code), what); }
 

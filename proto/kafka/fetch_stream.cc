@@ -2,13 +2,27 @@
 
 #include <algorithm>
 
+#include "proto/kafka/internal/arriving_bytes.h"
+#include "proto/kafka/internal/records_splitter.h"
+
 namespace farshore::kafka {
 
 namespace {
 
-constexpr size_t kEachByteBelow = 4096;  // elements up to this size are tried again after every read
 constexpr size_t kTopicBytesMin = 3;
 constexpr size_t kAbortedBytes = 16;
+
+// Reads a section of tagged fields: `read(tag number)` reads a field and returns true, or returns false to skip it.
+template <class Read>
+void tagged_fields(Reader& reader, Read read) {
+  int64_t previous = -1;
+  for (uint32_t n = reader.tag_count(); n > 0 && reader.ok(); --n) {
+    Reader::Tag tag = reader.begin_tag(previous);
+    previous = tag.number;
+    if (!read(tag.number)) reader.skip_tag();
+    reader.end_tag(tag);
+  }
+}
 
 }  // namespace
 
@@ -16,300 +30,191 @@ FetchDecoder::FetchDecoder(int16_t version, size_t body_bytes, SlabWriter& slabs
                            FetchDecodeLimits limits)
     : version_(version),
       flexible_(FetchResponse::flexible(version)),
-      limits_(limits),
-      slabs_(slabs),
-      budget_(budget),
       visitor_(visitor),
-      left_(body_bytes) {
+      bytes_(std::make_unique<ArrivingBytes>(body_bytes, slabs, limits.element_bytes_max)),
+      records_(std::make_unique<RecordsSplitter>(*bytes_, budget, visitor, limits.batch_bytes_max)) {
   ensure(version >= FetchResponse::kMinVersion && version <= FetchResponse::kMaxVersion, "a Fetch version of ours");
 }
 
+FetchDecoder::~FetchDecoder() = default;
+
+size_t FetchDecoder::bytes_left() const { return bytes_->left(); }
+
 FetchDecoder::Want FetchDecoder::want() {
-  if (left_ == 0) return {{}, 0};
-  MutableBytes room = slabs_.room();
-  room = room.first(std::min(room.size(), left_));
-  size_t needed = 1;
-  if (stage_ == Stage::kRecords) {
-    size_t next = header_ ? run_bytes_ + header_->size_bytes() : run_bytes_ + kBatchHeaderBytes;
-    next = std::min(skipping_ ? records_left_ : next, records_left_);
-    if (next > pending_.size()) needed = next - pending_.size();
-  } else if (parse_at_ > pending_.size()) {
-    needed = parse_at_ - pending_.size();
-  }
+  if (bytes_->left() == 0) return {{}, 0};
+  MutableBytes room = bytes_->room();
+  const size_t needed = stage_ == Stage::kRecords ? records_->bytes_wanted() : bytes_->element_bytes_wanted();
   return {room, std::min(needed, room.size())};
 }
 
 Status FetchDecoder::filled(size_t size) {
-  ensure(size <= left_, "no more bytes than wanted");
-  pending_.append(slabs_.take(size));
-  left_ -= size;
+  bytes_->received(size);
   for (;;) {
     auto next = step();
     if (!next) return std::move(next).error().in("Fetch response");
-    if (*next == Step::kNeedMore) break;
+    if (*next == DecodeStep::kNeedMore) break;
   }
-  if (stage_ == Stage::kDone && body_rest() > 0) {
-    return Error(farshore::ErrorCode::kCorrupt, "Fetch response: " + std::to_string(body_rest()) + " bytes too many");
+  if (stage_ == Stage::kDone && bytes_->rest() > 0) {
+    return Error(farshore::ErrorCode::kCorrupt,
+                 "Fetch response: " + std::to_string(bytes_->rest()) + " bytes too many");
   }
   return ok();
 }
 
 Status FetchDecoder::check_count(int64_t count, size_t bytes_min, const char* what) const {
   if (count < 0) return Error(farshore::ErrorCode::kCorrupt, std::string("null array of ") + what);
-  if (static_cast<uint64_t>(count) > body_rest() / bytes_min) {
+  if (static_cast<uint64_t>(count) > bytes_->rest() / bytes_min) {
     return Error(farshore::ErrorCode::kCorrupt, std::to_string(count) + " " + what + " in too few bytes");
   }
   return ok();
 }
 
-void FetchDecoder::drop_front(size_t size) { pending_ = pending_.sub(size, pending_.size() - size); }
-
-template <class Parse>
-Result<FetchDecoder::Step> FetchDecoder::element(Parse parse) {
-  if (pending_.size() < parse_at_ && left_ > 0) return Step::kNeedMore;
-  ConstBytes bytes;
-  const size_t limit = std::min(pending_.size(), limits_.element_bytes_max);
-  if (!pending_.empty() && pending_.slices().front().size() >= limit) {
-    bytes = pending_.slices().front().bytes().first(limit);
-  } else if (!pending_.empty()) {
-    // First only the slice at the front, which nearly always has the whole element.
-    bytes = pending_.slices().front().bytes();
-    Reader first(bytes, limits_.element_bytes_max * kDecodedBytesFactor);
-    FARSHORE_CHECK(parse(first));
-    if (first.ok()) {
-      parse_at_ = 0;
-      drop_front(first.position());
-      return Step::kGoOn;
-    }
-    straddling_.resize(limit);
-    pending_.copy_out(0, straddling_);
-    bytes = straddling_;
-  }
-  Reader reader(bytes, limits_.element_bytes_max * kDecodedBytesFactor);
-  FARSHORE_CHECK(parse(reader));
-  if (reader.ok()) {
-    parse_at_ = 0;
-    drop_front(reader.position());
-    return Step::kGoOn;
-  }
-  if (!reader.ended_early() || left_ == 0) return reader.status().error();
-  if (limit >= limits_.element_bytes_max) {
-    return Error(farshore::ErrorCode::kResourceExhausted,
-                 "more than " + std::to_string(limits_.element_bytes_max) + " bytes between two records fields");
-  }
-  // Trying again after every byte would be quadratic.
-  parse_at_ = limit < kEachByteBelow ? limit + 1 : std::min(limit + limit / 2, limit + left_);
-  return Step::kNeedMore;
-}
-
-Result<FetchDecoder::Step> FetchDecoder::step() {
+Result<DecodeStep> FetchDecoder::step() {
   switch (stage_) {
-    case Stage::kHead: {
-      FetchResponse head;
-      int64_t topics = 0;
-      FARSHORE_TRY(Step next, element([&](Reader& reader) -> Status {
-                     if (flexible_) reader.skip_tagged_fields();  // of the response header
-                     head.throttle_time_ms = reader.i32();
-                     if (version_ >= 7) {
-                       head.error_code = reader.i16();
-                       head.session_id = reader.i32();
-                     }
-                     topics = reader.array_count(flexible_);
-                     return ok();
-                   }));
-      if (next == Step::kNeedMore) return next;
-      FARSHORE_CHECK(check_count(topics, kTopicBytesMin, "topics"));
-      topics_left_ = topics;
-      visitor_.on_response(head);
-      stage_ = topics_left_ > 0 ? Stage::kTopic : Stage::kResponseEnd;
-      return Step::kGoOn;
-    }
-    case Stage::kTopic: {
-      int64_t partitions = 0;
-      FARSHORE_TRY(Step next, element([&](Reader& reader) -> Status {
-                     if (version_ <= 12) topic_.name = reader.string(flexible_);
-                     if (version_ >= 13) topic_.id = reader.uuid();
-                     partitions = reader.array_count(flexible_);
-                     return ok();
-                   }));
-      if (next == Step::kNeedMore) return next;
-      FARSHORE_CHECK(check_count(partitions, FetchResponse::PartitionData::kWireBytesMin, "partitions"));
-      partitions_left_ = partitions;
-      stage_ = Stage::kPartition;
-      if (partitions_left_ == 0) after_topic();
-      return Step::kGoOn;
-    }
-    case Stage::kPartition: {
-      if (partitions_left_ == 0) {  // the tagged fields at the end of the topic
-        FARSHORE_TRY(Step next, element([](Reader& reader) -> Status {
-                       reader.skip_tagged_fields();
-                       return ok();
-                     }));
-        if (next == Step::kNeedMore) return next;
-        --topics_left_;
-        stage_ = topics_left_ > 0 ? Stage::kTopic : Stage::kResponseEnd;
-        return Step::kGoOn;
-      }
-      int64_t records = -1;
-      FARSHORE_TRY(Step next, element([&](Reader& reader) -> Status {
-                     partition_ = {};
-                     partition_.partition_index = reader.i32();
-                     partition_.error_code = reader.i16();
-                     partition_.high_watermark = reader.i64();
-                     partition_.last_stable_offset = reader.i64();
-                     if (version_ >= 5) partition_.log_start_offset = reader.i64();
-                     int64_t aborted = reader.array_count(flexible_);
-                     if (aborted < 0) {
-                       partition_.aborted_transactions.reset();
-                     } else {
-                       FARSHORE_CHECK(check_count(aborted, kAbortedBytes, "aborted transactions"));
-                       auto& list = partition_.aborted_transactions.emplace();
-                       for (; aborted > 0 && reader.ok(); --aborted) list.emplace_back().read(reader, version_);
-                     }
-                     if (version_ >= 11) partition_.preferred_read_replica = reader.i32();
-                     records = reader.array_count(flexible_);  // a length in bytes, in the same form
-                     return ok();
-                   }));
-      if (next == Step::kNeedMore) return next;
-      if (records > 0 && static_cast<uint64_t>(records) > body_rest()) {
-        return Error(farshore::ErrorCode::kCorrupt, std::to_string(records) + " bytes of records in too few bytes");
-      }
-      records_left_ = records > 0 ? static_cast<size_t>(records) : 0;
-      cut_bytes_ = 0;
-      skipping_ = false;
-      visitor_.on_partition(topic_, partition_, records_left_);
-      stage_ = Stage::kRecords;
-      return Step::kGoOn;
-    }
+    case Stage::kHead:
+      return read_head();
+    case Stage::kTopic:
+      return read_topic();
+    case Stage::kPartition:
+      return read_partition();
     case Stage::kRecords:
-      return records_step();
-    case Stage::kPartitionEnd: {
-      if (flexible_) {
-        FARSHORE_TRY(Step next, element([&](Reader& reader) -> Status {
-                       int64_t previous = -1;
-                       for (uint32_t n = reader.tag_count(); n > 0 && reader.ok(); --n) {
-                         Reader::Tag tag = reader.begin_tag(previous);
-                         previous = tag.number;
-                         if (tag.number == 0) {
-                           partition_.diverging_epoch.read(reader, version_);
-                         } else if (tag.number == 1) {
-                           partition_.current_leader.read(reader, version_);
-                         } else if (tag.number == 2) {
-                           partition_.snapshot_id.read(reader, version_);
-                         } else {
-                           reader.skip_tag();
-                         }
-                         reader.end_tag(tag);
-                       }
-                       return ok();
-                     }));
-        if (next == Step::kNeedMore) return next;
-      }
-      visitor_.on_partition_end(topic_, partition_, cut_bytes_);
-      after_partition();
-      return Step::kGoOn;
-    }
-    case Stage::kResponseEnd: {
-      if (flexible_) {
-        FARSHORE_TRY(Step next, element([&](Reader& reader) -> Status {
-                       endpoints_.clear();
-                       int64_t previous = -1;
-                       for (uint32_t n = reader.tag_count(); n > 0 && reader.ok(); --n) {
-                         Reader::Tag tag = reader.begin_tag(previous);
-                         previous = tag.number;
-                         if (tag.number == 0 && version_ >= 16) {
-                           using Node = FetchResponse::NodeEndpoint;
-                           int32_t count = reader.required_array(true, Node::kWireBytesMin, sizeof(Node));
-                           for (; count > 0 && reader.ok(); --count) endpoints_.emplace_back().read(reader, version_);
-                         } else {
-                           reader.skip_tag();
-                         }
-                         reader.end_tag(tag);
-                       }
-                       return ok();
-                     }));
-        if (next == Step::kNeedMore) return next;
-      }
-      stage_ = Stage::kDone;
-      visitor_.on_response_end(endpoints_);
-      return Step::kNeedMore;
-    }
+      return read_records();
+    case Stage::kPartitionEnd:
+      return read_partition_end();
+    case Stage::kTopicEnd:
+      return read_topic_end();
+    case Stage::kResponseEnd:
+      return read_response_end();
     case Stage::kDone:
-      return Step::kNeedMore;
+      return DecodeStep::kNeedMore;
   }
-  return Step::kNeedMore;
+  return DecodeStep::kNeedMore;
 }
 
-void FetchDecoder::after_partition() {
+Result<DecodeStep> FetchDecoder::read_head() {
+  FetchResponse head;
+  int64_t topics = 0;
+  FARSHORE_TRY(DecodeStep next, bytes_->element([&](Reader& reader) -> Status {
+    if (flexible_) reader.skip_tagged_fields();  // of the response header
+    head.throttle_time_ms = reader.i32();
+    if (version_ >= 7) {
+      head.error_code = reader.i16();
+      head.session_id = reader.i32();
+    }
+    topics = reader.array_count(flexible_);
+    return ok();
+  }));
+  if (next == DecodeStep::kNeedMore) return next;
+  FARSHORE_CHECK(check_count(topics, kTopicBytesMin, "topics"));
+  topics_left_ = topics;
+  visitor_.on_response(head);
+  stage_ = topics_left_ > 0 ? Stage::kTopic : Stage::kResponseEnd;
+  return DecodeStep::kGoOn;
+}
+
+Result<DecodeStep> FetchDecoder::read_topic() {
+  int64_t partitions = 0;
+  FARSHORE_TRY(DecodeStep next, bytes_->element([&](Reader& reader) -> Status {
+    if (version_ <= 12) topic_.name = reader.string(flexible_);
+    if (version_ >= 13) topic_.id = reader.uuid();
+    partitions = reader.array_count(flexible_);
+    return ok();
+  }));
+  if (next == DecodeStep::kNeedMore) return next;
+  FARSHORE_CHECK(check_count(partitions, FetchResponse::PartitionData::kWireBytesMin, "partitions"));
+  partitions_left_ = partitions;
+  stage_ = partitions_left_ > 0 ? Stage::kPartition : Stage::kTopicEnd;
+  return DecodeStep::kGoOn;
+}
+
+Result<DecodeStep> FetchDecoder::read_partition() {
+  int64_t records = -1;
+  FARSHORE_TRY(DecodeStep next, bytes_->element([&](Reader& reader) -> Status {
+    partition_ = {};
+    partition_.partition_index = reader.i32();
+    partition_.error_code = reader.i16();
+    partition_.high_watermark = reader.i64();
+    partition_.last_stable_offset = reader.i64();
+    if (version_ >= 5) partition_.log_start_offset = reader.i64();
+    int64_t aborted = reader.array_count(flexible_);
+    if (aborted < 0) {
+      partition_.aborted_transactions.reset();
+    } else {
+      FARSHORE_CHECK(check_count(aborted, kAbortedBytes, "aborted transactions"));
+      auto& list = partition_.aborted_transactions.emplace();
+      for (; aborted > 0 && reader.ok(); --aborted) list.emplace_back().read(reader, version_);
+    }
+    if (version_ >= 11) partition_.preferred_read_replica = reader.i32();
+    records = reader.array_count(flexible_);  // a length in bytes, in the same form
+    return ok();
+  }));
+  if (next == DecodeStep::kNeedMore) return next;
+  if (records > 0 && static_cast<uint64_t>(records) > bytes_->rest()) {
+    return Error(farshore::ErrorCode::kCorrupt, std::to_string(records) + " bytes of records in too few bytes");
+  }
+  const size_t records_bytes = records > 0 ? static_cast<size_t>(records) : 0;
+  records_->begin(records_bytes);
+  visitor_.on_partition(topic_, partition_, records_bytes);
+  stage_ = Stage::kRecords;
+  return DecodeStep::kGoOn;
+}
+
+Result<DecodeStep> FetchDecoder::read_records() {
+  const DecodeStep next = records_->step();
+  if (next == DecodeStep::kGoOn) stage_ = Stage::kPartitionEnd;
+  return next;
+}
+
+Result<DecodeStep> FetchDecoder::read_partition_end() {
+  if (flexible_) {
+    FARSHORE_TRY(DecodeStep next, bytes_->element([&](Reader& reader) -> Status {
+      tagged_fields(reader, [&](uint32_t tag) {
+        if (tag == 0) partition_.diverging_epoch.read(reader, version_);
+        if (tag == 1) partition_.current_leader.read(reader, version_);
+        if (tag == 2) partition_.snapshot_id.read(reader, version_);
+        return tag <= 2;
+      });
+      return ok();
+    }));
+    if (next == DecodeStep::kNeedMore) return next;
+  }
+  visitor_.on_partition_end(topic_, partition_, records_->cut_bytes());
   --partitions_left_;
-  stage_ = Stage::kPartition;
-  if (partitions_left_ == 0) after_topic();
+  stage_ = partitions_left_ > 0 ? Stage::kPartition : Stage::kTopicEnd;
+  return DecodeStep::kGoOn;
 }
 
-void FetchDecoder::after_topic() {
-  if (flexible_) return;  // kPartition with none left reads the topic's tagged fields
+Result<DecodeStep> FetchDecoder::read_topic_end() {
+  if (flexible_) {
+    FARSHORE_TRY(DecodeStep next, bytes_->element([](Reader& reader) -> Status {
+      reader.skip_tagged_fields();
+      return ok();
+    }));
+    if (next == DecodeStep::kNeedMore) return next;
+  }
   --topics_left_;
   stage_ = topics_left_ > 0 ? Stage::kTopic : Stage::kResponseEnd;
+  return DecodeStep::kGoOn;
 }
 
-void FetchDecoder::flush_run() {
-  if (run_bytes_ == 0) return;
-  run_.bytes = pending_.sub(0, run_bytes_);
-  if (budget_) run_.budget = budget_->take(run_bytes_);
-  drop_front(run_bytes_);
-  records_left_ -= run_bytes_;
-  run_bytes_ = 0;
-  visitor_.on_batches(std::exchange(run_, BatchRun()));
-}
-
-Result<FetchDecoder::Step> FetchDecoder::records_step() {
-  while (!skipping_ && run_bytes_ < records_left_) {
-    const size_t rest = records_left_ - run_bytes_;
-    const size_t here = std::min(pending_.size() - run_bytes_, rest);
-    if (!header_) {
-      if (rest < kBatchHeaderBytes) break;  // what the broker cut off
-      if (here < kBatchHeaderBytes) {
-        flush_run();
-        return Step::kNeedMore;
-      }
-      std::byte bytes[kBatchHeaderBytes];
-      pending_.copy_out(run_bytes_, bytes);
-      auto header = BatchHeader::parse(bytes);
-      if (header && header->size_bytes() > limits_.batch_bytes_max) {
-        header =
-            Error(farshore::ErrorCode::kResourceExhausted,
-                  "batch of " + std::to_string(header->size_bytes()) + " bytes at offset " +
-                      std::to_string(header->base_offset) + "; at most " + std::to_string(limits_.batch_bytes_max));
-      }
-      if (!header) {
-        flush_run();
-        skipping_ = true;
-        visitor_.on_bad_records(std::move(header).error());
-        break;
-      }
-      if (header->size_bytes() > rest) break;
-      header_ = *header;
-      visitor_.on_batch_header(*header_);
-    }
-    if (here < header_->size_bytes()) {
-      flush_run();
-      return Step::kNeedMore;
-    }
-    run_.batches.push_back(*header_);
-    run_bytes_ += header_->size_bytes();
-    header_.reset();
+Result<DecodeStep> FetchDecoder::read_response_end() {
+  if (flexible_) {
+    FARSHORE_TRY(DecodeStep next, bytes_->element([&](Reader& reader) -> Status {
+      endpoints_.clear();
+      tagged_fields(reader, [&](uint32_t tag) {
+        if (tag != 0 || version_ < 16) return false;
+        using Node = FetchResponse::NodeEndpoint;
+        int32_t count = reader.required_array(true, Node::kWireBytesMin, sizeof(Node));
+        for (; count > 0 && reader.ok(); --count) endpoints_.emplace_back().read(reader, version_);
+        return true;
+      });
+      return ok();
+    }));
+    if (next == DecodeStep::kNeedMore) return next;
   }
-  flush_run();
-  if (!skipping_ && records_left_ > 0) {
-    cut_bytes_ = records_left_;
-    skipping_ = true;
-  }
-  const size_t skipped = std::min(records_left_, pending_.size());
-  if (skipped > 0) drop_front(skipped);
-  records_left_ -= skipped;
-  if (records_left_ > 0) return Step::kNeedMore;
-  stage_ = Stage::kPartitionEnd;
-  return Step::kGoOn;
+  stage_ = Stage::kDone;
+  visitor_.on_response_end(endpoints_);
+  return DecodeStep::kNeedMore;
 }
 
 }  // namespace farshore::kafka

@@ -1,11 +1,11 @@
-// Decodes a Fetch response while it arrives. All bytes are received straight into slabs; what is not records is parsed
-// where it lies, and each record batch is offered, as slices of the same slabs, when its last byte is there. Nothing
-// holds a whole frame, and nothing is copied but 61-byte headers.
-// Sans-io: the owner reads from its stream into want() and reports by filled(). Executor: that of the slabs.
-// Source: Fetch response, versions 4-18 (schema/fetch.schema; partitions must be read in wire order).
+// FetchDecoder: decodes a Fetch response while it arrives. All bytes are received into slabs. Fields are parsed where
+// they lie, and a record batch is handed out, as slices of the same slabs, as soon as its last byte is there. No frame
+// is held as a whole, and only the 61-byte batch headers are copied. The decoder does no I/O: its owner reads from a
+// stream into want() and calls filled(). Executor: that of the slabs. Source: Fetch response, versions 4-18
+// (schema/fetch.schema).
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,89 +21,83 @@ struct FetchTopic {
   Uuid id;           // versions 13+
 };
 
-// Called in wire order, from inside filled(). Must not destroy the decoder.
+// Receives the parts of a response, in wire order, from inside filled(). It must not destroy the decoder.
 class FetchVisitor {
  public:
   using Partition = FetchResponse::PartitionData;
   virtual ~FetchVisitor() = default;
-  // throttle_time_ms, error_code and session_id are set.
+  // In `head` throttle_time_ms, error_code and session_id are set.
   virtual void on_response(const FetchResponse& head) = 0;
-  // Everything that stands before the records; the tagged fields come with on_partition_end.
+  // `partition` has the fields that stand before the records; its tagged fields come with on_partition_end.
   virtual void on_partition(const FetchTopic& topic, const Partition& partition, size_t records_bytes) = 0;
   // A batch begins; its bytes are still coming.
   virtual void on_batch_header(const BatchHeader&) {}
-  // Whole batches of the current partition, as soon as they are whole. CRCs are not checked.
+  // Whole batches of the current partition. Their CRCs are not checked.
   virtual void on_batches(BatchRun run) = 0;
-  // The rest of this partition's records cannot be v2 batches, or is larger than allowed; it is skipped.
+  // The rest of this partition's records is skipped: it holds no v2 batches, or a batch larger than allowed.
   virtual void on_bad_records(Error error) = 0;
-  // The same struct, now with diverging_epoch, current_leader, snapshot_id. `cut_bytes`: a batch that the broker cut
-  // off at its size limit, left out.
+  // The same partition, now with diverging_epoch, current_leader and snapshot_id. `cut_bytes`: bytes of a last batch
+  // that the broker cut off at its size limit; it was not handed out.
   virtual void on_partition_end(const FetchTopic& topic, const Partition& partition, size_t cut_bytes) = 0;
   virtual void on_response_end(const std::vector<FetchResponse::NodeEndpoint>& endpoints) = 0;
 };
 
 struct FetchDecodeLimits {
   size_t batch_bytes_max = 100 << 20;
-  size_t element_bytes_max = 4 << 20;  // what stands between two records fields (aborted transactions, names, tags)
+  size_t element_bytes_max = 4 << 20;  // of what stands between two records fields (names, aborted transactions)
 };
+
+enum class DecodeStep : uint8_t;
+class ArrivingBytes;
+class RecordsSplitter;
 
 class FetchDecoder {
  public:
-  // `body_bytes`: of the response after the correlation id (response header tags included). `budget` may be null: each
-  // BatchRun then holds no token. All references must outlive the decoder.
+  // `body_bytes`: of the response after the correlation id, the header's tagged fields included. If `budget` is null, a
+  // BatchRun holds no part of a budget. All references must outlive the decoder.
   FetchDecoder(int16_t version, size_t body_bytes, SlabWriter& slabs, Budget* budget, FetchVisitor& visitor,
                FetchDecodeLimits limits = {});
 
+  ~FetchDecoder();
+  FetchDecoder(const FetchDecoder&) = delete;
+  FetchDecoder& operator=(const FetchDecoder&) = delete;
+
   bool done() const { return stage_ == Stage::kDone; }
-  size_t bytes_left() const { return left_; }  // of the response, not yet received
+  size_t bytes_left() const;  // of the response, not received yet
 
   struct Want {
     MutableBytes into;  // empty when done
-    size_t bytes_min;   // fewer decide nothing: a reader may sleep until so many are there
+    size_t bytes_min;   // fewer bytes complete nothing, so a reader may sleep until this many are there
   };
   Want want();
-  // `size` bytes of the last want() are filled: decodes what they complete. An error is final (kCorrupt,
-  // kResourceExhausted): the connection is of no use any more.
+  // The first `size` bytes of the last want() are filled. Decodes what they complete. After an error the connection
+  // cannot be used any more (kCorrupt, kResourceExhausted).
   Status filled(size_t size);
 
  private:
-  enum class Stage : uint8_t { kHead, kTopic, kPartition, kRecords, kPartitionEnd, kResponseEnd, kDone };
-  enum class Step : uint8_t { kGoOn, kNeedMore };
+  enum class Stage : uint8_t { kHead, kTopic, kPartition, kRecords, kPartitionEnd, kTopicEnd, kResponseEnd, kDone };
 
-  Result<Step> step();
-  Result<Step> records_step();
-  // Parses one element at the front of pending_, whole or not at all.
-  template <class Parse>
-  Result<Step> element(Parse parse);
-  void after_partition();
-  void after_topic();
-  void flush_run();
-  void drop_front(size_t size);
+  Result<DecodeStep> step();
+  Result<DecodeStep> read_head();
+  Result<DecodeStep> read_topic();
+  Result<DecodeStep> read_partition();
+  Result<DecodeStep> read_records();
+  Result<DecodeStep> read_partition_end();
+  Result<DecodeStep> read_topic_end();
+  Result<DecodeStep> read_response_end();
   Status check_count(int64_t count, size_t bytes_min, const char* what) const;
-  size_t body_rest() const { return left_ + pending_.size(); }
 
   const int16_t version_;
   const bool flexible_;
-  const FetchDecodeLimits limits_;
-  SlabWriter& slabs_;
-  Budget* const budget_;
   FetchVisitor& visitor_;
+  const std::unique_ptr<ArrivingBytes> bytes_;
+  const std::unique_ptr<RecordsSplitter> records_;
 
   Stage stage_ = Stage::kHead;
-  size_t left_;          // bytes not received yet
-  SliceList pending_;    // received, not decoded
-  size_t parse_at_ = 0;  // do not try to parse again before so many bytes are pending
-  Bytes straddling_;     // an element that lies in two slabs
   int64_t topics_left_ = 0, partitions_left_ = 0;
   FetchTopic topic_;
   FetchVisitor::Partition partition_;
   std::vector<FetchResponse::NodeEndpoint> endpoints_;
-  size_t records_left_ = 0;  // of the current field, pending ones included
-  size_t cut_bytes_ = 0;
-  bool skipping_ = false;              // bad records
-  std::optional<BatchHeader> header_;  // of the batch at records_at_
-  BatchRun run_;                       // whole batches, not yet handed out; its bytes are at the front of pending_
-  size_t run_bytes_ = 0;
 };
 
 }  // namespace farshore::kafka

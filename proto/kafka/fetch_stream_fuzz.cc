@@ -1,4 +1,5 @@
-// Any bytes as a Fetch response that arrives in pieces: an error, or whole batches within the records announced.
+// Decodes any bytes as a Fetch response that arrives in pieces: an error, or whole batches within the announced
+// records.
 #include <algorithm>
 
 #include "base/ensure.h"

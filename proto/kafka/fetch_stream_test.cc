@@ -1,25 +1,16 @@
-// The decoder against responses that the generated codec encodes, received in pieces of every kind.
+// FetchDecoder reads responses that the generated codec encoded, in pieces of many sizes.
 #include "proto/kafka/fetch_stream.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <iostream>
-
 #include "base/random.h"
+#include "base/testing/seed.h"
 #include "proto/batch/builder.h"
 
 namespace farshore::kafka {
 namespace {
 
-uint64_t announced_seed() {
-  uint64_t seed = 20261123;
-  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
-  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
-  return seed;
-}
-
-// Puts what it is told together again as a response, so that it can be compared with the one that was encoded.
+// Builds a response from the visitor's calls, to compare it with the encoded one.
 class Collector : public FetchVisitor {
  public:
   void on_response(const FetchResponse& head) override { response = head; }
@@ -159,8 +150,8 @@ void expect_same(const Collector& seen, FetchResponse expected) {
   EXPECT_EQ(seen.headers, seen.offsets);
 }
 
-TEST(FetchStream, EveryVersionDecodesAsTheWholeFrameDoesInPiecesOfAnySize) {
-  Random random(announced_seed());
+TEST(FetchDecoder, DecodesEveryVersionFromPiecesOfAnySize) {
+  Random random(announced_seed(20261123));
   SlabArena arena;
   for (int16_t version = FetchResponse::kMinVersion; version <= FetchResponse::kMaxVersion; ++version) {
     std::deque<Bytes> storage;
@@ -178,7 +169,7 @@ TEST(FetchStream, EveryVersionDecodesAsTheWholeFrameDoesInPiecesOfAnySize) {
   }
 }
 
-TEST(FetchStream, ABatchIsOfferedWhenItsLastByteIsThere) {
+TEST(FetchDecoder, HandsOutABatchWhenItsLastByteArrives) {
   SlabArena arena;
   SlabWriter slabs(arena);
   FetchResponse response;
@@ -198,7 +189,7 @@ TEST(FetchStream, ABatchIsOfferedWhenItsLastByteIsThere) {
   EXPECT_TRUE(decoder.done());
 }
 
-TEST(FetchStream, BatchesLargerThanASlabArriveInSeveralSlicesWithoutACopy) {
+TEST(FetchDecoder, HandsOutABatchLargerThanASlabAsSeveralSlices) {
   SlabArena arena;
   SlabWriter slabs(arena);
   FetchResponse response;
@@ -216,7 +207,7 @@ TEST(FetchStream, BatchesLargerThanASlabArriveInSeveralSlicesWithoutACopy) {
   EXPECT_LT(arena.used_bytes(), records.size() + 2 * kSlabBytes);
 }
 
-TEST(FetchStream, ABatchCutOffAtTheEndIsLeftOut) {
+TEST(FetchDecoder, LeavesOutABatchThatTheBrokerCutOff) {
   SlabArena arena;
   SlabWriter slabs(arena);
   for (size_t cut : {1ul, 40ul, 100ul, 150ul}) {
@@ -238,7 +229,7 @@ TEST(FetchStream, ABatchCutOffAtTheEndIsLeftOut) {
   }
 }
 
-TEST(FetchStream, BadRecordsOfOnePartitionDoNotHurtTheOthers) {
+TEST(FetchDecoder, SkipsBadRecordsAndDecodesTheOtherPartitions) {
   SlabArena arena;
   SlabWriter slabs(arena);
   FetchResponse response;
@@ -259,7 +250,7 @@ TEST(FetchStream, BadRecordsOfOnePartitionDoNotHurtTheOthers) {
   }
 }
 
-TEST(FetchStream, LimitsAreKept) {
+TEST(FetchDecoder, RefusesBatchesAndElementsBeyondTheLimits) {
   SlabArena arena;
   SlabWriter slabs(arena);
   Collector seen;
@@ -286,7 +277,7 @@ TEST(FetchStream, LimitsAreKept) {
   }
 }
 
-TEST(FetchStream, HugeCountsAreRefusedAtOnce) {
+TEST(FetchDecoder, RefusesCountsThatCannotFitTheBytes) {
   SlabArena arena;
   SlabWriter slabs(arena);
   Collector seen;
@@ -302,7 +293,7 @@ TEST(FetchStream, HugeCountsAreRefusedAtOnce) {
   EXPECT_EQ(status.error().code, farshore::ErrorCode::kCorrupt);
 }
 
-TEST(FetchStream, WhatIsReceivedIsBudgetedUntilItIsDropped) {
+TEST(FetchDecoder, HoldsBudgetUntilTheBatchesAreDropped) {
   struct NoTime final : Reactor {
     void post(Closure) override {}
     MonoTime now() override { return {}; }
@@ -326,8 +317,8 @@ TEST(FetchStream, WhatIsReceivedIsBudgetedUntilItIsDropped) {
   EXPECT_EQ(budget.used_bytes(), 0u);
 }
 
-TEST(FetchStream, RandomDamageEndsInAnErrorOrInBatches) {
-  Random random(announced_seed());
+TEST(FetchDecoder, SurvivesRandomDamage) {
+  Random random(announced_seed(20261123));
   SlabArena arena;
   struct Quiet : FetchVisitor {
     void on_response(const FetchResponse&) override {}

@@ -1,5 +1,5 @@
-// Bytes that real clients and Apache Kafka's broker sent (golden/frames.inc): each is understood to its last byte, and
-// encoding what was understood gives the same bytes.
+// Frames that real clients and Apache Kafka's broker sent (golden/frames.inc). Each decodes to its last byte, and the
+// decoded message encodes to the same bytes.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -8,7 +8,7 @@
 #include "proto/kafka/fetch_stream.h"
 #include "proto/kafka/frame.h"
 #include "proto/kafka/messages/api_versions.h"
-#include "proto/kafka/random_messages.h"
+#include "proto/kafka/testing/random_messages.h"
 
 namespace farshore::kafka {
 namespace {
@@ -44,7 +44,7 @@ std::vector<GoldenFrame> golden_frames() {
   return frames;
 }
 
-TEST(Golden, RealFramesAreUnderstoodAndEncodedAlike) {
+TEST(GoldenFrames, DecodeAndEncodeToTheSameBytes) {
   auto frames = golden_frames();
   ASSERT_GT(frames.size(), 70u);
   auto cases = message_cases();
@@ -83,7 +83,7 @@ TEST(Golden, RealFramesAreUnderstoodAndEncodedAlike) {
 }
 
 // What Apache Kafka 4.1.1 advertises: real clients switch features on by the minimum too.
-TEST(Golden, OurVersionsAreThoseThatKafkaAdvertises) {
+TEST(GoldenFrames, AdvertiseTheVersionsOfOurApiTable) {
   for (const GoldenFrame& frame : golden_frames()) {
     if (frame.key != ApiVersionsResponse::kApiKey || frame.request) continue;
     Reader reader(frame.bytes);
@@ -103,7 +103,7 @@ TEST(Golden, OurVersionsAreThoseThatKafkaAdvertises) {
   FAIL() << "no recorded ApiVersions response";
 }
 
-TEST(Golden, RealFetchResponsesStream) {
+TEST(GoldenFrames, OfFetchAreDecodedWhileTheyArrive) {
   struct Visitor : FetchVisitor {
     void on_response(const FetchResponse&) override {}
     void on_partition(const FetchTopic&, const Partition&, size_t) override { ++partitions; }

@@ -1,8 +1,8 @@
-// Any bytes as any message in any version: an error or a message that is encoded and decoded to the same bytes again.
-// Requests of every key that has a schema, and the responses that our clients decode. Input: key, version, odd for a
+// Decodes any bytes as any message in any version: an error, or a message that encodes and decodes to the same bytes.
+// Covers the requests and responses of every schema. Input: key, version, odd for a
 // request, then the message.
 #include "base/ensure.h"
-#include "proto/kafka/random_messages.h"
+#include "proto/kafka/testing/random_messages.h"
 
 using namespace farshore;
 using namespace farshore::kafka;

@@ -1,27 +1,18 @@
 // Every message in every version: round trips, truncation, and bytes that were not made by us.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <iostream>
-
+#include "base/testing/seed.h"
 #include "proto/kafka/api_table.h"
 #include "proto/kafka/messages/api_versions.h"
 #include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/metadata.h"
-#include "proto/kafka/random_messages.h"
+#include "proto/kafka/testing/random_messages.h"
 
 namespace farshore::kafka {
 namespace {
 
-uint64_t announced_seed() {
-  uint64_t seed = 20261123;
-  if (const char* given = std::getenv("FARSHORE_SEED")) seed = std::stoull(given);
-  std::cout << "seed: FARSHORE_SEED=" << seed << "\n";
-  return seed;
-}
-
-TEST(Messages, RandomOnesComeBackAsTheyWereInEveryVersion) {
-  Random random(announced_seed());
+TEST(Messages, RandomValuesSurviveARoundTripInEveryVersion) {
+  Random random(announced_seed(20261123));
   for (const MessageCase& each : message_cases()) {
     for (int16_t version = each.min_version; version <= each.max_version; ++version) {
       for (int i = 0; i < 20; ++i) {
@@ -31,8 +22,8 @@ TEST(Messages, RandomOnesComeBackAsTheyWereInEveryVersion) {
   }
 }
 
-TEST(Messages, ATruncatedMessageIsRefusedAtEveryByte) {
-  Random random(announced_seed());
+TEST(Messages, DecodeRefusesEveryTruncation) {
+  Random random(announced_seed(20261123));
   for (const MessageCase& each : message_cases()) {
     for (int16_t version = each.min_version; version <= each.max_version; ++version) {
       Bytes whole = each.random(random, version);
@@ -45,8 +36,8 @@ TEST(Messages, ATruncatedMessageIsRefusedAtEveryByte) {
   }
 }
 
-TEST(Messages, FlippedBytesNeverDoMoreThanAnError) {
-  Random random(announced_seed());
+TEST(Messages, DecodeSurvivesFlippedBytes) {
+  Random random(announced_seed(20261123));
   for (const MessageCase& each : message_cases()) {
     for (int16_t version = each.min_version; version <= each.max_version; ++version) {
       for (int i = 0; i < 50; ++i) {
@@ -61,7 +52,7 @@ TEST(Messages, FlippedBytesNeverDoMoreThanAnError) {
   }
 }
 
-TEST(Messages, OtherVersionsAreRefused) {
+TEST(Messages, EncodeAndDecodeRefuseUnknownVersions) {
   Writer writer;
   FetchRequest().encode(writer, FetchRequest::kMaxVersion + 1);
   auto written = writer.finish();
@@ -71,7 +62,7 @@ TEST(Messages, OtherVersionsAreRefused) {
   EXPECT_EQ(FetchRequest::decode(reader, 3).error().code, ErrorCode::kUnsupported);
 }
 
-TEST(Messages, AValueThatTheVersionLacksIsRefusedUnlessItMayBeIgnored) {
+TEST(Messages, EncodeRefusesAFieldThatTheVersionLacksUnlessIgnorable) {
   FetchRequest request;
   request.rack_id = "a";      // since version 11; may be ignored
   request.session_epoch = 7;  // since version 7; may be ignored
@@ -87,7 +78,7 @@ TEST(Messages, AValueThatTheVersionLacksIsRefusedUnlessItMayBeIgnored) {
   EXPECT_NE(written.error().detail.find("FetchRequest.forgotten_topics_data"), std::string::npos);
 }
 
-TEST(Messages, NullIsRefusedWhereTheVersionHasNone) {
+TEST(Messages, EncodeRefusesNullWhereTheVersionHasNone) {
   MetadataRequest request;
   request.topics.reset();  // all topics: null since version 1
   Writer writer;
@@ -95,7 +86,7 @@ TEST(Messages, NullIsRefusedWhereTheVersionHasNone) {
   EXPECT_EQ(writer.finish().error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST(Messages, SlicesAndFileRangesBecomePieces) {
+TEST(Messages, EncodeKeepsSlicesAndFileRangesAsPieces) {
   SlabArena arena;
   SlabWriter slabs(arena);
   std::memset(slabs.room(100).data(), 7, 100);

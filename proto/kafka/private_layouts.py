@@ -11,7 +11,7 @@ import hashlib
 import pathlib
 import sys
 
-from generate import parse_file
+from generator.schema import parse_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 

@@ -16,7 +16,7 @@ import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
-import generate  # noqa: E402  the parser of our schemas
+from generator import schema  # noqa: E402  the parser of our schemas
 
 VERSION = '4.1.1'
 JARS = ('kafka-clients', 'kafka-group-coordinator')
@@ -62,7 +62,7 @@ def normal(type_, default, nullable_ever):
     if default is None:
         return ''
     default = str(default).lower() if isinstance(default, bool) else str(default)
-    if type_ in generate.SIZES and type_ not in ('bool', 'uuid', 'float64'):
+    if type_ in schema.SIZES and type_ not in ('bool', 'uuid', 'float64'):
         return '' if int(default, 0) == 0 else str(int(default, 0))
     return '' if default in ('', '""', 'false') else default
 
@@ -121,7 +121,7 @@ def main():
         return 77
     known, problems, compared = definitions(jars), [], 0
     for path in sorted(options.schema.glob('*.schema')):
-        apis, messages = generate.parse_file(path)
+        apis, messages = schema.parse_file(path)
         private = {api.key for api in apis if api.private}
         for message in messages:
             if message.key in private or message.private:

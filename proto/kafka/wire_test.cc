@@ -23,7 +23,8 @@ Bytes hex(std::string_view text) {
   return bytes;
 }
 
-TEST(Wire, VarintsHaveTheProtocolsBytes) {  // zigzag examples of the protocol buffers specification, which Kafka uses
+// Zigzag examples of the protocol buffers specification, which Kafka uses.
+TEST(Writer, EncodesVarintsAsTheSpecificationShows) {
   Writer writer;
   writer.unsigned_varint(300);
   writer.varint(-1);
@@ -39,7 +40,7 @@ TEST(Wire, VarintsHaveTheProtocolsBytes) {  // zigzag examples of the protocol b
   EXPECT_TRUE(reader.finish());
 }
 
-TEST(Wire, AVarintThatNeverEndsIsRefused) {
+TEST(Reader, RefusesAVarintThatNeverEnds) {
   Bytes bytes = hex("ffffffffffffffffffffffff");
   Reader reader(bytes);
   reader.unsigned_varint();
@@ -49,7 +50,7 @@ TEST(Wire, AVarintThatNeverEndsIsRefused) {
   EXPECT_EQ(wide.status().error().code, ErrorCode::kCorrupt);
 }
 
-TEST(Wire, AfterTheFirstErrorEverythingReadsAsNothing) {
+TEST(Reader, ReturnsZeroAfterTheFirstError) {
   Bytes bytes = hex("0001 0002");
   Reader reader(bytes);
   EXPECT_EQ(reader.i16(), 1);
@@ -60,7 +61,7 @@ TEST(Wire, AfterTheFirstErrorEverythingReadsAsNothing) {
   EXPECT_FALSE(reader.finish());
 }
 
-TEST(Wire, BytesLeftOverAreAnError) {
+TEST(Reader, RefusesBytesLeftOver) {
   Bytes bytes = hex("0001 00");
   Reader reader(bytes);
   reader.i16();
@@ -68,7 +69,7 @@ TEST(Wire, BytesLeftOverAreAnError) {
   EXPECT_FALSE(reader.finish());
 }
 
-TEST(Wire, HugeCountsCostNothing) {
+TEST(Reader, RefusesHugeCountsWithoutTakingMemory) {
   Bytes bytes = hex("7fffffff 00000000");
   Reader reader(bytes);
   EXPECT_EQ(reader.array(false, 1, 8), 0);
@@ -79,7 +80,7 @@ TEST(Wire, HugeCountsCostNothing) {
   EXPECT_FALSE(flexible.status());
 }
 
-TEST(Wire, SmallElementsThatBecomeLargeAreBudgeted) {
+TEST(Reader, RefusesSmallElementsThatDecodeBeyondTheBudget) {
   // A Metadata request of one-byte topic names: 3 bytes each on the wire, some 60 in memory.
   const int32_t count = 100000;
   Writer writer;
@@ -92,7 +93,7 @@ TEST(Wire, SmallElementsThatBecomeLargeAreBudgeted) {
   EXPECT_EQ(decoded.error().code, ErrorCode::kResourceExhausted);
 }
 
-TEST(Wire, TwentyMillionTaggedFieldsAreRefusedAtOnce) {
+TEST(Reader, RefusesTwentyMillionTaggedFieldsAtOnce) {
   Writer writer;
   writer.tag_count(20'000'000);
   for (int i = 0; i < 1000; ++i) writer.unsigned_varint(0);
@@ -102,7 +103,7 @@ TEST(Wire, TwentyMillionTaggedFieldsAreRefusedAtOnce) {
   EXPECT_EQ(reader.status().error().code, ErrorCode::kResourceExhausted);
 }
 
-TEST(Wire, UnknownTaggedFieldsAreSkipped) {
+TEST(Reader, SkipsUnknownTaggedFields) {
   Bytes bytes = hex("0012 0004 0000002a ffff 02 05 03 aabbcc 09 00");  // a request header with tags 5 and 9
   Reader reader(bytes);
   auto header = RequestHeader::decode(reader, 2);
@@ -113,14 +114,14 @@ TEST(Wire, UnknownTaggedFieldsAreSkipped) {
   EXPECT_FALSE(header->client_id);
 }
 
-TEST(Wire, TaggedFieldsMustAscend) {
+TEST(Reader, RefusesTaggedFieldsOutOfOrder) {
   Bytes bytes = hex("02 05 00 05 00");
   Reader reader(bytes);
   reader.skip_tagged_fields();
   EXPECT_EQ(reader.status().error().code, ErrorCode::kCorrupt);
 }
 
-TEST(Wire, ATaggedFieldCannotReachBeyondItself) {
+TEST(Reader, RefusesToReadBeyondATaggedField) {
   Bytes bytes = hex("01 00 02 0001 00000000");
   Reader reader(bytes);
   ASSERT_EQ(reader.tag_count(), 1u);
@@ -130,7 +131,7 @@ TEST(Wire, ATaggedFieldCannotReachBeyondItself) {
   EXPECT_FALSE(reader.status());
 }
 
-TEST(Wire, TheSizeOfATaggedFieldStandsBeforeIt) {
+TEST(Writer, PutsTheSizeBeforeATaggedField) {
   Writer writer;
   writer.tag_count(1);
   writer.begin_tag(3);
@@ -141,7 +142,7 @@ TEST(Wire, TheSizeOfATaggedFieldStandsBeforeIt) {
   EXPECT_EQ(Bytes(bytes.begin(), bytes.begin() + 5), hex("01 03 c801 01"));
 }
 
-TEST(Wire, StringsBeyondTheLimitAreRefusedBothWays) {
+TEST(ReaderAndWriter, RefuseStringsBeyondTheLimit) {
   Writer writer;
   writer.string(true, std::string(40000, 'a'));
   EXPECT_EQ(writer.finish().error().code, ErrorCode::kInvalidArgument);
@@ -154,7 +155,7 @@ TEST(Wire, StringsBeyondTheLimitAreRefusedBothWays) {
   EXPECT_EQ(reader.status().error().code, ErrorCode::kResourceExhausted);
 }
 
-TEST(Wire, NegativeLengthsAreRefused) {
+TEST(Reader, RefusesNegativeLengths) {
   Bytes bytes = hex("fffe");
   Reader reader(bytes);
   reader.nullable_string(false);

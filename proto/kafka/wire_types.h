@@ -1,6 +1,6 @@
-// What messages are made of: opaque bytes, record batches that are carried and never copied, and an encoded message as
-// a list of pieces that can be gathered or sent from a file. Executor: slices of slabs stay on the executor of their
-// arena; everything else is a plain value.
+// Types of message fields that are not plain C++ values: Bytes; Records, a `records` field without a copy; WireMessage,
+// an encoded message as a list of pieces to send. Executor: slices of slabs belong to the executor of their arena; the
+// rest are plain values.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,10 @@ namespace farshore::kafka {
 
 using Bytes = std::vector<std::byte>;
 
-// A part of an open file, to be sent without passing through user space. `pin` keeps the file (and its content at that
-// position) alive; whoever makes the range decides what that takes.
+inline constexpr size_t kStringBytesMax = 32767;  // a longer string cannot be sent in the non-compact form
+
+// A part of an open file, to be sent by the kernel without a copy (sendfile). `pin` keeps the file and its content at
+// that position alive; the creator of the range decides what that takes.
 struct FileRange {
   File* file = nullptr;
   uint64_t position = 0;
@@ -37,8 +39,8 @@ struct FileRange {
   }
 };
 
-// A `records` field: null, or bytes in pieces. Decoded, it is one view into the frame, which must outlive it. To be
-// encoded, it is any sequence of views (copied by the Writer), slices of slabs (shared) and file ranges (shared).
+// A `records` field: null, or bytes in pieces. A decoded one is a single view into the frame, which must outlive it.
+// One to encode is any sequence of views (the Writer copies them), slices of slabs (shared) and file ranges (shared).
 class Records {
  public:
   using Piece = std::variant<ConstBytes, SliceList, FileRange>;
@@ -55,11 +57,11 @@ class Records {
   bool is_null() const { return null_; }
   uint64_t size() const { return size_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
-  // The content, where it is a single view (always so after decoding); empty when null.
+  // The content, if it is a single view (after decoding it always is). Empty if null.
   ConstBytes bytes() const;
-  // Copies the content out; pieces in memory only (ensured).
+  // Copies the content. There must be no file range (ensured).
   Bytes to_bytes() const;
-  // Same nullness and content; file ranges are compared by identity.
+  // Equal if both are null, or both have the same content. File ranges are compared by identity.
   friend bool operator==(const Records& a, const Records& b);
 
  private:
@@ -68,7 +70,7 @@ class Records {
   bool null_ = true;
 };
 
-// An encoded message: its own bytes in one block, interleaved with what it borrowed. Sizes are known.
+// An encoded message: a list of pieces, each a range of its own bytes, a list of slab slices, or a file range.
 class WireMessage {
  public:
   struct OwnedRange {
@@ -80,7 +82,7 @@ class WireMessage {
   const Bytes& owned() const { return owned_; }
   ConstBytes bytes(OwnedRange range) const { return ConstBytes(owned_).subspan(range.offset, range.length); }
   uint64_t size() const { return size_; }
-  // One contiguous copy; pieces in memory only (ensured). For tests, and for small messages inside others.
+  // One contiguous copy, for tests and for small messages inside others. There must be no file range (ensured).
   Bytes to_bytes() const;
 
  private:

@@ -23,7 +23,7 @@ class Scenario {
     if (random_.below(4) == 0) options_.sink.anchor_records_max = 20;
     forgets_ = random_.below(2) == 0;
     world_.kafka.chances = {0.03, 0.05, 0.1};
-    if (random_.below(4) == 0) world_.kafka.produce_version_max = 12;
+    if (random_.below(4) == 0) world_.kafka.version_max[0] = 12;
     for (auto& [index, source] : world_.source) append(source, 40);
   }
 

@@ -69,7 +69,7 @@ TEST(RelaySink, AnchorCoversALimitedNumberOfRecords) {
 
 TEST(RelaySink, TargetWithoutTopicIdsIsAskedByTopicName) {
   RelayWorld world(5);
-  world.kafka.produce_version_max = 12;
+  world.kafka.version_max[0] = 12;
   for (int i = 0; i < 5; ++i) world.source[0].append(2, 3, kNowMs);
   world.start_gateway();
   ASSERT_TRUE(world.until_caught_up());

@@ -11,10 +11,9 @@ namespace farshore::linker {
 
 class LinkFixture : public KafkaFixture {
  public:
-  LinkFixture() : west_env_(world_.start_process("west", "broker")), west_(west_env_, Endpoint{"west", 9092}) {
+  LinkFixture() : west_(start_broker("west")) {
     west_.cluster_id = "another";
-    world_.spawn(west_env_, west_.run());
-    EXPECT_EQ(world_.run_until([&] { return west_.listening(); }, seconds(10)), sim::RunEnd::kDone);
+    brokers_["west"]->run_until_listening();
     kafka_.add_topic("orders", 1);
     stored_.id = LinkId{{1}};
     stored_.epoch = LinkEpoch(4);
@@ -25,7 +24,7 @@ class LinkFixture : public KafkaFixture {
     stored_.spec.group_sync = false;  // the fake knows no groups
   }
   ~LinkFixture() override {
-    world_.kill(west_env_);
+    brokers_["west"]->kill();
     world_.kill(env_);
   }
   Link& link() {
@@ -46,8 +45,7 @@ class LinkFixture : public KafkaFixture {
   LinkState state() { return parse_link_state(link().view().describe().state()).value(); }
   bool becomes(const std::function<bool()>& done) { return world_.run_until(done, seconds(60)) == sim::RunEnd::kDone; }
 
-  sim::SimEnv& west_env_;
-  kafka::FakeKafka west_;
+  kafka::FakeKafka& west_;
   SlabArena arena_;
   StoredLink stored_;
   MemoryLinkStore store_;

@@ -18,6 +18,18 @@ std::string versions_text(int16_t low, int16_t high) {
 
 }  // namespace
 
+bool connection_failed(const Error& error) {
+  switch (error.code) {
+    case farshore::ErrorCode::kUnavailable:
+    case farshore::ErrorCode::kConnectionReset:
+    case farshore::ErrorCode::kTimedOut:
+    case farshore::ErrorCode::kIo:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Client::Client(Reactor& reactor, Endpoint to, ClientOptions options, std::unique_ptr<Stream> stream)
     : reactor_(reactor),
       endpoint_(std::move(to)),
@@ -42,7 +54,8 @@ Task<Status> Client::handshake(Deadline deadline) {
   ApiVersionsRequest request;
   request.client_software_name = "farshore";
   request.client_software_version = options_.software_version;
-  // An old broker answers a version that it does not know in version 0, with an error (KIP-511): then once more in 0.
+  // A broker that does not know the version answers in version 0 with an error (KIP-511). Then we ask again in version
+  // 0.
   for (int16_t version = api->max_version;; version = 0) {
     Writer writer;
     int32_t correlation_id = begin(writer, api->key, version);
@@ -79,7 +92,7 @@ Result<int16_t> Client::version_for(int16_t key, int16_t version_max) const {
   }
   int16_t version = std::min({ours->max_version, theirs->max_version, version_max});
   if (version >= ours->min_version && version >= theirs->min_version) return version;
-  // Ours change together: one release of Farshore speaks to itself.
+  // The versions of private APIs belong to a release of Farshore.
   std::string text = "it speaks " + std::string(ours->name) + " " +
                      versions_text(theirs->min_version, theirs->max_version) + ", and this program needs " +
                      versions_text(ours->min_version, std::min(ours->max_version, version_max)) +
@@ -109,7 +122,7 @@ Error Client::broken() const { return broken_.in(where_); }
 Error Client::fail_here(Error error) {
   if (usable()) {
     broken_ = error;
-    // Those that wait hear that the connection ended; the one that found out says why.
+    // The call that found the error returns it. Calls that wait only learn that the connection ended.
     if (broken_ == farshore::ErrorCode::kTimedOut) {
       broken_ = Error(farshore::ErrorCode::kConnectionReset, "closed because another request on it timed out");
     }
@@ -137,7 +150,9 @@ Task<Result<size_t>> Client::send_and_reach(Prepared request, Deadline deadline)
   {
     auto guard = co_await std::move(request.may_write);
     if (!usable()) co_return broken();
-    if (!guard) co_return fail_here(std::move(guard).error());  // others have waited for the socket for as long
+    if (!guard)
+      co_return fail_here(
+          std::move(guard).error());  // the calls before this one have blocked the socket until the deadline
     if (turns_.empty()) front.complete(ok());
     turns_.push_back({correlation_id, front});
     if (auto written = co_await write_message(*stream_, request.message, deadline); !written) {
@@ -167,7 +182,7 @@ Task<Result<size_t>> Client::send_and_reach(Prepared request, Deadline deadline)
 
 Task<Result<Bytes>> Client::exchange(Prepared request, Deadline deadline) {
   CO_TRY(size_t size, co_await send_and_reach(std::move(request), deadline));
-  // Grown as it arrives: a length alone must not cost memory.
+  // The buffer grows as bytes arrive, so that a length alone cannot cost memory.
   Bytes body;
   Status read;
   while (read && body.size() < size) {

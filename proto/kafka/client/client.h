@@ -1,10 +1,10 @@
-// Client: one connection to one broker. Requests are pipelined (answers come in the order of the requests), each with a
-// deadline; the version of each is the highest that both sides have.
-// Requests go onto the wire in the order in which call() and fetch() were called, whatever order their tasks are
-// awaited in: who pipelines calls first, and hands the tasks to coroutines then. A request that times out, or an answer
-// that makes no sense, breaks the connection: all that wait on it fail, and so does every later call. A new Client is
-// made then (see cluster_client.h). Every error names the broker's address. Executor: the Env's. No coroutine of its
-// own: who waits for an answer reads it when its turn comes.
+// Client: one connection to one broker. Requests are pipelined, and answers arrive in the order of the requests. Each
+// call has a deadline and uses the highest version that both sides have. Requests are sent in the order in which call()
+// and fetch() were called, not in the order in which their tasks are awaited. To pipeline, make the calls first and
+// hand the tasks to coroutines afterwards. A request that times out, or an answer that cannot be decoded, breaks the
+// connection: all calls that wait on it and all later calls fail, and a new Client is needed (see cluster_client.h).
+// Every error names the broker's address. Executor: the Env's. A client starts no coroutine: each caller reads its own
+// answer when its turn comes.
 #pragma once
 
 #include <deque>
@@ -24,9 +24,12 @@ namespace farshore::kafka {
 
 struct ClientOptions {
   std::string client_id = "farshore";
-  std::string software_version = "0.1.0";  // told to the broker with the name "farshore" (KIP-511)
-  size_t response_bytes_max = 100 << 20;   // of one whole response, streamed ones too
+  std::string software_version = "0.1.0";  // sent to the broker with the name "farshore" (KIP-511)
+  size_t response_bytes_max = 100 << 20;   // of one response, also of one that is decoded while it arrives
 };
+
+// True if the connection failed, not the request: the same call may succeed on another connection, or later.
+bool connection_failed(const Error& error);
 
 struct ApiRange {
   int16_t key, min_version, max_version;
@@ -34,7 +37,7 @@ struct ApiRange {
 
 class Client {
  public:
-  // Connects and asks what the broker can speak. `reactor` must outlive the client.
+  // Connects and asks the broker for its API versions. `reactor` must outlive the client.
   static Task<Result<std::unique_ptr<Client>>> connect(Reactor& reactor, Connector& connector, Endpoint to,
                                                        ClientOptions options, Deadline deadline);
   ~Client();
@@ -44,26 +47,27 @@ class Client {
   const Endpoint& endpoint() const { return endpoint_; }
   bool usable() const { return broken_.code == farshore::ErrorCode::kNone; }
   size_t waiting() const { return turns_.size(); }
-  Duration round_trip() const { return round_trip_; }  // of the first answer, to ApiVersions
-  // Ends the connection; calls that wait fail with kClosed. The client may be destroyed when they have returned.
+  Duration round_trip() const { return round_trip_; }  // of the ApiVersions request, the first on the connection
+  // Ends the connection; calls under way fail with kClosed. Destroy the client after they have returned.
   void close();
 
-  // What the broker says it can do; empty if it does not have the API.
+  // The versions that the broker announced; nullptr: it does not have the API.
   const ApiRange* range_of(int16_t key) const;
-  // The version to use: the highest of both, at most `version_max`. kUnsupported says what each side has.
+  // The highest version that both sides have, at most `version_max`. kUnsupported names the versions of both sides.
   Result<int16_t> version_for(int16_t key, int16_t version_max = kNewest) const;
   static constexpr int16_t kNewest = std::numeric_limits<int16_t>::max();
 
-  // One request, one answer. Not for Fetch (see fetch()) and not for requests that have no answer (Produce, acks 0).
-  // The answer's error codes are the caller's to look at. A task that is dropped before it is awaited sends nothing.
+  // Sends a request and returns its answer, whatever error codes the answer carries. Not for Fetch (see fetch()) and
+  // not for requests without an answer (Produce with acks=0). A task that is dropped before it is awaited sends
+  // nothing.
   template <class Request>
   Task<Result<typename Request::Response>> call(Request request, Deadline deadline, int16_t version_max = kNewest) {
     static_assert(Request::kApiKey != 1, "records are streamed: use fetch()");
     return answer<typename Request::Response>(prepare(request, deadline, version_max), Request::kApiKey, deadline);
   }
 
-  // Fetch with the answer decoded as it arrives. `visitor` and `slabs` must stay until it resolves. `version_max`: 12
-  // to name topics instead of using their ids.
+  // Fetch, with the answer decoded while it arrives. `visitor` and `slabs` must stay until it resolves. With
+  // `version_max` 12 topics are named instead of identified by id.
   Task<Result<void>> fetch(FetchRequest request, SlabWriter& slabs, Budget* budget, FetchVisitor& visitor,
                            Deadline deadline, int16_t version_max = kNewest);
 
@@ -73,7 +77,7 @@ class Client {
     Wait<void> front;  // completed when this is the oldest unanswered request, or the connection is broken
   };
 
-  // A request that is encoded, and has its place among those that are to be written.
+  // An encoded request that has its place in the order of writing.
   struct Prepared {
     int16_t version;
     int32_t correlation_id;
@@ -114,10 +118,11 @@ class Client {
   Result<Prepared> finish(Writer& writer, int16_t version, int32_t correlation_id, Deadline deadline);
   static bool flexible_header(int16_t key, int16_t version);
   Task<Result<Bytes>> exchange(Prepared request, Deadline deadline);
-  // Writes the request, waits until its answer is next, reads up to the correlation id. Returns the bytes that follow.
+  // Writes the request, waits until its answer is the next one, and reads that up to the correlation id. Returns the
+  // number of bytes that follow.
   Task<Result<size_t>> send_and_reach(Prepared request, Deadline deadline);
   void turn_done();
-  Error fail_here(Error error);  // breaks the connection; the error to return, with the address
+  Error fail_here(Error error);  // breaks the connection; returns the error with the address
   Error broken() const;
 
   Reactor& reactor_;

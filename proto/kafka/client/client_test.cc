@@ -1,21 +1,49 @@
 #include "proto/kafka/client/client.h"
 
 #include "proto/batch/builder.h"
-#include "proto/kafka/client/test_broker_fixture.h"
+#include "proto/kafka/fake/testing/kafka_world.h"
+#include "proto/kafka/messages/api_versions.h"
+#include "proto/kafka/messages/metadata.h"
 #include "proto/kafka/messages/mirror_control.h"
 
 namespace farshore::kafka {
 namespace {
 
-TEST_F(ClientTest, CallsInTheHighestVersionThatBothHave) {
-  TestBroker& east = broker("east");
-  east.metadata_max = 7;
+using Fate = FakeKafka::Fate;
+
+MetadataResponse metadata(std::string cluster_id) {
+  MetadataResponse response;
+  response.cluster_id = std::move(cluster_id);
+  return response;
+}
+
+// `what` for all requests but ApiVersions, the first request of a client.
+std::function<Fate(int16_t)> after_handshake(Fate what) {
+  return [what](int16_t key) { return key == ApiVersionsRequest::kApiKey ? Fate::kAnswer : what; };
+}
+
+class ClientTest : public KafkaWorld {
+ public:
+  ClientTest() : KafkaWorld(sim::SimOptions{.seed = announced_seed(kUsualSeed)}, "client") {}
+
+  Task<std::unique_ptr<Client>> connected(std::string host) {
+    Endpoint to{host, kPort};
+    ClientOptions options;
+    auto client = co_await Client::connect(env_, env_.network(), to, options, env_.in(seconds(30)));
+    if (!client) ADD_FAILURE() << client.error().to_string();
+    co_return client ? std::move(*client) : nullptr;
+  }
+};
+
+TEST_F(ClientTest, CallsInTheHighestCommonVersion) {
+  FakeKafka& east = start_broker("east");
+  east.version_max[MetadataRequest::kApiKey] = 7;
   std::vector<int16_t> versions;
-  east.answer = [&](TestBroker::Asked& asked) {
-    versions.push_back(asked.frame.header.request_api_version);
-    EXPECT_EQ(asked.frame.header.client_id, "farshore");
-    metadata("C").encode(asked.out, versions.back());
-    return TestBroker::Reply::kSend;
+  east.answer = [&](FakeKafka::Call& call) {
+    versions.push_back(call.version());
+    EXPECT_EQ(call.frame.header.client_id, "farshore");
+    metadata("C").encode(call.out, versions.back());
+    return true;
   };
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
@@ -30,12 +58,12 @@ TEST_F(ClientTest, CallsInTheHighestVersionThatBothHave) {
     EXPECT_NE(missing.error().detail.find("east:9092"), std::string::npos);
     EXPECT_EQ(client->version_for(10000).error().code, farshore::ErrorCode::kUnsupported);
   };
-  play(body());
+  run(body());
   EXPECT_EQ(versions, (std::vector<int16_t>{7, 4}));
 }
 
-TEST_F(ClientTest, AnotherVersionOfOurOwnApisIsRefusedNamingBoth) {
-  TestBroker& east = broker("east");
+TEST_F(ClientTest, RefusesOtherVersionsOfPrivateApisAndNamesBoth) {
+  FakeKafka& east = start_broker("east");
   east.private_apis = {{MirrorControlRequest::kApiKey, 0, 0}};
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
@@ -47,26 +75,26 @@ TEST_F(ClientTest, AnotherVersionOfOurOwnApisIsRefusedNamingBoth) {
               "of Farshore");
     EXPECT_TRUE(client->usable()) << "nothing was sent";
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClientTest, FallsBackToTheOldestApiVersions) {
-  TestBroker& east = broker("east");
-  east.api_versions_max = 2;
+TEST_F(ClientTest, FallsBackToApiVersionsZeroIfTheBrokerIsOld) {
+  FakeKafka& east = start_broker("east");
+  east.version_max[ApiVersionsRequest::kApiKey] = 2;
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
     EXPECT_TRUE(client && client->range_of(MetadataRequest::kApiKey));
   };
-  play(body());
-  EXPECT_EQ(east.requests, 2);
+  run(body());
+  EXPECT_EQ(east.requests[ApiVersionsRequest::kApiKey], 2);
 }
 
-TEST_F(ClientTest, PipelinesAndGivesEachCallItsOwnAnswer) {
-  TestBroker& east = broker("east");
-  east.answer = [&](TestBroker::Asked& asked) {
-    auto request = asked_for<MetadataRequest>(asked);
-    metadata(*request.topics->at(0).name).encode(asked.out, asked.frame.header.request_api_version);
-    return TestBroker::Reply::kSend;
+TEST_F(ClientTest, PipelinedCallsGetTheirOwnAnswers) {
+  FakeKafka& east = start_broker("east");
+  east.answer = [&](FakeKafka::Call& call) {
+    auto request = call.decode<MetadataRequest>();
+    metadata(*request.topics->at(0).name).encode(call.out, call.version());
+    return true;
   };
   int answered = 0;
   size_t most_waiting = 0;
@@ -86,20 +114,20 @@ TEST_F(ClientTest, PipelinesAndGivesEachCallItsOwnAnswer) {
     for (int i = 0; i < 20; ++i) spawn(gate, "call", one(i));
     co_await gate.close();
   };
-  play(body());
+  run(body());
   EXPECT_EQ(answered, 20);
   EXPECT_GT(most_waiting, 1u);
 }
 
 // Coroutines that were spawned one after the other run in any order.
-TEST_F(ClientTest, RequestsArriveInTheOrderOfTheCalls) {
-  TestBroker& east = broker("east");
+TEST_F(ClientTest, SendsRequestsInTheOrderOfTheCalls) {
+  FakeKafka& east = start_broker("east");
   std::vector<std::string> arrived, called;
-  east.answer = [&](TestBroker::Asked& asked) {
-    auto request = asked_for<MetadataRequest>(asked);
+  east.answer = [&](FakeKafka::Call& call) {
+    auto request = call.decode<MetadataRequest>();
     arrived.push_back(*request.topics->at(0).name);
-    metadata(arrived.back()).encode(asked.out, asked.frame.header.request_api_version);
-    return TestBroker::Reply::kSend;
+    metadata(arrived.back()).encode(call.out, call.version());
+    return true;
   };
   using Answer = Task<Result<MetadataResponse>>;
   auto one = [](Answer answer, std::string name) -> Task<void> {
@@ -130,13 +158,13 @@ TEST_F(ClientTest, RequestsArriveInTheOrderOfTheCalls) {
     spawn(gate, "call", one(client->call(std::move(request), env_.in(seconds(30))), "last"));
     co_await gate.close();
   };
-  play(body());
+  run(body());
   EXPECT_EQ(arrived, called);
 }
 
-TEST_F(ClientTest, ATimeoutEndsTheConnectionForAllWhoWait) {
-  TestBroker& east = broker("east");
-  east.answer = [](TestBroker::Asked&) { return TestBroker::Reply::kSilent; };
+TEST_F(ClientTest, TimeoutOfOneCallEndsTheConnectionForAll) {
+  FakeKafka& east = start_broker("east");
+  east.fate = after_handshake(Fate::kSilence);
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
     Error second;
@@ -163,12 +191,12 @@ TEST_F(ClientTest, ATimeoutEndsTheConnectionForAllWhoWait) {
     EXPECT_FALSE(later);
     EXPECT_EQ(client->waiting(), 0u);
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClientTest, CloseEndsTheCallsUnderWay) {
-  TestBroker& east = broker("east");
-  east.answer = [](TestBroker::Asked&) { return TestBroker::Reply::kSilent; };
+TEST_F(ClientTest, CloseFailsTheCallsUnderWay) {
+  FakeKafka& east = start_broker("east");
+  east.fate = after_handshake(Fate::kSilence);
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
     Error error;
@@ -185,15 +213,12 @@ TEST_F(ClientTest, CloseEndsTheCallsUnderWay) {
     co_await gate.close();
     EXPECT_EQ(error.code, farshore::ErrorCode::kClosed);
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClientTest, AnAnswerToSomethingElseIsCorrupt) {
-  TestBroker& east = broker("east");
-  east.answer = [](TestBroker::Asked& asked) {
-    metadata("C").encode(asked.out, asked.frame.header.request_api_version);
-    return TestBroker::Reply::kWrongId;
-  };
+TEST_F(ClientTest, RefusesAnAnswerWithAnotherCorrelationId) {
+  FakeKafka& east = start_broker("east");
+  east.fate = after_handshake(Fate::kWrongId);
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
     MetadataRequest ask7;
@@ -201,12 +226,12 @@ TEST_F(ClientTest, AnAnswerToSomethingElseIsCorrupt) {
     EXPECT_EQ(response.error().code, farshore::ErrorCode::kCorrupt);
     EXPECT_FALSE(client->usable());
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClientTest, AnEndedConnectionNamesTheBroker) {
-  TestBroker& east = broker("east");
-  east.answer = [](TestBroker::Asked&) { return TestBroker::Reply::kHangUp; };
+TEST_F(ClientTest, ErrorsNameTheBrokerWhenTheConnectionEnds) {
+  FakeKafka& east = start_broker("east");
+  east.fate = after_handshake(Fate::kLoseRequest);
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
     MetadataRequest ask8;
@@ -219,10 +244,10 @@ TEST_F(ClientTest, AnEndedConnectionNamesTheBroker) {
     EXPECT_FALSE(refused);
     EXPECT_NE(refused.error().detail.find("nowhere:9092"), std::string::npos) << refused.error().to_string();
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClientTest, FetchesAreDecodedAsTheyArriveAndMixWithCalls) {
+TEST_F(ClientTest, DecodesFetchesAsTheyArriveBetweenOtherCalls) {
   struct Visitor : FetchVisitor {
     void on_response(const FetchResponse&) override {}
     void on_partition(const FetchTopic& topic, const Partition&, size_t) override { names.push_back(topic.name); }
@@ -237,7 +262,7 @@ TEST_F(ClientTest, FetchesAreDecodedAsTheyArriveAndMixWithCalls) {
     std::vector<int64_t> offsets;
     bool ended = false;
   };
-  TestBroker& east = broker("east");
+  FakeKafka& east = start_broker("east");
   Bytes records;
   std::vector<int64_t> expected;
   for (int i = 0; i < 40; ++i) {
@@ -245,19 +270,19 @@ TEST_F(ClientTest, FetchesAreDecodedAsTheyArriveAndMixWithCalls) {
     records.insert(records.end(), one.begin(), one.end());
     expected.push_back(i);
   }
-  east.answer = [&](TestBroker::Asked& asked) {
-    int16_t version = asked.frame.header.request_api_version;
-    if (asked.frame.header.request_api_key != FetchRequest::kApiKey) {
-      metadata("C").encode(asked.out, version);
-      return TestBroker::Reply::kSend;
+  east.answer = [&](FakeKafka::Call& call) {
+    int16_t version = call.version();
+    if (call.key() != FetchRequest::kApiKey) {
+      metadata("C").encode(call.out, version);
+      return true;
     }
     EXPECT_EQ(version, 12);
     FetchResponse response;
     auto& topic = response.responses.emplace_back();
-    topic.topic = asked_for<FetchRequest>(asked).topics.at(0).topic;
+    topic.topic = call.decode<FetchRequest>().topics.at(0).topic;
     topic.partitions.emplace_back().records = Records::view(records);
-    response.encode(asked.out, version);
-    return TestBroker::Reply::kSend;
+    response.encode(call.out, version);
+    return true;
   };
   auto body = [&]() -> Task<void> {
     auto client = co_await connected("east");
@@ -282,7 +307,7 @@ TEST_F(ClientTest, FetchesAreDecodedAsTheyArriveAndMixWithCalls) {
     EXPECT_EQ(visitor.names, std::vector<std::string>{"orders"});
     EXPECT_EQ(visitor.offsets, expected);
   };
-  play(body());
+  run(body());
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ Task<Result<std::map<std::string, std::map<std::string, std::string>>>> ClusterA
     auto response = co_await client_.call_any(std::move(request), Repeat::kYes, deadline);
     if (!response) co_return here(std::move(response).error());
     for (auto& result : response->results) {
-      if (result.error_code != 0) continue;  // deleted meanwhile: the next round of discovery says so
+      if (result.error_code != 0) continue;  // the topic was deleted meanwhile; topics() will not list it any more
       auto& configs = out[result.resource_name];
       for (auto& config : result.configs)
         if (config.config_source == kTopicConfigSource && config.value) configs[config.name] = *config.value;

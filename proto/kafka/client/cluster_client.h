@@ -1,6 +1,7 @@
-// ClusterClient: a Kafka cluster behind a list of addresses. Keeps one shared connection per broker, knows leaders and
-// coordinators, reconnects with backoff, and notices when the addresses suddenly lead to another cluster.
-// Executor: the Env's. No coroutine of its own: everything happens inside the calls.
+// ClusterClient: calls the brokers of one Kafka cluster, which it finds behind a list of bootstrap addresses. It keeps
+// one shared connection per broker, finds leaders and coordinators, repeats calls with backoff until their deadline,
+// and refuses to go on when the addresses lead to another cluster. Metadata requests never create topics. Executor: the
+// Env's. It starts no coroutine: all work happens inside the calls.
 #pragma once
 
 #include <map>
@@ -12,42 +13,17 @@
 #include "base/env.h"
 #include "base/event.h"
 #include "proto/kafka/client/client.h"
+#include "proto/kafka/client/cluster_view.h"
 
 namespace farshore::kafka {
 
 struct ClusterOptions {
   std::vector<Endpoint> bootstrap;  // at least one
   ClientOptions client;
-  std::optional<std::string> cluster_id;  // refuse any other; not given: the first one that is seen
+  std::optional<std::string> cluster_id;  // any other is refused; nullopt: the first one that answers
   Duration connect_timeout = seconds(10);
   Duration request_timeout = seconds(30);  // of one attempt
   Duration backoff_min = milliseconds(50), backoff_max = seconds(2);
-};
-
-// What the cluster said about itself; immutable.
-struct ClusterView {
-  struct Broker {
-    Endpoint endpoint;
-    std::string rack;
-  };
-  struct Partition {
-    int16_t error_code = 0;  // of Kafka
-    int32_t leader = -1, leader_epoch = -1;
-    std::vector<int32_t> replicas, isr;
-  };
-  struct Topic {
-    std::string name;
-    Uuid id;  // zero: the broker is too old to say
-    bool internal = false;
-    int16_t error_code = 0;
-    std::map<int32_t, Partition> partitions;
-  };
-  std::string cluster_id;
-  int32_t controller = -1;
-  std::map<int32_t, Broker> brokers;
-  std::map<std::string, Topic> topics;  // those that were asked for, each as last seen
-
-  const Partition* partition(std::string_view topic, int32_t index) const;
 };
 
 struct Leader {
@@ -57,8 +33,10 @@ struct Leader {
 
 enum class CoordinatorKind : int8_t { kGroup = 0, kTransaction = 1 };
 
-// Whether a request may be sent again when nobody knows whether the first one was carried out.
+// May a request be sent again if we do not know whether the broker executed it?
 enum class Repeat : uint8_t { kNo, kYes };
+
+class ConnectionPool;
 
 class ClusterClient {
  public:
@@ -73,27 +51,29 @@ class ClusterClient {
 
   // Never null; empty before the first refresh.
   std::shared_ptr<const ClusterView> view() const { return view_; }
-  // Asks any broker. kConflict: another cluster answers than before. Topics that are not there have their error_code.
+  // Asks any broker about all topics or about `topics`, and publishes a new view. A topic that does not exist is in the
+  // view with its error_code. kConflict: another cluster answers than before.
   Task<Result<std::shared_ptr<const ClusterView>>> refresh_all(Deadline deadline);
   Task<Result<std::shared_ptr<const ClusterView>>> refresh(std::vector<std::string> topics, Deadline deadline);
 
-  // The shared connection to a broker; it is only kept, not checked: a call on it may still fail.
-  // kNotFound: no such broker (refresh); kUnavailable, kTimedOut.
+  // The shared connection to a broker. It was up when it was last used; a call on it may still fail.
+  // kNotFound: the view has no such broker (refresh); kUnavailable, kTimedOut: it cannot be reached.
   Task<Result<std::shared_ptr<Client>>> broker(int32_t id, Deadline deadline);
-  // A connection of the caller's own: for long polls, which would hold up others.
+  // A connection of the caller's own, for long polls: on a shared one they would hold up other calls.
   Task<Result<std::unique_ptr<Client>>> open(int32_t id, Deadline deadline);
   // A connection to some broker.
   Task<Result<std::shared_ptr<Client>>> any(Deadline deadline);
 
-  // Waits while there is no leader. kNotFound: no such topic or partition.
+  // Waits while the partition has no leader. kNotFound: no such topic or partition.
   Task<Result<Leader>> leader(TopicPartition partition, Deadline deadline);
-  // A caller learnt that this is not the leader any more: the next leader() asks again.
+  // The next leader() asks the cluster again. To be called when a broker says that it is not the leader.
   void forget_leader(const TopicPartition& partition);
-  // The broker id; waits while the cluster has none.
+  // The id of the coordinator's broker. Waits while the cluster has no coordinator for `key`.
   Task<Result<int32_t>> coordinator(CoordinatorKind kind, std::string key, Deadline deadline);
   void forget_coordinator(CoordinatorKind kind, const std::string& key) { coordinators_.erase({kind, key}); }
 
-  // To any broker. Failures of connections are retried until the deadline; with Repeat::kNo only while connecting.
+  // Calls any broker. If a connection fails, the call is repeated until the deadline; with Repeat::kNo only as long as
+  // the request was not sent.
   template <class Request>
   Task<Result<typename Request::Response>> call_any(Request request, Repeat repeat, Deadline deadline) {
     for (int attempt = 0;; ++attempt) {
@@ -101,16 +81,16 @@ class ClusterClient {
       if (client) {
         Request copy = request;
         auto response = co_await (*client)->call(std::move(copy), attempt_deadline(deadline));
-        if (response || repeat == Repeat::kNo || !retriable(response.error())) co_return response;
-      } else if (!retriable(client.error())) {
+        if (response || repeat == Repeat::kNo || !connection_failed(response.error())) co_return response;
+      } else if (!connection_failed(client.error())) {
         co_return std::move(client).error();
       }
       CO_CHECK(co_await pause(attempt, deadline));
     }
   }
 
-  // To a group's or a transactional id's coordinator. Also retried when the answer as a whole says that this is not the
-  // coordinator, or that it is still loading (nothing was done then).
+  // Calls the coordinator of a group or of a transactional id. Also repeated when the response's error_code says that
+  // the broker is not the coordinator or is still loading: then it executed nothing.
   template <class Request>
   Task<Result<typename Request::Response>> call_coordinator(CoordinatorKind kind, std::string key, Request request,
                                                             Repeat repeat, Deadline deadline) {
@@ -124,10 +104,10 @@ class ClusterClient {
           int16_t error = 0;
           if constexpr (requires { response->error_code; }) error = response->error_code;
           if (!coordinator_moved(error)) co_return response;
-        } else if (repeat == Repeat::kNo || !retriable(response.error())) {
+        } else if (repeat == Repeat::kNo || !connection_failed(response.error())) {
           co_return response;
         }
-      } else if (!retriable(client.error()) && client.error().code != farshore::ErrorCode::kNotFound) {
+      } else if (!connection_failed(client.error()) && client.error().code != farshore::ErrorCode::kNotFound) {
         co_return std::move(client).error();
       }
       forget_coordinator(kind, key);
@@ -135,9 +115,9 @@ class ClusterClient {
     }
   }
 
-  // To the leader of a partition. `code_of(response)` is Kafka's code for the partition. Retried until the deadline
-  // while connections fail or the code is one that passes (the last one is in the error then); any other code is an
-  // error. kNotFound: no such topic or partition.
+  // Calls the leader of a partition. `code_of(response)` returns Kafka's code for the partition. Repeated until the
+  // deadline while connections fail or the code is retriable (the error then names the last one). Any other code is
+  // returned as an error. kNotFound: no such topic or partition.
   template <class Request, class CodeOf>
   Task<Result<typename Request::Response>> call_leader(TopicPartition partition, Request request, CodeOf code_of,
                                                        Deadline deadline) {
@@ -157,11 +137,11 @@ class ClusterClient {
           if (!error_retriable(static_cast<ErrorCode>(code))) co_return last;
         } else {
           last = std::move(response).error();
-          if (!retriable(last)) co_return last.in(where);
+          if (!connection_failed(last)) co_return last.in(where);
         }
       } else {
         last = std::move(client).error();
-        if (!retriable(last) && last.code != farshore::ErrorCode::kNotFound) co_return last.in(where);
+        if (!connection_failed(last) && last.code != farshore::ErrorCode::kNotFound) co_return last.in(where);
       }
       forget_leader(partition);
       auto paused = co_await pause(attempt, deadline);
@@ -169,37 +149,24 @@ class ClusterClient {
     }
   }
 
-  // Waits longer with each attempt; kTimedOut if the deadline comes first, kClosed.
+  // Sleeps longer with each attempt, from backoff_min to backoff_max. kTimedOut: the deadline comes first; kClosed.
   Task<Status> pause(int attempt, Deadline deadline);
 
  private:
-  struct Connection {
-    std::shared_ptr<Client> client;
-    bool connecting = false;
-    int failures = 0;
-    MonoTime retry_at{};
-    Error last_error;
-  };
-
   Task<Result<std::shared_ptr<const ClusterView>>> refresh_now(std::optional<std::vector<std::string>> topics,
                                                                Deadline deadline);
-  Task<Result<std::shared_ptr<Client>>> connected(int32_t id, Endpoint endpoint, Deadline deadline);
+  // One FindCoordinator request. nullopt: it has to be repeated.
+  Task<Result<std::optional<int32_t>>> ask_coordinator(CoordinatorKind kind, std::string key, Deadline deadline);
+  Result<Endpoint> endpoint_of(int32_t id) const;
   Deadline attempt_deadline(Deadline deadline);
-  Deadline connect_deadline(Deadline deadline);
-  Duration backoff(int failures);
-  static bool retriable(const Error& error);
   static bool coordinator_moved(int16_t error_code);
 
   Env& env_;
-  Connector& connector_;
   const ClusterOptions options_;
+  const std::unique_ptr<ConnectionPool> connections_;
   std::shared_ptr<const ClusterView> view_ = std::make_shared<ClusterView>();
-  std::map<int32_t, Connection> connections_;  // by broker id; addresses of the bootstrap list are -1, -2, ...
   std::map<std::pair<CoordinatorKind, std::string>, int32_t> coordinators_;
-  Notifier changed_;
   std::optional<std::string> cluster_id_;
-  size_t next_bootstrap_ = 0;
-  bool closed_ = false;
 };
 
 }  // namespace farshore::kafka

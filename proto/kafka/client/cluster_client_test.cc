@@ -1,71 +1,80 @@
 #include "proto/kafka/client/cluster_client.h"
 
-#include "proto/kafka/client/test_broker_fixture.h"
+#include "proto/kafka/fake/testing/kafka_world.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/find_coordinator.h"
 #include "proto/kafka/messages/heartbeat.h"
+#include "proto/kafka/messages/metadata.h"
 
 namespace farshore::kafka {
 namespace {
 
-class ClusterClientTest : public ClientTest {
- protected:
-  // A broker of a two-broker cluster: east is 1, west is 2; partition 0 of "orders" is led by `leader`.
-  void answers(TestBroker& at) {
-    at.answer = [this](TestBroker::Asked& asked) {
-      int16_t version = asked.frame.header.request_api_version;
-      switch (asked.frame.header.request_api_key) {
-        case MetadataRequest::kApiKey: {
-          auto request = asked_for<MetadataRequest>(asked);
-          MetadataResponse response = metadata(cluster_id);
-          for (int32_t id : {1, 2}) {
-            auto& each = response.brokers.emplace_back();
-            each.node_id = id;
-            each.host = id == 1 ? "east" : "west";
-            each.port = kPort;
-          }
-          if (!request.topics) request.topics.emplace().emplace_back().name = "orders";
-          for (const auto& wanted : *request.topics) {
-            auto& topic = response.topics.emplace_back();
-            topic.name = wanted.name;
-            if (wanted.name != "orders") {
-              topic.error_code = 3;
-              continue;
-            }
-            auto& partition = topic.partitions.emplace_back();
-            partition.leader_id = leader;
-            partition.leader_epoch = 5;
-            if (leader < 0) partition.error_code = 5;
-          }
-          ++metadata_requests;
-          response.encode(asked.out, version);
-          return TestBroker::Reply::kSend;
-        }
-        case FindCoordinatorRequest::kApiKey: {
-          auto request = asked_for<FindCoordinatorRequest>(asked);
-          FindCoordinatorResponse response;
-          auto& each = response.coordinators.emplace_back();
-          each.key = request.coordinator_keys.at(0);
-          each.node_id = coordinator;
-          each.error_code = coordinator < 0 ? 15 : 0;
-          response.encode(asked.out, version);
-          return TestBroker::Reply::kSend;
-        }
-        case HeartbeatRequest::kApiKey: {
-          HeartbeatResponse response;
-          bool here = asked_host(asked) == (coordinator == 1 ? "east" : "west");
-          response.error_code = here ? 0 : 16;
-          ++heartbeats;
-          response.encode(asked.out, version);
-          return TestBroker::Reply::kSend;
-        }
-        default:
-          ++creates;
-          return TestBroker::Reply::kHangUp;
+class ClusterClientTest : public KafkaWorld {
+ public:
+  ClusterClientTest() : KafkaWorld(sim::SimOptions{.seed = announced_seed(kUsualSeed)}, "client") {}
+
+  // Makes `at` a broker of a cluster of two: east is broker 1, west is broker 2. Partition 0 of "orders" is led by
+  // `leader`. CreateTopics is counted, and the connection ends without an answer.
+  void answers(FakeKafka& at) {
+    at.fate = [this](int16_t key) {
+      if (key != CreateTopicsRequest::kApiKey) return FakeKafka::Fate::kAnswer;
+      ++creates;
+      return FakeKafka::Fate::kLoseRequest;
+    };
+    at.answer = [this](FakeKafka::Call& call) {
+      if (call.key() == MetadataRequest::kApiKey) {
+        call.reply(metadata(call.decode<MetadataRequest>()));
+      } else if (call.key() == FindCoordinatorRequest::kApiKey) {
+        call.reply(find_coordinator(call.decode<FindCoordinatorRequest>()));
+      } else if (call.key() == HeartbeatRequest::kApiKey) {
+        call.reply(heartbeat());
+      } else {
+        return false;
       }
+      return true;
     };
   }
-  const std::string& asked_host(TestBroker::Asked&) { return serving; }
+
+  MetadataResponse metadata(MetadataRequest request) {
+    ++metadata_requests;
+    MetadataResponse response;
+    response.cluster_id = cluster_id;
+    for (int32_t id : {1, 2}) {
+      auto& each = response.brokers.emplace_back();
+      each.node_id = id;
+      each.host = id == 1 ? "east" : "west";
+      each.port = kPort;
+    }
+    if (!request.topics) request.topics.emplace().emplace_back().name = "orders";
+    for (const auto& wanted : *request.topics) {
+      auto& topic = response.topics.emplace_back();
+      topic.name = wanted.name;
+      if (wanted.name != "orders") {
+        topic.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
+        continue;
+      }
+      auto& partition = topic.partitions.emplace_back();
+      partition.leader_id = leader;
+      partition.leader_epoch = 5;
+      if (leader < 0) partition.error_code = static_cast<int16_t>(ErrorCode::kLeaderNotAvailable);
+    }
+    return response;
+  }
+  FindCoordinatorResponse find_coordinator(const FindCoordinatorRequest& request) {
+    FindCoordinatorResponse response;
+    auto& each = response.coordinators.emplace_back();
+    each.key = request.coordinator_keys.at(0);
+    each.node_id = coordinator;
+    if (coordinator < 0) each.error_code = static_cast<int16_t>(ErrorCode::kCoordinatorNotAvailable);
+    return response;
+  }
+  HeartbeatResponse heartbeat() {
+    ++heartbeats;
+    HeartbeatResponse response;
+    const bool here = serving == (coordinator == 1 ? "east" : "west");
+    if (!here) response.error_code = static_cast<int16_t>(ErrorCode::kNotCoordinator);
+    return response;
+  }
 
   ClusterOptions options(std::vector<std::string> hosts) {
     ClusterOptions it;
@@ -78,9 +87,9 @@ class ClusterClientTest : public ClientTest {
   int metadata_requests = 0, heartbeats = 0, creates = 0;
 };
 
-TEST_F(ClusterClientTest, FindsTheClusterThroughAnyLivingAddress) {
-  answers(broker("west"));
-  answers(broker("east"));
+TEST_F(ClusterClientTest, FindsTheClusterIfOneBootstrapAddressAnswers) {
+  answers(start_broker("west"));
+  answers(start_broker("east"));
   ClusterClient cluster(env_, env_.network(), options({"nowhere", "west"}));
   auto body = [&]() -> Task<void> {
     auto view = co_await cluster.refresh_all(env_.in(minutes(1)));
@@ -102,12 +111,12 @@ TEST_F(ClusterClientTest, FindsTheClusterThroughAnyLivingAddress) {
     auto nobody = co_await cluster.broker(7, env_.in(minutes(1)));
     EXPECT_EQ(nobody.error().code, farshore::ErrorCode::kNotFound);
   };
-  play(body());
+  run(body());
   EXPECT_EQ(metadata_requests, 1);
 }
 
 TEST_F(ClusterClientTest, LeaderWaitsForAnElectionAndReportsWhatIsMissing) {
-  answers(broker("east"));
+  answers(start_broker("east"));
   leader = -1;
   ClusterClient cluster(env_, env_.network(), options({"east"}));
   world_.after(seconds(20), [&] { leader = 1; });
@@ -127,11 +136,11 @@ TEST_F(ClusterClientTest, LeaderWaitsForAnElectionAndReportsWhatIsMissing) {
     missing = co_await cluster.leader(no_topic, env_.in(minutes(1)));
     EXPECT_EQ(missing.error().code, farshore::ErrorCode::kNotFound);
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClusterClientTest, AForeignClusterBehindTheAddressIsRefused) {
-  answers(broker("east"));
+TEST_F(ClusterClientTest, RefusesAnotherClusterAtTheSameAddress) {
+  answers(start_broker("east"));
   ClusterClient cluster(env_, env_.network(), options({"east"}));
   auto body = [&]() -> Task<void> {
     EXPECT_TRUE(co_await cluster.refresh_all(env_.in(minutes(1))));
@@ -141,7 +150,7 @@ TEST_F(ClusterClientTest, AForeignClusterBehindTheAddressIsRefused) {
     EXPECT_NE(refused.error().detail.find("other"), std::string::npos);
     EXPECT_EQ(cluster.view()->cluster_id, "C");
   };
-  play(body());
+  run(body());
 }
 
 TEST_F(ClusterClientTest, GivesUpAtTheDeadlineAndSaysWhatFailed) {
@@ -152,26 +161,25 @@ TEST_F(ClusterClientTest, GivesUpAtTheDeadlineAndSaysWhatFailed) {
     EXPECT_FALSE(view);
     EXPECT_LE(env_.now() - begin, seconds(21));
   };
-  play(body());
+  run(body());
 }
 
 TEST_F(ClusterClientTest, ReconnectsWhenABrokerComesBack) {
-  answers(broker("east"));
+  answers(start_broker("east"));
   ClusterClient cluster(env_, env_.network(), options({"east"}));
   auto body = [&]() -> Task<void> {
     EXPECT_TRUE(co_await cluster.refresh_all(env_.in(minutes(1))));
-    brokers_["east"]->listener.reset();
-    world_.kill(*world_.processes("east").at(0));
+    brokers_["east"]->kill();
     co_await env_.sleep(seconds(1));
-    world_.after(seconds(10), [&] { answers(broker("east")); });
+    world_.after(seconds(10), [&] { answers(start_broker("east")); });
     auto view = co_await cluster.refresh_all(env_.in(minutes(1)));
     EXPECT_TRUE(view) << view.error().to_string();
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClusterClientTest, ARequestThatMustNotBeRepeatedIsSentOnce) {
-  answers(broker("east"));
+TEST_F(ClusterClientTest, SendsARequestOnceIfItMustNotBeRepeated) {
+  answers(start_broker("east"));
   ClusterClient cluster(env_, env_.network(), options({"east"}));
   auto body = [&]() -> Task<void> {
     CreateTopicsRequest first, second;
@@ -182,12 +190,12 @@ TEST_F(ClusterClientTest, ARequestThatMustNotBeRepeatedIsSentOnce) {
     EXPECT_FALSE(created);
     EXPECT_GT(creates, 3);
   };
-  play(body());
+  run(body());
 }
 
-TEST_F(ClusterClientTest, FollowsACoordinatorThatMoves) {
-  answers(broker("east"));
-  answers(broker("west"));
+TEST_F(ClusterClientTest, FindsTheCoordinatorAgainAfterItMoved) {
+  answers(start_broker("east"));
+  answers(start_broker("west"));
   coordinator = -1;
   ClusterClient cluster(env_, env_.network(), options({"east"}));
   world_.after(seconds(5), [&] { coordinator = 1; });
@@ -204,7 +212,7 @@ TEST_F(ClusterClientTest, FollowsACoordinatorThatMoves) {
     EXPECT_EQ(beat->error_code, 0);
     EXPECT_GT(heartbeats, 1);
   };
-  play(body());
+  run(body());
 }
 
 }  // namespace

@@ -12,11 +12,11 @@ namespace {
 
 using Code = ErrorCode;
 
-constexpr int32_t kTransactionTimeoutMs = 60'000;  // the coordinator aborts by itself what we began and did not end
-constexpr int kUnknownTopicAttempts = 8;           // a topic just made is not known everywhere at once
+constexpr int32_t kTransactionTimeoutMs = 60'000;  // then the coordinator aborts a transaction that we left open
+constexpr int kUnknownTopicAttempts = 8;           // until every broker knows a new topic
 constexpr int kLostRacesMax = 5;
 
-// One step's answer: again, or what came of it.
+// The outcome of one step: finished, or to be repeated.
 enum class Next : uint8_t { kDone, kAgain };
 
 Result<Next> judge(Code code, std::string_view what) {
@@ -40,7 +40,7 @@ Result<Next> judge(Code code, std::string_view what) {
   }
 }
 
-// The partitions' codes as one: what must be repeated or fails comes first.
+// One code for all partitions: the first error, OPERATION_NOT_ATTEMPTED only if there is no other.
 Code worst(const AddPartitionsToTxnResponse& response) {
   Code found = Code::kNone;
   for (const auto& topic : response.results_by_topic_v3_and_below)
@@ -81,7 +81,7 @@ Task<Status> add_partitions(ClusterClient& cluster, std::string transactional_id
       CO_TRY(Next next, judge(code, "AddPartitionsToTxn"));
       if (next == Next::kDone) co_return ok();
     }
-    // Its codes stand with the partitions, so that call_coordinator() does not see a coordinator that moved.
+    // The response has codes per partition only, so call_coordinator() cannot see that the coordinator moved.
     if (code == Code::kNotCoordinator || code == Code::kCoordinatorNotAvailable)
       cluster.forget_coordinator(CoordinatorKind::kTransaction, transactional_id);
     CO_CHECK(co_await cluster.pause(attempt, deadline));
@@ -96,7 +96,7 @@ Task<Status> abort_transaction(ClusterClient& cluster, std::string transactional
     request.producer_id = producer.id;
     request.producer_epoch = producer.epoch;
     request.committed = false;
-    // An abort that is repeated after it was carried out is answered as the first one.
+    // If the broker has already executed the abort, a repeated one gets the same answer.
     CO_TRY(auto response, co_await cluster.call_coordinator(CoordinatorKind::kTransaction, transactional_id,
                                                             std::move(request), Repeat::kYes, deadline));
     CO_TRY(Next next, judge(static_cast<Code>(response.error_code), "EndTxn"));
@@ -112,7 +112,7 @@ Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string t
     InitProducerIdRequest request;
     request.transactional_id = transactional_id;
     request.transaction_timeout_ms = kTransactionTimeoutMs;
-    // Repeated freely: each time the epoch rises, and only the last answer counts.
+    // May be repeated: each time the epoch rises, and only the last answer counts.
     CO_TRY(auto response, co_await cluster.call_coordinator(CoordinatorKind::kTransaction, transactional_id,
                                                             std::move(request), Repeat::kYes, deadline));
     CO_TRY(Next next, judge(static_cast<Code>(response.error_code), "InitProducerId"));
@@ -135,8 +135,8 @@ Task<Status> send_markers(ClusterClient& cluster, std::string transactional_id, 
 Task<Result<ProducerIdentity>> fence(ClusterClient& cluster, std::string transactional_id,
                                      std::vector<TopicPartition> partitions, Deadline deadline) {
   const std::string where = "takeover of " + transactional_id;
-  // A request of an earlier attempt may still lie in the target's socket and raise the epoch after us. That ends; a
-  // gateway that takes over again and again does not.
+  // A delayed request of an earlier attempt may raise the epoch after us, so we try again. A few attempts are enough,
+  // unless another gateway really takes over again and again.
   for (int lost = 1;; ++lost) {
     auto producer = co_await raise_epoch(cluster, transactional_id, deadline);
     Status done;

@@ -12,16 +12,11 @@ namespace {
 using Ours = farshore::ErrorCode;
 constexpr int16_t kFetchByName = 12;  // the last version that names topics
 constexpr int64_t kEarliest = -2, kLatest = -1;
-constexpr int16_t kNoAnswer = static_cast<int16_t>(ErrorCode::kNetworkException);  // it does not speak of the partition
+constexpr int16_t kNoAnswer =
+    static_cast<int16_t>(ErrorCode::kNetworkException);  // the answer leaves the partition out
 
-// The same call may do better at another broker, or a moment later.
-bool look_again(const Error& error) {
-  return error.code == Ours::kUnavailable || error.code == Ours::kConnectionReset || error.code == Ours::kTimedOut ||
-         error.code == Ours::kIo;
-}
-
-// A broker that does not know the partition (yet, or any more): its metadata and ours will agree in a moment, and then
-// ClusterClient::leader() says whether there is one.
+// A broker may not know the partition yet, or no longer. So this is worth a retry: after the next metadata
+// ClusterClient::leader() fails if the partition does not exist.
 Error answered(int16_t code, std::string_view what) {
   Error error = to_error(code, what);
   if (error == Ours::kNotFound) error.code = Ours::kUnavailable;
@@ -72,7 +67,7 @@ Task<Result<PartitionRead>> PartitionReader::next(Deadline deadline) {
     auto read = co_await attempt(deadline);
     if (read) co_return read;
     connection_.reset();
-    if (!look_again(read.error())) co_return std::move(read).error().in("read " + name_of(partition_));
+    if (!connection_failed(read.error())) co_return std::move(read).error().in("read " + name_of(partition_));
     cluster_.forget_leader(partition_);
     auto paused = co_await cluster_.pause(attempts, deadline);
     if (!paused) {

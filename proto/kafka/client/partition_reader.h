@@ -1,9 +1,8 @@
-// PartitionReader: one partition of any Kafka cluster, read in order with plain Fetch. For logs that are read now and
-// then and kept small (the topics that links keep their state in, the tail of a partition at a takeover): not the data
-// plane, which is replicator/fetcher.h.
-// It has one connection of its own (but see wait_max), follows the leader, and reads uncommitted records up to the high
-// watermark, control batches included. Executor: the Env's. Memory: what one answer holds (`bytes_max`, or one larger
-// batch).
+// PartitionReader: reads one partition of a Kafka cluster in order, with plain Fetch. It is meant for small logs that
+// are read now and then: the topics in which links keep their state, and the tail of a partition at a takeover. The
+// data path is replicator/fetcher.h. It has one connection of its own (but see wait_max) and follows the leader. It
+// reads uncommitted records too, up to the high watermark, and control batches. Executor: the Env's. Memory: one answer
+// (`bytes_max`, or one larger batch).
 #pragma once
 
 #include <memory>
@@ -16,21 +15,21 @@
 namespace farshore::kafka {
 
 struct PartitionRead {
-  BatchRun run;  // whole batches, CRCs checked; the first may begin below where it was asked to. Empty: nothing yet
+  BatchRun run;  // whole batches, CRCs checked; the first may begin below the position. Empty: no records yet
   Offset log_start, high_watermark;
 };
 
 struct PartitionReaderOptions {
-  int32_t bytes_max = 1 << 20;  // of one answer; a larger batch still comes, alone
-  // At the broker, for something to come. Zero: the shared connection of the cluster client is used, which nothing may
-  // hold up.
+  int32_t bytes_max = 1 << 20;  // of one answer; a larger batch comes alone
+  // How long the broker waits for records. Zero: the reader uses the cluster client's shared connection, on which no
+  // request may wait.
   Duration wait_max = milliseconds(500);
   Duration request_timeout = seconds(10);
 };
 
 class PartitionReader {
  public:
-  // All references outlive it. Connects to nothing yet.
+  // All references must outlive it. The first next() connects.
   PartitionReader(Env& env, ClusterClient& cluster, SlabArena& arena, TopicPartition partition, Offset from,
                   PartitionReaderOptions options = {});
   ~PartitionReader();
@@ -41,9 +40,10 @@ class PartitionReader {
   Offset position() const { return position_; }
   void seek(Offset to) { position_ = to; }
 
-  // What comes next; an empty run when nothing came within wait_max. Connections and leaders that are lost are looked
-  // for again until the deadline. kOutOfRange: position() is below the log's start or above its end (see
-  // partition_offset()); kNotFound: no such partition; kPermissionDenied; kCorrupt: bytes that are no batches.
+  // Reads the next batches and moves the position behind them. The run is empty if none came within wait_max. A lost
+  // connection or leader is looked for again until the deadline. kOutOfRange: position() is below the log start or
+  // above the log end (see partition_offset()); kNotFound: no such partition; kPermissionDenied; kCorrupt: no valid
+  // batches.
   Task<Result<PartitionRead>> next(Deadline deadline);
 
  private:
@@ -60,19 +60,19 @@ class PartitionReader {
   int32_t broker_ = -1;
 };
 
-enum class OffsetOf : uint8_t { kLogStart, kEnd };  // kEnd: of what a reader sees, the high watermark
+enum class OffsetOf : uint8_t { kLogStart, kEnd };  // kEnd: the high watermark
 
-// Asked of the leader, which is looked for until the deadline. Errors as above.
+// Asks the leader (ListOffsets); looks for a leader until the deadline. Errors as PartitionReader::next().
 Task<Result<Offset>> partition_offset(ClusterClient& cluster, TopicPartition partition, OffsetOf which,
                                       Deadline deadline);
 
 struct EpochEnd {
-  LogEpoch epoch{-1};  // the largest that is not above the one that was asked for; -1: not known
-  Offset end;          // where it ends; -1: not known
+  LogEpoch epoch{-1};  // the largest epoch of the log that is not above the requested one; -1: unknown
+  Offset end;          // the first offset behind it; -1: unknown
 };
 
-// As OffsetForLeaderEpoch (KIP-101, KIP-279) answers, asked of the leader, which is looked for until the deadline.
-// kUnsupported: of a broker before Apache Kafka 2.0.
+// Asks the leader (OffsetForLeaderEpoch, KIP-101 and KIP-279); looks for a leader until the deadline. kUnsupported: the
+// broker is older than Apache Kafka 2.0.
 Task<Result<EpochEnd>> partition_epoch_end(ClusterClient& cluster, TopicPartition partition, LogEpoch epoch,
                                            Deadline deadline);
 

@@ -98,7 +98,7 @@ Task<Result<int64_t>> TopicAdmin::end_of(TopicPartition partition, Deadline dead
 Task<Result<bool>> TopicAdmin::never_written(std::string topic, int32_t partitions, Deadline deadline) {
   for (int32_t p = 0; p < partitions; ++p) {
     TopicPartition where{topic, p};
-    // A topic that was just made has leaders a moment later.
+    // A new topic gets its leaders a moment later.
     Result<int64_t> end = Error(farshore::ErrorCode::kTimedOut);
     for (;;) {
       end = co_await end_of(where, deadline);

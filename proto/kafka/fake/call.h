@@ -1,20 +1,25 @@
-// One request of FakeKafka, and where its answer goes.
+// FakeCall: one request that FakeKafka received, and the response that is being written to it.
 #pragma once
 
-#include "proto/kafka/fake/fake_kafka.h"
+#include "proto/kafka/frame.h"
 
 namespace farshore::kafka {
 
-struct FakeKafka::Call {
+struct FakeCall {
   RequestFrame frame;
   Reader& body;
   Writer& out;
+
   int16_t key() const { return frame.api->key; }
   int16_t version() const { return frame.header.request_api_version; }
   void begin() { begin_response(out, *frame.api, version(), frame.header.correlation_id); }
   template <class Request>
   Request decode() {
     return Request::decode(body, version()).value();
+  }
+  template <class Response>
+  void reply(const Response& response) {
+    response.encode(out, version());
   }
 };
 

@@ -3,14 +3,20 @@
 #include <algorithm>
 
 #include "proto/kafka/error_code.h"
-#include "proto/kafka/fake/call.h"
+#include "proto/kafka/fake/internal/link_state_api.h"
+#include "proto/kafka/fake/internal/record_apis.h"
+#include "proto/kafka/fake/internal/topic_apis.h"
+#include "proto/kafka/fake/internal/transaction_apis.h"
+#include "proto/kafka/messages/add_partitions_to_txn.h"
 #include "proto/kafka/messages/api_versions.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/describe_producers.h"
+#include "proto/kafka/messages/end_txn.h"
 #include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/find_coordinator.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
+#include "proto/kafka/messages/init_producer_id.h"
 #include "proto/kafka/messages/link_state.h"
 #include "proto/kafka/messages/list_offsets.h"
 #include "proto/kafka/messages/metadata.h"
@@ -19,7 +25,21 @@
 
 namespace farshore::kafka {
 
-FakeKafka::FakeKafka(Env& env, Endpoint at) : env_(env), at_(std::move(at)), appended_(env), gate_(env) {}
+namespace {
+
+constexpr int32_t kWrongCorrelationId = 12345678;
+
+}  // namespace
+
+FakeKafka::FakeKafka(Env& env, Endpoint at)
+    : env_(env),
+      at_(std::move(at)),
+      appended_(env),
+      topic_apis_(std::make_unique<TopicApis>(*this)),
+      record_apis_(std::make_unique<RecordApis>(env, *this, appended_)),
+      transaction_apis_(std::make_unique<TransactionApis>(env, *this, appended_, gate_)),
+      link_state_api_(std::make_unique<LinkStateApi>(*this)),
+      gate_(env) {}
 FakeKafka::~FakeKafka() = default;
 
 Task<void> FakeKafka::run() {
@@ -46,28 +66,6 @@ void FakeKafka::stop() {
   for (auto& weak : streams_)
     if (auto stream = weak.lock()) stream->close();
   appended_.close();
-}
-
-FakeKafka::Topic& FakeKafka::add_topic(const std::string& name, int32_t partitions) {
-  Topic& topic = topics[name];
-  topic.id.bytes[0] = 0x70;
-  topic.id.bytes[15] = static_cast<uint8_t>(next_topic_++);
-  topic.partitions.resize(static_cast<size_t>(partitions));
-  return topic;
-}
-
-FakeKafka::Partition* FakeKafka::find(const std::string& topic, int32_t index) {
-  auto it = topics.find(topic);
-  if (it == topics.end() || index < 0 || static_cast<size_t>(index) >= it->second.partitions.size()) return nullptr;
-  return &it->second.partitions[static_cast<size_t>(index)];
-}
-
-FakeKafka::Partition* FakeKafka::find(const std::string& topic, const Uuid& id, int32_t index) {
-  if (id.is_zero()) return find(topic, index);
-  for (const auto& [name, each] : topics) {
-    if (each.id == id) return find(name, index);
-  }
-  return nullptr;
 }
 
 int64_t FakeKafka::append(const std::string& topic, int32_t index, std::vector<std::byte> bytes) {
@@ -102,6 +100,7 @@ Task<void> FakeKafka::serve(std::unique_ptr<Stream> owned) {
     const bool answered = co_await handle(call);
     if (!answered || what == Fate::kLoseAnswer) co_return;
     if (env_.random().below(4) == 0) co_await env_.sleep(microseconds(env_.random().between(10, 3000)));
+    if (what == Fate::kWrongId) writer.patch_i32(sizeof(int32_t), kWrongCorrelationId);
     auto message = finish_frame(writer);
     ensure(message, "a fake answers what can be encoded");
     auto written = co_await write_message(*stream, *message, Deadline::never());
@@ -117,72 +116,78 @@ void FakeKafka::release() {
     Writer writer;
     Call call{*header, reader, writer};
     call.begin();
-    (void)produce(call);
+    (void)record_apis_->produce(call);
   }
 }
 
 Task<bool> FakeKafka::handle(Call& call) {
-  if (call.key() != ApiVersionsRequest::kApiKey) call.begin();
+  if (call.key() == ApiVersionsRequest::kApiKey) co_return api_versions(call);
+  call.begin();
+  if (answer && answer(call)) co_return true;
   switch (call.key()) {
-    case ApiVersionsRequest::kApiKey:
-      api_versions(call);
-      break;
     case MetadataRequest::kApiKey:
-      metadata(call);
-      break;
-    case ProduceRequest::kApiKey:
-      co_return produce(call);
-    case FetchRequest::kApiKey:
-      co_await fetch(call);
-      break;
-    case ListOffsetsRequest::kApiKey:
-      list_offsets(call);
-      break;
-    case CreateTopicsRequest::kApiKey:
-      create_topics(call);
-      break;
-    case DescribeConfigsRequest::kApiKey:
-      describe_configs(call);
-      break;
-    case IncrementalAlterConfigsRequest::kApiKey:
-      alter_configs(call);
-      break;
-    case DescribeProducersRequest::kApiKey:
-      describe_producers(call);
-      break;
+      co_return metadata(call);
     case FindCoordinatorRequest::kApiKey:
-      find_coordinator(call);
-      break;
+      co_return find_coordinator(call);
+    case ProduceRequest::kApiKey:
+      co_return record_apis_->produce(call);
+    case FetchRequest::kApiKey:
+      co_await record_apis_->fetch(call);
+      co_return true;
+    case ListOffsetsRequest::kApiKey:
+      record_apis_->list_offsets(call);
+      co_return true;
     case OffsetForLeaderEpochRequest::kApiKey:
-      offset_for_leader_epoch(call);
-      break;
+      record_apis_->offset_for_leader_epoch(call);
+      co_return true;
+    case DescribeProducersRequest::kApiKey:
+      record_apis_->describe_producers(call);
+      co_return true;
+    case CreateTopicsRequest::kApiKey:
+      topic_apis_->create_topics(call);
+      co_return true;
+    case DescribeConfigsRequest::kApiKey:
+      topic_apis_->describe_configs(call);
+      co_return true;
+    case IncrementalAlterConfigsRequest::kApiKey:
+      topic_apis_->alter_configs(call);
+      co_return true;
+    case InitProducerIdRequest::kApiKey:
+      transaction_apis_->init_producer_id(call);
+      co_return true;
+    case AddPartitionsToTxnRequest::kApiKey:
+      transaction_apis_->add_partitions(call);
+      co_return true;
+    case EndTxnRequest::kApiKey:
+      transaction_apis_->end_txn(call);
+      co_return true;
     case LinkStateRequest::kApiKey:
-      link_state(call);
-      break;
-    case 22:
-      init_producer_id(call);
-      break;
-    case 24:
-      add_partitions(call);
-      break;
-    case 26:
-      end_txn(call);
-      break;
+      link_state_api_->link_state(call);
+      co_return true;
     default:
       co_return false;
   }
-  co_return true;
 }
 
-void FakeKafka::api_versions(Call& call) {
+// KIP-511: a version that is too new is answered in version 0, with UNSUPPORTED_VERSION.
+bool FakeKafka::api_versions(Call& call) {
+  auto newest = [this](const ApiInfo& api) {
+    auto it = version_max.find(api.key);
+    return it == version_max.end() ? api.max_version : it->second;
+  };
   ApiVersionsResponse response;
-  begin_response(call.out, *call.frame.api, call.version(), call.frame.header.correlation_id);
+  int16_t version = call.version();
+  if (version > newest(*call.frame.api)) {
+    version = 0;
+    response.error_code = static_cast<int16_t>(ErrorCode::kUnsupportedVersion);
+  }
+  begin_response(call.out, *call.frame.api, version, call.frame.header.correlation_id);
   for (const ApiInfo& api : apis()) {
     if (api.is_private) continue;
     auto& each = response.api_keys.emplace_back();
     each.api_key = api.key;
     each.min_version = api.min_version;
-    each.max_version = api.key == ProduceRequest::kApiKey ? produce_version_max : api.max_version;
+    each.max_version = newest(api);
   }
   for (const PrivateApi& api : private_apis) {
     auto& each = response.api_keys.emplace_back();
@@ -190,10 +195,11 @@ void FakeKafka::api_versions(Call& call) {
     each.min_version = api.min_version;
     each.max_version = api.max_version;
   }
-  response.encode(call.out, call.version());
+  response.encode(call.out, version);
+  return true;
 }
 
-void FakeKafka::metadata(Call& call) {
+bool FakeKafka::metadata(Call& call) {
   auto request = call.decode<MetadataRequest>();
   MetadataResponse response;
   auto& broker = response.brokers.emplace_back();
@@ -209,26 +215,27 @@ void FakeKafka::metadata(Call& call) {
     for (const auto& [name, topic] : topics) wanted.push_back(name);
   }
   for (const std::string& name : wanted) {
-    auto& told = response.topics.emplace_back();
-    told.name = name;
+    auto& result = response.topics.emplace_back();
+    result.name = name;
     auto it = topics.find(name);
     if (it == topics.end()) {
-      told.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
+      result.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
       continue;
     }
-    told.topic_id = it->second.id;
+    result.topic_id = it->second.id;
     for (size_t i = 0; i < it->second.partitions.size(); ++i) {
-      auto& partition = told.partitions.emplace_back();
+      auto& partition = result.partitions.emplace_back();
       partition.partition_index = static_cast<int32_t>(i);
       partition.leader_id = 1;
       partition.leader_epoch = it->second.partitions[i].leader_epoch;
       partition.replica_nodes = partition.isr_nodes = {1};
     }
   }
-  response.encode(call.out, call.version());
+  call.reply(response);
+  return true;
 }
 
-void FakeKafka::find_coordinator(Call& call) {
+bool FakeKafka::find_coordinator(Call& call) {
   auto request = call.decode<FindCoordinatorRequest>();
   FindCoordinatorResponse response;
   response.node_id = 1;
@@ -245,7 +252,8 @@ void FakeKafka::find_coordinator(Call& call) {
       each.port = listener_->local().port;
     }
   }
-  response.encode(call.out, call.version());
+  call.reply(response);
+  return true;
 }
 
 }  // namespace farshore::kafka

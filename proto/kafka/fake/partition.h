@@ -1,5 +1,5 @@
-// FakePartition: one partition of FakeKafka, with Kafka's rules for producers: five remembered batches, epochs, markers
-// that raise them, state that expires by the batches' own timestamps. It outlives the fake broker's process.
+// FakePartition: one partition of FakeKafka, with Kafka's rules for producers: it remembers five batches per producer,
+// markers raise the epoch, and the state expires by the timestamps of the batches.
 #pragma once
 
 #include <deque>
@@ -41,24 +41,23 @@ class FakePartition {
   std::map<int64_t, Producer> producers;
   std::vector<std::pair<int32_t, int64_t>> epoch_starts{{0, 0}};
 
-  // What a Produce request does: `records` is exactly one batch, and no transaction's.
+  // Appends as a Produce request does. `records` is exactly one batch, outside of transactions.
   Produced produce(ConstBytes records);
-  // Appends one whole batch as it is (of BatchBuilder); returns its base offset.
+  // Appends one whole batch (of BatchBuilder) without checks. Returns its base offset.
   int64_t append(std::vector<std::byte> batch);
-  // An abort marker. One of an older epoch than the partition has seen is left out.
+  // Writes an abort marker, unless the partition has seen a newer epoch.
   void write_marker(int64_t producer_id, int16_t epoch, int64_t now_ms);
   void write_foreign(int64_t now_ms);
 
-  // What Kafka's sweep does, by the producers' own timestamps.
+  // Forgets producers whose last batch is older, as Kafka's sweep does.
   void expire_older_than(int64_t timestamp_ms);
-  // Retention: whole batches from the front, up to the one that holds `offset`.
+  // Retention: removes whole batches below `offset`.
   void delete_up_to(int64_t offset);
-  // DeleteRecords: the log starts at `offset`, within a batch too.
+  // DeleteRecords: the log start becomes `offset`, which may lie within a batch.
   void delete_records(int64_t offset);
-  // An unclean election: a leader without the end of the log, and what it knows of producers is from what it has.
+  // Unclean leader election: the new leader has only the log below `new_end`, and knows producers from that log alone.
   void elect_unclean(int64_t new_end);
-  // As OffsetForLeaderEpoch answers: where the epochs up to `epoch` end, and the largest of them; -1 of one that never
-  // was.
+  // As OffsetForLeaderEpoch: the largest epoch of the log up to `epoch`, and its end; -1 if there was none.
   struct EpochEnd {
     int32_t epoch = -1;
     int64_t end = -1;

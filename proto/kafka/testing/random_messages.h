@@ -1,5 +1,5 @@
-// Test support: every message of schema/, filled with random values, encoded and decoded again. The definitions are
-// generated (random_messages.cc) and compiled into tests and fuzzers only.
+// For tests and fuzzers: fills every message of schema/ with random values, encodes it and decodes it again. The
+// definitions are generated (random_messages.cc).
 #pragma once
 
 #include <deque>
@@ -13,7 +13,7 @@
 
 namespace farshore::kafka {
 
-// Random values that are legal wherever a schema allows their type. Record views point into it.
+// Makes random values that are legal in every field of their type. Records are views into this object.
 class RandomFill {
  public:
   explicit RandomFill(Random& random) : random_(random) {}
@@ -45,7 +45,7 @@ class RandomFill {
   }
 
  private:
-  // Now and then long enough that its own length takes two bytes as a varint.
+  // Sometimes so long that the length takes two bytes as a varint.
   size_t length() { return random_.chance(0.1) ? 120 + random_.below(200) : random_.below(12); }
   Random& random_;
   std::deque<Bytes> storage_;

@@ -1,8 +1,8 @@
-// FakeKafka's transaction coordinator: just what a fence needs. A transaction can be aborted, never committed.
+#include "proto/kafka/fake/internal/transaction_apis.h"
+
 #include <algorithm>
 
 #include "proto/kafka/error_code.h"
-#include "proto/kafka/fake/call.h"
 #include "proto/kafka/messages/add_partitions_to_txn.h"
 #include "proto/kafka/messages/end_txn.h"
 #include "proto/kafka/messages/init_producer_id.h"
@@ -15,40 +15,40 @@ int16_t wire(ErrorCode code) { return static_cast<int16_t>(code); }
 
 }  // namespace
 
-// Markers with this epoch, a while later.
-void FakeKafka::end_later(const std::string& transactional_id) {
-  TransactionalId& owner = transactional_ids[transactional_id];
+// Writes markers with the current epoch, some milliseconds later.
+void TransactionApis::end_later(const std::string& transactional_id) {
+  FakeTransactionalId& owner = cluster_.transactional_ids[transactional_id];
   owner.ending = true;
   spawn(gate_, "markers", write_markers(transactional_id, owner.producer_id, owner.epoch));
 }
 
-Task<void> FakeKafka::write_markers(std::string transactional_id, int64_t producer_id, int16_t epoch) {
-  const std::set<TopicPartition> partitions = transactional_ids[transactional_id].partitions;
+Task<void> TransactionApis::write_markers(std::string transactional_id, int64_t producer_id, int16_t epoch) {
+  const std::set<TopicPartition> partitions = cluster_.transactional_ids[transactional_id].partitions;
   for (const TopicPartition& where : partitions) {
     co_await env_.sleep(milliseconds(env_.random().between(0, 30)));
-    Partition* to = find(where.topic, where.partition);
+    FakePartition* to = cluster_.find(where.topic, where.partition);
     if (!to) continue;
-    to->write_marker(producer_id, epoch, now_ms());
-    ++markers;
+    to->write_marker(producer_id, epoch, env_.wall_now().milliseconds_since_epoch);
+    ++cluster_.markers;
     appended_.notify();
   }
-  transactional_ids[transactional_id].partitions.clear();
-  transactional_ids[transactional_id].ending = false;
+  cluster_.transactional_ids[transactional_id].partitions.clear();
+  cluster_.transactional_ids[transactional_id].ending = false;
 }
 
-void FakeKafka::init_producer_id(Call& call) {
+void TransactionApis::init_producer_id(FakeCall& call) {
   auto request = call.decode<InitProducerIdRequest>();
   InitProducerIdResponse response;
   if (!request.transactional_id) {
     response.producer_id = next_producer_id_++;
     response.producer_epoch = 0;
-    return response.encode(call.out, call.version());
+    return call.reply(response);
   }
-  TransactionalId& owner = transactional_ids[*request.transactional_id];
+  FakeTransactionalId& owner = cluster_.transactional_ids[*request.transactional_id];
   if (owner.producer_id < 0) owner.producer_id = next_producer_id_++;
-  if (owner.ending || happens(chances.concurrent)) {
+  if (owner.ending || happens(cluster_.chances.concurrent)) {
     response.error_code = wire(ErrorCode::kConcurrentTransactions);
-  } else if (!owner.partitions.empty()) {  // aborted first, under an epoch that fences the former owner
+  } else if (!owner.partitions.empty()) {  // aborted first, with an epoch that fences the former owner
     ++owner.epoch;
     end_later(*request.transactional_id);
     response.error_code = wire(ErrorCode::kConcurrentTransactions);
@@ -56,53 +56,53 @@ void FakeKafka::init_producer_id(Call& call) {
     response.producer_id = owner.producer_id;
     response.producer_epoch = ++owner.epoch;
   }
-  response.encode(call.out, call.version());
+  call.reply(response);
 }
 
-ErrorCode FakeKafka::check(const TransactionalId& owner, int64_t producer_id, int16_t epoch) {
+ErrorCode TransactionApis::check(const FakeTransactionalId& owner, int64_t producer_id, int16_t epoch) {
   if (owner.producer_id != producer_id) return ErrorCode::kInvalidProducerIdMapping;
   if (owner.epoch != epoch) return ErrorCode::kProducerFenced;
-  if (answers_concurrent_transactions > 0) {
-    --answers_concurrent_transactions;
+  if (cluster_.answers_concurrent_transactions > 0) {
+    --cluster_.answers_concurrent_transactions;
     return ErrorCode::kConcurrentTransactions;
   }
-  return owner.ending || happens(chances.concurrent) ? ErrorCode::kConcurrentTransactions : ErrorCode::kNone;
+  return owner.ending || happens(cluster_.chances.concurrent) ? ErrorCode::kConcurrentTransactions : ErrorCode::kNone;
 }
 
-void FakeKafka::add_partitions(Call& call) {
+void TransactionApis::add_partitions(FakeCall& call) {
   auto request = call.decode<AddPartitionsToTxnRequest>();
   AddPartitionsToTxnResponse response;
-  TransactionalId& owner = transactional_ids[request.v3_and_below_transactional_id];
+  FakeTransactionalId& owner = cluster_.transactional_ids[request.v3_and_below_transactional_id];
   const ErrorCode code = check(owner, request.v3_and_below_producer_id, request.v3_and_below_producer_epoch);
   bool unknown = false;
   for (const auto& topic : request.v3_and_below_topics)
-    for (int32_t index : topic.partitions) unknown = unknown || !find(topic.name, index);
+    for (int32_t index : topic.partitions) unknown = unknown || !cluster_.find(topic.name, index);
   for (const auto& topic : request.v3_and_below_topics) {
-    auto& told = response.results_by_topic_v3_and_below.emplace_back();
-    told.name = topic.name;
+    auto& result = response.results_by_topic_v3_and_below.emplace_back();
+    result.name = topic.name;
     for (int32_t index : topic.partitions) {
-      auto& answer = told.results_by_partition.emplace_back();
+      auto& answer = result.results_by_partition.emplace_back();
       answer.partition_index = index;
       answer.partition_error_code = wire(code);
       if (code == ErrorCode::kNone && unknown)
-        answer.partition_error_code =
-            wire(find(topic.name, index) ? ErrorCode::kOperationNotAttempted : ErrorCode::kUnknownTopicOrPartition);
+        answer.partition_error_code = wire(cluster_.find(topic.name, index) ? ErrorCode::kOperationNotAttempted
+                                                                            : ErrorCode::kUnknownTopicOrPartition);
       if (answer.partition_error_code == 0) owner.partitions.insert({topic.name, index});
     }
   }
-  response.encode(call.out, call.version());
+  call.reply(response);
 }
 
-void FakeKafka::end_txn(Call& call) {
+void TransactionApis::end_txn(FakeCall& call) {
   auto request = call.decode<EndTxnRequest>();
   EndTxnResponse response;
-  TransactionalId& owner = transactional_ids[request.transactional_id];
+  FakeTransactionalId& owner = cluster_.transactional_ids[request.transactional_id];
   const ErrorCode code =
       request.committed ? ErrorCode::kInvalidTxnState : check(owner, request.producer_id, request.producer_epoch);
   response.error_code = wire(code);
-  // One that ended before is ended again, and well.
+  // An abort of a transaction that has already ended succeeds.
   if (code == ErrorCode::kNone && !owner.partitions.empty()) end_later(request.transactional_id);
-  response.encode(call.out, call.version());
+  call.reply(response);
 }
 
 }  // namespace farshore::kafka
