@@ -56,6 +56,24 @@ std::string number_text(double value) {
   return std::string(text, static_cast<size_t>(n));
 }
 
+const char* type_name(ConfigType type) {  // Kafka's words
+  switch (type) {
+    case ConfigType::kBool:
+      return "boolean";
+    case ConfigType::kInt:
+      return "int";
+    case ConfigType::kLong:
+      return "long";
+    case ConfigType::kDouble:
+      return "double";
+    case ConfigType::kString:
+      return "string";
+    case ConfigType::kList:
+      return "list";
+  }
+  return "?";
+}
+
 std::string range_text(const ConfigKey& key) {
   std::string text;
   if (key.low > -1e300) text += ", at least " + number_text(key.low);
@@ -183,6 +201,18 @@ Status ConfigSchema::check(std::string_view name, std::string_view value) const 
     }
   }
   return ok();
+}
+
+std::string help_text(const ConfigSchema& schema) {
+  std::string text;
+  for (const auto& key : schema.keys()) {
+    text += std::string(key.name) + " (" + type_name(key.type) + ", ";
+    text += key.default_value.empty() ? "not set" : "default " + std::string(key.default_value);
+    text += range_text(key);
+    for (size_t i = 0; i < key.allowed.size(); ++i) text += (i == 0 ? ", " : " or ") + std::string(key.allowed[i]);
+    text += ")\n    " + std::string(key.help) + "\n";
+  }
+  return text;
 }
 
 Status Config::set(std::string name, std::string value) {

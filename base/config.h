@@ -39,6 +39,11 @@ class ConfigSchema {
   std::vector<ConfigKey> keys_;
 };
 
+// Every key of the table, for --help-config, in the form that docs/generate_configuration reads:
+//   name (type, default VALUE, what else is allowed)
+//       what it does
+std::string help_text(const ConfigSchema& schema);
+
 class Config {
  public:
   explicit Config(const ConfigSchema& schema) : schema_(&schema) {}

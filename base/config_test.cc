@@ -35,6 +35,12 @@ TEST(Config, GivesDefaultsUntilAValueIsSet) {
   EXPECT_EQ(config.number("num.partitions"), 1);
 }
 
+TEST(Config, HelpTextNamesTypeDefaultAndRange) {
+  const std::string help = help_text(sample());
+  EXPECT_THAT(help, HasSubstr("num.partitions (int, default 1, at least 1)\n    of a new topic\n"));
+  EXPECT_THAT(help, HasSubstr("compression.type (string, default producer, producer or zstd)\n"));
+}
+
 TEST(Config, RefusesAnUnknownKeyAndNamesTheNearest) {
   auto schema = sample();
   Config config(schema);

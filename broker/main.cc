@@ -9,6 +9,7 @@
 #include "base/rocksdb/kv.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
+#include "broker/metadata/topic_config.h"
 
 namespace farshore::broker {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 struct Arguments {
   std::string config_file, data, listen, http;
   std::vector<std::string> settings;
-  bool debug = false;
+  bool debug = false, help_config = false;
 };
 
 // The file first, then --set, then the options that have a name of their own.
@@ -69,6 +70,11 @@ Task<void> run_broker(RealEnv& env, HttpServer& http, Broker& broker, std::strin
 }
 
 int run(const Arguments& arguments) {
+  if (arguments.help_config) {
+    std::printf("Properties of farshore-broker (server.properties, --set):\n%s", help_text(broker_schema()).c_str());
+    std::printf("Properties of topics (CreateTopics, IncrementalAlterConfigs):\n%s", help_text(topic_schema()).c_str());
+    return 0;
+  }
   auto config = read_config(arguments);
   if (!config) {
     std::fprintf(stderr, "farshore-broker: %s\n", config.error().to_string().c_str());
@@ -104,6 +110,7 @@ int main(int argc, char** argv) {
       ->type_name("HOST:PORT");
   app.add_option("--http", arguments.http, "serves /metrics, /healthz and /readyz")->type_name("HOST:PORT");
   app.add_option("--set", arguments.settings, "a line of server.properties; may be repeated")->type_name("KEY=VALUE");
+  app.add_flag("--help-config", arguments.help_config, "lists the properties of brokers and topics, and exits");
   app.add_flag("--debug", arguments.debug, "log more");
   CLI11_PARSE(app, argc, argv);
   return farshore::broker::run(arguments);

@@ -34,11 +34,24 @@ def say(text):
     print(text, flush=True)
 
 
-def live(text):
-    """One line that is overwritten on a terminal; elsewhere only what say() prints."""
-    if TERMINAL:
-        sys.stdout.write('\r\033[K' + text[:shutil.get_terminal_size().columns - 1])
-        sys.stdout.flush()
+class Progress:
+    """How far production is, and how long the rest takes at the rate so far. On a terminal one line that is overwritten,
+    elsewhere a line every two seconds."""
+    AFTERWARDS = 5  # seconds: consuming the rest, comparing
+
+    def __init__(self, producer):
+        self.producer, self.began, self.last = producer, time.monotonic(), 0.0
+
+    def show(self, text):
+        sent, total, now = self.producer.sent, len(self.producer.records), time.monotonic()
+        left = (total - sent) * (now - self.began) / max(sent, 1) + self.AFTERWARDS
+        line = f'sent {sent:,} of {total:,}, about {left:.0f} s left  {text}'
+        if TERMINAL:
+            sys.stdout.write('\r\033[K' + line[:shutil.get_terminal_size().columns - 1])
+            sys.stdout.flush()
+        elif now - self.last > 2:
+            self.last = now
+            say(line)
 
 
 class Process:
@@ -213,16 +226,12 @@ def story(arguments, directory, processes):
         return json.loads(cli(arguments, 'status', '-o', 'json'))
 
     half = len(records) // 2
-    last = 0.0
+    progress = Progress(producer)
     while producer.sent < half and not producer.halted:
         all_alive(processes)
         link = status()['links'][0]
-        text = (f'produced {producer.sent:,}  lag {link["lag_records"]:,} records, {link["lag_ms_max"]} ms  '
-                f'{link["bytes_per_second"] / 1e6:.1f} MB/s  consumed {len(consumed_lines(out)):,}')
-        live(text)
-        if not TERMINAL and time.monotonic() - last > 2:
-            last = time.monotonic()
-            say(text)
+        progress.show(f'lag {link["lag_records"]:,} records, {link["lag_ms_max"]} ms  '
+                      f'{link["bytes_per_second"] / 1e6:.1f} MB/s  consumed {len(consumed_lines(out)):,}')
         time.sleep(0.2)
     wait_for('consumption on east', lambda: len(consumed_lines(out)) > half // 4, 60, processes)
     sent, producer.limit = producer.sent, len(records)
@@ -255,7 +264,7 @@ def story(arguments, directory, processes):
                 raise Failed('west did not take the rest of the records within 180 s')
             producer.halted = False
             producer.gate.set()
-        live(f'producing on west: {producer.sent:,} of {len(records):,}  consumed {len(consumed_lines(out)):,}')
+        progress.show(f'now to west  consumed {len(consumed_lines(out)):,}')
         producer.join(0.3)
     application = processes['application']
     ends = {p['partition']: p['failover_offset'] for p in promotion['partitions']}

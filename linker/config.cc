@@ -204,14 +204,6 @@ Result<GatewaySettings> gateway_settings(const Config& config) {
   return settings;
 }
 
-std::string gateway_config_help() {
-  std::string text;
-  for (const auto& key : gateway_schema().keys()) {
-    text += std::string(key.name) + " (" +
-            (key.default_value.empty() ? "not set" : "default " + std::string(key.default_value)) + ")\n    " +
-            std::string(key.help) + "\n";
-  }
-  return text;
-}
+std::string gateway_config_help() { return help_text(gateway_schema()); }
 
 }  // namespace farshore::linker

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "linker/cli/session.h"
+#include "proto/link/link_properties.h"
 
 namespace farshore::cli {
 namespace {
@@ -168,6 +169,9 @@ void add_link_commands(CLI::App& app, Session& session) {
   });
   named("resume", "go on where the target's logs end")->callback([&session, options] {
     one_link(session, options->link, &api::Control::Stub::ResumeLink);
+  });
+  link->add_subcommand("properties", "list the properties that --set takes; asks no gateway")->callback([] {
+    std::cout << help_text(link_property_schema());
   });
   auto* updates = named("update", "change properties of a link");
   updates->add_option("--set", options->set, "key=value")->required();

@@ -31,31 +31,46 @@ std::vector<std::string> split(const std::string& text) {  // at commas; empty p
   return parts;
 }
 
-// The keys of set_property(), for naming the nearest.
-const ConfigSchema& property_names() {
-  using enum ConfigType;
-  static const ConfigSchema schema({
-      {"topics", kList, "", "Names, 'prefix*', '*', '!excluded'."},
-      {"groups", kList, "*", "Consumer groups whose offsets follow."},
-      {"group.sync.enable", kBool, "true", "Whether they do."},
-      {"group.sync.interval.ms", kLong, "1000", "How often."},
-      {"topic.sync.interval.ms", kLong, "5000", "How often topics and configs of the source are looked at."},
-      {"on.divergence", kString, "truncate", "If the source loses acknowledged data: truncate or stop."},
-      {"source.bootstrap", kString, "", "Addresses of the same source."},
-      {"topic.config.include", kList, "", "Topic configs that follow the source."},
-  });
-  return schema;
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ",") + part;
+  return text;
 }
 
 Error unknown_property(const std::string& key) {
   std::string known;
-  for (const auto& property : property_names().keys())
+  for (const auto& property : link_property_schema().keys())
     known += (known.empty() ? "" : ", ") + std::string(property.name);
   return invalid("unknown link property '" + key.substr(0, 256) + "'; did you mean '" +
-                 std::string(property_names().nearest(key)) + "'? Known: " + known);
+                 std::string(link_property_schema().nearest(key)) + "'? Known: " + known);
 }
 
 }  // namespace
+
+const ConfigSchema& link_property_schema() {
+  using enum ConfigType;
+  static const std::string followed = joined(default_config_include());
+  static const ConfigSchema schema({
+      {"topics", kList, "",
+       "Topics of the source that are mirrored: 'name', 'prefix*' or '*'; '!' before one excludes it."},
+      {"groups", kList, "*", "Consumer groups whose committed offsets are copied; written as topics."},
+      {"group.sync.enable", kBool, "true", "Whether committed offsets of consumer groups are copied."},
+      {"group.sync.interval.ms", kLong, "1000", "How often they are copied.", kIntervalMinMs, kIntervalMaxMs},
+      {"topic.sync.interval.ms", kLong, "5000", "How often the source is asked for new topics, partitions and configs.",
+       kIntervalMinMs, kIntervalMaxMs},
+      {"on.divergence",
+       kString,
+       "truncate",
+       "What happens if the source loses records that it had acknowledged: truncate (the mirror is cut, too) or stop "
+       "(the topic becomes FAILED). A relay can only stop.",
+       -1e300,
+       1e300,
+       {"truncate", "stop"}},
+      {"source.bootstrap", kList, "", "New addresses of the same source cluster: HOST:PORT[,HOST:PORT...]."},
+      {"topic.config.include", kList, followed, "Configs of topics that follow the source."},
+  });
+  return schema;
+}
 
 Status set_property(LinkSpec& spec, const std::string& key, const std::string& value) {
   if (key == "topics" || key == "groups") {

@@ -3,9 +3,13 @@
 
 #include <string>
 
+#include "base/config.h"
 #include "proto/link/link_spec.h"
 
 namespace farshore {
+
+// Every property, with its default and meaning.
+const ConfigSchema& link_property_schema();
 
 // Sets one property of `spec` and checks the whole. kInvalidArgument: the key is unknown (the detail names the nearest
 // one and lists all), the property cannot change after creation, or the value is not allowed.

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""The style test: reads every tracked C++ file and fails on what the house does not do.
+"""The style test: reads every tracked C++ file and Markdown page, and fails on what the house does not do.
 
 Formatting (clang-format 16), upward includes by "../", calls that only base/ may make, coroutine traps of g++ 12,
-leftover markers, files that hide a second noun, tests that ctest does not know. Each finding says file, line, rule and what to do instead.
+leftover markers, files that hide a second noun, tests that ctest does not know, links that lead nowhere, decision pages
+without their sections (pages.py). Each finding says file, line, rule and what to do instead.
 """
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+
+import pages
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -158,6 +161,7 @@ def main():
         for number, content in enumerate(text.splitlines(), 1):
             if len(content) > 120:
                 findings.append(f"{path}:{number}: longer than 120 columns")
+    findings += pages.findings(tracked("*.md"))
     for path in tracked("*.py"):
         lines = (ROOT / path).read_text().count("\n")
         if lines > TEST_LINES_MAX:
