@@ -84,7 +84,7 @@ ASYNC_TEST_F(TopicSetupTest, RefusedConfigIsLeftOutAndReportedAsDrift) {
   for (auto refusal : {kafka::ErrorCode::kInvalidConfig, kafka::ErrorCode::kPolicyViolation}) {
     kafka_.config_refusal = refusal;
     const std::string name = "orders-" + std::to_string(static_cast<int>(refusal));
-    WantedTopic wanted = wanted(
+    WantedTopic wanted = this->wanted(
         name,
         {{"segment.bytes", "100"}, {"segment.ms", "100"}, {"cleanup.policy", "delete"}, {"retention.ms", "5000"}});
     WantedTopic plan = wanted;
@@ -111,7 +111,7 @@ ASYNC_TEST_F(TopicSetupTest, RefusedConfigIsLeftOutAndReportedAsDrift) {
 
 ASYNC_TEST_F(TopicSetupTest, RefusedConfigOfATopicMadeByOthersIsReportedAsDrift) {
   Relay relay(*this);
-  WantedTopic wanted = wanted("orders", {{"segment.bytes", "100"}, {"cleanup.policy", "delete"}});
+  WantedTopic wanted = this->wanted("orders", {{"segment.bytes", "100"}, {"cleanup.policy", "delete"}});
   kafka_.add_topic("orders", 2).configs = {{"compression.type", "gzip"}};
   auto made = co_await relay.make(std::move(wanted), soon());
   CO_ASSERT_OK(made);
@@ -128,7 +128,7 @@ ASYNC_TEST_F(TopicSetupTest, RefusedConfigOfATopicMadeByOthersIsReportedAsDrift)
 ASYNC_TEST_F(TopicSetupTest, TargetThatRefusesToKeepEverythingIsRefused) {
   Relay relay(*this);
   kafka_.config_minimums = {{"retention.ms", 0}};
-  const WantedTopic wanted = wanted("orders", {{"retention.ms", "5000"}});
+  const WantedTopic wanted = this->wanted("orders", {{"retention.ms", "5000"}});
   for (bool dry_run : {true, false}) {
     WantedTopic each = wanted;
     each.dry_run = dry_run;
