@@ -39,7 +39,7 @@ def links(path, text):
 
 
 def decision(path, text):
-    if not re.match(r'# \d{4}: ', text):
+    if not re.match(r'# \d{4}:? ', text):
         yield f'{path}:1: a decision page begins with "# NNNN: Title"'
     elif not pathlib.Path(path).name.startswith(text[2:6] + '-'):
         yield f'{path}:1: the number of the title is not the number of the file'
