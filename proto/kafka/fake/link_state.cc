@@ -1,4 +1,4 @@
-// FakeKafka as a Farshore cluster's link registry: just what LinkState does, in memory.
+// FakeKafka as a Farshore cluster's link metastore: just what LinkState does, in memory.
 #include "proto/kafka/messages/link_state.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/fake/call.h"
