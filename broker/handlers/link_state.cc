@@ -1,4 +1,4 @@
-// LinkState 0 (private), the link registry: gateways store their links here, under "link/" of the cluster's metadata,
+// LinkState 0 (private), the link metastore: gateways store their links here, under "link/" of the cluster's metadata,
 // so that a gateway's machine has nothing to lose. A transaction that loses a compare is answered with the entries as
 // they are. It has nothing to do with the state of a link (proto/link/link_state.h).
 #include "proto/kafka/messages/link_state.h"
@@ -10,7 +10,7 @@
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "proto/link/keys.h"
-#include "proto/link/link_registry.h"
+#include "proto/link/link_metastore.h"
 
 namespace farshore::broker {
 namespace {
@@ -93,10 +93,10 @@ Task<Result<Response>> handle_link_state(RequestContext& context, Request reques
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kLimitMax));
   Response response;
   Status done = Error(ErrorCode::kInvalidArgument, "operation " + std::to_string(request.op) + " is none");
-  const auto operation = parse_link_registry_operation(request.op);
-  if (operation == LinkRegistryOperation::kRange)
+  const auto operation = parse_link_metastore_operation(request.op);
+  if (operation == LinkMetastoreOperation::kRange)
     done = co_await do_range(services, request, response, deadline);
-  else if (operation == LinkRegistryOperation::kTxn)
+  else if (operation == LinkMetastoreOperation::kTxn)
     done = co_await do_txn(services, request, response, deadline);
   if (!done) {
     response.entries.clear();

@@ -3,7 +3,7 @@
 
 #include "broker/mirror/testing/raw_gateway.h"
 #include "proto/kafka/messages/link_state.h"
-#include "proto/link/link_registry.h"
+#include "proto/link/link_metastore.h"
 
 namespace farshore::broker {
 namespace {
@@ -242,7 +242,7 @@ Task<void> link_state(LinkWorld& world) {
   auto put = [&](std::string_view key, std::string_view value, int64_t revision) {
     kafka::LinkStateRequest request;
     request.timeout_ms = 10000;
-    request.op = wire_value(LinkRegistryOperation::kTxn);
+    request.op = wire_value(LinkMetastoreOperation::kTxn);
     auto& compare = request.compares.emplace_back();
     compare.key = bytes(key);
     compare.mod_revision = revision;

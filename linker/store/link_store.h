@@ -1,5 +1,5 @@
 // LinkStore: where links and what they must remember are kept at the target cluster: entries with a revision, and a
-// write that states the revision that it replaces. A Farshore target keeps them in its link registry
+// write that states the revision that it replaces. A Farshore target keeps them in its link metastore
 // (MetastoreLinkStore), any other Kafka cluster in the compacted topic __farshore_links (KafkaLinkStore). Keys and
 // values: proto/link/keys.h. Executor: the Env's.
 #pragma once

@@ -1,7 +1,7 @@
 #include "linker/store/metastore_link_store.h"
 
 #include "proto/kafka/messages/link_state.h"
-#include "proto/link/link_registry.h"
+#include "proto/link/link_metastore.h"
 
 namespace farshore::linker {
 namespace {
@@ -16,7 +16,7 @@ kafka::Bytes bytes_of(std::string_view text) {
 }
 std::string text_of(const kafka::Bytes& bytes) { return std::string(as_text(bytes)); }
 
-kafka::LinkStateRequest request(LinkRegistryOperation operation) {
+kafka::LinkStateRequest request(LinkMetastoreOperation operation) {
   kafka::LinkStateRequest request;
   request.timeout_ms = kTimeoutMs;
   request.op = wire_value(operation);
@@ -26,7 +26,7 @@ kafka::LinkStateRequest request(LinkRegistryOperation operation) {
 }  // namespace
 
 Task<Result<std::vector<StoredEntry>>> MetastoreLinkStore::list(std::string prefix, Deadline deadline) {
-  kafka::LinkStateRequest range = request(LinkRegistryOperation::kRange);
+  kafka::LinkStateRequest range = request(LinkMetastoreOperation::kRange);
   range.key = bytes_of(prefix);
   prefix.back() = static_cast<char>(prefix.back() + 1);
   range.end_key = bytes_of(prefix);
@@ -47,7 +47,7 @@ Task<Result<std::vector<StoredEntry>>> MetastoreLinkStore::list(std::string pref
 }
 
 Task<Result<MetastoreLinkStore::Stored>> MetastoreLinkStore::read(std::string key, Deadline deadline) {
-  kafka::LinkStateRequest range = request(LinkRegistryOperation::kRange);
+  kafka::LinkStateRequest range = request(LinkMetastoreOperation::kRange);
   range.key = bytes_of(key);
   CO_TRY(auto response, co_await cluster_.call_any(std::move(range), Repeat::kYes, deadline));
   if (response.error_code != 0) co_return kafka::to_error(response.error_code, response.error_message.value_or(""));
@@ -62,7 +62,7 @@ Task<Result<MetastoreLinkStore::Stored>> MetastoreLinkStore::read(std::string ke
 Task<Result<int64_t>> MetastoreLinkStore::replace(StoredEntry entry, Deadline deadline) {
   const std::string where = "target: store " + entry.key;
   for (bool again = true;; again = false) {
-    kafka::LinkStateRequest txn = request(LinkRegistryOperation::kTxn);
+    kafka::LinkStateRequest txn = request(LinkMetastoreOperation::kTxn);
     auto& compare = txn.compares.emplace_back();
     compare.key = bytes_of(entry.key);
     compare.mod_revision = entry.revision;

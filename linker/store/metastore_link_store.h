@@ -1,5 +1,5 @@
-// MetastoreLinkStore: the LinkStore of a Farshore target: entries are in the cluster's link registry (private API
-// LinkState, proto/link/link_registry.h), whose transactions compare revisions.
+// MetastoreLinkStore: the LinkStore of a Farshore target: entries are in the cluster's link metastore (private API
+// LinkState, proto/link/link_metastore.h), whose transactions compare revisions.
 // Executor: the Env's.
 #pragma once
 

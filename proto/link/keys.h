@@ -1,5 +1,5 @@
 // The keys of everything that a link stores at its target, and the names under which it stores there. On a Farshore
-// target the entries are in its link registry (link_registry.h); on any other Kafka cluster they are records of the
+// target the entries are in its link metastore (link_metastore.h); on any other Kafka cluster they are records of the
 // compacted topic __farshore_links. The keys are the same in both.
 //
 //   link/<name>                 the link's definition and state                         stored_link.h

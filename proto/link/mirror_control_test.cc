@@ -5,7 +5,7 @@
 #include <set>
 
 #include "proto/kafka/error_code.h"
-#include "proto/link/link_registry.h"
+#include "proto/link/link_metastore.h"
 
 namespace farshore {
 namespace {
@@ -37,11 +37,11 @@ TEST(MirrorRole, WireValuesAreThoseOfTheSchemaAndOthersAreNoMirror) {
   EXPECT_TRUE(ended(MirrorRole::kFailedOver));
 }
 
-TEST(LinkRegistryOperation, WireValuesAreThoseOfTheSchema) {
-  EXPECT_EQ(wire_value(LinkRegistryOperation::kRange), 0);
-  EXPECT_EQ(wire_value(LinkRegistryOperation::kTxn), 1);
-  EXPECT_EQ(parse_link_registry_operation(1), LinkRegistryOperation::kTxn);
-  EXPECT_FALSE(parse_link_registry_operation(2));
+TEST(LinkMetastoreOperation, WireValuesAreThoseOfTheSchema) {
+  EXPECT_EQ(wire_value(LinkMetastoreOperation::kRange), 0);
+  EXPECT_EQ(wire_value(LinkMetastoreOperation::kTxn), 1);
+  EXPECT_EQ(parse_link_metastore_operation(1), LinkMetastoreOperation::kTxn);
+  EXPECT_FALSE(parse_link_metastore_operation(2));
 }
 
 TEST(MirrorError, CodesThatStopAGatewayAreNotRetriable) {

@@ -1,4 +1,4 @@
-// FakeKafka's LinkState: the link registry of a Farshore cluster, in memory.
+// FakeKafka's LinkState: the link metastore of a Farshore cluster, in memory.
 #pragma once
 
 #include "proto/kafka/fake/call.h"
