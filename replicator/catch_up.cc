@@ -93,7 +93,7 @@ CatchUp::CatchUp(Env& env, kafka::ClusterClient& source, int32_t broker, SlabAre
 
 CatchUp::~CatchUp() = default;
 
-CatchUp::Entry* CatchUp::find(const PumpKey& key) {
+CatchUp::Entry* CatchUp::find(const LinkPartition& key) {
   auto it = entries_.find(key);
   return it == entries_.end() ? nullptr : &it->second;
 }
@@ -112,12 +112,12 @@ void CatchUp::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader
   wake_.notify();
 }
 
-void CatchUp::remove(const PumpKey& key) {
+void CatchUp::remove(const LinkPartition& key) {
   entries_.erase(key);
   wake_.notify();
 }
 
-void CatchUp::changed(const PumpKey& key) {
+void CatchUp::changed(const LinkPartition& key) {
   if (has(key)) wake_.notify();
 }
 
@@ -133,13 +133,13 @@ void CatchUp::stop() {
   if (client_) client_->close();
 }
 
-void CatchUp::end(const PumpKey& key, const Error& why) {
+void CatchUp::end(const LinkPartition& key, const Error& why) {
   if (entries_.erase(key) == 0) return;
   owner_.catch_up_ended(key, why);
 }
 
 void CatchUp::end_all(const Error& why) {
-  while (!entries_.empty()) end(PumpKey(entries_.begin()->first), why);
+  while (!entries_.empty()) end(LinkPartition(entries_.begin()->first), why);
 }
 
 void CatchUp::begin_round(Entry& entry, const FetchPosition& at) {
@@ -170,7 +170,7 @@ bool CatchUp::over(const Entry& entry) const {
   return left * entry.bytes_per_offset < static_cast<double>(options_.ahead_ask_bytes_min);
 }
 
-bool CatchUp::ask_next(const PumpKey& key, Entry& entry, Ask& ask) {
+bool CatchUp::ask_next(const LinkPartition& key, Entry& entry, Ask& ask) {
   auto next = entry.pump->next();
   if (!next || !may_ask(entry)) return false;
   if (entry.round == 0 || entry.generation != next->generation) begin_round(entry, *next);
@@ -209,10 +209,10 @@ std::optional<CatchUp::Ask> CatchUp::plan() {
 
 Task<void> CatchUp::run() {
   while (!stopping_.is_set()) {
-    std::vector<PumpKey> idle;
+    std::vector<LinkPartition> idle;
     for (const auto& [key, entry] : entries_)
       if (over(entry)) idle.push_back(key);
-    for (const PumpKey& key : idle) end(key, {});
+    for (const LinkPartition& key : idle) end(key, {});
     if (entries_.empty()) {
       if (client_) std::exchange(client_, nullptr)->close();  // answers under way keep it until they end
       (void)co_await wake_.wait(Deadline::never());

@@ -31,7 +31,7 @@ class CatchUpOwner {
  public:
   virtual ~CatchUpOwner() = default;
   // The session reads the partition again. kNone: it is near the end.
-  virtual void catch_up_ended(const PumpKey& key, const Error& why) = 0;
+  virtual void catch_up_ended(const LinkPartition& key, const Error& why) = 0;
   virtual void catch_up_heard() = 0;  // a whole response came
 };
 
@@ -46,9 +46,9 @@ class CatchUp {
   // `bytes_per_offset`: of what came last.
   void add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch, SourceOffset source_end,
            double bytes_per_offset);
-  void remove(const PumpKey& key);
-  void changed(const PumpKey& key);  // next() of this pump answers differently
-  bool has(const PumpKey& key) const { return entries_.count(key) > 0; }
+  void remove(const LinkPartition& key);
+  void changed(const LinkPartition& key);  // next() of this pump answers differently
+  bool has(const LinkPartition& key) const { return entries_.count(key) > 0; }
   bool empty() const { return entries_.empty(); }
   // For all partitions here: what the source said is at least as new as that (see Fetcher::known_as_of).
   MonoTime known_as_of() const;
@@ -64,7 +64,7 @@ class CatchUp {
   class Visitor;
   struct Flight;
   struct Ask {
-    PumpKey key;
+    LinkPartition key;
     std::string topic;
     LeadershipEpoch leader_epoch;
     uint64_t round = 0;  // of its entry: answers to older ones are ignored
@@ -93,10 +93,10 @@ class CatchUp {
   static constexpr int kAsksFirst = 2, kGapsMax = 3;
   static constexpr double kMarginMin = 1.0 / 32, kMarginMax = 0.5;
 
-  Entry* find(const PumpKey& key);
+  Entry* find(const LinkPartition& key);
   std::optional<Ask> plan();  // the next ask that may leave now
   bool may_ask(const Entry& entry) const;
-  bool ask_next(const PumpKey& key, Entry& entry, Ask& ask);
+  bool ask_next(const LinkPartition& key, Entry& entry, Ask& ask);
   void begin_round(Entry& entry, const FetchPosition& at);
   size_t window_bytes() const;
   void send(Ask ask);
@@ -105,7 +105,7 @@ class CatchUp {
   static void slow_down(Entry& entry);
   void note_rate(size_t bytes, Duration transfer);
   bool over(const Entry& entry) const;
-  void end(const PumpKey& key, const Error& why);
+  void end(const LinkPartition& key, const Error& why);
   void end_all(const Error& why);
 
   Env& env_;
@@ -118,8 +118,8 @@ class CatchUp {
   Event stopping_;
   Notifier wake_;
   Gate gate_;
-  std::map<PumpKey, Entry> entries_;
-  PumpKey last_asked_;  // partitions take turns
+  std::map<LinkPartition, Entry> entries_;
+  LinkPartition last_asked_;  // partitions take turns
   std::shared_ptr<kafka::Client> client_;
   uint64_t rounds_ = 0;
   size_t asks_in_flight_ = 0, asks_in_flight_most_ = 0;

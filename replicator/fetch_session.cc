@@ -55,7 +55,7 @@ void FetchSession::forget(const Partition& partition) {
 }
 
 // A partition that was removed and added again is asked for, and so is not forgotten.
-void FetchSession::remember(const PumpKey& key) {
+void FetchSession::remember(const LinkPartition& key) {
   for (auto& topic : forgotten_) {
     if (topic.topic_id == key.source_topic.value()) std::erase(topic.partitions, key.partition.value());
   }

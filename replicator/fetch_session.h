@@ -22,7 +22,7 @@ class FetchSession {
   };
   // A partition as the broker knows it.
   struct Partition {
-    PumpKey key;
+    LinkPartition key;
     std::string topic;
     LeadershipEpoch leader_epoch{-1};
   };
@@ -46,7 +46,7 @@ class FetchSession {
 
  private:
   void forget(const Partition& partition);
-  void remember(const PumpKey& key);
+  void remember(const LinkPartition& key);
 
   int32_t id_ = 0, epoch_ = 0;
   size_t size_ = 0;

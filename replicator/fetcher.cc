@@ -54,7 +54,7 @@ void Fetcher::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader
   wake_.notify();
 }
 
-void Fetcher::remove(const PumpKey& key) {
+void Fetcher::remove(const LinkPartition& key) {
   auto it = entries_.find(id_of(key));
   if (it == entries_.end()) return;
   catch_up_.remove(key);
@@ -66,7 +66,7 @@ void Fetcher::remove(const PumpKey& key) {
   entries_.erase(it);
 }
 
-void Fetcher::changed(const PumpKey& key) {
+void Fetcher::changed(const LinkPartition& key) {
   if (Entry* entry = find(key.source_topic.value(), key.partition.value())) {
     mark(*entry);
     catch_up_.changed(key);
@@ -101,7 +101,7 @@ void Fetcher::forget_session() {
   }
 }
 
-Error Fetcher::last_error(const PumpKey& key) const {
+Error Fetcher::last_error(const LinkPartition& key) const {
   if (last_error_.code != ErrorCode::kNone) return last_error_;
   auto it = entries_.find(id_of(key));
   return it == entries_.end() ? Error() : it->second.error;
@@ -137,7 +137,7 @@ bool Fetcher::far_behind(const Entry& entry, SourceOffset source_end, double byt
   return behind >= 2.0 * static_cast<double>(options_.ahead_ask_bytes);
 }
 
-void Fetcher::catch_up_ended(const PumpKey& key, const Error& why) {
+void Fetcher::catch_up_ended(const LinkPartition& key, const Error& why) {
   Entry* entry = find(key.source_topic.value(), key.partition.value());
   if (!entry) return;
   if (why.code != ErrorCode::kNone) {

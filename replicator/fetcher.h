@@ -30,7 +30,7 @@ class FetcherOwner {
  public:
   virtual ~FetcherOwner() = default;
   // The partition is not here (any more), or the broker cannot be reached: find its leader again.
-  virtual void fetcher_lost_partition(const PumpKey& key) = 0;
+  virtual void fetcher_lost_partition(const LinkPartition& key) = 0;
   virtual Duration target_round_trip() const = 0;  // 0: not known yet
 };
 
@@ -43,8 +43,8 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
 
   // The pump must stay until remove(). `leader_epoch`: of the source's metadata, -1 if it is not known.
   void add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch);
-  void remove(const PumpKey& key);
-  void changed(const PumpKey& key);  // next() of this pump answers differently
+  void remove(const LinkPartition& key);
+  void changed(const LinkPartition& key);  // next() of this pump answers differently
   bool empty() const { return entries_.empty(); }
 
   Task<void> run();  // until stop()
@@ -57,7 +57,7 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
   // times: an answer may have waited in a socket while this process was stopped.
   MonoTime known_as_of() const;
   const CatchUp& catch_up() const { return catch_up_; }
-  Error last_error(const PumpKey& key) const;  // of the connection, or of this partition; kNone while all is well
+  Error last_error(const LinkPartition& key) const;  // of the connection, or of this partition; kNone while all is well
 
  private:
   struct Entry : FetchedPartition {
@@ -66,7 +66,7 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
     Error error;          // of the last response
   };
   using Id = std::pair<TopicId, int32_t>;
-  static Id id_of(const PumpKey& key) { return {key.source_topic.value(), key.partition.value()}; }
+  static Id id_of(const LinkPartition& key) { return {key.source_topic.value(), key.partition.value()}; }
   Entry* find(const TopicId& topic, int32_t partition);
   void mark(Entry& entry);
   void hold(Entry& entry, Error error);
@@ -76,7 +76,7 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
   void read_ahead_if_far(Entry& entry, const FetchOutcome& outcome);
   bool refused(Entry& entry, const FetchOutcome& outcome);
 
-  void catch_up_ended(const PumpKey& key, const Error& why) override;
+  void catch_up_ended(const LinkPartition& key, const Error& why) override;
   void catch_up_heard() override;
   FetchedPartition* fetched_partition(const TopicId& id, int32_t partition) override { return find(id, partition); }
   TopicId topic_id_of(const std::string& name) override;

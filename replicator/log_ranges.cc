@@ -26,9 +26,9 @@ kafka::ListOffsetsRequest question(const std::vector<FetchSession::Partition>& p
 
 }  // namespace
 
-Task<Result<std::map<PumpKey, LogRange>>> log_ranges(Env& env, kafka::Client& client,
-                                                     std::vector<FetchSession::Partition> partitions,
-                                                     Duration timeout) {
+Task<Result<std::map<LinkPartition, LogRange>>> log_ranges(Env& env, kafka::Client& client,
+                                                           std::vector<FetchSession::Partition> partitions,
+                                                           Duration timeout) {
   struct Found {
     std::optional<int64_t> log_start, end;
   };
@@ -45,7 +45,7 @@ Task<Result<std::map<PumpKey, LogRange>>> log_ranges(Env& env, kafka::Client& cl
       }
     }
   }
-  std::map<PumpKey, LogRange> ranges;
+  std::map<LinkPartition, LogRange> ranges;
   for (const FetchSession::Partition& each : partitions) {
     const Found& range = found[{each.topic, each.key.partition.value()}];
     if (!range.log_start || !range.end) continue;

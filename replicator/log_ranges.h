@@ -17,7 +17,8 @@ struct LogRange {
 
 // A partition that the broker does not answer for is missing in the result. Errors: the connection's. Each of the two
 // requests ends by `timeout`.
-Task<Result<std::map<PumpKey, LogRange>>> log_ranges(Env& env, kafka::Client& client,
-                                                     std::vector<FetchSession::Partition> partitions, Duration timeout);
+Task<Result<std::map<LinkPartition, LogRange>>> log_ranges(Env& env, kafka::Client& client,
+                                                           std::vector<FetchSession::Partition> partitions,
+                                                           Duration timeout);
 
 }  // namespace farshore::replicator

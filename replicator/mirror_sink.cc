@@ -29,9 +29,9 @@ void MirrorSink::attach(PartitionPump& pump, SinkTarget target) {
   entry.serial = ++attached_;
 }
 
-void MirrorSink::detach(const PumpKey& key) { entries_.erase(key); }
+void MirrorSink::detach(const LinkPartition& key) { entries_.erase(key); }
 
-MirrorSink::Entry* MirrorSink::find(const PumpKey& key) {
+MirrorSink::Entry* MirrorSink::find(const LinkPartition& key) {
   auto it = entries_.find(key);
   return it == entries_.end() ? nullptr : &it->second;
 }
@@ -53,7 +53,7 @@ bool MirrorSink::lane_may_send(const SinkLane& lane) {
   if (lane.in_flight() < options_.requests_eager) return true;
   if (lane.in_flight() >= options_.requests_max) return false;
   size_t bytes = 0;
-  for (const PumpKey& key : lane.queued()) {
+  for (const LinkPartition& key : lane.queued()) {
     if (Entry* entry = find(key)) bytes += entry->pump->ready_bytes();
     if (bytes >= options_.large_request_bytes) return true;
   }
@@ -73,7 +73,7 @@ void MirrorSink::lane_send(SinkLane& lane) {
   std::vector<InFlight> in_flight;
   size_t bytes = 0;
   for (size_t n = lane.queued().size(); n > 0 && bytes < options_.request_bytes_max; --n) {
-    const PumpKey key = *lane.next_queued();
+    const LinkPartition key = *lane.next_queued();
     Entry* entry = find(key);
     if (!entry) continue;
     entry->queued = false;
@@ -90,7 +90,8 @@ void MirrorSink::lane_send(SinkLane& lane) {
   if (!in_flight.empty()) send(lane, std::move(request), std::move(in_flight));
 }
 
-MirrorSink::InFlight MirrorSink::add(const PumpKey& key, const Entry& entry, Pumped pumped, Append& request) const {
+MirrorSink::InFlight MirrorSink::add(const LinkPartition& key, const Entry& entry, Pumped pumped,
+                                     Append& request) const {
   const TargetTopicId topic_id = entry.target.topic_id;
   if (request.topics.empty() || request.topics.back().topic_id != topic_id.value())
     request.topics.emplace_back().topic_id = topic_id.value();
@@ -158,7 +159,7 @@ void MirrorSink::lane_lost(SinkLane& lane) {
 }
 
 // Nothing was taken from the pump. It opens anew, with backoff.
-void MirrorSink::lane_unreachable(SinkLane&, const PumpKey& key, const Error& error) {
+void MirrorSink::lane_unreachable(SinkLane&, const LinkPartition& key, const Error& error) {
   Entry* entry = find(key);
   if (!entry) return;
   entry->queued = false;
@@ -212,8 +213,8 @@ Result<TargetState> MirrorSink::state_of(const ControlResult& result) {
   return state;
 }
 
-Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, MirrorOperation operation, PumpSession session,
-                                                            int64_t offset, int32_t epoch) {
+Task<Result<MirrorSink::ControlResult>> MirrorSink::control(LinkPartition key, MirrorOperation operation,
+                                                            PumpSession session, int64_t offset, int32_t epoch) {
   Entry* entry = find(key);
   if (!entry) co_return Error(ErrorCode::kClosed, "the partition is mirrored no more");
   SinkTarget at = entry->target;
@@ -253,12 +254,12 @@ Task<Result<MirrorSink::ControlResult>> MirrorSink::control(PumpKey key, MirrorO
   co_return std::move(result.partitions.front());
 }
 
-Task<Result<TargetState>> MirrorSink::open(PumpKey key) {
+Task<Result<TargetState>> MirrorSink::open(LinkPartition key) {
   CO_TRY(auto result, co_await control(key, MirrorOperation::kOpen, PumpSession(0), -1, -1));
   co_return state_of(result);
 }
 
-Task<Result<Truncated>> MirrorSink::truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) {
+Task<Result<Truncated>> MirrorSink::truncate(LinkPartition key, PumpSession session, SourceOffset end, LogEpoch epoch) {
   CO_TRY(auto cut, co_await control(key, MirrorOperation::kTruncate, session, end.value(), epoch.value()));
   Truncated truncated;
   if (cut.removed_from >= 0) {
@@ -269,7 +270,7 @@ Task<Result<Truncated>> MirrorSink::truncate(PumpKey key, PumpSession session, S
   co_return truncated;
 }
 
-Task<Result<TargetState>> MirrorSink::advance_log_start(PumpKey key, PumpSession session, SourceOffset to) {
+Task<Result<TargetState>> MirrorSink::advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) {
   CO_CHECK(co_await control(key, MirrorOperation::kAdvanceLogStart, session, to.value(), -1));
   co_return co_await open(key);
 }

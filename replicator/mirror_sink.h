@@ -38,11 +38,11 @@ class MirrorSink final : public BatchSink, private SinkLaneOwner {
   MirrorSink(Env& env, kafka::ClusterClient& target, LinkId link, LinkEpoch epoch, MirrorSinkOptions options);
 
   void attach(PartitionPump& pump, SinkTarget target) override;
-  void detach(const PumpKey& key) override;
+  void detach(const LinkPartition& key) override;
   void ready(PartitionPump& pump) override;
-  Task<Result<TargetState>> open(PumpKey key) override;
-  Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
-  Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
+  Task<Result<TargetState>> open(LinkPartition key) override;
+  Task<Result<Truncated>> truncate(LinkPartition key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
+  Task<Result<TargetState>> advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) override;
   size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
   Duration round_trip() const override { return lanes_.round_trip(); }
   Task<void> stop() override { return lanes_.stop(); }
@@ -56,7 +56,7 @@ class MirrorSink final : public BatchSink, private SinkLaneOwner {
     bool queued = false;
   };
   struct InFlight {  // one partition of a request
-    PumpKey key;
+    LinkPartition key;
     uint64_t serial = 0;
     TargetTopicId target_topic;
     uint32_t generation = 0;
@@ -69,22 +69,22 @@ class MirrorSink final : public BatchSink, private SinkLaneOwner {
   using Control = kafka::MirrorControlRequest;
   using ControlResult = kafka::MirrorControlResponse::MirrorControlPartitionResult;
 
-  Entry* find(const PumpKey& key);
+  Entry* find(const LinkPartition& key);
   Entry* find(const InFlight& flight);
   bool lane_may_send(const SinkLane& lane) override;
   void lane_send(SinkLane& lane) override;
   void lane_idle(SinkLane& lane) override;
   void lane_lost(SinkLane& lane) override;
-  void lane_unreachable(SinkLane& lane, const PumpKey& key, const Error& error) override;
+  void lane_unreachable(SinkLane& lane, const LinkPartition& key, const Error& error) override;
   Append new_request() const;
   // Moves one append into `request`.
-  InFlight add(const PumpKey& key, const Entry& entry, Pumped pumped, Append& request) const;
+  InFlight add(const LinkPartition& key, const Entry& entry, Pumped pumped, Append& request) const;
   void send(SinkLane& lane, Append request, std::vector<InFlight> in_flight);
   void answered(std::vector<InFlight>& in_flight, const Result<kafka::MirrorAppendResponse>& response);
   void deliver(std::vector<InFlight>& in_flight, const kafka::MirrorAppendResponse& response);
   void deliver_one(InFlight& flight, const AppendResult* result);
   void fail_all(const std::vector<InFlight>& in_flight, const Error& error);
-  Task<Result<ControlResult>> control(PumpKey key, MirrorOperation operation, PumpSession session, int64_t offset,
+  Task<Result<ControlResult>> control(LinkPartition key, MirrorOperation operation, PumpSession session, int64_t offset,
                                       int32_t epoch);
   static Result<TargetState> state_of(const ControlResult& result);
 
@@ -93,7 +93,7 @@ class MirrorSink final : public BatchSink, private SinkLaneOwner {
   const LinkId link_;
   const LinkEpoch epoch_;
   const MirrorSinkOptions options_;
-  std::map<PumpKey, Entry> entries_;
+  std::map<LinkPartition, Entry> entries_;
   uint64_t attached_ = 0;
   SinkLanes lanes_;
 };

@@ -19,7 +19,7 @@ namespace {
 SourceOffset first_of(const BatchHeader& batch) { return SourceOffset(batch.first().value()); }
 SourceOffset next_of(const BatchHeader& batch) { return SourceOffset(batch.next().value()); }
 
-std::string place(const PumpKey& key, SourceOffset offset) {
+std::string place(const LinkPartition& key, SourceOffset offset) {
   return "partition " + std::to_string(key.partition.value()) + " of source topic " + key.source_topic.to_string() +
          " at offset " + std::to_string(offset.value());
 }
@@ -42,7 +42,7 @@ bool is_final(ErrorCode code) {
 
 }  // namespace
 
-PartitionPump::PartitionPump(PumpKey key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener)
+PartitionPump::PartitionPump(LinkPartition key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener)
     : key_(key), options_(options), driver_(driver), listener_(listener) {
   wish_.kind = PumpWish::Kind::kOpen;
 }

@@ -55,14 +55,15 @@ class PumpDriver {
 class PumpListener {
  public:
   virtual ~PumpListener() = default;
-  virtual void pump_caught_up(const PumpKey& key) = 0;  // once each time the target reaches the source's HW
+  virtual void pump_caught_up(const LinkPartition& key) = 0;  // once each time the target reaches the source's HW
   // The target had what the source no longer vouches for. `cut`: it was removed; otherwise the partition is stopped.
-  virtual void pump_diverged(const PumpKey& key, LostRange lost, bool cut) = 0;
+  virtual void pump_diverged(const LinkPartition& key, LostRange lost, bool cut) = 0;
   // The source deleted [from, to) before it could be mirrored. `skipped`: mirroring goes on at `to`.
-  virtual void pump_retention_gap(const PumpKey& key, SourceOffset from, SourceOffset to, bool skipped) = 0;
-  virtual void pump_log_start_moved(const PumpKey& key, SourceOffset log_start) = 0;
-  virtual void pump_topic_gone(const PumpKey& key, const Error& why) = 0;  // deleted, or another topic has its name
-  virtual void pump_failed(const PumpKey& key, const Error& why) = 0;      // stays so until restart()
+  virtual void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) = 0;
+  virtual void pump_log_start_moved(const LinkPartition& key, SourceOffset log_start) = 0;
+  virtual void pump_topic_gone(const LinkPartition& key,
+                               const Error& why) = 0;                        // deleted, or another topic has its name
+  virtual void pump_failed(const LinkPartition& key, const Error& why) = 0;  // stays so until restart()
 };
 
 enum class PumpPhase : uint8_t {
@@ -96,12 +97,12 @@ struct PumpProgress {
 class PartitionPump {
  public:
   // `options`, `driver` and `listener` outlive the pump. It begins by wishing to open.
-  PartitionPump(PumpKey key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener);
+  PartitionPump(LinkPartition key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener);
   ~PartitionPump();
   PartitionPump(const PartitionPump&) = delete;
   PartitionPump& operator=(const PartitionPump&) = delete;
 
-  const PumpKey& key() const { return key_; }
+  const LinkPartition& key() const { return key_; }
   PumpPhase phase() const { return phase_; }
   uint32_t generation() const { return generation_; }
   PumpProgress progress(MonoTime now) const;
@@ -162,7 +163,7 @@ class PartitionPump {
   void note_caught_up();
   Held& held();
 
-  PumpKey key_;
+  LinkPartition key_;
   const PumpOptions& options_;
   PumpDriver& driver_;
   PumpListener& listener_;

@@ -24,18 +24,18 @@ Replicator::Replicator(Env& env, SlabArena& arena, kafka::ClusterClient& source,
 
 Replicator::~Replicator() = default;
 
-Replicator::Entry* Replicator::find(const PumpKey& key) {
+Replicator::Entry* Replicator::find(const LinkPartition& key) {
   auto it = entries_.find(key);
   return it == entries_.end() ? nullptr : &it->second;
 }
 
-Replicator::Entry* Replicator::find(const PumpKey& key, uint64_t serial) {
+Replicator::Entry* Replicator::find(const LinkPartition& key, uint64_t serial) {
   Entry* entry = find(key);
   return entry && entry->serial == serial ? entry : nullptr;
 }
 
-PumpKey Replicator::add(PartitionSpec spec) {
-  PumpKey key{link_, spec.source_topic_id, PartitionId(spec.partition)};
+LinkPartition Replicator::add(PartitionSpec spec) {
+  LinkPartition key{link_, spec.source_topic_id, PartitionId(spec.partition)};
   if (find(key)) return key;
   ensure(!key.source_topic.is_zero(), "a topic of a source without ids is given one by who adds it");
   Entry& entry = entries_[key];
@@ -49,7 +49,7 @@ PumpKey Replicator::add(PartitionSpec spec) {
   return key;
 }
 
-void Replicator::remove(const PumpKey& key) {
+void Replicator::remove(const LinkPartition& key) {
   Entry* entry = find(key);
   if (!entry) return;
   if (entry->fetcher) entry->fetcher->remove(key);
@@ -62,13 +62,13 @@ void Replicator::remove(const PumpKey& key) {
   changes_.notify();
 }
 
-void Replicator::pause(const PumpKey& key) {
+void Replicator::pause(const LinkPartition& key) {
   if (Entry* entry = find(key)) entry->pump->pause();
 }
-void Replicator::resume(const PumpKey& key) {
+void Replicator::resume(const LinkPartition& key) {
   if (Entry* entry = find(key)) entry->pump->resume();
 }
-void Replicator::restart(const PumpKey& key) {
+void Replicator::restart(const LinkPartition& key) {
   Entry* entry = find(key);
   if (!entry) return;
   entry->missing_looks = 0;
@@ -111,13 +111,13 @@ void Replicator::pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Er
   }
 }
 
-void Replicator::fetcher_lost_partition(const PumpKey& key) {
+void Replicator::fetcher_lost_partition(const LinkPartition& key) {
   if (!find(key)) return;
   unplaced_.insert(key);
   wake_.notify();
 }
 
-Task<void> Replicator::grant_wishes(PumpKey key, uint64_t serial) {
+Task<void> Replicator::grant_wishes(LinkPartition key, uint64_t serial) {
   int failures = 0;
   for (;;) {
     Entry* entry = find(key, serial);
@@ -158,7 +158,7 @@ Task<void> Replicator::grant_wishes(PumpKey key, uint64_t serial) {
   }
 }
 
-Task<Status> Replicator::grant(PumpKey key, uint64_t serial, PumpWish wish) {
+Task<Status> Replicator::grant(LinkPartition key, uint64_t serial, PumpWish wish) {
   Entry* entry = find(key, serial);
   const uint32_t generation = entry->pump->generation();
   const PumpSession session = entry->pump->session();
@@ -178,7 +178,7 @@ Task<Status> Replicator::grant(PumpKey key, uint64_t serial, PumpWish wish) {
   co_return ok();
 }
 
-Fetcher& Replicator::fetcher_for(int32_t broker, const PumpKey& key) {
+Fetcher& Replicator::fetcher_for(int32_t broker, const LinkPartition& key) {
   const int32_t lane = key.partition.value() % std::max(options_.lanes_per_broker, 1);
   auto& fetcher = fetchers_[{broker, lane}];
   if (!fetcher) {
@@ -189,7 +189,7 @@ Fetcher& Replicator::fetcher_for(int32_t broker, const PumpKey& key) {
   return *fetcher;
 }
 
-void Replicator::place(const PumpKey& key, Entry& entry, const kafka::ClusterView& view) {
+void Replicator::place(const LinkPartition& key, Entry& entry, const kafka::ClusterView& view) {
   using Kind = SourcePlace::Kind;
   SourcePlace found = find_source(view, key, entry.spec.source_topic);
   if (found.kind == Kind::kUnknown) return;
@@ -265,7 +265,7 @@ Task<void> Replicator::stop() {
   co_await gate_.close();
 }
 
-Task<Result<bool>> Replicator::source_still_has(PumpKey key, Deadline deadline) {
+Task<Result<bool>> Replicator::source_still_has(LinkPartition key, Deadline deadline) {
   Entry* entry = find(key);
   if (!entry || entry->pump->phase() != PumpPhase::kRunning) co_return false;
   const uint64_t serial = entry->serial;
@@ -300,7 +300,7 @@ ReplicatorLoad Replicator::load() const {
   return load;
 }
 
-PartitionProgress Replicator::progress_of(const PumpKey& key, const Entry& entry) const {
+PartitionProgress Replicator::progress_of(const LinkPartition& key, const Entry& entry) const {
   PartitionProgress progress;
   progress.key = key;
   progress.source_topic = entry.spec.source_topic;
@@ -327,7 +327,7 @@ std::vector<PartitionProgress> Replicator::progress() const {
   return all;
 }
 
-std::optional<PartitionProgress> Replicator::progress(const PumpKey& key) const {
+std::optional<PartitionProgress> Replicator::progress(const LinkPartition& key) const {
   auto it = entries_.find(key);
   if (it == entries_.end()) return std::nullopt;
   return progress_of(key, it->second);

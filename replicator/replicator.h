@@ -43,7 +43,7 @@ struct PartitionSpec {
 };
 
 struct PartitionProgress {
-  PumpKey key;
+  LinkPartition key;
   std::string source_topic, target_topic;
   PumpProgress pump;
   int32_t source_broker = -1;  // -1: no leader is known
@@ -65,19 +65,19 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   Task<void> stop();  // ends everything, the sink too; returns when nothing runs any more
 
   // The key of the pump. Adding what is there changes nothing.
-  PumpKey add(PartitionSpec spec);
-  void remove(const PumpKey& key);
-  void pause(const PumpKey& key);
-  void resume(const PumpKey& key);
-  void restart(const PumpKey& key);  // after a failure
+  LinkPartition add(PartitionSpec spec);
+  void remove(const LinkPartition& key);
+  void pause(const LinkPartition& key);
+  void resume(const LinkPartition& key);
+  void restart(const LinkPartition& key);  // after a failure
 
   size_t size() const { return entries_.size(); }
   std::vector<PartitionProgress> progress() const;
-  std::optional<PartitionProgress> progress(const PumpKey& key) const;
+  std::optional<PartitionProgress> progress(const LinkPartition& key) const;
   // Asks the source whether its log holds what was sent to the target. What progress() tells of the source is as old as
   // the last answer to a fetch: a source may have lost its end since, and grown anew. False too while the pump does not
   // run. Errors: the source's, its leader is looked for until the deadline.
-  Task<Result<bool>> source_still_has(PumpKey key, Deadline deadline);
+  Task<Result<bool>> source_still_has(LinkPartition key, Deadline deadline);
   size_t inflight_bytes() const { return budget_.used_bytes(); }
   ReplicatorCounters counters() const;
   ReplicatorLoad load() const;
@@ -101,17 +101,17 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   void pump_fetch_changed(PartitionPump& pump) override;
   void pump_needs_control(PartitionPump& pump) override;
   void pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) override;
-  void fetcher_lost_partition(const PumpKey& key) override;
+  void fetcher_lost_partition(const LinkPartition& key) override;
   Duration target_round_trip() const override { return sink_.round_trip(); }
 
-  Entry* find(const PumpKey& key);
-  Entry* find(const PumpKey& key, uint64_t serial);
-  Fetcher& fetcher_for(int32_t broker, const PumpKey& key);
+  Entry* find(const LinkPartition& key);
+  Entry* find(const LinkPartition& key, uint64_t serial);
+  Fetcher& fetcher_for(int32_t broker, const LinkPartition& key);
   Task<Status> look_at_source();
-  void place(const PumpKey& key, Entry& entry, const kafka::ClusterView& view);
-  Task<void> grant_wishes(PumpKey key, uint64_t serial);
-  Task<Status> grant(PumpKey key, uint64_t serial, PumpWish wish);
-  PartitionProgress progress_of(const PumpKey& key, const Entry& entry) const;
+  void place(const LinkPartition& key, Entry& entry, const kafka::ClusterView& view);
+  Task<void> grant_wishes(LinkPartition key, uint64_t serial);
+  Task<Status> grant(LinkPartition key, uint64_t serial, PumpWish wish);
+  PartitionProgress progress_of(const LinkPartition& key, const Entry& entry) const;
 
   Env& env_;
   SlabArena& arena_;
@@ -124,10 +124,10 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   Notifier changes_, wake_;
   Event stopping_;
   Gate gate_;
-  std::map<PumpKey, Entry> entries_;
+  std::map<LinkPartition, Entry> entries_;
   uint64_t added_ = 0;
   std::map<std::pair<int32_t, int32_t>, std::unique_ptr<Fetcher>> fetchers_;  // by broker and lane
-  std::set<PumpKey> unplaced_;
+  std::set<LinkPartition> unplaced_;
   ReplicatorCounters counters_;  // bytes and batches: of partitions that were removed
 };
 

@@ -21,7 +21,7 @@ class MemorySink final : public BatchSink {
   int32_t last_epoch = -1;
 
   void attach(PartitionPump&, SinkTarget) override {}
-  void detach(const PumpKey&) override {}
+  void detach(const LinkPartition&) override {}
   void ready(PartitionPump& pump) override {
     while (auto pumped = pump.take(1 << 20)) {
       if (!pumped->run.empty()) {
@@ -33,8 +33,8 @@ class MemorySink final : public BatchSink {
       pump.on_appended(pumped->generation, ack);
     }
   }
-  Task<Result<TargetState>> open(PumpKey) override { co_return state(); }
-  Task<Result<Truncated>> truncate(PumpKey, PumpSession, SourceOffset to, LogEpoch epoch) override {
+  Task<Result<TargetState>> open(LinkPartition) override { co_return state(); }
+  Task<Result<Truncated>> truncate(LinkPartition, PumpSession, SourceOffset to, LogEpoch epoch) override {
     Truncated cut;
     cut.lost.from = to;
     cut.lost.to = SourceOffset(end);
@@ -44,7 +44,7 @@ class MemorySink final : public BatchSink {
     cut.state = state();
     co_return cut;
   }
-  Task<Result<TargetState>> advance_log_start(PumpKey, PumpSession, SourceOffset) override { co_return state(); }
+  Task<Result<TargetState>> advance_log_start(LinkPartition, PumpSession, SourceOffset) override { co_return state(); }
   size_t appends_in_flight() const override { return 0; }
   Duration round_trip() const override { return {}; }
   Task<void> stop() override { co_return; }
@@ -120,12 +120,12 @@ class ReplicatorTest : public testing::Test, private PumpListener {
     options.bootstrap.push_back(Endpoint{"east", 9092});
     return options;
   }
-  void pump_caught_up(const PumpKey&) override {}
-  void pump_diverged(const PumpKey&, LostRange, bool) override {}
-  void pump_retention_gap(const PumpKey&, SourceOffset, SourceOffset, bool) override {}
-  void pump_log_start_moved(const PumpKey&, SourceOffset) override {}
-  void pump_topic_gone(const PumpKey&, const Error&) override {}
-  void pump_failed(const PumpKey&, const Error& why) override { ADD_FAILURE() << why.to_string(); }
+  void pump_caught_up(const LinkPartition&) override {}
+  void pump_diverged(const LinkPartition&, LostRange, bool) override {}
+  void pump_retention_gap(const LinkPartition&, SourceOffset, SourceOffset, bool) override {}
+  void pump_log_start_moved(const LinkPartition&, SourceOffset) override {}
+  void pump_topic_gone(const LinkPartition&, const Error&) override {}
+  void pump_failed(const LinkPartition&, const Error& why) override { ADD_FAILURE() << why.to_string(); }
 
   sim::SimWorld world_;
   sim::SimEnv& env_;
@@ -135,7 +135,7 @@ class ReplicatorTest : public testing::Test, private PumpListener {
   kafka::FakeKafka east_;
   std::unique_ptr<kafka::ClusterClient> cluster_;
   std::unique_ptr<Replicator> replicator_;
-  PumpKey key_;
+  LinkPartition key_;
 };
 
 TEST_F(ReplicatorTest, SourceThatLostItsEndIsFoundBeforeTheNextFetch) {

@@ -28,19 +28,20 @@ class BatchSink {
   // From now on the pump may be ready(). It stays in place until detach(). Results of appends that are in flight at
   // detach() are dropped.
   virtual void attach(PartitionPump& pump, SinkTarget target) = 0;
-  virtual void detach(const PumpKey& key) = 0;
+  virtual void detach(const LinkPartition& key) = 0;
   // take() of this (attached) pump has something.
   virtual void ready(PartitionPump& pump) = 0;
 
   // Begins a new session and returns what the target has. It ends older sessions of the partition.
   // Errors of all three: kFenced (a newer gateway has the link), kPermissionDenied (not a mirror of this link),
   // kNotFound (no such target), kConflict (the session ended: open), otherwise retriable.
-  virtual Task<Result<TargetState>> open(PumpKey key) = 0;
+  virtual Task<Result<TargetState>> open(LinkPartition key) = 0;
   // Removes what is above the common point: `end`, or where the target's own epochs up to `epoch` end, if that is
   // lower.
-  virtual Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) = 0;
+  virtual Task<Result<Truncated>> truncate(LinkPartition key, PumpSession session, SourceOffset end,
+                                           LogEpoch epoch) = 0;
   // The source's log begins at `to`, above the target's end: the target goes on there.
-  virtual Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) = 0;
+  virtual Task<Result<TargetState>> advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) = 0;
 
   // Append requests that are on their way to the target's brokers.
   virtual size_t appends_in_flight() const = 0;

@@ -8,14 +8,14 @@ SinkLane::SinkLane(Env& env, kafka::ClusterClient& target, int32_t broker, const
                    SinkLaneOwner& owner, Gate& gate)
     : env_(env), target_(target), broker_(broker), options_(options), owner_(owner), gate_(gate), wake_(env) {}
 
-void SinkLane::queue(const PumpKey& key) {
+void SinkLane::queue(const LinkPartition& key) {
   queue_.push_back(key);
   wake_.notify();
 }
 
-std::optional<PumpKey> SinkLane::next_queued() {
+std::optional<LinkPartition> SinkLane::next_queued() {
   if (queue_.empty()) return std::nullopt;
-  const PumpKey key = queue_.front();
+  const LinkPartition key = queue_.front();
   queue_.pop_front();
   return key;
 }
@@ -71,7 +71,7 @@ Task<Status> SinkLane::connect() {
 }
 
 void SinkLane::fail_queued(const Error& error) {
-  for (const PumpKey& key : take_queue()) owner_.lane_unreachable(*this, key, error);
+  for (const LinkPartition& key : take_queue()) owner_.lane_unreachable(*this, key, error);
 }
 
 SinkLanes::SinkLanes(Env& env, kafka::ClusterClient& target, SinkLaneOptions options, SinkLaneOwner& owner)

@@ -41,7 +41,7 @@ class SinkLaneOwner {
   // Connected, nothing under way, and nothing was sent for SinkLaneOptions::idle_after.
   virtual void lane_idle(SinkLane& lane) = 0;
   // No connection could be opened: `key`, which was queued, is queued no longer.
-  virtual void lane_unreachable(SinkLane& lane, const PumpKey& key, const Error& error) = 0;
+  virtual void lane_unreachable(SinkLane& lane, const LinkPartition& key, const Error& error) = 0;
   // The connection ended. All requests on it have failed or were answered.
   virtual void lane_lost(SinkLane&) {}
   // Before the first connection that is opened after one was lost. An error is one of opening it.
@@ -61,10 +61,10 @@ class SinkLane {
   Duration round_trip() const { return round_trip_; }  // of the slowest connection so far; 0: none yet
 
   // The keys that wait, oldest first. The sink sees to it that a key is queued once.
-  void queue(const PumpKey& key);
-  const std::deque<PumpKey>& queued() const { return queue_; }
-  std::optional<PumpKey> next_queued();
-  std::deque<PumpKey> take_queue() { return std::exchange(queue_, {}); }
+  void queue(const LinkPartition& key);
+  const std::deque<LinkPartition>& queued() const { return queue_; }
+  std::optional<LinkPartition> next_queued();
+  std::deque<LinkPartition> take_queue() { return std::exchange(queue_, {}); }
 
   // Only from lane_send() and lane_idle(). The request gets its place on the wire at once, so that requests arrive in
   // the order in which their batches were taken. `answered(Result<Response>)` is called once, but not after stop().
@@ -107,7 +107,7 @@ class SinkLane {
   Gate& gate_;
   Notifier wake_;
   std::unique_ptr<kafka::Client> client_;  // its own: bulk data must not hold up control requests
-  std::deque<PumpKey> queue_;
+  std::deque<LinkPartition> queue_;
   size_t in_flight_ = 0;
   Duration round_trip_{};
   bool lost_ = false;  // a connection ended, and none was opened since

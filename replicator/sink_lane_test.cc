@@ -15,7 +15,7 @@ namespace {
 constexpr int16_t kMetadataKey = 3;
 constexpr int32_t kBroker = 1;
 
-PumpKey key(int32_t index) { return {LinkId{{1}}, SourceTopicId{{2}}, PartitionId(index)}; }
+LinkPartition key(int32_t index) { return {LinkId{{1}}, SourceTopicId{{2}}, PartitionId(index)}; }
 
 // A sink that sends one Metadata request for each queued key.
 class RecordingSink final : public SinkLaneOwner {
@@ -24,7 +24,7 @@ class RecordingSink final : public SinkLaneOwner {
     return !lane.queued().empty() && lane.in_flight() < in_flight_max;
   }
   void lane_send(SinkLane& lane) override {
-    const PumpKey next = *lane.next_queued();
+    const LinkPartition next = *lane.next_queued();
     sent.push_back(next);
     lane.send(kafka::MetadataRequest(), [this, next](Result<kafka::MetadataResponse> answer) {
       if (answer) {
@@ -38,7 +38,9 @@ class RecordingSink final : public SinkLaneOwner {
     ++idle;
     if (disconnect_when_idle) lane.disconnect();
   }
-  void lane_unreachable(SinkLane&, const PumpKey& failed, const Error&) override { unreachable.push_back(failed); }
+  void lane_unreachable(SinkLane&, const LinkPartition& failed, const Error&) override {
+    unreachable.push_back(failed);
+  }
   void lane_lost(SinkLane& lane) override {
     EXPECT_EQ(lane.in_flight(), 0u);
     ++lost;
@@ -52,7 +54,7 @@ class RecordingSink final : public SinkLaneOwner {
   size_t in_flight_max = 4;
   bool disconnect_when_idle = false;
   Status may_still_send = ok();
-  std::vector<PumpKey> sent, answered, unreachable;
+  std::vector<LinkPartition> sent, answered, unreachable;
   std::vector<Error> failures;
   int idle = 0, lost = 0, reopened = 0;
 };

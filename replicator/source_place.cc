@@ -2,7 +2,7 @@
 
 namespace farshore::replicator {
 
-SourcePlace find_source(const kafka::ClusterView& view, const PumpKey& key, const std::string& topic) {
+SourcePlace find_source(const kafka::ClusterView& view, const LinkPartition& key, const std::string& topic) {
   using Kind = SourcePlace::Kind;
   using Code = kafka::ErrorCode;
   SourcePlace place;

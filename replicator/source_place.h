@@ -24,6 +24,6 @@ struct SourcePlace {
 };
 
 // `topic`: the source topic's name. Its id is compared with the key's, where both are known.
-SourcePlace find_source(const kafka::ClusterView& view, const PumpKey& key, const std::string& topic);
+SourcePlace find_source(const kafka::ClusterView& view, const LinkPartition& key, const std::string& topic);
 
 }  // namespace farshore::replicator

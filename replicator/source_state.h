@@ -10,8 +10,6 @@
 
 namespace farshore::replicator {
 
-using PumpKey = LinkPartition;
-
 // State of a partition at the source, as told by each fetch response that mentions the partition.
 struct SourceState {
   SourceOffset high_watermark, last_stable, log_start;
@@ -60,7 +58,7 @@ class PartitionPump;
 // must have to accept it.
 struct Pumped {
   PartitionPump* pump = nullptr;  // valid until the sink's detach()
-  PumpKey key;
+  LinkPartition key;
   uint32_t generation = 0;
   PumpSession session;
   SourceOffset expected_end;

@@ -304,7 +304,7 @@ TEST_F(MirrorLink, PausedPartitionStopsAndContinuesWhenResumed) {
   auto& gateway = link().start_gateway();
   expect_sync();
   const auto key = gateway.replicator.progress()[0].key;
-  auto pause = [](LinkWorld::Gateway& g, replicator::PumpKey k, bool on) -> Task<void> {
+  auto pause = [](LinkWorld::Gateway& g, LinkPartition k, bool on) -> Task<void> {
     if (on)
       g.replicator.pause(k);
     else

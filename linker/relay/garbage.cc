@@ -40,7 +40,7 @@ Task<Status> RelayGarbage::collect(std::string link, Deadline deadline) {
 Task<Status> RelayGarbage::forget_topic(RelayTopic topic, Deadline deadline) {
   if (topic.id.is_zero()) co_return ok();  // the topic was never made
   for (int32_t p = 0; p < topic.partitions; ++p) {
-    const replicator::PumpKey key{topic.link, topic.source_id, PartitionId(p)};
+    const LinkPartition key{topic.link, topic.source_id, PartitionId(p)};
     CO_TRY(TopicPartition log, co_await journal_.log_of(key, deadline));
     // Fences the log only. The topic itself stays as it is, and may be gone.
     std::vector<TopicPartition> partitions{log};

@@ -7,7 +7,7 @@ namespace {
 
 using RelayGarbageTest = KafkaFixture;
 
-Task<void> expect_runs(RelayGateway& gateway, replicator::PumpKey key, bool there) {
+Task<void> expect_runs(RelayGateway& gateway, LinkPartition key, bool there) {
   auto claims = co_await gateway.journal.claims(key, gateway.fixture.soon());
   CO_ASSERT_OK(claims);
   EXPECT_EQ(claims->last_run.has_value(), there) << "partition " << key.partition.value();
@@ -16,13 +16,13 @@ Task<void> expect_runs(RelayGateway& gateway, replicator::PumpKey key, bool ther
 ASYNC_TEST_F(RelayGarbageTest, CollectForgetsWhatDeletedLinksRelayedAndNothingElse) {
   RelayGateway first(*this);
   const StoredLink deleted = link_named("gone", 0x11), old = link_named("l", 0x22), now = link_named("l", 0x33);
-  std::vector<replicator::PumpKey> keys;
+  std::vector<LinkPartition> keys;
   for (const StoredLink& link : {deleted, old, now}) {
     const std::string name = link.id == now.id ? "now" : link.id == old.id ? "old" : "deleted";
     const RelayTopic topic = topic_of(link, name, TargetTopicId(kafka_.add_topic(name, 2).id), 2);
     CO_DO(co_await first.put(relay_topic_key(link.spec.name, name), encode(topic)));
     for (int32_t p = 0; p < 2; ++p) {
-      const replicator::PumpKey key{link.id, topic.source_id, PartitionId(p)};
+      const LinkPartition key{link.id, topic.source_id, PartitionId(p)};
       keys.push_back(key);
       CO_DO(co_await first.take(key));
       for (int64_t i = 0; i < 5; ++i) first.journal.relayed(key, run_of(i * 20, i * 30, 10));

@@ -30,7 +30,7 @@ KafkaRelayJournal::KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, of
       store_(store),
       options_(options),
       image_(
-          env, cluster, store, [this](const TranslationKey& key) { return written_here(key); },
+          env, cluster, store, [this](const LinkPartition& key) { return written_here(key); },
           [this] { return image_lacks_something(); }),
       idle_(env),
       writer_(env, store, options_),
@@ -45,12 +45,12 @@ Task<void> KafkaRelayJournal::stop() {
   co_await checkpoints_.stop();
 }
 
-KafkaRelayJournal::KeyPtr KafkaRelayJournal::taken_over(const PumpKey& key) const {
+KafkaRelayJournal::KeyPtr KafkaRelayJournal::taken_over(const LinkPartition& key) const {
   auto found = keys_.find(key);
   return found == keys_.end() || !found->second->writer ? nullptr : found->second;
 }
 
-bool KafkaRelayJournal::written_here(const TranslationKey& name) const {
+bool KafkaRelayJournal::written_here(const LinkPartition& name) const {
   const KeyPtr key = taken_over(name);
   if (!key || key->generation != image_.generation()) return false;
   // A key that was fenced is another gateway's; one whose image is behind is repaired by JournalCheckpoints.
@@ -61,7 +61,7 @@ bool KafkaRelayJournal::image_lacks_something() const {
   return std::any_of(keys_.begin(), keys_.end(), [](const auto& each) { return each.second->image_behind; });
 }
 
-Task<Result<TopicPartition>> KafkaRelayJournal::log_of(PumpKey key, Deadline deadline) {
+Task<Result<TopicPartition>> KafkaRelayJournal::log_of(LinkPartition key, Deadline deadline) {
   CO_CHECK(co_await image_.open(deadline));
   co_return log_partition(translation_log_partition(key));
 }
@@ -71,7 +71,7 @@ Task<Status> KafkaRelayJournal::until_idle(KeyPtr key, Deadline deadline) {
   co_return ok();
 }
 
-Task<Result<JournalTurn>> KafkaRelayJournal::turn_of(PumpKey pump, Deadline deadline) {
+Task<Result<JournalTurn>> KafkaRelayJournal::turn_of(LinkPartition pump, Deadline deadline) {
   auto found = keys_.find(pump);
   if (found == keys_.end()) co_return not_taken_over();
   KeyPtr key = found->second;
@@ -81,7 +81,7 @@ Task<Result<JournalTurn>> KafkaRelayJournal::turn_of(PumpKey pump, Deadline dead
   co_return JournalTurn(env_, idle_, key);
 }
 
-Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey pump, RelayProducer owner,
+Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(LinkPartition pump, kafka::ProducerIdentity owner,
                                                                    Deadline deadline) {
   KeyPtr& found = keys_[pump];
   if (!found) found = std::make_shared<JournalKey>(env_, pump);
@@ -103,7 +103,7 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(PumpKey pump,
 }
 
 // The log alone decides: runs that were acknowledged and not written are found at the target again, and written then.
-Task<Status> KafkaRelayJournal::read_log(JournalKey& key, RelayProducer owner, Deadline deadline) {
+Task<Status> KafkaRelayJournal::read_log(JournalKey& key, kafka::ProducerIdentity owner, Deadline deadline) {
   CO_CHECK(co_await image_.open(deadline));
   {
     auto storing = co_await key.storing.lock();
@@ -115,7 +115,7 @@ Task<Status> KafkaRelayJournal::read_log(JournalKey& key, RelayProducer owner, D
   co_return ok();
 }
 
-void KafkaRelayJournal::relayed(const PumpKey& pump, const TranslationRun& run) {
+void KafkaRelayJournal::relayed(const LinkPartition& pump, const TranslationRun& run) {
   const KeyPtr key = taken_over(pump);
   if (!key || run.length <= 0 || key->overflowed) return;
   if (!key->add(run, options_.runs_pending_max))
@@ -128,12 +128,12 @@ void KafkaRelayJournal::relayed(const PumpKey& pump, const TranslationRun& run) 
   checkpoints_.wake();
 }
 
-Task<Status> KafkaRelayJournal::write_anchor(PumpKey pump, RelayAnchor anchor, Deadline deadline) {
+Task<Status> KafkaRelayJournal::write_anchor(LinkPartition pump, RelayAnchor anchor, Deadline deadline) {
   CO_TRY(const JournalTurn turn, co_await turn_of(pump, deadline));
   co_return co_await writer_.write_anchor(*turn, anchor, deadline);
 }
 
-Task<Result<replicator::RelayClaims>> KafkaRelayJournal::lower_claim(PumpKey pump, TargetOffset target,
+Task<Result<replicator::RelayClaims>> KafkaRelayJournal::lower_claim(LinkPartition pump, TargetOffset target,
                                                                      Deadline deadline) {
   CO_TRY(const JournalTurn turn, co_await turn_of(pump, deadline));
   CO_CHECK(co_await writer_.lower(*turn, target, deadline));
@@ -142,19 +142,19 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::lower_claim(PumpKey pum
   co_return to_relay_claims(std::move(claims));
 }
 
-Task<Status> KafkaRelayJournal::forget_below(PumpKey pump, SourceOffset log_start, Deadline deadline) {
+Task<Status> KafkaRelayJournal::forget_below(LinkPartition pump, SourceOffset log_start, Deadline deadline) {
   CO_TRY(const JournalTurn turn, co_await turn_of(pump, deadline));
   co_return co_await writer_.forget_below(*turn, log_start, deadline);
 }
 
-Task<Status> KafkaRelayJournal::forget(PumpKey pump, Deadline deadline) {
+Task<Status> KafkaRelayJournal::forget(LinkPartition pump, Deadline deadline) {
   CO_TRY(const JournalTurn turn, co_await turn_of(pump, deadline));
   CO_CHECK(co_await writer_.forget(*turn, deadline));
   keys_.erase(pump);
   co_return ok();
 }
 
-Task<Status> KafkaRelayJournal::bring_image_up_to_date(PumpKey pump, Deadline deadline) {
+Task<Status> KafkaRelayJournal::bring_image_up_to_date(LinkPartition pump, Deadline deadline) {
   const int32_t partition = translation_log_partition(pump);
   KeyPtr key = taken_over(pump);
   if (!key) co_return co_await image_.read_to_end(partition, deadline);
@@ -179,23 +179,24 @@ Task<Status> KafkaRelayJournal::put_unlogged(KeyPtr key) {
   co_return put;
 }
 
-Task<Result<offsets::Translated>> KafkaRelayJournal::to_target(PumpKey key, SourceOffset offset,
+Task<Result<offsets::Translated>> KafkaRelayJournal::to_target(LinkPartition key, SourceOffset offset,
                                                                std::optional<LogEpoch> epoch, Deadline deadline) {
   CO_CHECK(co_await bring_image_up_to_date(key, deadline));
   co_return co_await store_.to_target(key, offset, epoch);
 }
 
-Task<Result<offsets::Translated>> KafkaRelayJournal::to_source(PumpKey key, TargetOffset offset, Deadline deadline) {
+Task<Result<offsets::Translated>> KafkaRelayJournal::to_source(LinkPartition key, TargetOffset offset,
+                                                               Deadline deadline) {
   CO_CHECK(co_await bring_image_up_to_date(key, deadline));
   co_return co_await store_.to_source(key, offset);
 }
 
-Task<Result<offsets::Claims>> KafkaRelayJournal::claims(PumpKey key, Deadline deadline) {
+Task<Result<offsets::Claims>> KafkaRelayJournal::claims(LinkPartition key, Deadline deadline) {
   CO_CHECK(co_await bring_image_up_to_date(key, deadline));
   co_return co_await store_.claims(key);
 }
 
-std::optional<TargetOffset> KafkaRelayJournal::relayed_end(const PumpKey& pump) const {
+std::optional<TargetOffset> KafkaRelayJournal::relayed_end(const LinkPartition& pump) const {
   const KeyPtr key = taken_over(pump);
   if (!key) return std::nullopt;
   return key->open ? key->open->target_end() : TargetOffset(0);

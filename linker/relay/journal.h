@@ -34,7 +34,6 @@ struct RelayJournalStatus {
 
 class KafkaRelayJournal final : public replicator::RelayJournal {
  public:
-  using PumpKey = replicator::PumpKey;
   // References outlive it. `cluster` is the target's; nobody else writes into `store`.
   KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store,
                     RelayJournalOptions options = {});
@@ -42,39 +41,40 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   void start();
   Task<void> stop();  // writes nothing more; close the cluster client first, or a write under way is waited for
 
-  Task<Result<TopicPartition>> log_of(PumpKey key, Deadline deadline) override;
-  Task<Result<replicator::RelayClaims>> take_over(PumpKey key, RelayProducer owner, Deadline deadline) override;
-  Task<Status> write_anchor(PumpKey key, RelayAnchor anchor, Deadline deadline) override;
-  void relayed(const PumpKey& key, const TranslationRun& run) override;
-  Task<Result<replicator::RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline deadline) override;
+  Task<Result<TopicPartition>> log_of(LinkPartition key, Deadline deadline) override;
+  Task<Result<replicator::RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner,
+                                                  Deadline deadline) override;
+  Task<Status> write_anchor(LinkPartition key, RelayAnchor anchor, Deadline deadline) override;
+  void relayed(const LinkPartition& key, const TranslationRun& run) override;
+  Task<Result<replicator::RelayClaims>> lower_claim(LinkPartition key, TargetOffset target, Deadline deadline) override;
 
   // Translation with everything that is acknowledged, written or not. For a key that this gateway never took over the
   // log is read first. Errors as TranslationStore.
-  Task<Result<offsets::Translated>> to_target(PumpKey key, SourceOffset offset, std::optional<LogEpoch> epoch,
+  Task<Result<offsets::Translated>> to_target(LinkPartition key, SourceOffset offset, std::optional<LogEpoch> epoch,
                                               Deadline deadline);
-  Task<Result<offsets::Translated>> to_source(PumpKey key, TargetOffset offset, Deadline deadline);
-  Task<Result<offsets::Claims>> claims(PumpKey key, Deadline deadline);
+  Task<Result<offsets::Translated>> to_source(LinkPartition key, TargetOffset offset, Deadline deadline);
+  Task<Result<offsets::Claims>> claims(LinkPartition key, Deadline deadline);
 
   // Only for keys that were taken over (kFenced otherwise). forget_below: the source deleted the records below
   // `log_start`. forget: the link is gone.
-  Task<Status> forget_below(PumpKey key, SourceOffset log_start, Deadline deadline);
-  Task<Status> forget(PumpKey key, Deadline deadline);
+  Task<Status> forget_below(LinkPartition key, SourceOffset log_start, Deadline deadline);
+  Task<Status> forget(LinkPartition key, Deadline deadline);
 
   // The target offset behind the key's last relayed record; 0: nothing was relayed. nullopt: not taken over.
-  std::optional<TargetOffset> relayed_end(const PumpKey& key) const;
+  std::optional<TargetOffset> relayed_end(const LinkPartition& key) const;
   RelayJournalStatus status() const;
 
  private:
   using KeyPtr = std::shared_ptr<JournalKey>;
 
-  KeyPtr taken_over(const PumpKey& key) const;  // null: not taken over
-  bool written_here(const TranslationKey& name) const;
+  KeyPtr taken_over(const LinkPartition& key) const;  // null: not taken over
+  bool written_here(const LinkPartition& name) const;
   bool image_lacks_something() const;
   Task<Status> until_idle(KeyPtr key, Deadline deadline);
   // The turn of a key that was taken over. kFenced: it was not. After a failed write: that error.
-  Task<Result<JournalTurn>> turn_of(PumpKey key, Deadline deadline);
-  Task<Status> read_log(JournalKey& key, RelayProducer owner, Deadline deadline);
-  Task<Status> bring_image_up_to_date(PumpKey key, Deadline deadline);
+  Task<Result<JournalTurn>> turn_of(LinkPartition key, Deadline deadline);
+  Task<Status> read_log(JournalKey& key, kafka::ProducerIdentity owner, Deadline deadline);
+  Task<Status> bring_image_up_to_date(LinkPartition key, Deadline deadline);
   Task<Status> put_unlogged(KeyPtr key);
 
   Env& env_;

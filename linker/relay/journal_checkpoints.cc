@@ -87,7 +87,7 @@ Task<void> JournalCheckpoints::repair_image(JournalTurn given) {
 
 // The local disk may have room again; what it refused is in the log.
 Task<void> JournalCheckpoints::read_image(JournalKey& key) {
-  const TranslationKey name = key.name;
+  const LinkPartition name = key.name;
   auto read = co_await image_.read_key(name, env_.in(options_.checkpoint_limit));
   if (read && key.in_store && !key.behind()) {
     auto storing = co_await key.storing.lock();

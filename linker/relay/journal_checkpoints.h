@@ -14,7 +14,7 @@ namespace farshore::linker {
 
 class JournalCheckpoints {
  public:
-  using Keys = std::map<replicator::PumpKey, std::shared_ptr<JournalKey>>;
+  using Keys = std::map<LinkPartition, std::shared_ptr<JournalKey>>;
 
   // References outlive it. `idle` is notified when a key's turn ends.
   JournalCheckpoints(Env& env, offsets::TranslationStore& store, const RelayJournalOptions& options, LogImage& image,

@@ -6,7 +6,7 @@ namespace {
 
 using RelayJournalErrorsTest = KafkaFixture;
 
-Task<void> expect_fenced(KafkaFixture& t, JournalGateway& gateway, replicator::PumpKey key) {
+Task<void> expect_fenced(KafkaFixture& t, JournalGateway& gateway, LinkPartition key) {
   auto anchored = co_await gateway.anchor(key, 0, 100, 100);
   EXPECT_ERROR(anchored, ErrorCode::kFenced);
   auto lowered = co_await gateway.journal->lower_claim(key, TargetOffset(5), t.soon());

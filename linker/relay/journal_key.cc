@@ -16,7 +16,7 @@ bool same_start(const TranslationRun& a, const TranslationRun& b) {
 
 }  // namespace
 
-void JournalBatch::add(const TranslationKey& key, const TranslationRun& run, bool erased) {
+void JournalBatch::add(const LinkPartition& key, const TranslationRun& run, bool erased) {
   RunRecord record;
   record.key = key;
   record.run = run;
@@ -24,14 +24,14 @@ void JournalBatch::add(const TranslationKey& key, const TranslationRun& run, boo
   records.push_back(std::move(record));
 }
 
-void JournalBatch::add(const TranslationKey& key, const RelayAnchor& what) {
+void JournalBatch::add(const LinkPartition& key, const RelayAnchor& what) {
   AnchorRecord record;
   record.key = key;
   record.anchor = what;
   records.push_back(std::move(record));
 }
 
-void JournalBatch::erase(const TranslationKey& key, const RelayAnchor& what) {
+void JournalBatch::erase(const LinkPartition& key, const RelayAnchor& what) {
   AnchorRecord record;
   record.key = key;
   record.anchor = what;

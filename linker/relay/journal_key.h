@@ -23,9 +23,9 @@ struct JournalBatch {
   std::optional<TranslationRun> open;  // the open run, as it is written
   std::optional<RelayAnchor> anchor;
 
-  void add(const TranslationKey& key, const TranslationRun& run, bool erased = false);
-  void add(const TranslationKey& key, const RelayAnchor& anchor);
-  void erase(const TranslationKey& key, const RelayAnchor& anchor);
+  void add(const LinkPartition& key, const TranslationRun& run, bool erased = false);
+  void add(const LinkPartition& key, const RelayAnchor& anchor);
+  void erase(const LinkPartition& key, const RelayAnchor& anchor);
 };
 
 struct JournalKey {

@@ -20,9 +20,9 @@ struct LogImage::Partition {
 // Puts the records of some keys into the store, and counts them.
 class LogImage::Sink final : public TranslationLogSink {
  public:
-  using Wanted = std::function<bool(const TranslationKey&)>;
+  using Wanted = std::function<bool(const LinkPartition&)>;
   Sink(LogImage& image, Wanted wanted) : image_(image), wanted_(std::move(wanted)) {}
-  bool wants(const TranslationKey& key) override { return wanted_(key); }
+  bool wants(const LinkPartition& key) override { return wanted_(key); }
   Task<Status> take(TranslationRecord record) override {
     CO_CHECK(co_await image_.store_.apply(std::move(record)));
     image_.records_read_.add();
@@ -113,7 +113,7 @@ Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::Partiti
   const uint64_t generation = partition.generation;
   auto guard = co_await applying_.lock();
   if (generation != generation_) co_return ok();  // emptied meanwhile: the caller begins anew
-  Sink sink(*this, [this](const TranslationKey& key) { return !written_here_(key); });
+  Sink sink(*this, [this](const LinkPartition& key) { return !written_here_(key); });
   CO_CHECK(co_await partition.reader->apply(read, sink));
   if (read.run.empty() || lacking_()) co_return ok();
   offsets::AppliedTo to;
@@ -122,16 +122,16 @@ Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::Partiti
   co_return co_await store_.set_applied(index, to);
 }
 
-Task<Status> LogImage::read_key(TranslationKey key, Deadline deadline) {
+Task<Status> LogImage::read_key(LinkPartition key, Deadline deadline) {
   const int32_t index = translation_log_partition(key);
   CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
   CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
   TranslationLogReader reader(env_, cluster_, arena_, index, start);
-  Sink sink(*this, [key](const TranslationKey& each) { return each == key; });
+  Sink sink(*this, [key](const LinkPartition& each) { return each == key; });
   co_return co_await reader.read_to(end, sink, deadline);
 }
 
-Task<Status> LogImage::read_to_marker(int32_t index, RelayProducer owner, Deadline deadline) {
+Task<Status> LogImage::read_to_marker(int32_t index, kafka::ProducerIdentity owner, Deadline deadline) {
   return read(index, owner, deadline);
 }
 
@@ -167,7 +167,7 @@ Task<Status> LogImage::below_log_start(TranslationLogReader& reader, int32_t ind
                                 std::to_string(before.value()) + " any more");
 }
 
-Task<Status> LogImage::read(int32_t index, std::optional<RelayProducer> owner, Deadline deadline) {
+Task<Status> LogImage::read(int32_t index, std::optional<kafka::ProducerIdentity> owner, Deadline deadline) {
   CO_CHECK(co_await open(deadline));
   std::shared_ptr<Partition> log = partition(index);
   auto guard = co_await log->turn.lock();

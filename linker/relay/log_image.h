@@ -23,7 +23,7 @@ class LogImage {
  public:
   // Of keys that this process writes itself, and puts into the store with each write: they are left out, since a run
   // that is read again would take away the later ones that were put meanwhile.
-  using Written = std::function<bool(const TranslationKey&)>;
+  using Written = std::function<bool(const LinkPartition&)>;
   // Whether the store lacks something of them that the log has, and that read_key() is to bring: until then nothing of
   // what is read counts as applied, so that a restart reads it again.
   using Lacking = std::function<bool()>;
@@ -35,18 +35,18 @@ class LogImage {
   // The topic is there (made if need be), and the store is of it.
   Task<Status> open(Deadline deadline);
   // Applies the partition up to the marker of `owner`: what stands behind it for the owner's key, the owner wrote.
-  Task<Status> read_to_marker(int32_t partition, RelayProducer owner, Deadline deadline);
+  Task<Status> read_to_marker(int32_t partition, kafka::ProducerIdentity owner, Deadline deadline);
   // Applies the partition up to its present end: for keys that another gateway may own.
   Task<Status> read_to_end(int32_t partition, Deadline deadline);
   // Applies all that the log says of one key, from its start; nobody else may write the key meanwhile.
-  Task<Status> read_key(TranslationKey key, Deadline deadline);
+  Task<Status> read_key(LinkPartition key, Deadline deadline);
   // Raised whenever the store is emptied: what was read of other partitions is to be read again.
   uint64_t generation() const { return generation_; }
 
  private:
   struct Partition;
   class Sink;
-  Task<Status> read(int32_t partition, std::optional<RelayProducer> owner, Deadline deadline);
+  Task<Status> read(int32_t partition, std::optional<kafka::ProducerIdentity> owner, Deadline deadline);
   Task<Status> verify(int32_t partition, Deadline deadline);
   Task<Status> place(Partition& partition, int32_t index, Deadline deadline);
   Task<Status> below_log_start(TranslationLogReader& reader, int32_t index, Deadline deadline);

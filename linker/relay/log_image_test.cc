@@ -25,7 +25,7 @@ struct FullKv final : KvStore {
   bool full = false;
 };
 
-int32_t log_partition_of(const replicator::PumpKey& key) { return translation_log_partition(key); }
+int32_t log_partition_of(const LinkPartition& key) { return translation_log_partition(key); }
 
 TEST_F(RelayImageTest, AKeyWhoseImageFindsNoRoomGoesOnWhenThereIsSome) {
   struct Play {

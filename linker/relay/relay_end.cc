@@ -18,7 +18,7 @@ Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   if (!request_.dry_run)
     for (const auto& key : request_.pumps) pumps_.pause(key);
   for (int32_t p = 0; p < topic.partitions; ++p) {
-    const replicator::PumpKey key{relay_.link, topic.source_id, PartitionId(p)};
+    const LinkPartition key{relay_.link, topic.source_id, PartitionId(p)};
     const bool pumped = static_cast<size_t>(p) < request_.pumps.size();
     CO_TRY(auto out, co_await end_partition(key, pumped && !request_.dry_run, deadline));
     if (!pumped) out.note = "by what was written down: nothing is relayed any more";
@@ -43,7 +43,7 @@ int64_t RelayEnd::end_to_reach(int32_t partition) const {
   return found == request_.ends->end() ? 0 : found->second;
 }
 
-Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(replicator::PumpKey key, Deadline deadline) {
+Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(LinkPartition key, Deadline deadline) {
   PromotionRecord::PartitionEnd out;
   out.partition = key.partition.value();
   out.new_epoch = LeadershipEpoch(-1);  // the epochs of a Kafka target are its own
@@ -56,7 +56,7 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(replicator::Pu
   co_return out;
 }
 
-Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::end_partition(replicator::PumpKey key, bool may_take_over,
+Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::end_partition(LinkPartition key, bool may_take_over,
                                                                     Deadline deadline) {
   CO_TRY(auto out, co_await claimed_end(key, deadline));
   auto progress = pumps_.progress(key);
@@ -67,7 +67,7 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::end_partition(replicator::
   co_return out;
 }
 
-Task<Status> RelayEnd::take_over(replicator::PumpKey key, PromotionRecord::PartitionEnd& out, Deadline deadline) {
+Task<Status> RelayEnd::take_over(LinkPartition key, PromotionRecord::PartitionEnd& out, Deadline deadline) {
   for (;;) {
     auto state = co_await relay_.sink.open(key);
     if (state) {

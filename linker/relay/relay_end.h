@@ -29,12 +29,11 @@ class RelayEnd {
   Task<Result<PromotionRecord>> run(Deadline deadline);
 
  private:
-  Task<Result<PromotionRecord::PartitionEnd>> end_partition(replicator::PumpKey key, bool may_take_over,
-                                                            Deadline deadline);
+  Task<Result<PromotionRecord::PartitionEnd>> end_partition(LinkPartition key, bool may_take_over, Deadline deadline);
   int64_t end_to_reach(int32_t partition) const;  // a failover has none: the smallest number
   // By what is written down; target offset -1: nothing was relayed.
-  Task<Result<PromotionRecord::PartitionEnd>> claimed_end(replicator::PumpKey key, Deadline deadline);
-  Task<Status> take_over(replicator::PumpKey key, PromotionRecord::PartitionEnd& out, Deadline deadline);
+  Task<Result<PromotionRecord::PartitionEnd>> claimed_end(LinkPartition key, Deadline deadline);
+  Task<Status> take_over(LinkPartition key, PromotionRecord::PartitionEnd& out, Deadline deadline);
   // A topic that never caught up keeps everything until now.
   Task<void> restore_retention(RelayTopic topic, Deadline deadline);
 

@@ -59,11 +59,11 @@ Task<Result<PromotionRecord>> RelayTarget::end(EndOfTopic request, replicator::R
   co_return co_await end.run(deadline);
 }
 
-Task<Status> RelayTarget::forget_below(replicator::PumpKey key, SourceOffset log_start, Deadline deadline) {
+Task<Status> RelayTarget::forget_below(LinkPartition key, SourceOffset log_start, Deadline deadline) {
   return services_.journal.forget_below(key, log_start, deadline);
 }
 
-std::optional<TargetOffset> RelayTarget::end_at_target(const replicator::PumpKey& key, SourceOffset) const {
+std::optional<TargetOffset> RelayTarget::end_at_target(const LinkPartition& key, SourceOffset) const {
   return services_.journal.relayed_end(key);
 }
 
@@ -105,7 +105,7 @@ Task<Result<ConfigPlan>> RelayTarget::configs(std::string name, std::map<std::st
   co_return plan;
 }
 
-Task<Result<std::optional<TargetOffset>>> RelayTarget::to_target(replicator::PumpKey key, SourceOffset offset) {
+Task<Result<std::optional<TargetOffset>>> RelayTarget::to_target(LinkPartition key, SourceOffset offset) {
   auto found = co_await services_.journal.to_target(key, offset, std::nullopt, env_.in(kTranslateLimit));
   if (found) co_return TargetOffset(found->offset);
   if (found.error() != ErrorCode::kNotFound && found.error() != ErrorCode::kOutOfRange)
@@ -118,7 +118,7 @@ Task<Result<std::optional<TargetOffset>>> RelayTarget::to_target(replicator::Pum
 
 Task<Result<api::TranslateOffsetReply>> RelayTarget::translate(TargetTopic topic, api::TranslateOffsetRequest request,
                                                                SourceOffset) {
-  const replicator::PumpKey key{link_, topic.source_id, PartitionId(request.partition())};
+  const LinkPartition key{link_, topic.source_id, PartitionId(request.partition())};
   const Deadline deadline = env_.in(kTranslateLimit);
   Result<offsets::Translated> found = Error(ErrorCode::kInternal);
   if (request.reverse()) {

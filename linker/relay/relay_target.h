@@ -37,15 +37,15 @@ class RelayTarget final : public LinkTarget {
                                    Deadline deadline) override;
   Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps,
                                     Deadline deadline) override;  // RelayEnd
-  Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) override;
+  Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition key, SourceOffset offset) override;
   Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
                                                     SourceOffset mirrored_end) override;
   // kUnsupported: Apache Kafka computes no digests.
   Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,
                       Deadline deadline) override;
   Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline) override;  // TopicPresence
-  Task<Status> forget_below(replicator::PumpKey key, SourceOffset log_start, Deadline deadline) override;
-  std::optional<TargetOffset> end_at_target(const replicator::PumpKey& key, SourceOffset) const override;
+  Task<Status> forget_below(LinkPartition key, SourceOffset log_start, Deadline deadline) override;
+  std::optional<TargetOffset> end_at_target(const LinkPartition& key, SourceOffset) const override;
   void close() override;
 
  private:

@@ -4,7 +4,7 @@
 
 namespace farshore::linker {
 
-void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
+void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now) {
   for (auto& end : record.partitions) {
     if (end.partition < 0 || static_cast<size_t>(end.partition) >= pumps.size()) continue;

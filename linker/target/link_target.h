@@ -48,7 +48,7 @@ struct WantedTopic {
 
 struct EndOfTopic {
   TargetTopic topic;
-  std::vector<replicator::PumpKey> pumps;          // by partition
+  std::vector<LinkPartition> pumps;                // by partition
   std::optional<std::map<int32_t, int64_t>> ends;  // promotion: the source's end offsets, reached; none: failover
   bool dry_run = false;
 };
@@ -83,7 +83,7 @@ class LinkTarget {
   // them, or resumes them after an error.
   virtual Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) = 0;
   // Where a consumer of the target goes on whose next offset at the source is `offset`. nullopt: not there yet.
-  virtual Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) = 0;
+  virtual Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition key, SourceOffset offset) = 0;
   // `mirrored_end`: all records of the source below it are at the target.
   virtual Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
                                                             SourceOffset mirrored_end) = 0;
@@ -96,9 +96,9 @@ class LinkTarget {
   }
   // The source has deleted its records below `log_start`: data kept about them may go. kFenced: the partition is not
   // relayed by this gateway now.
-  virtual Task<Status> forget_below(replicator::PumpKey, SourceOffset, Deadline) { co_return ok(); }
+  virtual Task<Status> forget_below(LinkPartition, SourceOffset, Deadline) { co_return ok(); }
   // The target offset that belongs to the source offset `mirrored_end`. nullopt: not known yet.
-  virtual std::optional<TargetOffset> end_at_target(const replicator::PumpKey&, SourceOffset mirrored_end) const {
+  virtual std::optional<TargetOffset> end_at_target(const LinkPartition&, SourceOffset mirrored_end) const {
     return TargetOffset(mirrored_end.value());
   }
   // Closes connections. The replicator stops the sink.
@@ -106,7 +106,7 @@ class LinkTarget {
 };
 
 // Adds to the record what this gateway has seen of the source, where that is newer than what the target knows.
-void add_what_was_seen(PromotionRecord& record, const std::vector<replicator::PumpKey>& pumps,
+void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 
 kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster);

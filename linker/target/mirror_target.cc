@@ -112,7 +112,7 @@ Task<Result<PromotionRecord>> MirrorTarget::end(EndOfTopic request, replicator::
   co_return get_promotion(answer);
 }
 
-Task<Result<std::optional<TargetOffset>>> MirrorTarget::to_target(replicator::PumpKey, SourceOffset offset) {
+Task<Result<std::optional<TargetOffset>>> MirrorTarget::to_target(LinkPartition, SourceOffset offset) {
   co_return TargetOffset(offset.value());
 }
 

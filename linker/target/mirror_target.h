@@ -23,7 +23,7 @@ class MirrorTarget final : public LinkTarget {
   Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
                                    Deadline deadline) override;
   Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
-  Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey key, SourceOffset offset) override;
+  Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition key, SourceOffset offset) override;
   Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
                                                     SourceOffset mirrored_end) override;
   Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,

@@ -141,7 +141,7 @@ Task<Status> RelayMap::read_log(int32_t partition, Deadline deadline) {
   co_return done;
 }
 
-Task<Status> RelayMap::read_tail(TopicPartition at, TranslationKey key, Offset end, Deadline deadline) {
+Task<Status> RelayMap::read_tail(TopicPartition at, LinkPartition key, Offset end, Deadline deadline) {
   CO_TRY(offsets::Claims claims, co_await store_.claims(key));
   if (claims.anchors.empty()) co_return ok();
   const TargetOffset logged_end = claims.last_run ? claims.last_run->target_end() : TargetOffset(0);
@@ -178,7 +178,7 @@ Task<Result<RelayAnswer>> RelayMap::ask(Question question, Deadline deadline) {
   CO_CHECK(co_await read_links(deadline));
   CO_TRY(RelayedTopic topic, find(question));
   ended_ = topic.ended;
-  TranslationKey key = topic.key;
+  LinkPartition key = topic.key;
   key.partition = PartitionId(question.partition);
   TopicPartition at{topic.topic, question.partition};
   // First where the partition ends, then the log: an anchor is acknowledged before the batches that it explains, so

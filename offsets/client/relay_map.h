@@ -21,7 +21,7 @@ namespace farshore::client {
 // What is known of a topic that a relay link fills, or filled.
 struct RelayedTopic {
   std::string link, topic, source_topic;
-  TranslationKey key;  // without the partition
+  LinkPartition key;  // without the partition
   int32_t partitions = 0;
   bool ended = false;  // promoted or failed over: nothing comes any more
   bool promoted = false;
@@ -75,7 +75,7 @@ class RelayMap {
  private:
   Task<Status> read_links(Deadline deadline);
   Task<Status> read_log(int32_t partition, Deadline deadline);
-  Task<Status> read_tail(TopicPartition at, TranslationKey key, Offset end, Deadline deadline);
+  Task<Status> read_tail(TopicPartition at, LinkPartition key, Offset end, Deadline deadline);
   Result<RelayedTopic> find(const Question& question) const;
   Status apply_links(const BatchHeader& header, const SliceList& bytes, size_t begin);
 

@@ -68,7 +68,7 @@ class RelayMapTest : public kafka::KafkaFixture {
     record.run.source_epoch = LogEpoch(4);
     log(record);
   }
-  void log_anchor(RelayProducer producer, int32_t sequence, int64_t source) {
+  void log_anchor(kafka::ProducerIdentity producer, int32_t sequence, int64_t source) {
     AnchorRecord record;
     record.key = key_;
     record.anchor.producer = producer;
@@ -78,13 +78,13 @@ class RelayMapTest : public kafka::KafkaFixture {
     record.anchor.target_from = TargetOffset(kafka_.partition("east.orders", 0).end);
     log(record);
   }
-  int64_t append(std::optional<RelayProducer> producer, int32_t sequence, int64_t records) {
+  int64_t append(std::optional<kafka::ProducerIdentity> producer, int32_t sequence, int64_t records) {
     BatchBuilder builder;
     if (producer) builder.producer(producer->id, producer->epoch, sequence);
     for (int64_t i = 0; i < records; ++i) builder.add(1, std::nullopt, std::string_view("v"));
     return kafka_.append("east.orders", 0, builder.build());
   }
-  void marker(RelayProducer producer) {
+  void marker(kafka::ProducerIdentity producer) {
     BatchBuilder builder;
     builder.producer(producer.id, producer.epoch, -1).transactional();
     builder.add_marker(ControlType::kAbort, 0, 1);
@@ -101,7 +101,7 @@ class RelayMapTest : public kafka::KafkaFixture {
     co_return co_await map.ask(std::move(question), deadline);
   }
 
-  TranslationKey key_;
+  LinkPartition key_;
 };
 
 // Runs that are written down, partly or not at all, takeovers with their markers, gaps at the source, foreign records;
@@ -134,7 +134,7 @@ TEST_F(RelayMapTest, EveryOffsetTranslatesWhetherItsRunIsWrittenDownOrNot) {
       Random& random = t.world_.random();
       RelayMap old(t.env_, *t.cluster_);
       std::map<int64_t, int64_t> wanted;
-      RelayProducer producer;
+      kafka::ProducerIdentity producer;
       producer.id = 77;
       producer.epoch = 0;
       int64_t source = 100, run_source = 0, run_target = 0, run_length = 0;
@@ -286,12 +286,12 @@ TEST_F(RelayMapTest, BatchesOfAnOlderEpochAreNotTakenForTheNewOnes) {
   struct Play {
     static Task<void> run(RelayMapTest& t) {
       t.add_topics();
-      RelayProducer producer;
+      kafka::ProducerIdentity producer;
       producer.id = 77;
       producer.epoch = 1;
       t.log_anchor(producer, 0, 1000);
       t.append(producer, 0, 5);
-      RelayProducer stranger;
+      kafka::ProducerIdentity stranger;
       stranger.id = 78;
       stranger.epoch = 1;
       t.append(stranger, 5, 5);

@@ -15,7 +15,7 @@ void add(std::string& to, T value) {
 // Epochs from -1 on, in an order of unsigned bytes.
 void add_epoch(std::string& to, int32_t epoch) { add<uint32_t>(to, static_cast<uint32_t>(epoch) + 1); }
 
-void add_key(std::string& to, const TranslationKey& key) {
+void add_key(std::string& to, const LinkPartition& key) {
   for (const Uuid* id : {&key.link.value(), &key.source_topic.value()})
     to.append(reinterpret_cast<const char*>(id->bytes.data()), id->bytes.size());
   add<uint32_t>(to, static_cast<uint32_t>(key.partition.value()));
@@ -54,13 +54,13 @@ std::string_view after_key(std::string_view key) { return key.size() < kKeyBytes
 
 }  // namespace
 
-std::string prefix(char table, const TranslationKey& key) {
+std::string prefix(char table, const LinkPartition& key) {
   std::string out(1, table);
   add_key(out, key);
   return out;
 }
 
-std::string prefix_end(char table, const TranslationKey& key) {
+std::string prefix_end(char table, const LinkPartition& key) {
   std::string out = prefix(table, key);
   for (size_t i = out.size(); i-- > 0;) {
     const auto raised = static_cast<unsigned char>(static_cast<unsigned char>(out[i]) + 1);
@@ -70,7 +70,7 @@ std::string prefix_end(char table, const TranslationKey& key) {
   return out;
 }
 
-std::string run_key(const TranslationKey& key, LogEpoch epoch, SourceOffset source) {
+std::string run_key(const LinkPartition& key, LogEpoch epoch, SourceOffset source) {
   std::string out = prefix(kRunRows, key);
   add_epoch(out, epoch.value());
   add<int64_t>(out, source.value());
@@ -97,7 +97,7 @@ Result<TranslationRun> read_run(std::string_view key, std::string_view value) {
   return run;
 }
 
-std::string target_key(const TranslationKey& key, TargetOffset target) {
+std::string target_key(const LinkPartition& key, TargetOffset target) {
   std::string out = prefix(kTargetRows, key);
   add<int64_t>(out, target.value());
   return out;
@@ -124,7 +124,7 @@ Result<TranslationRun> read_target(std::string_view key, std::string_view value)
   return run;
 }
 
-std::string anchor_key(const TranslationKey& key, const RelayAnchor& anchor) {
+std::string anchor_key(const LinkPartition& key, const RelayAnchor& anchor) {
   std::string out = prefix(kAnchorRows, key);
   add<int64_t>(out, anchor.producer.id);
   add<int16_t>(out, anchor.producer.epoch);

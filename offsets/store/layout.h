@@ -13,19 +13,19 @@ inline constexpr char kRunRows = 'r', kTargetRows = 't', kAnchorRows = 'a', kApp
 inline constexpr char kIdentityKey[] = "m/log";
 
 // Of one table ('r', 't', 'a'), all rows of a key: [prefix, prefix_end).
-std::string prefix(char table, const TranslationKey& key);
-std::string prefix_end(char table, const TranslationKey& key);
+std::string prefix(char table, const LinkPartition& key);
+std::string prefix_end(char table, const LinkPartition& key);
 
-std::string run_key(const TranslationKey& key, LogEpoch epoch, SourceOffset source);
+std::string run_key(const LinkPartition& key, LogEpoch epoch, SourceOffset source);
 std::string run_value(const TranslationRun& run);
 Result<TranslationRun> read_run(std::string_view key, std::string_view value);
 
 // The same run, found by its target.
-std::string target_key(const TranslationKey& key, TargetOffset target);
+std::string target_key(const LinkPartition& key, TargetOffset target);
 std::string target_value(const TranslationRun& run);
 Result<TranslationRun> read_target(std::string_view key, std::string_view value);
 
-std::string anchor_key(const TranslationKey& key, const RelayAnchor& anchor);
+std::string anchor_key(const LinkPartition& key, const RelayAnchor& anchor);
 std::string anchor_value(const RelayAnchor& anchor);
 Result<RelayAnchor> read_anchor(std::string_view key, std::string_view value);
 

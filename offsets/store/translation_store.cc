@@ -16,12 +16,12 @@ bool before(const TranslationRun& a, const TranslationRun& b) {
   return std::pair(a.source_epoch, a.source) < std::pair(b.source_epoch, b.source);
 }
 
-void put(KvBatch& batch, const TranslationKey& key, const TranslationRun& run) {
+void put(KvBatch& batch, const LinkPartition& key, const TranslationRun& run) {
   batch.put(layout::run_key(key, run.source_epoch, run.source), layout::run_value(run));
   batch.put(layout::target_key(key, run.target), layout::target_value(run));
 }
 
-void erase(KvBatch& batch, const TranslationKey& key, const TranslationRun& run) {
+void erase(KvBatch& batch, const LinkPartition& key, const TranslationRun& run) {
   batch.erase(layout::run_key(key, run.source_epoch, run.source));
   batch.erase(layout::target_key(key, run.target));
 }
@@ -46,7 +46,7 @@ Translated at_source(SourceOffset offset, LogEpoch epoch, bool exact) { return {
 
 }  // namespace
 
-Task<Status> TranslationStore::put_run(TranslationKey key, TranslationRun run, Sync sync) {
+Task<Status> TranslationStore::put_run(LinkPartition key, TranslationRun run, Sync sync) {
   if (run.length < 0 || run.source.value() < 0 || run.target.value() < 0 || run.source_epoch.value() < -1 ||
       run.source_epoch > kNewest)
     co_return Error(ErrorCode::kInvalidArgument, "a run with numbers that cannot be");
@@ -79,7 +79,7 @@ Task<Status> TranslationStore::put_run(TranslationKey key, TranslationRun run, S
   co_return co_await kv_.write(std::move(batch), sync);
 }
 
-Task<Status> TranslationStore::put_anchor(TranslationKey key, RelayAnchor anchor, Sync sync) {
+Task<Status> TranslationStore::put_anchor(LinkPartition key, RelayAnchor anchor, Sync sync) {
   KvBatch batch;
   batch.put(layout::anchor_key(key, anchor), layout::anchor_value(anchor));
   co_return co_await kv_.write(std::move(batch), sync);
@@ -87,19 +87,19 @@ Task<Status> TranslationStore::put_anchor(TranslationKey key, RelayAnchor anchor
 
 Task<Status> TranslationStore::apply(TranslationRecord record, Sync sync) {
   if (const auto* anchor = std::get_if<AnchorRecord>(&record)) {
-    TranslationKey key = anchor->key;
+    LinkPartition key = anchor->key;
     RelayAnchor which = anchor->anchor;
     if (anchor->erased || which.target_from == kVoidAnchor) co_return co_await erase_anchor(key, which);
     co_return co_await put_anchor(key, which, sync);
   }
   const auto& run = std::get<RunRecord>(record);
-  TranslationKey key = run.key;
+  LinkPartition key = run.key;
   TranslationRun which = run.run;
   if (run.erased) co_return co_await erase_run(key, which.source_epoch, which.source);
   co_return co_await put_run(key, which, sync);
 }
 
-Task<Status> TranslationStore::lower_claim(TranslationKey key, TargetOffset target) {
+Task<Status> TranslationStore::lower_claim(LinkPartition key, TargetOffset target) {
   KvBatch batch;
   for (size_t seen = kPage; seen == kPage;) {
     CO_TRY(auto above, co_await runs_above(key, target, kPage));
@@ -118,7 +118,7 @@ Task<Status> TranslationStore::lower_claim(TranslationKey key, TargetOffset targ
   co_return ok();
 }
 
-Task<Status> TranslationStore::put_unlogged(TranslationKey key, TranslationRun run, TargetOffset logged_end) {
+Task<Status> TranslationStore::put_unlogged(LinkPartition key, TranslationRun run, TargetOffset logged_end) {
   std::string row = layout::prefix(layout::kUnloggedRows, key);
   CO_TRY(auto known, co_await kv_.get(row));
   if (!known) {
@@ -129,7 +129,7 @@ Task<Status> TranslationStore::put_unlogged(TranslationKey key, TranslationRun r
   co_return co_await put_run(key, run, Sync::kNo);
 }
 
-Task<Status> TranslationStore::drop_unlogged(TranslationKey key) {
+Task<Status> TranslationStore::drop_unlogged(LinkPartition key) {
   CO_TRY(auto value, co_await kv_.get(layout::prefix(layout::kUnloggedRows, key)));
   if (!value) co_return ok();
   CO_TRY(TargetOffset logged_end, layout::read_unlogged(*value));
@@ -137,13 +137,13 @@ Task<Status> TranslationStore::drop_unlogged(TranslationKey key) {
   co_return co_await all_logged(key);
 }
 
-Task<Status> TranslationStore::all_logged(TranslationKey key) {
+Task<Status> TranslationStore::all_logged(LinkPartition key) {
   KvBatch batch;
   batch.erase(layout::prefix(layout::kUnloggedRows, key));
   co_return co_await kv_.write(std::move(batch), Sync::kNo);
 }
 
-Task<Status> TranslationStore::erase_run(TranslationKey key, LogEpoch epoch, SourceOffset source) {
+Task<Status> TranslationStore::erase_run(LinkPartition key, LogEpoch epoch, SourceOffset source) {
   std::string row = layout::run_key(key, epoch, source);
   CO_TRY(auto value, co_await kv_.get(row));
   if (!value) co_return ok();
@@ -153,13 +153,13 @@ Task<Status> TranslationStore::erase_run(TranslationKey key, LogEpoch epoch, Sou
   co_return co_await kv_.write(std::move(batch), Sync::kNo);
 }
 
-Task<Status> TranslationStore::erase_anchor(TranslationKey key, RelayAnchor anchor) {
+Task<Status> TranslationStore::erase_anchor(LinkPartition key, RelayAnchor anchor) {
   KvBatch batch;
   batch.erase(layout::anchor_key(key, anchor));
   co_return co_await kv_.write(std::move(batch), Sync::kNo);
 }
 
-Task<Status> TranslationStore::erase(TranslationKey key) {
+Task<Status> TranslationStore::erase(LinkPartition key) {
   KvBatch batch;
   for (char table : {layout::kRunRows, layout::kTargetRows, layout::kAnchorRows, layout::kUnloggedRows})
     batch.erase_range(layout::prefix(table, key), layout::prefix_end(table, key));
@@ -172,7 +172,7 @@ Task<Status> TranslationStore::clear() {
   co_return co_await kv_.write(std::move(batch), Sync::kYes);
 }
 
-Task<Result<Claims>> TranslationStore::claims(TranslationKey key) {
+Task<Result<Claims>> TranslationStore::claims(LinkPartition key) {
   Claims out;
   std::string from = layout::prefix(layout::kAnchorRows, key);
   const std::string end = layout::prefix_end(layout::kAnchorRows, key);
@@ -190,7 +190,7 @@ Task<Result<Claims>> TranslationStore::claims(TranslationKey key) {
   co_return out;
 }
 
-Task<Result<std::vector<TranslationRun>>> TranslationStore::runs(TranslationKey key, SourceOffset from,
+Task<Result<std::vector<TranslationRun>>> TranslationStore::runs(LinkPartition key, SourceOffset from,
                                                                  size_t items_max) {
   std::vector<TranslationRun> out;
   if (items_max == 0) co_return out;
@@ -210,7 +210,7 @@ Task<Result<std::vector<TranslationRun>>> TranslationStore::runs(TranslationKey 
   co_return out;
 }
 
-Task<Result<std::vector<TranslationRun>>> TranslationStore::runs_above(TranslationKey key, TargetOffset target,
+Task<Result<std::vector<TranslationRun>>> TranslationStore::runs_above(LinkPartition key, TargetOffset target,
                                                                        size_t items_max) {
   std::vector<TranslationRun> out;
   std::string begin = layout::prefix(layout::kTargetRows, key);
@@ -225,7 +225,7 @@ Task<Result<std::vector<TranslationRun>>> TranslationStore::runs_above(Translati
 
 // The newest epoch, at most `epoch_max`, that had begun at `offset`: as Kafka's leader epoch cache answers. None: the
 // offset lies below all that is known.
-Task<Result<std::optional<LogEpoch>>> TranslationStore::lineage_epoch(TranslationKey key, SourceOffset offset,
+Task<Result<std::optional<LogEpoch>>> TranslationStore::lineage_epoch(LinkPartition key, SourceOffset offset,
                                                                       LogEpoch epoch_max) {
   const std::string begin = layout::prefix(layout::kRunRows, key);
   std::string end = layout::run_key(key, epoch_max + 1, SourceOffset(0));
@@ -239,14 +239,14 @@ Task<Result<std::optional<LogEpoch>>> TranslationStore::lineage_epoch(Translatio
   }
 }
 
-Task<Error> TranslationStore::not_translated(TranslationKey key, std::string what) {
+Task<Error> TranslationStore::not_translated(LinkPartition key, std::string what) {
   auto any = co_await last_in(kv_, layout::prefix(layout::kRunRows, key), layout::prefix_end(layout::kRunRows, key));
   if (!any) co_return std::move(any).error();
   if (!*any) co_return Error(ErrorCode::kNotFound, "nothing was relayed of this partition");
   co_return Error(ErrorCode::kOutOfRange, std::move(what));
 }
 
-Task<Result<Translated>> TranslationStore::to_target(TranslationKey key, SourceOffset offset,
+Task<Result<Translated>> TranslationStore::to_target(LinkPartition key, SourceOffset offset,
                                                      std::optional<LogEpoch> epoch) {
   const std::string text = "source offset " + std::to_string(offset.value());
   CO_TRY(auto lineage, co_await lineage_epoch(key, offset, epoch.value_or(kNewest)));
@@ -260,7 +260,7 @@ Task<Result<Translated>> TranslationStore::to_target(TranslationKey key, SourceO
   co_return co_await not_translated(key, text + " is beyond what the target has acknowledged");
 }
 
-Task<Result<Translated>> TranslationStore::to_source(TranslationKey key, TargetOffset offset) {
+Task<Result<Translated>> TranslationStore::to_source(LinkPartition key, TargetOffset offset) {
   const std::string text = "target offset " + std::to_string(offset.value());
   std::string begin = layout::prefix(layout::kTargetRows, key), end = layout::prefix_end(layout::kTargetRows, key);
   std::string above = layout::target_key(key, offset + 1);

@@ -45,37 +45,37 @@ class TranslationStore {
   // --- writing. A run removes all that is claimed at or after its (source epoch, source) and at or above its target,
   // then claims its range: the one that grows, written again, and the one that comes after a loss are the same case.
   // Length 0: claims nothing, and removes the same. kInvalidArgument: negative numbers.
-  Task<Status> put_run(TranslationKey key, TranslationRun run, Sync sync = Sync::kNo);
-  Task<Status> put_anchor(TranslationKey key, RelayAnchor anchor, Sync sync = Sync::kNo);
+  Task<Status> put_run(LinkPartition key, TranslationRun run, Sync sync = Sync::kNo);
+  Task<Status> put_anchor(LinkPartition key, RelayAnchor anchor, Sync sync = Sync::kNo);
   // Does to the image what the record of __farshore_offsets says.
   Task<Status> apply(TranslationRecord record, Sync sync = Sync::kNo);
   // Durable before it resolves: everything at and above `target` is claimed no more (under-claim first).
-  Task<Status> lower_claim(TranslationKey key, TargetOffset target);
+  Task<Status> lower_claim(LinkPartition key, TargetOffset target);
   // A run that the target acknowledged and that the log of record does not hold yet: it translates already.
   // `logged_end`: the log holds everything of the key below this target offset. drop_unlogged() takes all such runs
   // back (a takeover uses the log alone, so that nothing is missing there). all_logged(): the log holds everything now.
-  Task<Status> put_unlogged(TranslationKey key, TranslationRun run, TargetOffset logged_end);
-  Task<Status> drop_unlogged(TranslationKey key);
-  Task<Status> all_logged(TranslationKey key);
+  Task<Status> put_unlogged(LinkPartition key, TranslationRun run, TargetOffset logged_end);
+  Task<Status> drop_unlogged(LinkPartition key);
+  Task<Status> all_logged(LinkPartition key);
   // Exactly this run (by epoch and source), this anchor (by producer and sequence); not there: nothing happens.
-  Task<Status> erase_run(TranslationKey key, LogEpoch source_epoch, SourceOffset source);
-  Task<Status> erase_anchor(TranslationKey key, RelayAnchor anchor);
-  Task<Status> erase(TranslationKey key);  // everything of the key
-  Task<Status> clear();                    // everything
+  Task<Status> erase_run(LinkPartition key, LogEpoch source_epoch, SourceOffset source);
+  Task<Status> erase_anchor(LinkPartition key, RelayAnchor anchor);
+  Task<Status> erase(LinkPartition key);  // everything of the key
+  Task<Status> clear();                   // everything
 
   // --- reading
-  Task<Result<Claims>> claims(TranslationKey key);
+  Task<Result<Claims>> claims(LinkPartition key);
   // In order, from the one that holds `from` in the newest epoch that had begun there, or the next one.
-  Task<Result<std::vector<TranslationRun>>> runs(TranslationKey key, SourceOffset from, size_t items_max);
+  Task<Result<std::vector<TranslationRun>>> runs(LinkPartition key, SourceOffset from, size_t items_max);
   // The runs that lower_claim(target) would change, highest first.
-  Task<Result<std::vector<TranslationRun>>> runs_above(TranslationKey key, TargetOffset target, size_t items_max);
+  Task<Result<std::vector<TranslationRun>>> runs_above(LinkPartition key, TargetOffset target, size_t items_max);
   // The record at a source offset, and back. An offset that holds no record at the other end (a gap, a foreign record,
   // a marker) gives the next one, exact = false; the end of the last run gives the end, exact: the next to come.
   // `epoch`: where the source lost and rewrote offsets, which of the two is meant (of the record at `offset`, or of the
   // one before it); none: the newest.
   // kOutOfRange: beyond what is claimed, or below the first run. kNotFound: nothing is known of this key.
-  Task<Result<Translated>> to_target(TranslationKey key, SourceOffset offset, std::optional<LogEpoch> epoch);
-  Task<Result<Translated>> to_source(TranslationKey key, TargetOffset offset);
+  Task<Result<Translated>> to_target(LinkPartition key, SourceOffset offset, std::optional<LogEpoch> epoch);
+  Task<Result<Translated>> to_source(LinkPartition key, TargetOffset offset);
 
   // --- how far the log of record was applied, per partition of it. Written after what was applied, and made durable
   // with it at the latest: a crash between the two applies some records again, which changes nothing.
@@ -86,8 +86,8 @@ class TranslationStore {
   Task<Status> set_log_identity(std::string identity);
 
  private:
-  Task<Result<std::optional<LogEpoch>>> lineage_epoch(TranslationKey key, SourceOffset offset, LogEpoch epoch_max);
-  Task<Error> not_translated(TranslationKey key, std::string what);
+  Task<Result<std::optional<LogEpoch>>> lineage_epoch(LinkPartition key, SourceOffset offset, LogEpoch epoch_max);
+  Task<Error> not_translated(LinkPartition key, std::string what);
   KvStore& kv_;
 };
 

@@ -20,8 +20,8 @@ namespace {
     CO_ASSERT_OK(co_do);        \
   } while (0)
 
-TranslationKey key_number(uint8_t n) {
-  TranslationKey key;
+LinkPartition key_number(uint8_t n) {
+  LinkPartition key;
   Uuid link, topic;
   link.bytes.fill(0xff);  // so that the end of its rows carries over bytes
   topic.bytes[15] = n;
@@ -118,7 +118,7 @@ class TranslationStoreTest : public testing::Test {
   void play(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(100))); }
 
   // Both directions, every offset, and every epoch that there is.
-  static Task<void> compare(TranslationStore& store, TranslationKey key, const Model& model, int64_t source_max,
+  static Task<void> compare(TranslationStore& store, LinkPartition key, const Model& model, int64_t source_max,
                             int64_t target_max, int32_t epoch_max, int round) {
     const std::string in_round = " in round " + std::to_string(round);
     for (int64_t offset = 0; offset <= source_max; ++offset) {
@@ -142,7 +142,7 @@ class TranslationStoreTest : public testing::Test {
   static Task<void> random_relay(KvStore& kv, Random& random, int rounds) {
     TranslationStore store(kv);
     Model model;
-    TranslationKey key = key_number(1), neighbour = key_number(2);
+    LinkPartition key = key_number(1), neighbour = key_number(2);
     TranslationRun strange = run_of(9, 7, 7, 5);
     CO_DO(co_await store.put_run(neighbour, strange));
     int32_t epoch = 0;
@@ -215,7 +215,7 @@ TEST_F(TranslationStoreTest, ThousandsOfRunsAreLoweredCompletely) {
     static Task<void> run() {
       MemoryKv kv;
       TranslationStore store(kv);
-      TranslationKey key = key_number(1);
+      LinkPartition key = key_number(1);
       for (int64_t i = 0; i < 1000; ++i) {
         TranslationRun run = run_of(1, i * 3, i * 4, 2);
         CO_DO(co_await store.put_run(key, run));
@@ -240,7 +240,7 @@ TEST_F(TranslationStoreTest, RunsAreListedFromTheOneThatHoldsTheOffset) {
     static Task<void> run() {
       MemoryKv kv;
       TranslationStore store(kv);
-      TranslationKey key = key_number(1);
+      LinkPartition key = key_number(1);
       const TranslationRun runs[] = {run_of(1, 10, 0, 10), run_of(1, 30, 20, 10), run_of(2, 35, 40, 10)};
       for (const TranslationRun& run : runs) CO_DO(co_await store.put_run(key, run));
       std::map<int64_t, size_t> first = {{0, 0}, {10, 0}, {19, 0}, {20, 1}, {34, 1}, {35, 2}, {44, 2}};
@@ -331,7 +331,7 @@ TEST_F(TranslationStoreTest, AnchorsComeBackInOrderUntilTheyAreErased) {
     static Task<void> run() {
       MemoryKv kv;
       TranslationStore store(kv);
-      TranslationKey key = key_number(1);
+      LinkPartition key = key_number(1);
       std::vector<RelayAnchor> wanted;
       for (int16_t epoch = 0; epoch < 20; ++epoch)
         for (int32_t sequence : {0, 300, 70'000}) {
@@ -365,7 +365,7 @@ TEST_F(TranslationStoreTest, UnloggedRunsAreTakenBackAndLoggedOnesStay) {
     static Task<void> run() {
       MemoryKv kv;
       TranslationStore store(kv);
-      TranslationKey key = key_number(1);
+      LinkPartition key = key_number(1);
       TranslationRun logged = run_of(1, 0, 0, 10), grown = run_of(1, 0, 0, 15), next = run_of(1, 20, 30, 5);
       CO_DO(co_await store.put_run(key, logged));
       CO_DO(co_await store.put_unlogged(key, grown, TargetOffset(10)));
@@ -412,9 +412,9 @@ TEST_F(TranslationStoreTest, ImageKeepsItsIdentityAndReadingPositions) {
 }
 
 TEST_F(TranslationStoreTest, LoweredClaimSurvivesAPowerFailure) {
-  TranslationKey key = key_number(1);
+  LinkPartition key = key_number(1);
   struct Play {
-    static Task<void> write(TranslationStoreTest& t, TranslationKey key) {
+    static Task<void> write(TranslationStoreTest& t, LinkPartition key) {
       auto kv = co_await t.env_.kv().open("/translation");
       CO_ASSERT_OK(kv);
       CO_DO(co_await t.env_.files().sync_dir("/"));  // the store's own name; KvOpener leaves that to its caller
@@ -423,7 +423,7 @@ TEST_F(TranslationStoreTest, LoweredClaimSurvivesAPowerFailure) {
       CO_DO(co_await store.put_run(key, run, Sync::kYes));
       CO_DO(co_await store.lower_claim(key, TargetOffset(40)));
     }
-    static Task<void> read(sim::SimEnv& env, TranslationKey key) {
+    static Task<void> read(sim::SimEnv& env, LinkPartition key) {
       auto kv = co_await env.kv().open("/translation");
       CO_ASSERT_OK(kv);
       TranslationStore store(**kv);
@@ -444,7 +444,7 @@ TEST_F(TranslationStoreTest, DamagedRowIsCorruptAndSaysWhatToDo) {
     static Task<void> run() {
       MemoryKv kv;
       TranslationStore store(kv);
-      TranslationKey key = key_number(1);
+      LinkPartition key = key_number(1);
       TranslationRun run = run_of(1, 0, 0, 100);
       CO_DO(co_await store.put_run(key, run));
       auto rows = co_await kv.scan("", "", 10);

@@ -33,7 +33,7 @@ inline constexpr int32_t kAnchorReachMax = kAnchorIntervalMax + (kAnchorInterval
 
 // One data batch of a relay's producer at the target, or several that follow each other without a gap.
 struct RelayedBatch {
-  RelayProducer producer;
+  kafka::ProducerIdentity producer;
   int32_t sequence = -1;
   int64_t length = 0;         // in offsets: compaction at the target removes records, but not the offsets they had
   TargetOffset base;          // of its first record

@@ -171,7 +171,7 @@ class Relay {
   };
   std::vector<RelayAnchor> anchors;
   std::vector<Sent> sent;
-  RelayProducer producer{kId, 0};
+  kafka::ProducerIdentity producer{kId, 0};
   int32_t sequence = 0, source_epoch = 1;
   int64_t source = 0, target = 0, under_anchor = 0;
   bool anchored = false;
@@ -206,7 +206,7 @@ TEST(AnchorOf, EveryBatchOfARandomRelayIsPlacedWhereItCameFrom) {
     Relay relay(random);
     for (int step = 0; step < 100; ++step) {
       const int32_t before = relay.sequence;
-      const RelayProducer owner = relay.producer;
+      const kafka::ProducerIdentity owner = relay.producer;
       relay.step();
       if (relay.producer == owner && relay.sequence < before) ++wraps;
     }

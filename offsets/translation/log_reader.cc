@@ -49,8 +49,7 @@ Task<Status> TranslationLogReader::apply_batch(const BatchHeader& header, const 
       co_return std::move(decoded).error().in(log.topic + "-" + std::to_string(log.partition) + " offset " +
                                               std::to_string(record.offset.value()));
     }
-    const TranslationKey& key =
-        std::visit([](const auto& each) -> const TranslationKey& { return each.key; }, *decoded);
+    const LinkPartition& key = std::visit([](const auto& each) -> const LinkPartition& { return each.key; }, *decoded);
     if (!sink.wants(key)) continue;
     CO_CHECK(co_await sink.take(std::move(*decoded)));
   }

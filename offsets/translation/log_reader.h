@@ -20,7 +20,7 @@ class TranslationLogSink {
  public:
   virtual ~TranslationLogSink() = default;
   // Records of other keys are decoded and left out.
-  virtual bool wants(const TranslationKey&) { return true; }
+  virtual bool wants(const LinkPartition&) { return true; }
   virtual Task<Status> take(TranslationRecord record) = 0;
 };
 

@@ -15,13 +15,13 @@ namespace farshore {
 namespace {
 
 struct CollectingSink final : TranslationLogSink {
-  bool wants(const TranslationKey& key) override { return !only || key == *only; }
+  bool wants(const LinkPartition& key) override { return !only || key == *only; }
   Task<Status> take(TranslationRecord record) override {
     if (refuse) co_return Error(ErrorCode::kNoSpace, "not one byte is left");
     records.push_back(std::move(record));
     co_return ok();
   }
-  std::optional<TranslationKey> only;
+  std::optional<LinkPartition> only;
   std::vector<TranslationRecord> records;
   bool refuse = false;
 };
@@ -54,11 +54,11 @@ class LogReaderTest : public testing::Test {
   void run(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(10))); }
   Deadline soon() { return env_.in(seconds(30)); }
 
-  static TranslationKey key(uint8_t number) {
+  static LinkPartition key(uint8_t number) {
     Uuid link, topic;
     link.bytes.fill(0x11);
     topic.bytes.fill(number);
-    TranslationKey out;
+    LinkPartition out;
     out.link = LinkId(link);
     out.source_topic = SourceTopicId(topic);
     return out;

@@ -64,8 +64,8 @@ std::string_view fault(const AnchorRecord& record) {
   return "";
 }
 
-TranslationKey key_of(const Uuid& link, const Uuid& topic, int32_t partition) {
-  TranslationKey key;
+LinkPartition key_of(const Uuid& link, const Uuid& topic, int32_t partition) {
+  LinkPartition key;
   key.link = LinkId(link);
   key.source_topic = SourceTopicId(topic);
   key.partition = PartitionId(partition);

@@ -17,7 +17,7 @@
 namespace farshore {
 
 struct RunRecord {
-  TranslationKey key;
+  LinkPartition key;
   TranslationRun run;   // source and source_epoch name it; its length may be 0 here
   bool erased = false;  // a tombstone: the run's other fields mean nothing
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
@@ -27,7 +27,7 @@ struct RunRecord {
 inline constexpr TargetOffset kVoidAnchor{std::numeric_limits<int64_t>::max()};
 
 struct AnchorRecord {
-  TranslationKey key;
+  LinkPartition key;
   RelayAnchor anchor;   // producer and sequence name it
   bool erased = false;  // a tombstone: the anchor's other fields mean nothing
   friend bool operator==(const AnchorRecord&, const AnchorRecord&) = default;

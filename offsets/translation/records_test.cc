@@ -18,8 +18,8 @@ std::string hex(std::string_view bytes) {
   return out;
 }
 
-TranslationKey some_key() {
-  TranslationKey key;
+LinkPartition some_key() {
+  LinkPartition key;
   Uuid link, topic;
   link.bytes.fill(0x11);
   topic.bytes.fill(0x22);
@@ -88,7 +88,7 @@ TEST(TranslationRecords, AnchorHasTheBytesOfFormatMd) {
 }
 
 TEST(TranslationLog, HashOfAKeyNeverChanges) {
-  TranslationKey key;
+  LinkPartition key;
   EXPECT_EQ(translation_log_partition(key), 5);
   EXPECT_EQ(translation_log_partition(some_key()), 12);
   std::vector<int> used(kTranslationLogPartitions);

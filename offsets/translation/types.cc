@@ -3,7 +3,7 @@
 namespace farshore {
 
 // FNV-1a, 64 bits, over link, topic id and the partition (big-endian). Written down in FORMAT.md: it must not change.
-int32_t translation_log_partition(const TranslationKey& key) {
+int32_t translation_log_partition(const LinkPartition& key) {
   uint64_t hash = 14695981039346656037ull;
   auto add = [&hash](uint8_t byte) { hash = (hash ^ byte) * 1099511628211ull; };
   for (uint8_t byte : key.link.value().bytes) add(byte);

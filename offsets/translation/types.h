@@ -16,16 +16,13 @@
 
 namespace farshore {
 
-using TranslationKey = LinkPartition;
-
-// The producer that wrote a batch at the target. Its id belongs to one transactional id (one per TranslationKey); each
+// The producer that wrote a batch at the target. Its id belongs to one transactional id (one per LinkPartition); each
 // takeover raises the epoch.
-using RelayProducer = kafka::ProducerIdentity;
 
 // Written before the first batch after a takeover and at each discontinuity: a jump of source offsets, another source
 // epoch, 2^30 records.
 struct RelayAnchor {
-  RelayProducer producer;
+  kafka::ProducerIdentity producer;
   int32_t sequence = 0;       // of the first record under this anchor
   SourceOffset source;        // its offset at the source
   LogEpoch source_epoch{-1};  // of all records under this anchor
@@ -48,6 +45,6 @@ struct TranslationRun {
 // The log of record: compacted, in the target cluster. Keys are spread over its first partitions by a hash that never
 // changes; more partitions than these are never used, so that one that grows changes nothing.
 inline constexpr int32_t kTranslationLogPartitions = 16;
-int32_t translation_log_partition(const TranslationKey& key);
+int32_t translation_log_partition(const LinkPartition& key);
 
 }  // namespace farshore

@@ -27,7 +27,7 @@ Status can_relay_raw(const BatchHeader& batch) {
   return ok();
 }
 
-void stamp_for_relay(BatchRun& run, RelayProducer producer, int32_t sequence) {
+void stamp_for_relay(BatchRun& run, kafka::ProducerIdentity producer, int32_t sequence) {
   ensure(run.batches.size() == 1, "a relayed run is one batch");
   BatchHeader after = run.batches.front();
   after.base_offset = 0;

@@ -18,7 +18,7 @@ Status can_relay_raw(const BatchHeader& batch);
 
 // Makes the only batch of `run` ours: producer, sequence, base offset 0, no leader epoch, no delete horizon (it is the
 // source's cleaner's). The CRC is combined: bytes that were damaged stay so.
-void stamp_for_relay(BatchRun& run, RelayProducer producer, int32_t sequence);
+void stamp_for_relay(BatchRun& run, kafka::ProducerIdentity producer, int32_t sequence);
 
 // Names a batch in errors.
 struct RefusedBatch {

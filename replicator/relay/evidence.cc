@@ -32,7 +32,7 @@ std::optional<Known> known_by_claims(const RelayClaims& claims) {
   return known;
 }
 
-std::string name_of(RelayProducer producer) {
+std::string name_of(kafka::ProducerIdentity producer) {
   return "producer " + std::to_string(producer.id) + " epoch " + std::to_string(producer.epoch);
 }
 

@@ -24,12 +24,12 @@ namespace farshore::replicator {
 
 // DescribeProducers of the target partition, asked before InitProducerId.
 struct RememberedProducer {
-  RelayProducer producer;
+  kafka::ProducerIdentity producer;
   int32_t last_sequence = -1;  // -1: it wrote nothing since the marker of that epoch
 };
 
 struct RelayEvidence {
-  RelayProducer owner;                         // of this takeover
+  kafka::ProducerIdentity owner;               // of this takeover
   TargetOffset scanned_from, scanned_to;       // every offset in between was read; our marker is among them
   std::vector<RelayedBatch> seen;              // in offset order; of the owner's producer id, or of one an anchor names
   std::vector<RememberedProducer> remembered;  // of those ids; empty where the broker's memory cannot be trusted

@@ -27,27 +27,27 @@ class RelayJournal {
 
   // The partition of the log of record that holds this key's entries: fenced together with the data. Created if it is
   // not there. Errors: retriable, or kPermissionDenied.
-  virtual Task<Result<TopicPartition>> log_of(PumpKey key, Deadline deadline) = 0;
+  virtual Task<Result<TopicPartition>> log_of(LinkPartition key, Deadline deadline) = 0;
 
   // Called once per takeover, after the abort marker of `owner` was asked for: reads log_of(key) at least up to that
   // marker (so that nothing older can still appear), and returns what is written down. From here on writes are made as
   // `owner`, sequences from 0.
-  virtual Task<Result<RelayClaims>> take_over(PumpKey key, RelayProducer owner, Deadline deadline) = 0;
+  virtual Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, Deadline deadline) = 0;
 
   // Acknowledged by the log of record (acks=all) when it resolves. kFenced: another gateway has the partition. Any
   // other error: it may or may not be there; the caller runs a takeover. The caller has everything below the anchor
   // acknowledged by the target before it calls; one anchor of a key at a time.
-  virtual Task<Status> write_anchor(PumpKey key, RelayAnchor anchor, Deadline deadline) = 0;
+  virtual Task<Status> write_anchor(LinkPartition key, RelayAnchor anchor, Deadline deadline) = 0;
 
   // The target acknowledged these records; runs of one key come in source order. Nothing waits for this: the journal
   // writes a run down when it closes, and the open one at most once per second. After a takeover the first runs may be
   // what the target turned out to hold beyond the last claim.
-  virtual void relayed(const PumpKey& key, const TranslationRun& run) = 0;
+  virtual void relayed(const LinkPartition& key, const TranslationRun& run) = 0;
 
   // At a takeover the target turned out to hold less than was claimed (an unclean election): everything at and above
   // `target` is not claimed any more, and anchors with target_from above it are gone (they vouch for what was lost).
   // Durable in the log of record when it resolves; returns what is still written down.
-  virtual Task<Result<RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline deadline) = 0;
+  virtual Task<Result<RelayClaims>> lower_claim(LinkPartition key, TargetOffset target, Deadline deadline) = 0;
 };
 
 }  // namespace farshore::replicator

@@ -89,7 +89,7 @@ class RelayPartition {
   bool open_ = false;
   SinkLane* lane_ = nullptr;
   TopicId topic_id_;
-  RelayProducer producer_;
+  kafka::ProducerIdentity producer_;
   LeadershipEpoch target_epoch_{-1};
   bool anchored_ = false;  // the next batch has an anchor, if it follows without a gap
   LogEpoch anchor_epoch_{-1};

@@ -16,7 +16,7 @@ class NoSink final : public SinkLaneOwner {
   bool lane_may_send(const SinkLane&) override { return false; }
   void lane_send(SinkLane&) override {}
   void lane_idle(SinkLane&) override {}
-  void lane_unreachable(SinkLane&, const PumpKey&, const Error&) override {}
+  void lane_unreachable(SinkLane&, const LinkPartition&, const Error&) override {}
 };
 
 // A partition that was taken over at source offset 100 and target offset 40.

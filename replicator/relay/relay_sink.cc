@@ -12,7 +12,7 @@ namespace {
 
 constexpr int16_t kProduceByName = 12;  // the last version that names topics
 
-std::string name_of(const SinkTarget& target, const PumpKey& key) {
+std::string name_of(const SinkTarget& target, const LinkPartition& key) {
   return target.topic + "-" + std::to_string(key.partition.value());
 }
 
@@ -34,12 +34,12 @@ RelaySink::RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journ
 
 // --- partitions
 
-RelayPartition* RelaySink::find(const PumpKey& key) {
+RelayPartition* RelaySink::find(const LinkPartition& key) {
   auto it = partitions_.find(key);
   return it == partitions_.end() ? nullptr : &it->second;
 }
 
-RelayPartition* RelaySink::find(const PumpKey& key, uint64_t attempt) {
+RelayPartition* RelaySink::find(const LinkPartition& key, uint64_t attempt) {
   RelayPartition* partition = find(key);
   return partition && partition->attempt() == attempt ? partition : nullptr;
 }
@@ -48,19 +48,19 @@ void RelaySink::attach(PartitionPump& pump, SinkTarget target) {
   partitions_.insert_or_assign(pump.key(), RelayPartition(pump, std::move(target), ++attempts_));
 }
 
-void RelaySink::detach(const PumpKey& key) { partitions_.erase(key); }
+void RelaySink::detach(const LinkPartition& key) { partitions_.erase(key); }
 
 void RelaySink::ready(PartitionPump& pump) {
   if (RelayPartition* partition = find(pump.key())) queue(pump.key(), *partition);
 }
 
-void RelaySink::queue(const PumpKey& key, RelayPartition& partition) {
+void RelaySink::queue(const LinkPartition& key, RelayPartition& partition) {
   if (!partition.open() || partition.queued) return;
   partition.queued = true;
   partition.lane()->queue(key);
 }
 
-void RelaySink::fail(const PumpKey& key, uint64_t attempt, const Error& error) {
+void RelaySink::fail(const LinkPartition& key, uint64_t attempt, const Error& error) {
   RelayPartition* partition = find(key, attempt);
   if (!partition || !partition->open()) return;
   partition->close();
@@ -80,7 +80,7 @@ Task<void> RelaySink::watch_for_stalls() {
 void RelaySink::retake_all() {
   clock_.tick();
   Error error(ErrorCode::kUnavailable, "this process stood still for too long: the partition is taken over anew");
-  std::vector<std::pair<PumpKey, uint64_t>> all;
+  std::vector<std::pair<LinkPartition, uint64_t>> all;
   for (auto& [key, partition] : partitions_) {
     if (partition.open()) all.emplace_back(key, partition.attempt());
   }
@@ -90,7 +90,7 @@ void RelaySink::retake_all() {
 // --- control
 
 // An anchor of the former attempt must not come after what the new one reads.
-Task<Status> RelaySink::wait_for_turn(PumpKey key, uint64_t attempt) {
+Task<Status> RelaySink::wait_for_turn(LinkPartition key, uint64_t attempt) {
   const Deadline patience = env_.in(options_.takeover_limit);
   while (anchoring_.count(key) || takeovers_ >= options_.takeovers_at_once_max) {
     CO_CHECK(co_await changed_.wait(patience));
@@ -99,7 +99,7 @@ Task<Status> RelaySink::wait_for_turn(PumpKey key, uint64_t attempt) {
   co_return ok();
 }
 
-Task<Result<TargetState>> RelaySink::open(PumpKey key) {
+Task<Result<TargetState>> RelaySink::open(LinkPartition key) {
   RelayPartition* partition = find(key);
   if (!partition) co_return relayed_no_more();
   const uint64_t attempt = ++attempts_;
@@ -131,13 +131,13 @@ Task<Result<TargetState>> RelaySink::open(PumpKey key) {
   co_return partition->state();
 }
 
-Task<Result<Truncated>> RelaySink::truncate(PumpKey key, PumpSession, SourceOffset end, LogEpoch) {
+Task<Result<Truncated>> RelaySink::truncate(LinkPartition key, PumpSession, SourceOffset end, LogEpoch) {
   co_return Error(ErrorCode::kUnsupported, "the source goes on from offset " + std::to_string(end.value()) +
                                                " of partition " + std::to_string(key.partition.value()) +
                                                " with other records, and a Kafka target cannot be truncated");
 }
 
-Task<Result<TargetState>> RelaySink::advance_log_start(PumpKey key, PumpSession session, SourceOffset to) {
+Task<Result<TargetState>> RelaySink::advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) {
   const auto attempt = static_cast<uint64_t>(session.value());
   const Deadline patience = env_.in(options_.timeout);
   const Error ended(ErrorCode::kConflict, "the session ended");
@@ -175,9 +175,9 @@ void RelaySink::lane_send(SinkLane& lane) {
   std::vector<Sent> sent;
   size_t bytes = 0;
   // Sorted, so that each topic is named once.
-  std::deque<PumpKey> keys = lane.take_queue();
+  std::deque<LinkPartition> keys = lane.take_queue();
   std::sort(keys.begin(), keys.end());
-  for (const PumpKey& key : keys) {
+  for (const LinkPartition& key : keys) {
     RelayPartition* partition = find(key);
     if (!partition || partition->lane() != &lane) continue;
     partition->queued = false;
@@ -199,7 +199,7 @@ void RelaySink::lane_send(SinkLane& lane) {
 }
 
 // The partition's next batch may leave now. What it waits for queues the partition again.
-bool RelaySink::next(const PumpKey& key, RelayPartition& partition) {
+bool RelaySink::next(const LinkPartition& key, RelayPartition& partition) {
   const BatchHeader* batch = partition.take_next(options_.batches_in_flight_max);
   if (!batch) return false;
   if (Status raw = can_relay_raw(*batch); !raw) {
@@ -216,7 +216,7 @@ bool RelaySink::next(const PumpKey& key, RelayPartition& partition) {
   return partition.flights() < options_.batches_in_flight_max;
 }
 
-Task<void> RelaySink::write_anchor(PumpKey key, uint64_t attempt, RelayAnchor made) {
+Task<void> RelaySink::write_anchor(LinkPartition key, uint64_t attempt, RelayAnchor made) {
   auto written = co_await journal_.write_anchor(key, made, env_.in(options_.timeout));
   anchoring_.erase(key);
   changed_.notify();
@@ -231,7 +231,7 @@ Task<void> RelaySink::write_anchor(PumpKey key, uint64_t attempt, RelayAnchor ma
 }
 
 // Moves the held batch of the partition into the request; returns its size in bytes.
-size_t RelaySink::add(const PumpKey& key, RelayPartition& partition, Produce& request, std::vector<Sent>& sent) {
+size_t RelaySink::add(const LinkPartition& key, RelayPartition& partition, Produce& request, std::vector<Sent>& sent) {
   const uint64_t flight = ++flights_;
   SliceList bytes = partition.stamp(flight);
   const size_t size = bytes.size();
@@ -251,7 +251,7 @@ size_t RelaySink::add(const PumpKey& key, RelayPartition& partition, Produce& re
 // --- lanes
 
 // Nothing was sent, but the partition cannot go on: it opens anew, with backoff.
-void RelaySink::lane_unreachable(SinkLane& lane, const PumpKey& key, const Error& error) {
+void RelaySink::lane_unreachable(SinkLane& lane, const LinkPartition& key, const Error& error) {
   RelayPartition* partition = find(key);
   if (!partition || partition->lane() != &lane) return;
   partition->queued = false;
@@ -266,7 +266,7 @@ Task<Status> RelaySink::lane_reopens(SinkLane& lane) {
   }
   std::vector<std::string> topics(names.begin(), names.end());
   CO_TRY(auto view, co_await cluster_.refresh(std::move(topics), env_.in(options_.timeout)));
-  std::vector<std::pair<PumpKey, uint64_t>> moved;
+  std::vector<std::pair<LinkPartition, uint64_t>> moved;
   for (const auto& [key, partition] : partitions_) {
     if (!partition.open() || partition.lane() != &lane) continue;
     const auto* found = view->partition(partition.target().topic, key.partition.value());
@@ -339,7 +339,7 @@ void RelaySink::deliver(const Sent& sent, const Answer* answer) {
 
 // Hands on what is acknowledged, in order. The partition is looked up anew each time: its pump may be removed
 // meanwhile.
-void RelaySink::acknowledge(const PumpKey& key, uint64_t attempt) {
+void RelaySink::acknowledge(const LinkPartition& key, uint64_t attempt) {
   for (;;) {
     RelayPartition* partition = find(key, attempt);
     if (!partition || !partition->open()) return;

@@ -38,22 +38,22 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journal, RelaySinkOptions options);
 
   void attach(PartitionPump& pump, SinkTarget target) override;
-  void detach(const PumpKey& key) override;
+  void detach(const LinkPartition& key) override;
   void ready(PartitionPump& pump) override;
   // Besides the errors of BatchSink: kOutOfRange with the uncertain range where no evidence is left (final).
-  Task<Result<TargetState>> open(PumpKey key) override;
+  Task<Result<TargetState>> open(LinkPartition key) override;
   // kUnsupported: Kafka cannot be truncated. Pumps of a relay never ask (relay_pump_options).
-  Task<Result<Truncated>> truncate(PumpKey key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
+  Task<Result<Truncated>> truncate(LinkPartition key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
   // The next batch begins a new anchor at `to`. If records before it were relayed or dropped meanwhile, the answer is
   // first where the target ends, so that the gap which is then asked for again is the true one.
-  Task<Result<TargetState>> advance_log_start(PumpKey key, PumpSession session, SourceOffset to) override;
+  Task<Result<TargetState>> advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) override;
   size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
   Duration round_trip() const override { return lanes_.round_trip(); }
   Task<void> stop() override;
 
  private:
   struct Sent {  // one batch of a request
-    PumpKey key;
+    LinkPartition key;
     uint64_t attempt = 0, flight = 0;
     std::string topic;
     TopicId topic_id;
@@ -61,12 +61,12 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   using Produce = kafka::ProduceRequest;
   using Answer = kafka::ProduceResponse::PartitionProduceResponse;
 
-  RelayPartition* find(const PumpKey& key);
-  RelayPartition* find(const PumpKey& key, uint64_t attempt);
-  void fail(const PumpKey& key, uint64_t attempt, const Error& error);
-  void queue(const PumpKey& key, RelayPartition& partition);
-  Task<Status> wait_for_turn(PumpKey key, uint64_t attempt);
-  bool wanted(const PumpKey& key, uint64_t attempt) { return find(key, attempt) && !stopping_.is_set(); }
+  RelayPartition* find(const LinkPartition& key);
+  RelayPartition* find(const LinkPartition& key, uint64_t attempt);
+  void fail(const LinkPartition& key, uint64_t attempt, const Error& error);
+  void queue(const LinkPartition& key, RelayPartition& partition);
+  Task<Status> wait_for_turn(LinkPartition key, uint64_t attempt);
+  bool wanted(const LinkPartition& key, uint64_t attempt) { return find(key, attempt) && !stopping_.is_set(); }
 
   Task<void> watch_for_stalls();
   void retake_all();
@@ -74,23 +74,23 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   bool lane_may_send(const SinkLane& lane) override;
   void lane_send(SinkLane& lane) override;
   void lane_idle(SinkLane& lane) override { lane.disconnect(); }
-  void lane_unreachable(SinkLane& lane, const PumpKey& key, const Error& error) override;
+  void lane_unreachable(SinkLane& lane, const LinkPartition& key, const Error& error) override;
   Task<Status> lane_reopens(SinkLane& lane) override;
   Status lane_may_still_send() override;
 
-  bool next(const PumpKey& key, RelayPartition& partition);
-  Task<void> write_anchor(PumpKey key, uint64_t attempt, RelayAnchor made);
-  size_t add(const PumpKey& key, RelayPartition& partition, Produce& request, std::vector<Sent>& sent);
+  bool next(const LinkPartition& key, RelayPartition& partition);
+  Task<void> write_anchor(LinkPartition key, uint64_t attempt, RelayAnchor made);
+  size_t add(const LinkPartition& key, RelayPartition& partition, Produce& request, std::vector<Sent>& sent);
   void answered(const std::vector<Sent>& sent, const Result<kafka::ProduceResponse>& response);
   void deliver(const Sent& sent, const Answer* answer);
-  void acknowledge(const PumpKey& key, uint64_t attempt);
+  void acknowledge(const LinkPartition& key, uint64_t attempt);
 
   Env& env_;
   kafka::ClusterClient& cluster_;
   RelayJournal& journal_;
   const RelaySinkOptions options_;
-  std::map<PumpKey, RelayPartition> partitions_;
-  std::set<PumpKey> anchoring_;  // an anchor is being written; also of an older attempt
+  std::map<LinkPartition, RelayPartition> partitions_;
+  std::set<LinkPartition> anchoring_;  // an anchor is being written; also of an older attempt
   uint64_t attempts_ = 0, flights_ = 0;
   int takeovers_ = 0;  // under way
   bool watching_ = false;

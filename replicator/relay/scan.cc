@@ -40,7 +40,7 @@ bool Collector::ours(int64_t producer) const {
 
 bool Collector::anchored_at(const BatchHeader& batch) const {
   return std::any_of(range_.anchors.begin(), range_.anchors.end(), [&](const RelayAnchor& anchor) {
-    return anchor.producer == RelayProducer{batch.producer_id, batch.producer_epoch} &&
+    return anchor.producer == kafka::ProducerIdentity{batch.producer_id, batch.producer_epoch} &&
            anchor.sequence == batch.base_sequence;
   });
 }
@@ -78,7 +78,7 @@ Status Collector::take(const BatchRun& run) {
       }
       continue;
     }
-    if (marker_seen_ || RelayProducer{batch.producer_id, batch.producer_epoch} != range_.owner) continue;
+    if (marker_seen_ || kafka::ProducerIdentity{batch.producer_id, batch.producer_epoch} != range_.owner) continue;
     marker_seen_ = true;
     scan_.marker = TargetOffset(batch.base_offset);
     scan_.epoch = LeadershipEpoch(batch.partition_leader_epoch);

@@ -14,7 +14,7 @@ namespace farshore::replicator {
 struct RelayScanRange {
   TopicPartition at;
   TargetOffset from, to_min;
-  RelayProducer owner;
+  kafka::ProducerIdentity owner;
   std::vector<RelayAnchor> anchors;  // whose producers are ours
   bool wait_for_marker = true;       // false only for an injected defect
 };

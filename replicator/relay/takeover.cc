@@ -15,7 +15,7 @@ namespace {
 constexpr Duration kWantedInterval = milliseconds(200);  // how often a wait looks whether it is still wanted
 
 // The target has given our transactional id another producer id: it has forgotten the old one.
-bool names_another(const RelayClaims& claims, RelayProducer owner) {
+bool names_another(const RelayClaims& claims, kafka::ProducerIdentity owner) {
   const RelayAnchor* newest = newest_anchor(claims.anchors);
   return newest && newest->producer.id != owner.id;
 }
@@ -29,13 +29,13 @@ Error uncertain_error(const RelayUncertain& uncertain) {
 
 }  // namespace
 
-std::string relay_transactional_id(const PumpKey& key) {
+std::string relay_transactional_id(const LinkPartition& key) {
   return "farshore." + key.link.to_string() + "." + key.source_topic.to_string() + "." +
          std::to_string(key.partition.value());
 }
 
 RelayTakeover::RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
-                             const RelaySinkOptions& options, PumpKey key, SinkTarget target,
+                             const RelaySinkOptions& options, LinkPartition key, SinkTarget target,
                              std::function<bool()> wanted)
     : env_(env),
       cluster_(cluster),

@@ -25,10 +25,10 @@
 namespace farshore::replicator {
 
 // Whose epochs say who relays a partition: farshore.<link id>.<source topic id>.<partition>.
-std::string relay_transactional_id(const PumpKey& key);
+std::string relay_transactional_id(const LinkPartition& key);
 
 struct RelayTakenOver {
-  RelayProducer producer;
+  kafka::ProducerIdentity producer;
   RelayResume resume;
   TargetOffset target_end;    // nothing of ours stands at or above it
   LeadershipEpoch epoch{-1};  // of the leader that wrote our marker
@@ -40,7 +40,7 @@ class RelayTakeover {
  public:
   // References outlive it. `wanted` is asked between the steps; false ends the takeover with kClosed.
   RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal, const RelaySinkOptions& options,
-                PumpKey key, SinkTarget target, std::function<bool()> wanted);
+                LinkPartition key, SinkTarget target, std::function<bool()> wanted);
 
   // Once. Errors: kFenced (lost to another gateway), kInvalidArgument (the target topic is another one now),
   // kOutOfRange (no evidence is left; the detail names the source offsets), kPermissionDenied, kNotFound (a broker does
@@ -65,7 +65,7 @@ class RelayTakeover {
   kafka::ClusterClient& cluster_;
   RelayJournal& journal_;
   const RelaySinkOptions& options_;
-  const PumpKey key_;
+  const LinkPartition key_;
   const SinkTarget target_;
   const TopicPartition at_;
   const std::function<bool()> wanted_;

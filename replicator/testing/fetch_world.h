@@ -32,8 +32,9 @@ class Mirror final : private PumpDriver, private PumpListener, private FetcherOw
         budget_(env, "in flight", budget_bytes),
         gate_(env) {
     pump_options_.buffered_bytes_max = buffered_bytes_max;
-    pump = std::make_unique<PartitionPump>(PumpKey{LinkId{{1}}, SourceTopicId(topic), PartitionId(0)}, pump_options_,
-                                           static_cast<PumpDriver&>(*this), static_cast<PumpListener&>(*this));
+    pump =
+        std::make_unique<PartitionPump>(LinkPartition{LinkId{{1}}, SourceTopicId(topic), PartitionId(0)}, pump_options_,
+                                        static_cast<PumpDriver&>(*this), static_cast<PumpListener&>(*this));
     fetcher = std::make_unique<Fetcher>(env_, source_, 1, arena_, budget_, options_, static_cast<FetcherOwner&>(*this));
     open();
     fetcher->add(*pump, kTopic, LeadershipEpoch(0));
@@ -99,13 +100,13 @@ class Mirror final : private PumpDriver, private PumpListener, private FetcherOw
     if (fetcher) fetcher->changed(which.key());
   }
   void pump_needs_control(PartitionPump&) override {}
-  void pump_caught_up(const PumpKey&) override {}
-  void pump_diverged(const PumpKey&, LostRange, bool) override { ADD_FAILURE() << "nothing diverges here"; }
-  void pump_retention_gap(const PumpKey&, SourceOffset, SourceOffset, bool) override { ++gaps; }
-  void pump_log_start_moved(const PumpKey&, SourceOffset) override {}
-  void pump_topic_gone(const PumpKey&, const Error&) override {}
-  void pump_failed(const PumpKey&, const Error& why) override { ADD_FAILURE() << why.to_string(); }
-  void fetcher_lost_partition(const PumpKey&) override {}
+  void pump_caught_up(const LinkPartition&) override {}
+  void pump_diverged(const LinkPartition&, LostRange, bool) override { ADD_FAILURE() << "nothing diverges here"; }
+  void pump_retention_gap(const LinkPartition&, SourceOffset, SourceOffset, bool) override { ++gaps; }
+  void pump_log_start_moved(const LinkPartition&, SourceOffset) override {}
+  void pump_topic_gone(const LinkPartition&, const Error&) override {}
+  void pump_failed(const LinkPartition&, const Error& why) override { ADD_FAILURE() << why.to_string(); }
+  void fetcher_lost_partition(const LinkPartition&) override {}
   Duration target_round_trip() const override { return {}; }
 
   sim::SimEnv& env_;

@@ -22,14 +22,14 @@ class PumpRecorder final : public PumpDriver, public PumpListener {
   void pump_trouble(PartitionPump&, PumpTrouble trouble, const Error& error) override {
     ++troubles[{trouble, error.code}];
   }
-  void pump_caught_up(const PumpKey&) override { ++caught_up; }
-  void pump_diverged(const PumpKey&, LostRange lost, bool cut) override { diverged.emplace_back(lost, cut); }
-  void pump_retention_gap(const PumpKey&, SourceOffset from, SourceOffset to, bool skipped) override {
+  void pump_caught_up(const LinkPartition&) override { ++caught_up; }
+  void pump_diverged(const LinkPartition&, LostRange lost, bool cut) override { diverged.emplace_back(lost, cut); }
+  void pump_retention_gap(const LinkPartition&, SourceOffset from, SourceOffset to, bool skipped) override {
     gaps.push_back({from.value(), to.value(), skipped});
   }
-  void pump_log_start_moved(const PumpKey&, SourceOffset log_start) override { log_start_seen = log_start; }
-  void pump_topic_gone(const PumpKey&, const Error&) override { ++gone; }
-  void pump_failed(const PumpKey&, const Error& why) override { failure = why; }
+  void pump_log_start_moved(const LinkPartition&, SourceOffset log_start) override { log_start_seen = log_start; }
+  void pump_topic_gone(const LinkPartition&, const Error&) override { ++gone; }
+  void pump_failed(const LinkPartition&, const Error& why) override { failure = why; }
 
   struct Gap {
     int64_t from, to;
@@ -81,7 +81,7 @@ class PumpTest : public testing::Test {
   static int64_t end_of(const Pumped& pumped) { return pumped.run.next().value(); }
 
   SlabArena arena_;
-  PumpKey key_{LinkId{{1}}, SourceTopicId{{2}}, PartitionId(0)};
+  LinkPartition key_{LinkId{{1}}, SourceTopicId{{2}}, PartitionId(0)};
   PumpOptions options_;
   PumpRecorder recorder_;
   MonoTime now_{seconds(100)};

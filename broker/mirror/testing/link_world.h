@@ -28,16 +28,16 @@ namespace farshore::broker {
 // What the pumps of a gateway said.
 class LinkEvents final : public replicator::PumpListener {
  public:
-  void pump_caught_up(const replicator::PumpKey&) override { ++caught_up; }
-  void pump_diverged(const replicator::PumpKey& key, replicator::LostRange lost, bool cut) override {
+  void pump_caught_up(const LinkPartition&) override { ++caught_up; }
+  void pump_diverged(const LinkPartition& key, replicator::LostRange lost, bool cut) override {
     diverged.push_back({key.partition.value(), lost, cut});
   }
-  void pump_retention_gap(const replicator::PumpKey& key, SourceOffset from, SourceOffset to, bool) override {
+  void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool) override {
     gaps.push_back({key.partition.value(), {from, to}, true});
   }
-  void pump_log_start_moved(const replicator::PumpKey&, SourceOffset) override {}
-  void pump_topic_gone(const replicator::PumpKey&, const Error& why) override { gone.push_back(why); }
-  void pump_failed(const replicator::PumpKey&, const Error& why) override { failed.push_back(why); }
+  void pump_log_start_moved(const LinkPartition&, SourceOffset) override {}
+  void pump_topic_gone(const LinkPartition&, const Error& why) override { gone.push_back(why); }
+  void pump_failed(const LinkPartition&, const Error& why) override { failed.push_back(why); }
 
   struct Range {
     int32_t partition;

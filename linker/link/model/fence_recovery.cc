@@ -20,7 +20,7 @@ FenceRecovery::FenceRecovery(Env& env, LinkDefinition& definition, LinkStatus& s
       stopping_(stopping),
       gate_(gate) {}
 
-void FenceRecovery::fenced(const replicator::PumpKey& key, const Error& why) {
+void FenceRecovery::fenced(const LinkPartition& key, const Error& why) {
   fenced_[key] = why;
   if (!recovering_) recovering_ = spawn(gate_, "fence recovery", recover());
 }
@@ -45,7 +45,7 @@ Task<void> FenceRecovery::recover() {
   recovering_ = false;
 }
 
-void FenceRecovery::take_back(const replicator::PumpKey& key, const Error& why) {
+void FenceRecovery::take_back(const LinkPartition& key, const Error& why) {
   const MirrorTopic* topic = topics_.of_pump(key);
   const auto progress = replicator_.progress(key);
   if (!topic || !topic->pumping() || !progress || progress->pump.phase != replicator::PumpPhase::kFailed) return;

@@ -21,11 +21,11 @@ class FenceRecovery {
                 replicator::Replicator& replicator, Event& stopping, Gate& gate);
 
   // The pump of this partition has failed with kFenced.
-  void fenced(const replicator::PumpKey& key, const Error& why);
+  void fenced(const LinkPartition& key, const Error& why);
 
  private:
   Task<void> recover();
-  void take_back(const replicator::PumpKey& key, const Error& why);
+  void take_back(const LinkPartition& key, const Error& why);
 
   Env& env_;
   LinkDefinition& definition_;
@@ -34,7 +34,7 @@ class FenceRecovery {
   replicator::Replicator& replicator_;
   Event& stopping_;
   Gate& gate_;
-  std::map<replicator::PumpKey, Error> fenced_;
+  std::map<LinkPartition, Error> fenced_;
   bool recovering_ = false;
 };
 

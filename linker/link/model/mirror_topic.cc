@@ -13,7 +13,7 @@ MirrorTopic::MirrorTopic(Env& env, replicator::Replicator& replicator, std::stri
 
 bool MirrorTopic::ending() const { return state_ == MirrorState::kStopped || state_ == MirrorState::kPendingStopped; }
 
-bool MirrorTopic::has_pump(const replicator::PumpKey& key) const {
+bool MirrorTopic::has_pump(const LinkPartition& key) const {
   const auto partition = static_cast<size_t>(key.partition.value());
   return partition < pumps_.size() && pumps_[partition] == key;
 }
@@ -38,11 +38,11 @@ bool MirrorTopic::caught_up_now() const {
   return true;
 }
 
-SourceOffset MirrorTopic::dropped_below(const replicator::PumpKey& key) const {
+SourceOffset MirrorTopic::dropped_below(const LinkPartition& key) const {
   return has_pump(key) ? dropped_below_[static_cast<size_t>(key.partition.value())] : SourceOffset(0);
 }
 
-void MirrorTopic::set_dropped_below(const replicator::PumpKey& key, SourceOffset offset) {
+void MirrorTopic::set_dropped_below(const LinkPartition& key, SourceOffset offset) {
   if (has_pump(key)) dropped_below_[static_cast<size_t>(key.partition.value())] = offset;
 }
 

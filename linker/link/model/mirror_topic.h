@@ -31,8 +31,8 @@ class MirrorTopic {
   int64_t since_ms() const { return since_ms_; }            // wall clock, Unix epoch
   bool pumping() const { return farshore::pumps(state_); }  // records flow in this state
   bool ending() const;                                      // ended, or being promoted: discovery leaves it alone
-  const std::vector<replicator::PumpKey>& pumps() const { return pumps_; }  // by partition
-  bool has_pump(const replicator::PumpKey& key) const;
+  const std::vector<LinkPartition>& pumps() const { return pumps_; }  // by partition
+  bool has_pump(const LinkPartition& key) const;
   const std::optional<PromotionRecord>& promotion() const { return promotion_; }
   TargetTopic as_target_topic() const;
 
@@ -47,8 +47,8 @@ class MirrorTopic {
   void set_drift(std::vector<std::string> drift) { drift_ = std::move(drift); }
 
   // The source offset below which the target was told to drop translation data. Forgotten with the pumps.
-  SourceOffset dropped_below(const replicator::PumpKey& key) const;
-  void set_dropped_below(const replicator::PumpKey& key, SourceOffset offset);
+  SourceOffset dropped_below(const LinkPartition& key) const;
+  void set_dropped_below(const LinkPartition& key, SourceOffset offset);
 
   // The topic as it is at the target.
   void identify(TargetTopicId id, SourceTopicId source_id);
@@ -82,7 +82,7 @@ class MirrorTopic {
   MirrorState state_ = MirrorState::kPending;
   std::string reason_;
   int64_t since_ms_;
-  std::vector<replicator::PumpKey> pumps_;
+  std::vector<LinkPartition> pumps_;
   std::vector<SourceOffset> dropped_below_;  // by partition
   std::vector<std::string> drift_;
   bool was_caught_up_ = false;

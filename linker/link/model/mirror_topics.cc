@@ -24,20 +24,20 @@ Result<MirrorTopic*> MirrorTopics::get(const std::string& name) const {
   return Error(ErrorCode::kNotFound, "link " + definition_.spec().name + " has no mirror topic " + name);
 }
 
-MirrorTopic* MirrorTopics::of_pump(const replicator::PumpKey& key) const {
+MirrorTopic* MirrorTopics::of_pump(const LinkPartition& key) const {
   for (const auto& entry : topics_)
     if (entry.second->has_pump(key)) return entry.second.get();
   return nullptr;
 }
 
-std::vector<replicator::PumpKey> MirrorTopics::pumps() const {
-  std::vector<replicator::PumpKey> keys;
+std::vector<LinkPartition> MirrorTopics::pumps() const {
+  std::vector<LinkPartition> keys;
   for (const auto& entry : topics_) keys.insert(keys.end(), entry.second->pumps().begin(), entry.second->pumps().end());
   std::sort(keys.begin(), keys.end());
   return keys;
 }
 
-std::string MirrorTopics::partition_name(const replicator::PumpKey& key) const {
+std::string MirrorTopics::partition_name(const LinkPartition& key) const {
   const MirrorTopic* topic = of_pump(key);
   return (topic ? topic->name() : std::string("?")) + "-" + std::to_string(key.partition.value());
 }
@@ -65,7 +65,7 @@ void MirrorTopics::apply_pauses(bool was_paused) {
   }
 }
 
-void MirrorTopics::fail_partition(const replicator::PumpKey& key, const std::string& why) {
+void MirrorTopics::fail_partition(const LinkPartition& key, const std::string& why) {
   MirrorTopic* topic = of_pump(key);
   if (topic && topic->pumping()) topic->fail("partition " + std::to_string(key.partition.value()) + ": " + why);
 }

@@ -24,10 +24,10 @@ class MirrorTopics {
   MirrorTopic* find(const std::string& name) const;
   // kNotFound, with the link's name.
   Result<MirrorTopic*> get(const std::string& name) const;
-  MirrorTopic* of_pump(const replicator::PumpKey& key) const;  // null: that pump was removed
-  std::vector<replicator::PumpKey> pumps() const;              // of all topics, sorted
+  MirrorTopic* of_pump(const LinkPartition& key) const;  // null: that pump was removed
+  std::vector<LinkPartition> pumps() const;              // of all topics, sorted
   // topic-partition at the target, for the log.
-  std::string partition_name(const replicator::PumpKey& key) const;
+  std::string partition_name(const LinkPartition& key) const;
 
   MirrorTopic& add(const std::string& name, const std::string& source_topic);  // or finds it
   // Starts the pumps of `topic`, paused if the definition says so.
@@ -35,7 +35,7 @@ class MirrorTopics {
   // After a change of the definition: pauses and resumes what it says. `was_paused`: the link was paused before it.
   void apply_pauses(bool was_paused);
   // FAILED, because one partition cannot be filled any more. Topics that are paused or ended stay as they are.
-  void fail_partition(const replicator::PumpKey& key, const std::string& why);
+  void fail_partition(const LinkPartition& key, const std::string& why);
 
  private:
   Env& env_;

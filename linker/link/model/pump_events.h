@@ -12,12 +12,12 @@ class PumpEvents final : public replicator::PumpListener {
   PumpEvents(Env& env, LinkMode mode, LinkStatus& status, MirrorTopics& topics, FenceRecovery& fences)
       : env_(env), mode_(mode), status_(status), topics_(topics), fences_(fences) {}
 
-  void pump_caught_up(const replicator::PumpKey&) override {}
-  void pump_diverged(const replicator::PumpKey& key, replicator::LostRange lost, bool cut) override;
-  void pump_retention_gap(const replicator::PumpKey& key, SourceOffset from, SourceOffset to, bool skipped) override;
-  void pump_log_start_moved(const replicator::PumpKey&, SourceOffset) override {}
-  void pump_topic_gone(const replicator::PumpKey& key, const Error& why) override;
-  void pump_failed(const replicator::PumpKey& key, const Error& why) override;
+  void pump_caught_up(const LinkPartition&) override {}
+  void pump_diverged(const LinkPartition& key, replicator::LostRange lost, bool cut) override;
+  void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) override;
+  void pump_log_start_moved(const LinkPartition&, SourceOffset) override {}
+  void pump_topic_gone(const LinkPartition& key, const Error& why) override;
+  void pump_failed(const LinkPartition& key, const Error& why) override;
 
  private:
   Env& env_;

@@ -23,7 +23,7 @@ Task<Status> GroupRound::decide() {
 }
 
 Task<Result<std::optional<GroupSyncInput>>> GroupRound::input_for(const MirrorTopic& topic, int32_t partition) {
-  const replicator::PumpKey key = topic.pumps()[static_cast<size_t>(partition)];
+  const LinkPartition key = topic.pumps()[static_cast<size_t>(partition)];
   auto progress = link_.replicator.progress(key);
   // Until the target has said what it holds, the mirrored end is not known.
   if (!progress || progress->pump.phase != replicator::PumpPhase::kRunning) co_return std::optional<GroupSyncInput>();

@@ -8,8 +8,8 @@
 
 namespace farshore::linker {
 
-inline replicator::PumpKey key_number(int32_t n) {
-  replicator::PumpKey key;
+inline LinkPartition key_number(int32_t n) {
+  LinkPartition key;
   Uuid link, topic;
   link.bytes.fill(0x11);
   topic.bytes.fill(0x22);
@@ -29,7 +29,7 @@ inline TranslationRun run_of(int64_t source, int64_t target, int64_t length) {
   return run;
 }
 
-inline RelayAnchor anchor_of(RelayProducer producer, int32_t sequence, int64_t source, int64_t target_from) {
+inline RelayAnchor anchor_of(kafka::ProducerIdentity producer, int32_t sequence, int64_t source, int64_t target_from) {
   RelayAnchor anchor;
   anchor.producer = producer;
   anchor.sequence = sequence;
@@ -47,14 +47,14 @@ struct JournalGateway {
         journal(std::make_unique<KafkaRelayJournal>(t.env_, *cluster, store, options)) {
     journal->start();
   }
-  Task<Result<replicator::RelayClaims>> take(replicator::PumpKey key) {
+  Task<Result<replicator::RelayClaims>> take(LinkPartition key) {
     CO_TRY(TopicPartition log, co_await journal->log_of(key, fixture.soon()));
     std::vector<TopicPartition> partitions{log};
     CO_TRY(owner, co_await kafka::fence(*cluster, "farshore.test." + std::to_string(key.partition.value()),
                                         std::move(partitions), fixture.soon()));
     co_return co_await journal->take_over(key, owner, fixture.soon());
   }
-  Task<Status> anchor(replicator::PumpKey key, int32_t sequence, int64_t source, int64_t target_from) {
+  Task<Status> anchor(LinkPartition key, int32_t sequence, int64_t source, int64_t target_from) {
     RelayAnchor what = anchor_of(owner, sequence, source, target_from);
     co_return co_await journal->write_anchor(key, what, fixture.soon());
   }
@@ -81,10 +81,10 @@ struct JournalGateway {
   std::unique_ptr<kafka::ClusterClient> cluster;
   offsets::TranslationStore store;
   std::unique_ptr<KafkaRelayJournal> journal;
-  RelayProducer owner;
+  kafka::ProducerIdentity owner;
 };
 
-inline Task<void> expect_target(JournalGateway& gateway, replicator::PumpKey key, int64_t source, int64_t target) {
+inline Task<void> expect_target(JournalGateway& gateway, LinkPartition key, int64_t source, int64_t target) {
   auto got = co_await gateway.journal->to_target(key, SourceOffset(source), std::nullopt, gateway.fixture.soon());
   CO_ASSERT_OK(got);
   EXPECT_EQ(got->offset, target) << "source " << source;

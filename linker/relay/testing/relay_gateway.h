@@ -67,7 +67,7 @@ struct RelayGateway {
     }
     co_return ok();
   }
-  Task<Result<replicator::RelayClaims>> take(replicator::PumpKey key) {
+  Task<Result<replicator::RelayClaims>> take(LinkPartition key) {
     CO_TRY(TopicPartition log, co_await journal.log_of(key, fixture.soon()));
     std::vector<TopicPartition> partitions{log};
     CO_TRY(auto owner, co_await kafka::fence(*cluster, replicator::relay_transactional_id(key), std::move(partitions),

@@ -11,9 +11,9 @@ class StubSink final : public replicator::BatchSink {
   int fences = 0, opened = 0;
 
   void attach(replicator::PartitionPump&, replicator::SinkTarget) override {}
-  void detach(const replicator::PumpKey&) override {}
+  void detach(const LinkPartition&) override {}
   void ready(replicator::PartitionPump&) override {}
-  Task<Result<replicator::TargetState>> open(replicator::PumpKey) override {
+  Task<Result<replicator::TargetState>> open(LinkPartition) override {
     if (fences > 0) {
       --fences;
       co_return Error(ErrorCode::kFenced, "a later epoch");
@@ -22,10 +22,10 @@ class StubSink final : public replicator::BatchSink {
     state.session = PumpSession(++opened);
     co_return state;
   }
-  Task<Result<replicator::Truncated>> truncate(replicator::PumpKey, PumpSession, SourceOffset, LogEpoch) override {
+  Task<Result<replicator::Truncated>> truncate(LinkPartition, PumpSession, SourceOffset, LogEpoch) override {
     co_return Error(ErrorCode::kUnsupported);
   }
-  Task<Result<replicator::TargetState>> advance_log_start(replicator::PumpKey, PumpSession, SourceOffset) override {
+  Task<Result<replicator::TargetState>> advance_log_start(LinkPartition, PumpSession, SourceOffset) override {
     co_return Error(ErrorCode::kUnsupported);
   }
   size_t appends_in_flight() const override { return 0; }

@@ -31,7 +31,7 @@ class StubTarget final : public LinkTarget {
   Task<Result<PromotionRecord>> end(EndOfTopic, replicator::Replicator&, Deadline) override {
     co_return Error(ErrorCode::kUnsupported);
   }
-  Task<Result<std::optional<TargetOffset>>> to_target(replicator::PumpKey, SourceOffset) override {
+  Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition, SourceOffset) override {
     co_return Error(ErrorCode::kUnsupported);
   }
   Task<Result<api::TranslateOffsetReply>> translate(TargetTopic, api::TranslateOffsetRequest, SourceOffset) override {

@@ -18,8 +18,8 @@ inline constexpr char kRelayTopic[] = "orders", kRelayLog[] = "__farshore_offset
 
 // What a topic's log of record would hold, shared by all gateways.
 struct WrittenDown {
-  std::map<PumpKey, RelayClaims> claims;
-  std::map<PumpKey, std::vector<TranslationRun>> told;  // every run that was ever told, written down or not
+  std::map<LinkPartition, RelayClaims> claims;
+  std::map<LinkPartition, std::vector<TranslationRun>> told;  // every run that was ever told, written down or not
   int anchors = 0;
 };
 
@@ -29,11 +29,11 @@ class MemoryJournal final : public RelayJournal {
   MemoryJournal(Env& env, FakeKafka& kafka, WrittenDown& down, double claim_chance)
       : env_(env), kafka_(kafka), down_(down), claim_chance_(claim_chance) {}
 
-  Task<Result<TopicPartition>> log_of(PumpKey, Deadline) override {
+  Task<Result<TopicPartition>> log_of(LinkPartition, Deadline) override {
     co_await env_.sleep(milliseconds(env_.random().between(0, 3)));
     co_return TopicPartition{kRelayLog, 0};
   }
-  Task<Result<RelayClaims>> take_over(PumpKey key, RelayProducer owner, Deadline deadline) override {
+  Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, Deadline deadline) override {
     while (wait_for_marker && epoch_of(owner.id) < owner.epoch) {  // reads up to the marker
       if (deadline.passed(env_.now())) co_return Error(ErrorCode::kTimedOut);
       co_await env_.sleep(milliseconds(2));
@@ -43,8 +43,8 @@ class MemoryJournal final : public RelayJournal {
     open_.erase(key);
     co_return down_.claims[key];
   }
-  Task<Status> write_anchor(PumpKey key, RelayAnchor anchor, Deadline) override {
-    const RelayProducer owner = owners_[key];
+  Task<Status> write_anchor(LinkPartition key, RelayAnchor anchor, Deadline) override {
+    const kafka::ProducerIdentity owner = owners_[key];
     co_await env_.sleep(milliseconds(env_.random().between(0, 20)));
     if (fenced(owner)) co_return Error(ErrorCode::kFenced, "the log of record");
     down_.claims[key].anchors.push_back(anchor);
@@ -56,7 +56,7 @@ class MemoryJournal final : public RelayJournal {
     }
     co_return ok();
   }
-  void relayed(const PumpKey& key, const TranslationRun& run) override {
+  void relayed(const LinkPartition& key, const TranslationRun& run) override {
     down_.told[key].push_back(run);
     auto& open = open_[key];
     if (open && open->source_end() == run.source && open->target_end() == run.target &&
@@ -68,7 +68,7 @@ class MemoryJournal final : public RelayJournal {
     }
     if (env_.random().below(1000) < claim_chance_ * 1000) claim(key, *open);
   }
-  Task<Result<RelayClaims>> lower_claim(PumpKey key, TargetOffset target, Deadline) override {
+  Task<Result<RelayClaims>> lower_claim(LinkPartition key, TargetOffset target, Deadline) override {
     RelayClaims& claims = down_.claims[key];
     std::erase_if(claims.anchors, [&](const RelayAnchor& anchor) { return anchor.target_from > target; });
     if (claims.last_run && claims.last_run->target_end() > target) {
@@ -90,8 +90,8 @@ class MemoryJournal final : public RelayJournal {
     auto it = log().producers.find(id);
     return it == log().producers.end() ? int16_t{-1} : it->second.epoch;
   }
-  bool fenced(RelayProducer owner) { return wait_for_marker && epoch_of(owner.id) > owner.epoch; }
-  void claim(const PumpKey& key, const TranslationRun& run) {
+  bool fenced(kafka::ProducerIdentity owner) { return wait_for_marker && epoch_of(owner.id) > owner.epoch; }
+  void claim(const LinkPartition& key, const TranslationRun& run) {
     if (!fenced(owners_[key])) down_.claims[key].last_run = run;
   }
 
@@ -99,8 +99,8 @@ class MemoryJournal final : public RelayJournal {
   FakeKafka& kafka_;
   WrittenDown& down_;
   const double claim_chance_;
-  std::map<PumpKey, RelayProducer> owners_;
-  std::map<PumpKey, std::optional<TranslationRun>> open_;
+  std::map<LinkPartition, kafka::ProducerIdentity> owners_;
+  std::map<LinkPartition, std::optional<TranslationRun>> open_;
 };
 
 }  // namespace farshore::replicator

@@ -76,7 +76,7 @@ class RelayGateway final : private PumpDriver, private PumpListener {
 
   static inline const LinkId kLink{{7, 7, 7}};
   static inline const SourceTopicId kSourceTopic{{5, 5}};
-  static PumpKey key_of(int32_t index) { return {kLink, kSourceTopic, PartitionId(index)}; }
+  static LinkPartition key_of(int32_t index) { return {kLink, kSourceTopic, PartitionId(index)}; }
   PartitionPump& pump(int32_t index) { return *work_.at(index).pump; }
   bool caught_up() {
     for (auto& [index, work] : work_) {
@@ -119,14 +119,14 @@ class RelayGateway final : private PumpDriver, private PumpListener {
     if (work.wishing) return;
     work.wishing = spawn(gate_, "wishes", grant(index));
   }
-  void pump_caught_up(const PumpKey&) override {}
-  void pump_diverged(const PumpKey&, LostRange, bool) override { ADD_FAILURE() << "nothing diverges here"; }
-  void pump_retention_gap(const PumpKey&, SourceOffset from, SourceOffset to, bool) override {
+  void pump_caught_up(const LinkPartition&) override {}
+  void pump_diverged(const LinkPartition&, LostRange, bool) override { ADD_FAILURE() << "nothing diverges here"; }
+  void pump_retention_gap(const LinkPartition&, SourceOffset from, SourceOffset to, bool) override {
     gaps.emplace_back(from.value(), to.value());
   }
-  void pump_log_start_moved(const PumpKey&, SourceOffset) override {}
-  void pump_topic_gone(const PumpKey&, const Error&) override {}
-  void pump_failed(const PumpKey&, const Error& why) override { failures.push_back(why); }
+  void pump_log_start_moved(const LinkPartition&, SourceOffset) override {}
+  void pump_topic_gone(const LinkPartition&, const Error&) override {}
+  void pump_failed(const LinkPartition&, const Error& why) override { failures.push_back(why); }
 
   Task<void> grant(int32_t index) {
     Work& work = work_.at(index);
