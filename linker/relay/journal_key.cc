@@ -2,13 +2,10 @@
 
 #include <algorithm>
 
+#include "offsets/translation/anchor.h"
+
 namespace farshore::linker {
 namespace {
-
-bool continues(const TranslationRun& a, const TranslationRun& b) {
-  return a.source_end() == b.source && a.target_end() == b.target && a.source_epoch == b.source_epoch &&
-         a.target_epoch == b.target_epoch;
-}
 
 bool same_start(const TranslationRun& a, const TranslationRun& b) {
   return a.source == b.source && a.target == b.target && a.source_epoch == b.source_epoch;
@@ -43,10 +40,7 @@ void JournalBatch::erase(const LinkPartition& key, const RelayAnchor& what) {
 JournalKey::JournalKey(Reactor& reactor, const LinkPartition& partition) : name(partition), storing(reactor) {}
 
 bool JournalKey::add(const TranslationRun& run, size_t pending_max) {
-  if (open && continues(*open, run)) {
-    open->length += run.length;
-    return true;
-  }
+  if (open && extend_run(*open, run)) return true;
   if (open && open->length > open_logged) {
     if (closed.size() >= pending_max) {
       overflowed = true;

@@ -16,12 +16,11 @@
 
 namespace farshore {
 
-// The producer that wrote a batch at the target. Its id belongs to one transactional id (one per LinkPartition); each
-// takeover raises the epoch.
-
 // Written before the first batch after a takeover and at each discontinuity: a jump of source offsets, another source
 // epoch, 2^30 records.
 struct RelayAnchor {
+  // Wrote the batches at the target. Its id belongs to one transactional id (one per LinkPartition); each takeover
+  // raises its epoch.
   kafka::ProducerIdentity producer;
   int32_t sequence = 0;       // of the first record under this anchor
   SourceOffset source;        // its offset at the source
