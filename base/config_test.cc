@@ -21,7 +21,7 @@ ConfigSchema sample() {
   });
 }
 
-TEST(Config, GivesDefaultsUntilAValueIsSet) {
+TEST(Config, KeyHasItsDefaultUntilSet) {
   auto schema = sample();
   Config config(schema);
   EXPECT_EQ(config.number("num.partitions"), 1);
@@ -41,7 +41,7 @@ TEST(Config, HelpTextNamesTypeDefaultAndRange) {
   EXPECT_THAT(help, HasSubstr("compression.type (string, default producer, producer or zstd)\n"));
 }
 
-TEST(Config, RefusesAnUnknownKeyAndNamesTheNearest) {
+TEST(Config, UnknownKeyIsRefusedWithTheNearestName) {
   auto schema = sample();
   Config config(schema);
   auto status = config.set("num.partitons", "3");
@@ -50,7 +50,7 @@ TEST(Config, RefusesAnUnknownKeyAndNamesTheNearest) {
   EXPECT_THAT(status.error().detail, HasSubstr("'num.partitions'"));
 }
 
-TEST(Config, RefusesWrongTypesAndRangesAndSaysWhatIsAllowed) {
+TEST(Config, WrongTypesAndRangesAreRefusedWithTheAllowedValues) {
   auto schema = sample();
   auto detail = [&](const char* name, const char* value) {
     auto status = schema.check(name, value);
@@ -72,7 +72,7 @@ TEST(Config, RefusesWrongTypesAndRangesAndSaysWhatIsAllowed) {
   EXPECT_EQ(detail("log.retention.ms", "-1"), "accepted");
 }
 
-TEST(Config, ParsesPropertiesWithCommentsContinuationsAndEscapes) {
+TEST(Config, PropertiesMayHaveCommentsContinuationsAndEscapes) {
   auto schema = sample();
   Config config(schema);
   auto status = config.parse(
@@ -94,7 +94,7 @@ TEST(Config, ParsesPropertiesWithCommentsContinuationsAndEscapes) {
   EXPECT_EQ(config.text("compression.type"), "zstd");
 }
 
-TEST(Config, NamesFileAndLineOfAnError) {
+TEST(Config, ErrorNamesFileAndLine) {
   auto schema = sample();
   Config config(schema);
   auto detail = [&](const char* text) { return config.parse(text, "server.properties").error().detail; };

@@ -36,7 +36,7 @@ class Crc32c : public testing::TestWithParam<Crc32cKernel> {
   uint32_t crc(ConstBytes bytes, uint32_t before = 0) const { return GetParam().function(bytes, before); }
 };
 
-TEST_P(Crc32c, MatchesTheVectorsOfRfc3720) {
+TEST_P(Crc32c, ChecksumMatchesTheVectorsOfRfc3720) {
   auto text_crc = [&](std::string_view text) { return crc(as_bytes(text)); };
   std::string up, down;
   for (int i = 0; i < 32; ++i) {
@@ -52,7 +52,7 @@ TEST_P(Crc32c, MatchesTheVectorsOfRfc3720) {
 }
 
 // The vectors above are too short for folding. A message followed by its CRC, little end first, leaves a constant.
-TEST_P(Crc32c, LeavesTheResidueOfCastagnoliAfterLongMessages) {
+TEST_P(Crc32c, MessageWithItsChecksumLeavesTheCastagnoliResidue) {
   for (size_t size : {640, 1000, 4096, 16384, 40000}) {
     std::string text = random_text(size, size);
     uint32_t own = crc(as_bytes(text));
@@ -61,7 +61,7 @@ TEST_P(Crc32c, LeavesTheResidueOfCastagnoliAfterLongMessages) {
   }
 }
 
-TEST_P(Crc32c, IsTheDefinitionForEveryLengthAtEveryAlignment) {
+TEST_P(Crc32c, ChecksumMatchesTheDefinitionForEveryLengthAndAlignment) {
   std::string text = random_text(1200 + 64, 6);
   Random random(7);
   for (size_t length = 0; length <= 1200; ++length) {
@@ -78,7 +78,7 @@ TEST_P(Crc32c, IsTheDefinitionForEveryLengthAtEveryAlignment) {
 }
 
 // Every number of steps, every rest, one block and several, of each vector width.
-TEST_P(Crc32c, IsWhatThePortableKernelSaysForLongInput) {
+TEST_P(Crc32c, LongInputMatchesThePortableKernel) {
   std::string text = random_text((1 << 18) + 64, 8);
   Random random(9);
   auto check = [&](size_t offset, size_t length) {
@@ -96,7 +96,7 @@ TEST_P(Crc32c, IsWhatThePortableKernelSaysForLongInput) {
   for (int i = 0; i < 200; ++i) check(random.below(64), random.below(i < 180 ? 20000 : 1 << 18));
 }
 
-TEST_P(Crc32c, ExtendsOverAnySplitAndCombines) {
+TEST_P(Crc32c, ChecksumExtendsAndCombinesOverAnySplit) {
   std::string text = random_text(20000, 5);
   Random random(10);
   uint32_t whole = crc(as_bytes(text));
@@ -110,7 +110,7 @@ TEST_P(Crc32c, ExtendsOverAnySplitAndCombines) {
 
 // Reads nothing in front of its input and nothing behind it: both ends stand at pages that may not be read. (The
 // kernels have assembly, which the address sanitizer does not see into.)
-TEST_P(Crc32c, StaysInsideItsInput) {
+TEST_P(Crc32c, KernelReadsOnlyItsInput) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t inside = 5 * page;
   void* memory = ::mmap(nullptr, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -130,7 +130,7 @@ TEST_P(Crc32c, StaysInsideItsInput) {
 INSTANTIATE_TEST_SUITE_P(Kernels, Crc32c, testing::ValuesIn(crc32c_kernels().begin(), crc32c_kernels().end()),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(Crc32cDispatch, TakesTheLastOfTheKernelsAndAlwaysHasThePortableOne) {
+TEST(Crc32cDispatch, DispatchTakesTheLastKernelAndAlwaysHasThePortableOne) {
   ASSERT_FALSE(crc32c_kernels().empty());
   EXPECT_STREQ(crc32c_kernels().front().name, "portable");
   std::string text = random_text(5000, 12);
@@ -138,7 +138,7 @@ TEST(Crc32cDispatch, TakesTheLastOfTheKernelsAndAlwaysHasThePortableOne) {
   EXPECT_EQ(crc32c(as_bytes(text), 3), crc_by_bits(as_bytes(text), 3));
 }
 
-TEST(Crc32cCombine, GoesBeyondAnyBuffer) {  // 2^40 zero bytes, by doubling
+TEST(Crc32cCombine, CombineWorksBeyondAnyBufferSize) {  // 2^40 zero bytes, by doubling
   uint32_t crc = crc32c(as_bytes(std::string_view("\0", 1)));
   uint64_t length = 1;
   for (; length < uint64_t{1} << 39; length *= 2) crc = crc32c_combine(crc, crc, length);

@@ -46,7 +46,7 @@ Task<void> use(MemoryKv& kv, bool& done) {
   done = true;
 }
 
-TEST(MemoryKv, IsAnOrderedMapOfUnsignedBytes) {
+TEST(MemoryKv, KeysAreOrderedAsUnsignedBytes) {
   ManualReactor reactor;
   MemoryKv kv;
   bool done = false;

@@ -86,7 +86,8 @@ class KvMetaStoreTest : public testing::Test {
   }
   std::vector<std::string> keys(std::string begin, std::string end) {
     std::vector<std::string> names;
-    for (auto& entry : run(store_->range(begin, end, soon())).value().entries) names.push_back(entry.key);
+    const MetaSnapshot found = run(store_->range(begin, end, soon())).value();
+    for (const auto& entry : found.entries) names.push_back(entry.key);
     return names;
   }
   MetaEntry entry(std::string key) { return run(store_->range(key, "", soon())).value().entries.at(0); }
@@ -107,7 +108,7 @@ TEST_F(KvMetaStoreTest, EveryWritingTransactionRaisesTheRevisionByOne) {
   EXPECT_EQ(disk_.unsynced, 0);
 }
 
-TEST_F(KvMetaStoreTest, WritesNothingUnlessAllConditionsHold) {
+TEST_F(KvMetaStoreTest, TransactionWritesNothingUnlessAllConditionsHold) {
   commit({}, {KvPut{"a", "1"}}).value();
   auto lost = commit({Compare::revision_is("a", 1), Compare::absent("a")}, {KvPut{"b", "x"}});
   EXPECT_FALSE(lost->succeeded);
@@ -130,7 +131,7 @@ TEST_F(KvMetaStoreTest, RangesFollowPrefixesAndTheirEnds) {
   EXPECT_EQ(prefix_end(""), "\0"s);
 }
 
-TEST_F(KvMetaStoreTest, ReadsRangesLongerThanOneScan) {
+TEST_F(KvMetaStoreTest, RangeLongerThanOneScanIsReadWhole) {
   std::vector<KvBatch::Op> ops;
   ops.reserve(10000);
   for (int i = 0; i < 10000; ++i) ops.push_back(KvPut{"k" + std::to_string(i), ""});
@@ -138,7 +139,7 @@ TEST_F(KvMetaStoreTest, ReadsRangesLongerThanOneScan) {
   EXPECT_EQ(keys("k", prefix_end("k")).size(), 10000u);
 }
 
-TEST_F(KvMetaStoreTest, ADeletedKeyIsCreatedAnew) {
+TEST_F(KvMetaStoreTest, DeletedKeyGetsANewCreateRevision) {
   commit({}, {KvPut{"a", "1"}, KvPut{"b", "1"}}).value();
   commit({}, {KvDelete{"a"}, KvPut{"a", "2"}, KvPut{"a", "3"}, KvPut{"b", "2"}}).value();
   EXPECT_EQ(entry("a").create_revision, 2);
@@ -149,7 +150,7 @@ TEST_F(KvMetaStoreTest, ADeletedKeyIsCreatedAnew) {
   EXPECT_EQ(entry("b").create_revision, 3);
 }
 
-TEST_F(KvMetaStoreTest, KeepsEntriesAndRevisionOverAReopening) {
+TEST_F(KvMetaStoreTest, EntriesAndRevisionSurviveReopening) {
   commit({}, {KvPut{"a", "1"}}).value();
   store_ = open();
   EXPECT_EQ(commit({Compare::revision_is("a", 1)}, {KvPut{"a", "2"}})->revision, 2);
@@ -157,7 +158,7 @@ TEST_F(KvMetaStoreTest, KeepsEntriesAndRevisionOverAReopening) {
   EXPECT_EQ(run(open_kv_meta_store(reactor_, std::make_unique<MapKv>(reactor_, disk_))).error(), ErrorCode::kCorrupt);
 }
 
-TEST_F(KvMetaStoreTest, AFullDiskAppliesNothingAndAFailedOneIsAmbiguousAndThenRefusesAll) {
+TEST_F(KvMetaStoreTest, FullDiskAppliesNothingAndFailedDiskIsAmbiguousThenRefused) {
   disk_.failures = {Error(ErrorCode::kNoSpace), Error(ErrorCode::kIo, "bad sector")};
   EXPECT_EQ(commit({}, {KvPut{"a", "1"}}).error(), ErrorCode::kNoSpace);
   EXPECT_EQ(commit({}, {KvPut{"a", "1"}}).error(), ErrorCode::kAmbiguous);
@@ -188,7 +189,7 @@ TEST_F(KvMetaStoreTest, ConcurrentCompareAndSetsNeverLoseAnUpdate) {
   EXPECT_EQ(entry("n").mod_revision, 51);
 }
 
-TEST_F(KvMetaStoreTest, WhoCannotHaveItsTurnInTimeIsToldThatNothingWasApplied) {
+TEST_F(KvMetaStoreTest, WriterThatTimesOutInTheQueueGetsUnavailableAndAppliesNothing) {
   disk_.slow = true;
   struct Writer {
     static Task<void> write(MetaStore& store, Reactor& reactor, std::string key, ErrorCode* code) {
@@ -209,7 +210,7 @@ TEST_F(KvMetaStoreTest, WhoCannotHaveItsTurnInTimeIsToldThatNothingWasApplied) {
   EXPECT_EQ(keys("", prefix_end("")).size(), 1u);
 }
 
-TEST_F(KvMetaStoreTest, NotifiesItsWatchersAfterAWrite) {
+TEST_F(KvMetaStoreTest, WatchersAreNotifiedAfterAWrite) {
   struct Watcher {
     static Task<void> watch(MetaStore& store, Reactor& reactor, bool* seen) {
       *seen = static_cast<bool>(co_await store.changes().wait(Deadline(reactor.now() + hours(1))));

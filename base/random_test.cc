@@ -19,7 +19,7 @@ TEST(Random, SameSeedGivesTheSameNumbersAndAnotherSeedOthers) {
   EXPECT_EQ(same, 0);
 }
 
-TEST(Random, MatchesTheReferenceImplementation) {
+TEST(Random, NumbersMatchTheReferenceImplementation) {
   // splitmix64(0) begins e220a8397b1dcdaf, 6e789e6aa1b965f4, 06c45d188009454f, f88bb8a8724c81ec (Vigna); xoshiro256**'s
   // first output is rotl(s1 * 5, 7) * 9.
   Random random(0);

@@ -9,7 +9,7 @@
 namespace farshore {
 namespace {
 
-TEST(SlabArena, HandsOutTheLastFreedSlabFirstAndKeepsNoMoreThanItMay) {
+TEST(SlabArena, LastFreedSlabIsReusedFirstAndKeptMemoryIsLimited) {
   SlabArena arena(2 * kSlabBytes);
   auto a = arena.allocate(), b = arena.allocate(), c = arena.allocate();
   EXPECT_EQ(arena.used_bytes(), 3 * kSlabBytes);
@@ -34,7 +34,7 @@ TEST(SlabArena, LargeBlocksAreWholeSlabsAndAreNotKept) {
   EXPECT_EQ(arena.kept_bytes(), 0u);
 }
 
-TEST(SlabArenaDeathTest, ASlabThatOutlivesItsArenaEndsTheProcess) {
+TEST(SlabArenaDeathTest, SlabThatOutlivesItsArenaEndsTheProcess) {
   EXPECT_DEATH(
       {
         SlabRef slab;
@@ -44,7 +44,7 @@ TEST(SlabArenaDeathTest, ASlabThatOutlivesItsArenaEndsTheProcess) {
       "outlives its arena");
 }
 
-TEST(SlabRef, SharesOneSlabUntilTheLastReferenceGoes) {
+TEST(SlabRef, SlabIsFreedWithItsLastReference) {
   SlabArena arena;
   auto a = arena.allocate();
   EXPECT_TRUE(a.unique());
@@ -56,7 +56,7 @@ TEST(SlabRef, SharesOneSlabUntilTheLastReferenceGoes) {
   EXPECT_TRUE(a.unique());
 }
 
-TEST(SliceList, JoinsSlicesThatContinueEachOther) {
+TEST(SliceList, AdjacentSlicesAreJoined) {
   SlabArena arena;
   auto slab = arena.allocate();
   SliceList list;
@@ -100,7 +100,7 @@ TEST(SliceList, CopyPatchAndSubAgreeWithOneContiguousString) {
   }
 }
 
-TEST(SlabWriter, TakesConsecutiveSlicesAndStartsANewSlabWhenTheRoomIsTooSmall) {
+TEST(SlabWriter, WriterStartsANewSlabWhenASliceDoesNotFit) {
   SlabArena arena;
   SlabWriter writer(arena);
   EXPECT_EQ(writer.room().size(), kSlabBytes);
@@ -114,7 +114,7 @@ TEST(SlabWriter, TakesConsecutiveSlicesAndStartsANewSlabWhenTheRoomIsTooSmall) {
   EXPECT_EQ(arena.used_bytes(), 2 * kSlabBytes);
 }
 
-TEST(SlabWriter, UsesTheSameMemoryAgainOnceNothingTakenFromItIsHeld) {
+TEST(SlabWriter, WriterReusesMemoryWhoseSlicesWereReleased) {
   SlabArena arena;
   SlabWriter writer(arena);
   auto* first = writer.room().data();

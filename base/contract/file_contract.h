@@ -225,21 +225,23 @@ inline Task<void> free_space_is_known(Env& env, std::string dir) {
 inline Suite file_contract() {
   namespace c = file_cases;
   return {
-      {"WritesAreReadBackAndHolesAreZero", [](EnvHarness& h) { h.run(c::writes_are_read_back(h.env(), h.scratch())); }},
+      {"WrittenBytesAreReadBackAndHolesAreZero",
+       [](EnvHarness& h) { h.run(c::writes_are_read_back(h.env(), h.scratch())); }},
       {"OneWriteTakesAnyNumberOfPieces",
        [](EnvHarness& h) { h.run(c::many_pieces_in_one_write(h.env(), h.scratch())); }},
       {"TruncateCutsAndExtends", [](EnvHarness& h) { h.run(c::truncate_cuts_and_extends(h.env(), h.scratch())); }},
       {"ContentsSurviveReopening", [](EnvHarness& h) { h.run(c::contents_survive_reopening(h.env(), h.scratch())); }},
-      {"OpenModesHaveTheirErrors", [](EnvHarness& h) { h.run(c::open_modes_have_their_errors(h.env(), h.scratch())); }},
-      {"RenameReplaces", [](EnvHarness& h) { h.run(c::rename_replaces(h.env(), h.scratch())); }},
+      {"OpenReportsMissingAndExistingFiles",
+       [](EnvHarness& h) { h.run(c::open_modes_have_their_errors(h.env(), h.scratch())); }},
+      {"RenameReplacesTheTargetFile", [](EnvHarness& h) { h.run(c::rename_replaces(h.env(), h.scratch())); }},
       {"ReplaceFileLeavesOneWholeFile", [](EnvHarness& h) { h.run(c::replace_file_is_whole(h.env(), h.scratch())); }},
-      {"DirectoriesListSorted", [](EnvHarness& h) { h.run(c::directories_list_sorted(h.env(), h.scratch())); }},
-      {"RemoveTakesOneAndRemoveAllTakesAll",
+      {"DirectoryListingIsSorted", [](EnvHarness& h) { h.run(c::directories_list_sorted(h.env(), h.scratch())); }},
+      {"RemoveErasesOneEntryAndRemoveAllErasesTheTree",
        [](EnvHarness& h) { h.run(c::remove_takes_one_remove_all_takes_all(h.env(), h.scratch())); }},
-      {"ARemovedFileStaysReadableWhileOpen",
+      {"RemovedFileStaysReadableWhileOpen",
        [](EnvHarness& h) { h.run(c::removed_file_stays_readable(h.env(), h.scratch())); }},
-      {"ALockIsExclusiveAndEndsWithItsHandle", [](EnvHarness& h) { c::lock_is_exclusive(h); }},
-      {"FreeSpaceIsKnown", [](EnvHarness& h) { h.run(c::free_space_is_known(h.env(), h.scratch())); }},
+      {"FileLockIsExclusiveAndEndsWithItsHandle", [](EnvHarness& h) { c::lock_is_exclusive(h); }},
+      {"FreeSpaceIsReported", [](EnvHarness& h) { h.run(c::free_space_is_known(h.env(), h.scratch())); }},
   };
 }
 

@@ -1,7 +1,7 @@
-// What a contract suite needs of the Env implementation under test. One suite per Env interface (the other headers of
-// this room) runs on every implementation: that is what makes the simulator's model true.
+// EnvHarness: gives a contract suite the Env implementation under test. Each Env interface has one suite (the other
+// headers of this room), which runs on every implementation. So the simulator's model is checked against the real one.
 //
-// A test program of an implementation derives EnvHarness, and registers the suites it can run:
+// A test program of an implementation derives EnvHarness, and registers the suites that it can run:
 //
 //   std::unique_ptr<contract::EnvHarness> make() { return std::make_unique<SimHarness>(); }
 //   const bool registered = contract::register_suite("SimStream", contract::stream_contract(), make);

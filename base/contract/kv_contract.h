@@ -151,15 +151,15 @@ inline Task<void> many_writes_scan_in_pages(KvOpener& opener, std::string dir) {
 inline Suite kv_contract() {
   namespace c = kv_cases;
   return {
-      {"GetFindsWhatWasPut", [](EnvHarness& h) { h.run(c::get_finds_what_was_put(*h.kv(), h.scratch())); }},
+      {"GetReturnsTheStoredValue", [](EnvHarness& h) { h.run(c::get_finds_what_was_put(*h.kv(), h.scratch())); }},
       {"ScansAreOrderedAndBounded",
        [](EnvHarness& h) { h.run(c::scans_are_ordered_and_bounded(*h.kv(), h.scratch())); }},
       {"KeysAreOrderedAsUnsignedBytes",
        [](EnvHarness& h) { h.run(c::order_is_of_unsigned_bytes(*h.kv(), h.scratch())); }},
-      {"ABatchAppliesWholeAndInOrder", [](EnvHarness& h) { h.run(c::batches_apply_in_order(*h.kv(), h.scratch())); }},
+      {"BatchIsAppliedWholeAndInOrder", [](EnvHarness& h) { h.run(c::batches_apply_in_order(*h.kv(), h.scratch())); }},
       {"ContentsSurviveReopening", [](EnvHarness& h) { h.run(c::contents_survive_reopening(*h.kv(), h.scratch())); }},
-      {"AnOpenStoreCannotBeOpenedAgain", [](EnvHarness& h) { h.run(c::a_store_has_one_owner(*h.kv(), h.scratch())); }},
-      {"ManyWritesScanInPages", [](EnvHarness& h) { h.run(c::many_writes_scan_in_pages(*h.kv(), h.scratch())); }},
+      {"OpenStoreCannotBeOpenedAgain", [](EnvHarness& h) { h.run(c::a_store_has_one_owner(*h.kv(), h.scratch())); }},
+      {"LargeStoreIsScannedInPages", [](EnvHarness& h) { h.run(c::many_writes_scan_in_pages(*h.kv(), h.scratch())); }},
   };
 }
 

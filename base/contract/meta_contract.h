@@ -172,13 +172,14 @@ inline Task<void> concurrent_writers_lose_nothing(Env& env, KvOpener& opener, st
 inline Suite meta_contract() {
   namespace c = meta_cases;
   return {
-      {"ComparesBeforeItWrites", [](EnvHarness& h) { h.run(c::compare_and_set(h.env(), *h.kv(), h.scratch())); }},
-      {"ATransactionIsWholeOrNothing",
+      {"TransactionComparesBeforeItWrites",
+       [](EnvHarness& h) { h.run(c::compare_and_set(h.env(), *h.kv(), h.scratch())); }},
+      {"TransactionIsAppliedWholeOrNotAtAll",
        [](EnvHarness& h) { h.run(c::transactions_are_whole(h.env(), *h.kv(), h.scratch())); }},
-      {"ReopeningKeepsEntriesAndRevisions",
+      {"EntriesAndRevisionsSurviveReopening",
        [](EnvHarness& h) { h.run(c::reopening_keeps_revisions(h.env(), *h.kv(), h.scratch())); }},
       {"EveryWaiterIsNotifiedOfAWrite", [](EnvHarness& h) { h.run(c::writes_notify(h.env(), *h.kv(), h.scratch())); }},
-      {"ConcurrentWritersLoseNothing",
+      {"ConcurrentWritersLoseNoUpdate",
        [](EnvHarness& h) { h.run(c::concurrent_writers_lose_nothing(h.env(), *h.kv(), h.scratch())); }},
   };
 }

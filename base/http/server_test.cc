@@ -61,14 +61,14 @@ class HttpTest : public testing::Test {
   bool ready_ = false;
 };
 
-TEST_F(HttpTest, AnswersARouteWithItsBody) {
+TEST_F(HttpTest, RouteIsAnsweredWithItsBody) {
   auto answer = get("/echo?a=1");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, HasSubstr("Content-Length: 9\r\n"));
   EXPECT_THAT(answer, testing::EndsWith("\r\n\r\n/echo|a=1"));
 }
 
-TEST_F(HttpTest, KeepsAConnectionForSeveralRequestsAndAnswersHeadWithoutBody) {
+TEST_F(HttpTest, ConnectionServesSeveralRequestsAndHeadHasNoBody) {
   auto answer =
       ask("GET /echo?1 HTTP/1.1\r\n\r\n"
           "HEAD /echo?2 HTTP/1.1\r\n\r\n"
@@ -78,7 +78,7 @@ TEST_F(HttpTest, KeepsAConnectionForSeveralRequestsAndAnswersHeadWithoutBody) {
   EXPECT_THAT(answer, testing::EndsWith("/echo|3"));
 }
 
-TEST_F(HttpTest, RefusesWhatItDoesNotServe) {
+TEST_F(HttpTest, UnknownPathsAndMethodsAreRefused) {
   EXPECT_THAT(get("/nowhere"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("/metrics")));
   EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nConnection: close\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET, HEAD")));
@@ -90,7 +90,7 @@ TEST_F(HttpTest, RefusesWhatItDoesNotServe) {
   EXPECT_THAT(ask("GET /" + std::string(20000, 'a') + " HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 431"));
 }
 
-TEST_F(HttpTest, ServesMetricsInPrometheusFormat) {
+TEST_F(HttpTest, MetricsAreServedInPrometheusFormat) {
   env().metrics().counter("farshore_test_total", "Things.", {{"topic", "a\"b"}}).add(3);
   env().metrics().gauge("farshore_test_bytes", "Size.").set(1.5);
   auto& histogram = env().metrics().histogram("farshore_test_seconds", "Time.", {0.1, 1});
@@ -105,7 +105,7 @@ TEST_F(HttpTest, ServesMetricsInPrometheusFormat) {
   EXPECT_THAT(answer, HasSubstr("farshore_test_seconds_count 3\n"));
 }
 
-TEST_F(HttpTest, TellsHealthFromReadiness) {
+TEST_F(HttpTest, HealthAndReadinessAreSeparate) {
   EXPECT_THAT(get("/healthz"), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(get("/readyz"), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("recovering")));
   ready_ = true;

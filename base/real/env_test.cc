@@ -1,4 +1,4 @@
-// What only a real process shows: threads, signals, shutdown, long waits.
+// The parts of RealEnv that only a real process has: threads, signals, shutdown, long waits.
 #include "base/real/env.h"
 
 #include <gtest/gtest.h>
@@ -38,7 +38,7 @@ Task<void> burn_together(Env& env, BlockingPool& pool, int& most, int& done) {
   co_await gate.close();
 }
 
-TEST(BlockingPool, RunsEveryJobAndNoMoreAtATimeThanItsLimit) {
+TEST(BlockingPool, PoolRunsEveryJobWithinItsLimit) {
   RealHarness harness;
   BlockingPool pool(harness.env(), "test", 3, 8);
   int most = 0, done = 0;
@@ -60,7 +60,7 @@ Task<void> late_job(Env& env, BlockingPool& pool, ErrorCode& code) {
   code = result ? ErrorCode::kNone : result.error().code;
 }
 
-TEST(BlockingPool, GivesUpOnAJobAtTheDeadlineAndRefusesJobsOnceStopped) {
+TEST(BlockingPool, JobTimesOutAtItsDeadlineAndStoppedPoolRefusesJobs) {
   RealHarness harness;
   BlockingPool pool(harness.env(), "test", 1, 8);
   ErrorCode code = ErrorCode::kNone;
@@ -108,7 +108,7 @@ Task<void> read_slowly(BlockingPool& pool, bool& gone) {
   (void)co_await pool.run(std::move(job));
 }
 
-TEST(RealEnv, DestroysTheFramesOfEverythingThatStillWaitsWhenItStops) {
+TEST(RealEnv, StopDestroysTheFramesOfAllWaits) {
   bool gone[3] = {};
   RealEnv env;
   Gate gate(env);
@@ -125,7 +125,7 @@ TEST(RealEnv, DestroysTheFramesOfEverythingThatStillWaitsWhenItStops) {
   EXPECT_TRUE(gone[0] && gone[1] && gone[2]);
 }
 
-TEST(RealEnv, RemembersAStopThatComesBeforeRun) {
+TEST(RealEnv, StopBeforeRunIsRemembered) {
   RealEnv env;
   env.stop();
   env.run();
@@ -143,7 +143,7 @@ Task<void> write_to_a_full_disk(Env& env, ErrorCode& first, ErrorCode& second, u
   size = (*file)->size();
 }
 
-TEST(RealFiles, AFullDiskIsSaidSoAndTheFileMayBeWrittenAgain) {
+TEST(RealFiles, WriteToAFullDiskIsNoSpaceAndLeavesTheFileUsable) {
   RealHarness harness;
   ErrorCode first = ErrorCode::kNone, second = ErrorCode::kNone;
   uint64_t size = 1;
@@ -159,14 +159,14 @@ Task<void> wait_for_signal(RealEnv& env, int& number) {
   if (signal) number = *signal;
 }
 
-TEST(RealEnv, TurnsTheFirstTerminationSignalIntoAResult) {
+TEST(RealEnv, FirstTerminationSignalBecomesAResult) {
   RealHarness harness;
   int number = 0;
   harness.run(wait_for_signal(harness.env(), number));
   EXPECT_EQ(number, SIGTERM);
 }
 
-TEST(RealEnv, FiresAndCancelsThousandsOfTimersInOrder) {
+TEST(RealEnv, ThousandsOfTimersFireInOrderUnlessCancelled) {
   RealHarness harness;
   Random random(3);
   RealEnv& env = harness.env();

@@ -24,13 +24,13 @@ class TextFile : public testing::Test {
   std::string directory_;
 };
 
-TEST_F(TextFile, IsReadWholeAlsoWhenItIsEmpty) {
+TEST_F(TextFile, TextFileIsReadWholeEvenIfEmpty) {
   EXPECT_EQ(read_text_file(write("")).value(), "");
   const std::string large(100'000, 'x');
   EXPECT_EQ(read_text_file(write(large)).value(), large);
 }
 
-TEST_F(TextFile, WhatCannotBeReadSaysWhichFileAndWhy) {
+TEST_F(TextFile, UnreadableTextFileIsNamedWithTheReason) {
   auto missing = read_text_file(directory_ + "/nothing");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error(), ErrorCode::kNotFound);

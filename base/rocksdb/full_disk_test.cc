@@ -95,7 +95,7 @@ std::vector<uint64_t> rooms_for(size_t values) {
   return rooms;
 }
 
-TEST(RocksKvFullDisk, AStoreIsRefusedWithTheReasonAndHasEverythingAfterwards) {
+TEST(RocksKvFullDisk, WriteToAFullDiskIsRefusedAndKeepsAllEarlierData) {
   RealHarness harness;
   RocksKvOpener opener(harness.env());
   for (size_t values : {0, 1, 25, 250}) {

@@ -64,7 +64,7 @@ Task<void> look(RocksKvOpener& opener, std::string directory, uint64_t acknowled
   }
 }
 
-TEST(RocksKvProcess, KeepsEveryResolvedWriteAndNoHalfOneWhenKilled) {
+TEST(RocksKvProcess, KilledProcessKeepsEveryAcknowledgedWriteWhole) {
   RealHarness harness;
   std::string directory = harness.scratch() + "/kv";
   uint64_t seed = std::random_device()();

@@ -1,4 +1,4 @@
-// What a power loss, a failed sync, a full disk and a kill do to files and stores.
+// Files and stores of the simulated disk after a power loss, a failed sync, a full disk and a kill.
 #include "base/sim/disk.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ class SimDiskTest : public testing::Test {
   SimEnv* env_ = nullptr;
 };
 
-TEST_F(SimDiskTest, AKillKeepsThePageCacheAndReleasesLocks) {
+TEST_F(SimDiskTest, KillKeepsThePageCacheAndReleasesLocks) {
   struct Lock {
     static Task<void> run(SimEnv& env, std::unique_ptr<FileLock>& held, bool& got) {
       auto lock = co_await env.files().lock("/lock");
@@ -66,21 +66,21 @@ TEST_F(SimDiskTest, AKillKeepsThePageCacheAndReleasesLocks) {
   EXPECT_FALSE(got);
 }
 
-TEST_F(SimDiskTest, APowerLossThatDropsEverythingLeavesWhatWasSynced) {
+TEST_F(SimDiskTest, PowerLossThatDropsUnsyncedBytesKeepsSyncedBytes) {
   run(prepare("/d/f", std::string(1000, 's'), std::string(5000, 'u')));
   EXPECT_EQ(disk().durable_contents("/d/f"), std::string(1000, 's'));
   world_.power_off("east-1", PowerLoss::kDropAll);
   EXPECT_EQ(disk().contents("/d/f"), std::string(1000, 's'));
 }
 
-TEST_F(SimDiskTest, APowerLossThatKeepsEverythingLosesNothing) {
+TEST_F(SimDiskTest, PowerLossThatKeepsUnsyncedBytesLosesNothing) {
   run(prepare("/d/f", std::string(1000, 's'), std::string(5000, 'u')));
   world_.power_off("east-1", PowerLoss::kKeepAll);
   EXPECT_EQ(disk().contents("/d/f"), std::string(1000, 's') + std::string(5000, 'u'));
 }
 
-// Every way to lose power, many seeds: the synced prefix is always there, and every fate of the rest is seen.
-TEST(SimDiskPowerLoss, NeverTouchesSyncedBytesAndDoesEverythingToOthers) {
+// Many seeds, every kind of power loss: the synced prefix is always there, and each possible fate of the rest occurs.
+TEST(SimDiskPowerLoss, PowerLossKeepsSyncedBytesAndDropsTearsOrDamagesUnsyncedBytes) {
   int kept = 0, dropped = 0, torn = 0, garbage = 0, zeros = 0;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     struct Fixture : SimDiskTest {
@@ -111,7 +111,7 @@ TEST(SimDiskPowerLoss, NeverTouchesSyncedBytesAndDoesEverythingToOthers) {
   EXPECT_GT(garbage, 5);
 }
 
-TEST_F(SimDiskTest, ANameIsDurableOnlyAfterItsDirectoryIsSynced) {
+TEST_F(SimDiskTest, FileNameIsDurableOnlyAfterItsDirectoryIsSynced) {
   struct Steps {
     static Task<void> run(FileSystem& fs) {
       EXPECT_TRUE(co_await fs.make_dirs("/d"));
@@ -134,7 +134,7 @@ TEST_F(SimDiskTest, ANameIsDurableOnlyAfterItsDirectoryIsSynced) {
   EXPECT_EQ(disk().contents("/d/synced"), "content");
 }
 
-TEST_F(SimDiskTest, ADirectoryWhoseNameWasNotSyncedIsLostWhole) {
+TEST_F(SimDiskTest, DirectoryWithAnUnsyncedNameIsLostWhole) {
   struct Steps {
     static Task<void> run(FileSystem& fs) {
       EXPECT_TRUE(co_await fs.make_dirs("/new/deep"));
@@ -146,7 +146,7 @@ TEST_F(SimDiskTest, ADirectoryWhoseNameWasNotSyncedIsLostWhole) {
   EXPECT_TRUE(disk().files_under("/").empty());
 }
 
-TEST_F(SimDiskTest, ReplaceFileIsOldOrNewAtEveryPowerLoss) {
+TEST_F(SimDiskTest, ReplacedFileIsOldOrNewAfterAPowerLoss) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     SimWorld world({.seed = seed, .buggify = false});
     SimEnv& env = world.start_process("east-1", "test");
@@ -169,7 +169,7 @@ TEST_F(SimDiskTest, ReplaceFileIsOldOrNewAtEveryPowerLoss) {
   }
 }
 
-TEST_F(SimDiskTest, ALostTruncationBringsTheOldFileBackWhole) {
+TEST_F(SimDiskTest, PowerLossAfterAnUnsyncedTruncationRestoresTheOldFile) {
   struct Steps {
     static Task<void> run(FileSystem& fs) {
       auto file = co_await fs.open("/d/f", open_or_create());
@@ -185,7 +185,7 @@ TEST_F(SimDiskTest, ALostTruncationBringsTheOldFileBackWhole) {
   EXPECT_EQ(disk().contents("/d/f"), std::string(2000, 's')) << "never old bytes behind new ones";
 }
 
-TEST_F(SimDiskTest, AFailedSyncIsNeverMadeGoodByALaterOne) {
+TEST_F(SimDiskTest, BytesOfAFailedSyncStayLostAfterALaterSync) {
   struct Steps {
     static Task<void> run(FileSystem& fs, SimDisk& disk) {
       auto file = co_await fs.open("/d/f", open_or_create());
@@ -208,8 +208,8 @@ TEST_F(SimDiskTest, AFailedSyncIsNeverMadeGoodByALaterOne) {
   EXPECT_EQ(disk().contents("/d/f")->find("lost"), std::string::npos);
 }
 
-// Two syncs of one file under way: the one that ends first, whichever it is, has made everything before it durable.
-TEST(SimDiskSync, WaitsForWhatEarlierSyncsHaveOnTheWay) {
+// Two syncs of one file run at the same time. Whichever ends first has made all bytes written before it durable.
+TEST(SimDiskSync, SyncWaitsForTheBytesOfEarlierSyncs) {
   struct Steps {
     static Task<void> sync(File& file, std::string& durable, SimDisk& disk) {
       EXPECT_TRUE(co_await file.sync());
@@ -241,7 +241,7 @@ TEST(SimDiskSync, WaitsForWhatEarlierSyncsHaveOnTheWay) {
   EXPECT_GT(second_was_first, 0);
 }
 
-TEST_F(SimDiskTest, AFullDiskSaysSoAndAFailingOneIsDead) {
+TEST_F(SimDiskTest, FullDiskRefusesWritesAndFailingDiskKillsTheFile) {
   struct Steps {
     static Task<void> run(FileSystem& fs, SimDisk& disk) {
       auto file = co_await fs.open("/f", open_or_create());
@@ -264,7 +264,7 @@ TEST_F(SimDiskTest, AFullDiskSaysSoAndAFailingOneIsDead) {
   run(Steps::run(fs(), disk()));
 }
 
-TEST_F(SimDiskTest, BitRotAndSlowness) {
+TEST_F(SimDiskTest, BitRotChangesDurableBytesAndSlowDiskDelaysSync) {
   struct Steps {
     static Task<void> run(SimEnv& env) {
       auto file = co_await env.files().open("/d/f", open_or_create());
@@ -304,7 +304,7 @@ TEST_F(SimDiskTest, TrapKillsTheProcessBeforeTheOperationHasAnEffect) {
   }
 }
 
-TEST_F(SimDiskTest, InstantDiskTakesNoTimeAndStillForgets) {
+TEST_F(SimDiskTest, InstantDiskTakesNoTimeAndLosesUnsyncedBytes) {
   struct Steps {
     static Task<void> run(SimEnv& env) {
       auto file = co_await env.files().open("/f", open_or_create());
@@ -325,7 +325,7 @@ TEST_F(SimDiskTest, InstantDiskTakesNoTimeAndStillForgets) {
   EXPECT_EQ(disk().contents("/f"), "synced");
 }
 
-TEST(SimDiskPowerLoss, TearsInPiecesOfTheSectorSizeThatWasSet) {
+TEST(SimDiskPowerLoss, TornWriteIsCutAtTheConfiguredSectorSize) {
   struct Steps {
     static Task<void> run(FileSystem& fs) {
       auto file = co_await fs.open("/f", open_or_create());
@@ -350,7 +350,7 @@ TEST(SimDiskPowerLoss, TearsInPiecesOfTheSectorSizeThatWasSet) {
   EXPECT_GT(kept.size(), 5u);
 }
 
-TEST_F(SimDiskTest, FilesThatATestWritesOrErasesAreDurable) {
+TEST_F(SimDiskTest, ContentsSetByTheTestAreDurable) {
   run(prepare("/d/f", "synced", " and not"));
   disk().put_contents("/d/f", "replaced");
   disk().put_contents("/d/new", "made");
@@ -393,7 +393,7 @@ class SimKvTest : public SimDiskTest {
   std::unique_ptr<KvStore> kv_;
 };
 
-TEST_F(SimKvTest, AKillKeepsAllAPowerLossKeepsTheSyncedPrefix) {
+TEST_F(SimKvTest, KillKeepsAllWritesAndPowerLossKeepsTheSyncedPrefix) {
   run(open());
   EXPECT_EQ(put_key("a", Sync::kNo), ErrorCode::kNone);
   EXPECT_EQ(put_key("b", Sync::kYes), ErrorCode::kNone);
@@ -409,7 +409,7 @@ TEST_F(SimKvTest, AKillKeepsAllAPowerLossKeepsTheSyncedPrefix) {
   EXPECT_EQ(keys(), "ab") << "a synced write makes all earlier ones durable, and only those";
 }
 
-TEST_F(SimKvTest, AnInjectedDiskErrorBreaksTheStoreUntilItIsReopened) {
+TEST_F(SimKvTest, DiskErrorBreaksTheStoreUntilItIsReopened) {
   run(open());
   find_kv(disk(), "/kv")->fail_writes = ErrorCode::kIo;
   find_kv(disk(), "/kv")->failures = 1;
@@ -420,7 +420,7 @@ TEST_F(SimKvTest, AnInjectedDiskErrorBreaksTheStoreUntilItIsReopened) {
   EXPECT_EQ(put_key("b", Sync::kYes), ErrorCode::kNone);
 }
 
-TEST_F(SimKvTest, AStoreGoesWithItsDirectory) {
+TEST_F(SimKvTest, StoreIsErasedWithItsDirectory) {
   struct Wipe {
     static Task<void> run(FileSystem& fs) { EXPECT_TRUE(co_await fs.remove_all("/kv")); }
   };

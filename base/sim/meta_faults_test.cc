@@ -50,7 +50,7 @@ Task<void> count_up(SimEnv& env, MetaStore& meta, int target, Tally& tally) {
   }
 }
 
-TEST(SimMetaFaults, InjectsEveryFaultAndLosesNothing) {
+TEST(SimMetaFaults, InjectedFaultsLoseNoAcknowledgedCommit) {
   MetaFaultRates rates;
   rates.ambiguous = rates.unavailable = 0.1;
   rates.timed_out = 0.05;
@@ -87,7 +87,7 @@ Task<void> commit_spaced(SimEnv& env, MetaStore& meta, int times) {
   }
 }
 
-TEST(SimMetaFaults, NotifiesLateAndTwiceButAlways) {
+TEST(SimMetaFaults, NotificationsMayComeLateOrTwiceButAreNeverLost) {
   MetaFaultRates rates;
   rates.ambiguous = rates.unavailable = rates.timed_out = rates.notify_for_nothing = 0;
   rates.notify_late = rates.notify_twice = 0.5;
@@ -104,7 +104,7 @@ TEST(SimMetaFaults, NotifiesLateAndTwiceButAlways) {
   world.run_for(seconds(5));  // the relay has ended with it
 }
 
-TEST(SimMetaFaults, MayBeDown) {
+TEST(SimMetaFaults, StoreThatIsDownIsUnavailable) {
   SimWorld world({.seed = 13, .buggify = false});
   SimEnv& env = world.start_process("east-1", "test");
   std::unique_ptr<SimMetaFaults> meta;

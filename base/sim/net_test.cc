@@ -1,4 +1,4 @@
-// What the simulated network does to those who use it.
+// Delays, partitions, cuts, resets and dead peers of the simulated network, as its users see them.
 #include "base/sim/net.h"
 
 #include <gtest/gtest.h>
@@ -76,7 +76,7 @@ class SimNetTest : public testing::TestWithParam<uint64_t> {
   std::string text_;
 };
 
-TEST_P(SimNetTest, TakesTheLinksDelayAndBandwidth) {
+TEST_P(SimNetTest, TransferTakesTheLinksDelayAndBandwidth) {
   LinkProfile slow;
   slow.delay_min = slow.delay_max = milliseconds(100);
   slow.bytes_per_second = 1e6;
@@ -88,7 +88,7 @@ TEST_P(SimNetTest, TakesTheLinksDelayAndBandwidth) {
   EXPECT_LT(world_.now() - begin, milliseconds(700));
 }
 
-TEST_P(SimNetTest, APartitionOnlyDelaysWhatWasWritten) {
+TEST_P(SimNetTest, PartitionDelaysWrittenBytesButKeepsThem) {
   world_.net().partition("east-1", "west-1");
   const std::string sent = pattern(10'000);
   EXPECT_EQ(write_from_west(sent), ErrorCode::kNone) << "the kernel takes it";
@@ -98,7 +98,7 @@ TEST_P(SimNetTest, APartitionOnlyDelaysWhatWasWritten) {
   EXPECT_TRUE(text_ == sent);
 }
 
-TEST_P(SimNetTest, AReadThroughAPartitionTimesOut) {
+TEST_P(SimNetTest, ReadThroughAPartitionTimesOut) {
   world_.net().cut("west-1", "east-1");  // one way is enough
   EXPECT_EQ(write_from_west("hello"), ErrorCode::kNone);
   EXPECT_EQ(read_at_east(5, seconds(3)), ErrorCode::kTimedOut);
@@ -115,7 +115,7 @@ TEST_P(SimNetTest, OneWayCutLetsTheOtherWayPass) {
   EXPECT_EQ(text_, "down");
 }
 
-TEST_P(SimNetTest, ABlackHoleSwallowsOneConnectionAndLeavesOthers) {
+TEST_P(SimNetTest, BlackHoleSwallowsOneConnectionOnly) {
   ASSERT_TRUE(world_.net().black_hole_one("east-1"));
   EXPECT_EQ(write_from_west("lost"), ErrorCode::kNone);
   EXPECT_EQ(read_at_east(4, seconds(60)), ErrorCode::kTimedOut);
@@ -129,14 +129,14 @@ TEST_P(SimNetTest, ABlackHoleSwallowsOneConnectionAndLeavesOthers) {
   EXPECT_EQ(read_at_east(7), ErrorCode::kNone);
 }
 
-TEST_P(SimNetTest, AResetEndsBothEnds) {
+TEST_P(SimNetTest, ResetEndsBothEnds) {
   ASSERT_TRUE(world_.net().reset_one());
   EXPECT_EQ(read_at_east(1), ErrorCode::kConnectionReset);
   EXPECT_EQ(write_from_west("x"), ErrorCode::kConnectionReset);
   EXPECT_FALSE(world_.net().reset_one()) << "no living connection is left";
 }
 
-TEST_P(SimNetTest, AKilledPeerIsNoticedAndItsPortIsFree) {
+TEST_P(SimNetTest, KilledPeerResetsTheConnectionAndFreesItsPort) {
   EXPECT_EQ(write_from_west("unread"), ErrorCode::kNone);
   world_.run_for(milliseconds(100));
   world_.kill(*east_);
@@ -148,7 +148,7 @@ TEST_P(SimNetTest, AKilledPeerIsNoticedAndItsPortIsFree) {
   EXPECT_EQ(world_.run_until([&] { return listener_ != nullptr; }, seconds(1)), RunEnd::kDone);
 }
 
-TEST_P(SimNetTest, WhatAKilledPeerHadWrittenStillArrives) {
+TEST_P(SimNetTest, BytesWrittenByAKilledPeerStillArrive) {
   EXPECT_EQ(write_from_west("last words"), ErrorCode::kNone);
   world_.kill(*west_);
   EXPECT_EQ(read_at_east(10), ErrorCode::kNone);
@@ -156,7 +156,7 @@ TEST_P(SimNetTest, WhatAKilledPeerHadWrittenStillArrives) {
   EXPECT_EQ(read_at_east(1), ErrorCode::kConnectionReset);
 }
 
-TEST_P(SimNetTest, APowerLossIsSilentUntilTheHostIsBack) {
+TEST_P(SimNetTest, PowerLossIsSilentUntilTheHostIsBack) {
   world_.power_off("east-1");
   EXPECT_EQ(write_from_west("anybody?"), ErrorCode::kNone);
   world_.run_for(minutes(2));
@@ -164,7 +164,7 @@ TEST_P(SimNetTest, APowerLossIsSilentUntilTheHostIsBack) {
   EXPECT_EQ(read_at_west(1, seconds(20)), ErrorCode::kConnectionReset) << "its new kernel knows no such connection";
 }
 
-TEST_P(SimNetTest, ConnectingFindsRefusalSilenceAndStrangers) {
+TEST_P(SimNetTest, ConnectDistinguishesRefusalSilenceAndUnknownHosts) {
   struct Dial {
     static Task<void> run(SimEnv& env, Endpoint to, Duration limit, ErrorCode& code) {
       auto stream = co_await env.network().connect(std::move(to), env.in(limit));
@@ -199,7 +199,7 @@ TEST_P(SimNetTest, EveryReadStyleDeliversTheSameBytes) {
   }
 }
 
-TEST_P(SimNetTest, ASwizzleEndsByItself) {
+TEST_P(SimNetTest, SwizzleEndsByItself) {
   world_.net().swizzle({"east-1", "west-1"}, seconds(5));
   world_.run_for(seconds(5) + milliseconds(1));
   EXPECT_FALSE(world_.host("east-1").isolated);
@@ -208,7 +208,7 @@ TEST_P(SimNetTest, ASwizzleEndsByItself) {
   EXPECT_EQ(read_at_east(1, seconds(10)), ErrorCode::kNone);
 }
 
-TEST_P(SimNetTest, AClogReleasesAllAtOnce) {
+TEST_P(SimNetTest, ClogReleasesAllBytesAtOnce) {
   world_.net().clog("west-1", "east-1", seconds(3));
   const Duration begin = world_.now();
   EXPECT_EQ(write_from_west("x"), ErrorCode::kNone);

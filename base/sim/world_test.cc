@@ -1,5 +1,5 @@
-// The simulator's own promises: one seed is one run, a kill leaves nothing behind, idle time costs nothing, and what is
-// planted is found.
+// The simulator itself: one seed gives one run, a kill leaves nothing behind, idle time costs nothing, and an injected
+// defect is found.
 #include "base/sim/world.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 namespace farshore::sim {
 namespace {
 
-TEST(SimWorld, PlaysTheSameRunForTheSameSeed) {
+TEST(SimWorld, SameSeedGivesTheSameRun) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     const WorkResult first = WorkRun(seed).play(seconds(10));
     const WorkResult second = WorkRun(seed).play(seconds(10));
@@ -25,7 +25,7 @@ TEST(SimWorld, PlaysTheSameRunForTheSameSeed) {
   }
 }
 
-TEST(SimWorld, PlaysDifferentRunsForDifferentSeeds) {
+TEST(SimWorld, DifferentSeedsGiveDifferentRuns) {
   std::set<uint64_t> hashes;
   for (uint64_t seed = 1; seed <= 20; ++seed) hashes.insert(WorkRun(seed).play(seconds(3)).hash);
   EXPECT_EQ(hashes.size(), 20u);
@@ -49,7 +49,7 @@ const bool child = [] {
   std::exit(0);
 }();
 
-TEST(SimWorld, PlaysTheSameRunInAFreshProcess) {
+TEST(SimWorld, SameSeedGivesTheSameRunInAnotherProcess) {
   ASSERT_FALSE(child);
   const std::string mine = hashes_of_some_seeds();
   std::string theirs;
@@ -65,7 +65,7 @@ TEST(SimWorld, PlaysTheSameRunInAFreshProcess) {
   EXPECT_EQ(mine, theirs);
 }
 
-TEST(SimWorld, LosesNoAcknowledgedRecordUnderFaults) {
+TEST(SimWorld, FaultsLoseNoAcknowledgedRecord) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     WorkRun run(seed);
     const WorkResult result = run.play(seconds(20));
@@ -80,15 +80,15 @@ TEST(SimWorld, LosesNoAcknowledgedRecordUnderFaults) {
   }
 }
 
-TEST(SimWorld, FindsThePlantedLossOfAcknowledgedRecords) {
-  Planted planted;
-  planted.acknowledge_before_sync = true;
+TEST(SimWorld, InjectedLossOfAcknowledgedRecordsIsFound) {
+  InjectedDefects defects;
+  defects.acknowledge_before_sync = true;
   int found = 0;
-  for (uint64_t seed = 1; seed <= 60; ++seed) found += WorkRun(seed, planted).play(seconds(20)).violations > 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) found += WorkRun(seed, defects).play(seconds(20)).violations > 0;
   EXPECT_GT(found, 0) << "a server that acknowledges before it syncs was never caught";
 }
 
-TEST(SimWorld, AKillAtAnyResumptionLeavesNothingBehind) {
+TEST(SimWorld, KillAtAnyResumptionLeavesNothingBehind) {
   for (uint64_t n = 1; n <= 400; ++n) {
     WorkRun run(n % 7 + 1);
     SimEnv& server = run.start_server();
@@ -107,7 +107,7 @@ TEST(SimWorld, AKillAtAnyResumptionLeavesNothingBehind) {
   }
 }
 
-TEST(SimWorld, AProcessMayEndItself) {
+TEST(SimWorld, ProcessThatKillsItselfEndsAfterItsHandler) {
   SimWorld world({.seed = 3});
   SimEnv& env = world.start_process("east-1", "test");
   int living = 0;
@@ -132,7 +132,7 @@ Task<void> tick(SimEnv& env, int& ticks) {
   }
 }
 
-TEST(SimWorld, APausedProcessRunsNothingAndCatchesUp) {
+TEST(SimWorld, PausedProcessRunsNothingAndThenCatchesUp) {
   SimWorld world({.seed = 4});
   SimEnv& env = world.start_process("east-1", "test");
   int ticks = 0;
@@ -147,7 +147,7 @@ TEST(SimWorld, APausedProcessRunsNothingAndCatchesUp) {
   EXPECT_EQ(ticks, 11);
 }
 
-TEST(SimWorld, SkipsIdleTime) {
+TEST(SimWorld, IdleTimeTakesNoSteps) {
   SimWorld world({.seed = 5});
   SimEnv& env = world.start_process("east-1", "test");
   struct Sleeper {
@@ -157,7 +157,7 @@ TEST(SimWorld, SkipsIdleTime) {
   EXPECT_LT(world.steps(), 20u);
 }
 
-TEST(SimWorld, NamesALivelock) {
+TEST(SimWorld, LivelockIsReportedWithItsProcess) {
   SimWorld world({.seed = 6, .steps_at_one_instant_max = 10'000});
   SimEnv& env = world.start_process("east-1", "spinner");
   struct Spinner {
@@ -180,7 +180,7 @@ TEST(SimWorld, ClocksOfHostsDiffer) {
   EXPECT_EQ(before.milliseconds_since_epoch - west.wall_now().milliseconds_since_epoch, 3'600'000);
 }
 
-TEST(SimWorld, ArmsBuggifySitesInSomeRunsOnly) {
+TEST(SimWorld, BuggifySitesAreArmedInSomeRunsOnly) {
   int armed = 0;
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     SimWorld world({.seed = seed});
@@ -196,7 +196,7 @@ TEST(SimWorld, ArmsBuggifySitesInSomeRunsOnly) {
   for (int i = 0; i < 1000; ++i) EXPECT_FALSE(env.buggify("here"));
 }
 
-TEST(SimWorld, KeepsTheLastLogLines) {
+TEST(SimWorld, LastLogLinesAreKept) {
   SimWorld world({.seed = 8, .log_lines_kept = 3});
   SimEnv& env = world.start_process("east-1", "test");
   const uint64_t before = world.hash();

@@ -29,27 +29,23 @@ ASYNC_TEST_F(LinkTest, UpdateAfterALostAnswerSucceedsOnItsOwnEarlierWrite) {
   EXPECT_EQ(store_.writes, 3);
 }
 
-TEST_F(LinkTest, PromotionIsRefusedWhileAPartitionIsNotMirroredYet) {
-  struct Play {
-    static Task<void> run(LinkTest& t) {
-      auto quiet = [](api::VerbProgress) {};
-      PromotionOptions options;
-      options.source_quiesced = true;
-      t.kafka_.topics["orders"].partitions.resize(2);  // discovery looks again in seconds
-      auto early = co_await t.link_->promote("orders", false, options, quiet, t.soon());
-      EXPECT_ERROR(early, ErrorCode::kUnavailable);
-      EXPECT_EQ(t.topic_state("orders"), "ACTIVE");
-      auto planned = co_await t.link_->promote("orders", true, options, quiet, t.soon());
-      EXPECT_ERROR(planned, ErrorCode::kUnavailable);
-      co_await t.env_.sleep(milliseconds(500));
-      EXPECT_EQ(t.topic("orders")->partitions_size(), 2);
-      auto ended = co_await t.link_->promote("orders", false, options, quiet, t.soon());
-      EXPECT_ERROR(ended, ErrorCode::kUnsupported);  // what this target says when it is asked to end
-    }
-  };
+ASYNC_TEST_F(LinkTest, PromotionIsRefusedWhileAPartitionIsNotMirroredYet) {
   link_->start();
-  ASSERT_TRUE(becomes([&] { return sink_.opened == 1; }));
-  run(Play::run(*this));
+  for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+  CO_ASSERT(sink_.opened == 1);
+  auto quiet = [](api::VerbProgress) {};
+  PromotionOptions options;
+  options.source_quiesced = true;
+  kafka_.topics["orders"].partitions.resize(2);  // discovery looks again in seconds
+  auto early = co_await link_->promote("orders", false, options, quiet, soon());
+  EXPECT_ERROR(early, ErrorCode::kUnavailable);
+  EXPECT_EQ(topic_state("orders"), "ACTIVE");
+  auto planned = co_await link_->promote("orders", true, options, quiet, soon());
+  EXPECT_ERROR(planned, ErrorCode::kUnavailable);
+  co_await env_.sleep(milliseconds(500));
+  EXPECT_EQ(topic("orders")->partitions_size(), 2);
+  auto ended = co_await link_->promote("orders", false, options, quiet, soon());
+  EXPECT_ERROR(ended, ErrorCode::kUnsupported);  // what this target says when it is asked to end
 }
 
 TEST_F(LinkTest, DriftOfARefusedConfigStaysShownDuringLaterRounds) {

@@ -84,41 +84,38 @@ ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, EpochRaisedByOnesOwnHalfTakeoverIsNotAn
   }
 }
 
-// The old one wants to know what became of a write just when another gateway starts: whatever comes first, one of the
-// two has the control in the end, and it is the one that came later.
-TEST_F(KafkaLinkStoreTakeoverTest, LaterOfTwoSimultaneousTakeoversHasControl) {
-  struct Play {
-    static Task<void> take(KafkaFixture& t, KafkaLinkStore& store, Duration after, Status& result, int& running) {
-      co_await t.env_.sleep(after);
-      result = co_await store.take_control(t.soon());
-      --running;
-    }
-    static Task<void> run(KafkaFixture& t) {
-      Gate gate(t.env_);
-      for (int round = 0; round < 60; ++round) {
-        KafkaLinkStore old(t.env_, *t.cluster_), fresh(t.env_, *t.cluster_);
-        CO_DO(co_await old.take_control(t.soon()));
-        co_await leave_half_taken(t, old, kSteps[round % 4]);
-        int running = 1;
-        Status taken;
-        const Duration after = milliseconds(t.world_.random().below(150));
-        spawn(gate, "fresh", take(t, fresh, after, taken, running));
-        const Duration meanwhile = milliseconds(t.world_.random().below(150));
-        co_await t.env_.sleep(meanwhile);
-        auto found = co_await old.list("link/", t.soon());
-        EXPECT_TRUE(found || found.error() == ErrorCode::kFenced) << found.error().to_string();
-        while (running > 0) co_await t.env_.sleep(milliseconds(1));
-        EXPECT_TRUE(taken) << "round " << round << ": " << taken.error().to_string();
-        auto listed = co_await old.list("link/", t.soon());
-        EXPECT_ERROR(listed, ErrorCode::kFenced);
-        const std::string key = "link/" + std::to_string(round);
-        StoredEntry a = entry(key, "1", 0);
-        CO_DO(co_await put(fresh, a, t.soon()));
-      }
-      co_await gate.close();
-    }
-  };
-  run(Play::run(*this));
+// Takes control of the links after a pause, and counts `running` down.
+Task<void> take(KafkaFixture& t, KafkaLinkStore& store, Duration after, Status& result, int& running) {
+  co_await t.env_.sleep(after);
+  result = co_await store.take_control(t.soon());
+  --running;
+}
+
+// The old gateway asks what became of its write at the moment when another gateway starts. Whichever request comes
+// first, the gateway that started later has control in the end.
+ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, LaterOfTwoSimultaneousTakeoversHasControl) {
+  Gate gate(env_);
+  for (int round = 0; round < 60; ++round) {
+    KafkaLinkStore old(env_, *cluster_), fresh(env_, *cluster_);
+    CO_DO(co_await old.take_control(soon()));
+    co_await leave_half_taken(*this, old, kSteps[round % 4]);
+    int running = 1;
+    Status taken;
+    const Duration after = milliseconds(world_.random().below(150));
+    spawn(gate, "fresh", take(*this, fresh, after, taken, running));
+    const Duration meanwhile = milliseconds(world_.random().below(150));
+    co_await env_.sleep(meanwhile);
+    auto found = co_await old.list("link/", soon());
+    EXPECT_TRUE(found || found.error() == ErrorCode::kFenced) << found.error().to_string();
+    while (running > 0) co_await env_.sleep(milliseconds(1));
+    EXPECT_TRUE(taken) << "round " << round << ": " << taken.error().to_string();
+    auto listed = co_await old.list("link/", soon());
+    EXPECT_ERROR(listed, ErrorCode::kFenced);
+    const std::string key = "link/" + std::to_string(round);
+    StoredEntry a = entry(key, "1", 0);
+    CO_DO(co_await put(fresh, a, soon()));
+  }
+  co_await gate.close();
 }
 
 }  // namespace

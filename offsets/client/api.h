@@ -1,5 +1,5 @@
-// What every public header of libfarshore shares: the export mark, and how failures are told.
-// Nothing of Boost, Asio or librdkafka is in a public header.
+// Shared by all public headers of libfarshore: the export mark and Problem, which reports failures.
+// Public headers include only the standard library: nothing of Boost or librdkafka.
 #pragma once
 
 #include <string>
@@ -8,19 +8,19 @@
 
 namespace farshore {
 
-// Why a call did not do what was asked. False in a condition: it did.
+// Why a call failed. Converts to false if it succeeded.
 struct Problem {
   enum class Kind {
     kNone = 0,
-    kInvalid,      // the arguments or the configuration; the text says what would be right
-    kUnavailable,  // a cluster cannot be reached, or a deadline passed: call again later
-    kOutOfRange,   // an offset past what the mirror holds, or ever will
+    kInvalid,      // wrong arguments or configuration; the text says what is allowed
+    kUnavailable,  // a cluster cannot be reached, or a timeout passed: call again later
+    kOutOfRange,   // an offset that the mirror does not hold, and perhaps never will
     kNotMirrored,  // the target has no mirror of this topic or partition
     kClosed,       // close() was called
-    kFailed,       // refused by a cluster, or by librdkafka; calling again does not help by itself
+    kFailed,       // a cluster or librdkafka refused; a second call alone does not help
   };
   Kind kind = Kind::kNone;
-  std::string text;  // for a person
+  std::string text;  // for people
   explicit operator bool() const { return kind != Kind::kNone; }
 };
 

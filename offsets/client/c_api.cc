@@ -1,4 +1,4 @@
-// The C ABI over the C++ one. Exceptions (memory) end here as FARSHORE_FAILED.
+// The C functions of farshore.h, on top of the C++ classes. Exceptions (out of memory) become FARSHORE_FAILED here.
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -29,7 +29,8 @@ using farshore::Problem;
 using Polled = farshore::FailoverConsumer::Polled;
 thread_local std::string last_error;
 
-int tell(const Problem& problem) {
+// Keeps the text for farshore_last_error() and returns the code.
+int report(const Problem& problem) {
   if (!problem) return 0;
   last_error = problem.text;
   switch (problem.kind) {
@@ -47,9 +48,9 @@ int tell(const Problem& problem) {
       return FARSHORE_FAILED;
   }
 }
-int invalid(const char* text) { return tell({Problem::Kind::kInvalid, text}); }
+int invalid(const char* text) { return report({Problem::Kind::kInvalid, text}); }
 
-// `run` may run out of memory: nothing may be thrown through C.
+// Returns what `run` returns; `otherwise` if it throws. No exception may pass through C.
 template <class Run, class Value>
 Value guarded(Value otherwise, Run run) noexcept {
   try {
@@ -79,10 +80,10 @@ const void* bytes(const std::optional<std::string>& from, size_t* size) {
   return from ? from->data() : nullptr;
 }
 
-int64_t told(farshore_translator& translator, const farshore::Translator::Position& position) {
+int64_t answer(farshore_translator& translator, const farshore::Translator::Position& position) {
   translator.exact = position.exact;
   translator.limit = position.limit;
-  return position.problem ? tell(position.problem) : position.offset;
+  return position.problem ? report(position.problem) : position.offset;
 }
 
 farshore_translator* open_translator(const char* target, const char* prefix, const char* link) {
@@ -90,7 +91,7 @@ farshore_translator* open_translator(const char* target, const char* prefix, con
     auto out = std::make_unique<farshore_translator>();
     Problem problem;
     out->translator = farshore::Translator::open({target, prefix, link}, problem);
-    if (!out->translator) return tell(problem), nullptr;
+    if (!out->translator) return report(problem), nullptr;
     return out.release();
   });
 }
@@ -136,7 +137,7 @@ FARSHORE_API farshore_consumer* farshore_consumer_open(const farshore_config* co
     auto out = std::make_unique<farshore_consumer>();
     Problem problem;
     out->consumer = farshore::FailoverConsumer::open(config->config, problem);
-    if (!out->consumer) return tell(problem), nullptr;
+    if (!out->consumer) return report(problem), nullptr;
     return out.release();
   });
 }
@@ -155,12 +156,12 @@ FARSHORE_API int farshore_consumer_poll(farshore_consumer* consumer, int timeout
       case Polled::Kind::kProblem:
         break;
     }
-    return tell(consumer->polled.problem);
+    return report(consumer->polled.problem);
   });
 }
 FARSHORE_API int farshore_consumer_commit(farshore_consumer* consumer, int timeout_ms) {
   return guarded(static_cast<int>(FARSHORE_FAILED), [&]() -> int {
-    return tell(consumer->consumer->commit(std::chrono::milliseconds(timeout_ms < 0 ? 0 : timeout_ms)));
+    return report(consumer->consumer->commit(std::chrono::milliseconds(timeout_ms < 0 ? 0 : timeout_ms)));
   });
 }
 FARSHORE_API int farshore_consumer_at_target(const farshore_consumer* consumer) {
@@ -202,14 +203,14 @@ FARSHORE_API int64_t farshore_to_target(farshore_translator* translator, const c
                                         int64_t offset, int timeout_ms) {
   return guarded(static_cast<int64_t>(FARSHORE_FAILED), [&]() -> int64_t {
     const std::chrono::milliseconds timeout(timeout_ms < 0 ? 0 : timeout_ms);
-    return told(*translator, translator->translator->to_target(topic, partition, offset, timeout));
+    return answer(*translator, translator->translator->to_target(topic, partition, offset, timeout));
   });
 }
 FARSHORE_API int64_t farshore_to_source(farshore_translator* translator, const char* topic, int32_t partition,
                                         int64_t offset, int timeout_ms) {
   return guarded(static_cast<int64_t>(FARSHORE_FAILED), [&]() -> int64_t {
     const std::chrono::milliseconds timeout(timeout_ms < 0 ? 0 : timeout_ms);
-    return told(*translator, translator->translator->to_source(topic, partition, offset, timeout));
+    return answer(*translator, translator->translator->to_source(topic, partition, offset, timeout));
   });
 }
 FARSHORE_API int farshore_translated_exactly(const farshore_translator* translator) {

@@ -1,12 +1,13 @@
+// The C functions, without a cluster.
+#include "offsets/client/farshore.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "offsets/client/farshore.h"
-
 namespace {
 
-TEST(CApi, a_configuration_that_cannot_work_is_refused_with_words) {
+TEST(CApi, InvalidConfigurationIsRefusedWithTheReason) {
   farshore_config* config = farshore_config_new();
   EXPECT_EQ(farshore_config_set(config, "source.lost.after.ms", "soon"), FARSHORE_INVALID);
   EXPECT_EQ(farshore_consumer_open(config), nullptr);
@@ -20,7 +21,7 @@ TEST(CApi, a_configuration_that_cannot_work_is_refused_with_words) {
   farshore_config_free(config);
 }
 
-TEST(CApi, clusters_that_are_not_there_end_in_deadlines_not_in_hanging) {
+TEST(CApi, UnreachableClustersEndInTimeouts) {
   farshore_config* config = farshore_config_new();
   for (auto [name, value] :
        {std::pair{"source", "127.0.0.1:1"}, {"target", "127.0.0.1:1"}, {"group", "g"}, {"topics", "t"}})

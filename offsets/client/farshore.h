@@ -1,5 +1,5 @@
-/* libfarshore for C: FailoverConsumer and Translator behind opaque handles. What each call promises, blocks for and
- * refuses is told in failover_consumer.h and translator.h. Times are milliseconds, offsets are Kafka's. Text is UTF-8
+/* libfarshore for C: FailoverConsumer and Translator as opaque handles. failover_consumer.h and translator.h describe
+ * the guarantees, blocking times and errors of each call. Times are milliseconds; offsets are Kafka's. Text is UTF-8
  * and ends with a zero byte; keys and values have a length. No function keeps a pointer that it was given. */
 #ifndef FARSHORE_H
 #define FARSHORE_H

@@ -8,6 +8,7 @@
 #include "base/contract/harness.h"
 #include "base/memory_kv.h"
 #include "base/sim/world.h"
+#include "base/testing/async_test.h"
 #include "base/testing/seed.h"
 
 namespace farshore::offsets {
@@ -115,7 +116,7 @@ class TranslationStoreTest : public testing::Test {
     options.yields = false;
     return options;
   }
-  void play(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(100))); }
+  void run(Task<void> task) { EXPECT_TRUE(world_.run(env_, std::move(task), hours(100))); }
 
   // Both directions, every offset, and every epoch that there is.
   static Task<void> compare(TranslationStore& store, LinkPartition key, const Model& model, int64_t source_max,
@@ -187,279 +188,235 @@ class TranslationStoreTest : public testing::Test {
   sim::SimEnv& env_;
 };
 
-TEST_F(TranslationStoreTest, EveryOffsetTranslatesAsInTheNaiveModel) {
-  struct Play {
-    static Task<void> run(TranslationStoreTest& t) {
-      for (int i = 0; i < 40 && !testing::Test::HasFailure(); ++i) {
-        MemoryKv kv;
-        co_await random_relay(kv, t.world_.random(), 40);
-      }
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(TranslationStoreTest, EveryOffsetTranslatesAsInTheNaiveModel) {
+  for (int i = 0; i < 40 && !testing::Test::HasFailure(); ++i) {
+    MemoryKv kv;
+    co_await random_relay(kv, world_.random(), 40);
+  }
 }
 
-TEST_F(TranslationStoreTest, EveryOffsetTranslatesAsInTheNaiveModelOnDisk) {
-  struct Play {
-    static Task<void> run(TranslationStoreTest& t) {
-      auto kv = co_await t.env_.kv().open("/translation");
-      CO_ASSERT_OK(kv);
-      co_await random_relay(**kv, t.world_.random(), 24);
-    }
-  };
-  play(Play::run(*this));
+ASYNC_TEST_F(TranslationStoreTest, EveryOffsetTranslatesAsInTheNaiveModelOnDisk) {
+  auto kv = co_await env_.kv().open("/translation");
+  CO_ASSERT_OK(kv);
+  co_await random_relay(**kv, world_.random(), 24);
 }
 
-TEST_F(TranslationStoreTest, ThousandsOfRunsAreLoweredCompletely) {
-  struct Play {
-    static Task<void> run() {
-      MemoryKv kv;
-      TranslationStore store(kv);
-      LinkPartition key = key_number(1);
-      for (int64_t i = 0; i < 1000; ++i) {
-        TranslationRun run = run_of(1, i * 3, i * 4, 2);
-        CO_DO(co_await store.put_run(key, run));
-      }
-      CO_DO(co_await store.lower_claim(key, TargetOffset(401)));
-      auto claims = co_await store.claims(key);
-      CO_ASSERT_OK(claims);
-      EXPECT_EQ(claims->last_run, std::optional(run_of(1, 300, 400, 1)));
-      auto rows = co_await kv.scan("", "", 10'000);
-      EXPECT_EQ(rows->size(), 2u * 101);
-      TranslationRun first = run_of(1, 0, 0, 1);
-      CO_DO(co_await store.put_run(key, first));  // the order decides: everything after it is gone
-      rows = co_await kv.scan("", "", 10'000);
-      EXPECT_EQ(rows->size(), 2u);
-    }
-  };
-  play(Play::run());
+ASYNC_TEST_F(TranslationStoreTest, ThousandsOfRunsAreLoweredCompletely) {
+  MemoryKv kv;
+  TranslationStore store(kv);
+  LinkPartition key = key_number(1);
+  for (int64_t i = 0; i < 1000; ++i) {
+    TranslationRun run = run_of(1, i * 3, i * 4, 2);
+    CO_DO(co_await store.put_run(key, run));
+  }
+  CO_DO(co_await store.lower_claim(key, TargetOffset(401)));
+  auto claims = co_await store.claims(key);
+  CO_ASSERT_OK(claims);
+  EXPECT_EQ(claims->last_run, std::optional(run_of(1, 300, 400, 1)));
+  auto rows = co_await kv.scan("", "", 10'000);
+  EXPECT_EQ(rows->size(), 2u * 101);
+  TranslationRun first = run_of(1, 0, 0, 1);
+  CO_DO(co_await store.put_run(key, first));  // the order decides: everything after it is gone
+  rows = co_await kv.scan("", "", 10'000);
+  EXPECT_EQ(rows->size(), 2u);
 }
 
-TEST_F(TranslationStoreTest, RunsAreListedFromTheOneThatHoldsTheOffset) {
-  struct Play {
-    static Task<void> run() {
-      MemoryKv kv;
-      TranslationStore store(kv);
-      LinkPartition key = key_number(1);
-      const TranslationRun runs[] = {run_of(1, 10, 0, 10), run_of(1, 30, 20, 10), run_of(2, 35, 40, 10)};
-      for (const TranslationRun& run : runs) CO_DO(co_await store.put_run(key, run));
-      std::map<int64_t, size_t> first = {{0, 0}, {10, 0}, {19, 0}, {20, 1}, {34, 1}, {35, 2}, {44, 2}};
-      for (const auto& [from, index] : first) {
-        auto listed = co_await store.runs(key, SourceOffset(from), 1);
-        CO_ASSERT_OK(listed);
-        CO_ASSERT(listed->size() == 1);
-        EXPECT_EQ(listed->front(), runs[index]) << from;
-      }
-      auto beyond = co_await store.runs(key, SourceOffset(45), 1);
-      CO_ASSERT_OK(beyond);
-      EXPECT_TRUE(beyond->empty());
-      auto all = co_await store.runs(key, SourceOffset(0), 10);
-      EXPECT_EQ(all->size(), 3u);
-    }
-  };
-  play(Play::run());
+ASYNC_TEST_F(TranslationStoreTest, RunsAreListedFromTheOneThatHoldsTheOffset) {
+  MemoryKv kv;
+  TranslationStore store(kv);
+  LinkPartition key = key_number(1);
+  const TranslationRun runs[] = {run_of(1, 10, 0, 10), run_of(1, 30, 20, 10), run_of(2, 35, 40, 10)};
+  for (const TranslationRun& run : runs) CO_DO(co_await store.put_run(key, run));
+  std::map<int64_t, size_t> first = {{0, 0}, {10, 0}, {19, 0}, {20, 1}, {34, 1}, {35, 2}, {44, 2}};
+  for (const auto& [from, index] : first) {
+    auto listed = co_await store.runs(key, SourceOffset(from), 1);
+    CO_ASSERT_OK(listed);
+    CO_ASSERT(listed->size() == 1);
+    EXPECT_EQ(listed->front(), runs[index]) << from;
+  }
+  auto beyond = co_await store.runs(key, SourceOffset(45), 1);
+  CO_ASSERT_OK(beyond);
+  EXPECT_TRUE(beyond->empty());
+  auto all = co_await store.runs(key, SourceOffset(0), 10);
+  EXPECT_EQ(all->size(), 3u);
 }
 
-TEST_F(TranslationStoreTest, RecordsOfALogGiveTheSameStateWholeCompactedAndReadTwice) {
-  struct Play {
-    static Task<void> run(TranslationStoreTest& t) {
-      for (int i = 0; i < 60 && !testing::Test::HasFailure(); ++i) {
-        std::vector<TranslationRecord> log = random_log(t.world_.random());
-        std::map<std::string, size_t> last;
-        for (size_t n = 0; n < log.size(); ++n) last[encode_translation(log[n])->key] = n;
-        MemoryKv whole, compacted, half;
-        TranslationStore of_whole(whole), of_compacted(compacted), of_half(half);
-        const size_t cleaned = t.world_.random().below(log.size() + 1);
-        for (size_t n = 0; n < log.size(); ++n) {
-          const bool stays = last[encode_translation(log[n])->key] == n;
-          CO_DO(co_await of_whole.apply(log[n]));
-          if (stays) CO_DO(co_await of_compacted.apply(log[n]));
-          if (stays || n >= cleaned) CO_DO(co_await of_half.apply(log[n]));
-        }
-        auto wanted = co_await whole.scan("", "", 100'000);
-        EXPECT_EQ(*wanted, *co_await compacted.scan("", "", 100'000)) << "log " << i;
-        EXPECT_EQ(*wanted, *co_await half.scan("", "", 100'000)) << "log " << i;
-        // From any earlier position on once more: an image that was stored before its reading position was.
-        for (size_t n = t.world_.random().below(log.size()); n < log.size(); ++n)
-          CO_DO(co_await of_whole.apply(log[n]));
-        EXPECT_EQ(*wanted, *co_await whole.scan("", "", 100'000)) << "log " << i;
-      }
-    }
-    // What a journal writes: runs that grow under one key, then the next; claims lowered, highest first.
-    static std::vector<TranslationRecord> random_log(Random& random) {
-      std::vector<TranslationRecord> log;
-      std::vector<TranslationRun> claimed;
-      auto write = [&log](const TranslationRun& run) {
-        RunRecord record;
-        record.key = key_number(1);
-        record.run = run;
-        log.push_back(record);
-      };
-      int64_t source = 0, target = 0;
-      for (int i = 0; i < 20; ++i) {
-        source += random.between(0, 3);
-        target += random.between(0, 3);
-        TranslationRun run = run_of(1 + i / 10, source, target, random.between(1, 5));
-        write(run);
-        if (random.chance(0.5)) {
-          run.length += random.between(1, 5);
-          write(run);
-        }
-        claimed.push_back(run);
-        source = run.source_end().value();
-        target = run.target_end().value();
-        if (!random.chance(0.2)) continue;
-        const int64_t lost = std::max<int64_t>(0, target - random.between(1, 15));
-        while (!claimed.empty() && claimed.back().target_end().value() > lost) {
-          TranslationRun lowered = claimed.back();
-          lowered.length = std::max<int64_t>(0, lost - lowered.target.value());
-          write(lowered);
-          claimed.pop_back();
-          if (lowered.length > 0) claimed.push_back(lowered);
-        }
-        target = lost;
-        source = claimed.empty() ? 0 : claimed.back().source_end().value();
-      }
-      return log;
-    }
+// Records as a journal writes them: a run grows under one key, then the next one begins. Claims are lowered from the
+// highest on.
+std::vector<TranslationRecord> random_log(Random& random) {
+  std::vector<TranslationRecord> log;
+  std::vector<TranslationRun> claimed;
+  auto write = [&log](const TranslationRun& run) {
+    RunRecord record;
+    record.key = key_number(1);
+    record.run = run;
+    log.push_back(record);
   };
-  play(Play::run(*this));
+  int64_t source = 0, target = 0;
+  for (int i = 0; i < 20; ++i) {
+    source += random.between(0, 3);
+    target += random.between(0, 3);
+    TranslationRun run = run_of(1 + i / 10, source, target, random.between(1, 5));
+    write(run);
+    if (random.chance(0.5)) {
+      run.length += random.between(1, 5);
+      write(run);
+    }
+    claimed.push_back(run);
+    source = run.source_end().value();
+    target = run.target_end().value();
+    if (!random.chance(0.2)) continue;
+    const int64_t lost = std::max<int64_t>(0, target - random.between(1, 15));
+    while (!claimed.empty() && claimed.back().target_end().value() > lost) {
+      TranslationRun lowered = claimed.back();
+      lowered.length = std::max<int64_t>(0, lost - lowered.target.value());
+      write(lowered);
+      claimed.pop_back();
+      if (lowered.length > 0) claimed.push_back(lowered);
+    }
+    target = lost;
+    source = claimed.empty() ? 0 : claimed.back().source_end().value();
+  }
+  return log;
 }
 
-TEST_F(TranslationStoreTest, AnchorsComeBackInOrderUntilTheyAreErased) {
-  struct Play {
-    static Task<void> run() {
-      MemoryKv kv;
-      TranslationStore store(kv);
-      LinkPartition key = key_number(1);
-      std::vector<RelayAnchor> wanted;
-      for (int16_t epoch = 0; epoch < 20; ++epoch)
-        for (int32_t sequence : {0, 300, 70'000}) {
-          RelayAnchor anchor;
-          anchor.producer = {4000, epoch};
-          anchor.sequence = sequence;
-          anchor.source = SourceOffset(epoch * 100);
-          anchor.source_epoch = LogEpoch(epoch % 3 - 1);
-          anchor.target_from = TargetOffset(sequence);
-          wanted.push_back(anchor);
-        }
-      for (size_t i = wanted.size(); i-- > 0;) CO_DO(co_await store.put_anchor(key, wanted[i]));
-      auto claims = co_await store.claims(key);
-      CO_ASSERT_OK(claims);
-      EXPECT_EQ(claims->anchors, wanted);
-      EXPECT_FALSE(claims->last_run);
-      CO_DO(co_await store.erase_anchor(key, wanted[1]));
-      wanted.erase(wanted.begin() + 1);
-      claims = co_await store.claims(key);
-      EXPECT_EQ(claims->anchors, wanted);
-      CO_DO(co_await store.erase(key));
-      claims = co_await store.claims(key);
-      EXPECT_TRUE(claims->anchors.empty());
+ASYNC_TEST_F(TranslationStoreTest, RecordsOfALogGiveTheSameStateWholeCompactedAndReadTwice) {
+  for (int i = 0; i < 60 && !testing::Test::HasFailure(); ++i) {
+    std::vector<TranslationRecord> log = random_log(world_.random());
+    std::map<std::string, size_t> last;
+    for (size_t n = 0; n < log.size(); ++n) last[encode_translation(log[n])->key] = n;
+    MemoryKv whole, compacted, half;
+    TranslationStore of_whole(whole), of_compacted(compacted), of_half(half);
+    const size_t cleaned = world_.random().below(log.size() + 1);
+    for (size_t n = 0; n < log.size(); ++n) {
+      const bool stays = last[encode_translation(log[n])->key] == n;
+      CO_DO(co_await of_whole.apply(log[n]));
+      if (stays) CO_DO(co_await of_compacted.apply(log[n]));
+      if (stays || n >= cleaned) CO_DO(co_await of_half.apply(log[n]));
     }
-  };
-  play(Play::run());
+    auto wanted = co_await whole.scan("", "", 100'000);
+    EXPECT_EQ(*wanted, *co_await compacted.scan("", "", 100'000)) << "log " << i;
+    EXPECT_EQ(*wanted, *co_await half.scan("", "", 100'000)) << "log " << i;
+    // From any earlier position on once more: an image that was stored before its reading position was.
+    for (size_t n = world_.random().below(log.size()); n < log.size(); ++n) CO_DO(co_await of_whole.apply(log[n]));
+    EXPECT_EQ(*wanted, *co_await whole.scan("", "", 100'000)) << "log " << i;
+  }
 }
 
-TEST_F(TranslationStoreTest, UnloggedRunsAreTakenBackAndLoggedOnesStay) {
-  struct Play {
-    static Task<void> run() {
-      MemoryKv kv;
-      TranslationStore store(kv);
-      LinkPartition key = key_number(1);
-      TranslationRun logged = run_of(1, 0, 0, 10), grown = run_of(1, 0, 0, 15), next = run_of(1, 20, 30, 5);
-      CO_DO(co_await store.put_run(key, logged));
-      CO_DO(co_await store.put_unlogged(key, grown, TargetOffset(10)));
-      CO_DO(co_await store.put_unlogged(key, next, TargetOffset(10)));
-      auto there = co_await store.to_target(key, SourceOffset(22), std::nullopt);
-      CO_ASSERT_OK(there);
-      EXPECT_EQ(there->offset, 32);
-      CO_DO(co_await store.drop_unlogged(key));
-      auto claims = co_await store.claims(key);
-      EXPECT_EQ(claims->last_run, std::optional(logged));
-      CO_DO(co_await store.put_unlogged(key, grown, TargetOffset(10)));
-      CO_DO(co_await store.put_run(key, grown));
-      CO_DO(co_await store.all_logged(key));
-      CO_DO(co_await store.drop_unlogged(key));
-      claims = co_await store.claims(key);
-      EXPECT_EQ(claims->last_run, std::optional(grown));
+ASYNC_TEST_F(TranslationStoreTest, AnchorsComeBackInOrderUntilTheyAreErased) {
+  MemoryKv kv;
+  TranslationStore store(kv);
+  LinkPartition key = key_number(1);
+  std::vector<RelayAnchor> wanted;
+  for (int16_t epoch = 0; epoch < 20; ++epoch)
+    for (int32_t sequence : {0, 300, 70'000}) {
+      RelayAnchor anchor;
+      anchor.producer = {4000, epoch};
+      anchor.sequence = sequence;
+      anchor.source = SourceOffset(epoch * 100);
+      anchor.source_epoch = LogEpoch(epoch % 3 - 1);
+      anchor.target_from = TargetOffset(sequence);
+      wanted.push_back(anchor);
     }
-  };
-  play(Play::run());
+  for (size_t i = wanted.size(); i-- > 0;) CO_DO(co_await store.put_anchor(key, wanted[i]));
+  auto claims = co_await store.claims(key);
+  CO_ASSERT_OK(claims);
+  EXPECT_EQ(claims->anchors, wanted);
+  EXPECT_FALSE(claims->last_run);
+  CO_DO(co_await store.erase_anchor(key, wanted[1]));
+  wanted.erase(wanted.begin() + 1);
+  claims = co_await store.claims(key);
+  EXPECT_EQ(claims->anchors, wanted);
+  CO_DO(co_await store.erase(key));
+  claims = co_await store.claims(key);
+  EXPECT_TRUE(claims->anchors.empty());
 }
 
-TEST_F(TranslationStoreTest, ImageKeepsItsIdentityAndReadingPositions) {
-  struct Play {
-    static Task<void> run() {
-      MemoryKv kv;
-      TranslationStore store(kv);
-      EXPECT_EQ((co_await store.log_identity()).value(), "");
-      CO_DO(co_await store.set_log_identity("cluster/topic"));
-      for (int32_t p = 0; p < 300; ++p) {
-        AppliedTo to{p * 10, p - 1};
-        CO_DO(co_await store.set_applied(p, to));
-      }
-      auto applied = co_await store.applied();
-      CO_ASSERT_OK(applied);
-      EXPECT_EQ(applied->size(), 300u);
-      EXPECT_EQ((*applied)[299], (AppliedTo{2990, 298}));
-      EXPECT_EQ((co_await store.log_identity()).value(), "cluster/topic");
-      CO_DO(co_await store.clear());
-      EXPECT_EQ((co_await store.log_identity()).value(), "");
-      EXPECT_TRUE((co_await store.applied())->empty());
-    }
-  };
-  play(Play::run());
+ASYNC_TEST_F(TranslationStoreTest, UnloggedRunsAreTakenBackAndLoggedOnesStay) {
+  MemoryKv kv;
+  TranslationStore store(kv);
+  LinkPartition key = key_number(1);
+  TranslationRun logged = run_of(1, 0, 0, 10), grown = run_of(1, 0, 0, 15), next = run_of(1, 20, 30, 5);
+  CO_DO(co_await store.put_run(key, logged));
+  CO_DO(co_await store.put_unlogged(key, grown, TargetOffset(10)));
+  CO_DO(co_await store.put_unlogged(key, next, TargetOffset(10)));
+  auto there = co_await store.to_target(key, SourceOffset(22), std::nullopt);
+  CO_ASSERT_OK(there);
+  EXPECT_EQ(there->offset, 32);
+  CO_DO(co_await store.drop_unlogged(key));
+  auto claims = co_await store.claims(key);
+  EXPECT_EQ(claims->last_run, std::optional(logged));
+  CO_DO(co_await store.put_unlogged(key, grown, TargetOffset(10)));
+  CO_DO(co_await store.put_run(key, grown));
+  CO_DO(co_await store.all_logged(key));
+  CO_DO(co_await store.drop_unlogged(key));
+  claims = co_await store.claims(key);
+  EXPECT_EQ(claims->last_run, std::optional(grown));
+}
+
+ASYNC_TEST_F(TranslationStoreTest, ImageKeepsItsIdentityAndReadingPositions) {
+  MemoryKv kv;
+  TranslationStore store(kv);
+  EXPECT_EQ((co_await store.log_identity()).value(), "");
+  CO_DO(co_await store.set_log_identity("cluster/topic"));
+  for (int32_t p = 0; p < 300; ++p) {
+    AppliedTo to{p * 10, p - 1};
+    CO_DO(co_await store.set_applied(p, to));
+  }
+  auto applied = co_await store.applied();
+  CO_ASSERT_OK(applied);
+  EXPECT_EQ(applied->size(), 300u);
+  EXPECT_EQ((*applied)[299], (AppliedTo{2990, 298}));
+  EXPECT_EQ((co_await store.log_identity()).value(), "cluster/topic");
+  CO_DO(co_await store.clear());
+  EXPECT_EQ((co_await store.log_identity()).value(), "");
+  EXPECT_TRUE((co_await store.applied())->empty());
+}
+
+Task<void> lower_claim_durably(sim::SimEnv& env, LinkPartition key) {
+  auto kv = co_await env.kv().open("/translation");
+  CO_ASSERT_OK(kv);
+  CO_DO(co_await env.files().sync_dir("/"));  // the store's own name: KvOpener leaves that to its caller
+  TranslationStore store(**kv);
+  TranslationRun run = run_of(1, 0, 0, 100);
+  CO_DO(co_await store.put_run(key, run, Sync::kYes));
+  CO_DO(co_await store.lower_claim(key, TargetOffset(40)));
+}
+
+Task<void> expect_lowered_claim(sim::SimEnv& env, LinkPartition key) {
+  auto kv = co_await env.kv().open("/translation");
+  CO_ASSERT_OK(kv);
+  TranslationStore store(**kv);
+  auto claims = co_await store.claims(key);
+  CO_ASSERT_OK(claims);
+  EXPECT_EQ(claims->last_run, std::optional(run_of(1, 0, 0, 40)));
 }
 
 TEST_F(TranslationStoreTest, LoweredClaimSurvivesAPowerFailure) {
   LinkPartition key = key_number(1);
-  struct Play {
-    static Task<void> write(TranslationStoreTest& t, LinkPartition key) {
-      auto kv = co_await t.env_.kv().open("/translation");
-      CO_ASSERT_OK(kv);
-      CO_DO(co_await t.env_.files().sync_dir("/"));  // the store's own name; KvOpener leaves that to its caller
-      TranslationStore store(**kv);
-      TranslationRun run = run_of(1, 0, 0, 100);
-      CO_DO(co_await store.put_run(key, run, Sync::kYes));
-      CO_DO(co_await store.lower_claim(key, TargetOffset(40)));
-    }
-    static Task<void> read(sim::SimEnv& env, LinkPartition key) {
-      auto kv = co_await env.kv().open("/translation");
-      CO_ASSERT_OK(kv);
-      TranslationStore store(**kv);
-      auto claims = co_await store.claims(key);
-      CO_ASSERT_OK(claims);
-      EXPECT_EQ(claims->last_run, std::optional(run_of(1, 0, 0, 40)));
-    }
-  };
-  play(Play::write(*this, key));
+  run(lower_claim_durably(env_, key));
   world_.power_off("gateway");
   world_.power_on("gateway");
   sim::SimEnv& again = world_.start_process("gateway", "again");
-  EXPECT_TRUE(world_.run(again, Play::read(again, key), hours(1)));
+  EXPECT_TRUE(world_.run(again, expect_lowered_claim(again, key), hours(1)));
 }
 
-TEST_F(TranslationStoreTest, DamagedRowIsCorruptAndSaysWhatToDo) {
-  struct Play {
-    static Task<void> run() {
-      MemoryKv kv;
-      TranslationStore store(kv);
-      LinkPartition key = key_number(1);
-      TranslationRun run = run_of(1, 0, 0, 100);
-      CO_DO(co_await store.put_run(key, run));
-      auto rows = co_await kv.scan("", "", 10);
-      KvBatch batch;
-      for (const auto& [row, value] : *rows) batch.put(row, value.substr(1));
-      CO_DO(co_await kv.write(std::move(batch), Sync::kNo));
-      auto there = co_await store.to_target(key, SourceOffset(5), std::nullopt);
-      EXPECT_ERROR(there, ErrorCode::kCorrupt);
-      auto back = co_await store.to_source(key, TargetOffset(5));
-      EXPECT_ERROR(back, ErrorCode::kCorrupt);
-      auto claims = co_await store.claims(key);
-      EXPECT_ERROR(claims, ErrorCode::kCorrupt);
-    }
-  };
-  play(Play::run());
+ASYNC_TEST_F(TranslationStoreTest, DamagedRowIsCorruptAndSaysWhatToDo) {
+  MemoryKv kv;
+  TranslationStore store(kv);
+  LinkPartition key = key_number(1);
+  TranslationRun run = run_of(1, 0, 0, 100);
+  CO_DO(co_await store.put_run(key, run));
+  auto rows = co_await kv.scan("", "", 10);
+  KvBatch batch;
+  for (const auto& [row, value] : *rows) batch.put(row, value.substr(1));
+  CO_DO(co_await kv.write(std::move(batch), Sync::kNo));
+  auto there = co_await store.to_target(key, SourceOffset(5), std::nullopt);
+  EXPECT_ERROR(there, ErrorCode::kCorrupt);
+  auto back = co_await store.to_source(key, TargetOffset(5));
+  EXPECT_ERROR(back, ErrorCode::kCorrupt);
+  auto claims = co_await store.claims(key);
+  EXPECT_ERROR(claims, ErrorCode::kCorrupt);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 //   source offset = anchor.source + (sequence of the record - anchor.sequence)
 //
 // The rule exists here once. The gateway uses it after a takeover (replicator/relay/evidence.h), libfarshore uses it
-// for records that the log of record does not hold yet (offsets/client/relay_map.h). Pure functions, no state.
+// for records that the log of record does not hold yet (offsets/client/target). Pure functions, no state.
 // Source: FORMAT.md; sequences are those of Kafka's idempotent producer (KIP-98).
 #pragma once
 

@@ -1,6 +1,6 @@
 // TranslationLogReader: reads one partition of __farshore_offsets from the target cluster, in log order, and hands
 // every run and anchor to the image that is kept of it. The gateway's image of the log (linker/relay/log_image.h) and
-// libfarshore's (offsets/client/relay_map.h) are both filled by it.
+// libfarshore's (offsets/client/target) are both filled by it.
 //
 //   target broker --Fetch--> next() --PartitionRead--> apply() --runs, anchors--> TranslationLogSink
 //

@@ -81,7 +81,8 @@ TEST(RecordReader, GivesTheAppendTimeOfALogAppendTimeBatch) {
   BatchBuilder builder;
   builder.log_append_time(999).add(1, "a", "b").add(2, "c", "d");
   auto run = builder.build_run(arena);
-  for (const auto& record : read_all(run).value()) EXPECT_EQ(record.timestamp_ms, 999);
+  const auto records = read_all(run).value();
+  for (const auto& record : records) EXPECT_EQ(record.timestamp_ms, 999);
 }
 
 TEST(RecordReader, KeepsTimestampsAboveADeleteHorizon) {

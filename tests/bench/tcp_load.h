@@ -1,4 +1,4 @@
-// What a plain relay is given to do: one end pours bytes into a connection, the other reads them and throws them away.
+// The load for a plain TCP relay: one end sends bytes into connections, the other end reads and drops them.
 // Blocking system calls: this is a load, not a part of the product.
 #pragma once
 

@@ -20,20 +20,20 @@ constexpr size_t kTinyChunkTurnBytes = 64;  // with tiny chunks every send is a 
 
 MonoTime DelayLine::due(size_t size, MonoTime now) {
   MonoTime sent = now;
-  if (weather_.bytes_per_s > 0) {
-    double seconds_on_line = static_cast<double>(size) / static_cast<double>(weather_.bytes_per_s);
+  if (conditions_.bytes_per_s > 0) {
+    double seconds_on_line = static_cast<double>(size) / static_cast<double>(conditions_.bytes_per_s);
     lane_.free_at = std::max(lane_.free_at, now) + Duration(static_cast<int64_t>(seconds_on_line * 1e9));
     sent = lane_.free_at;
   }
-  MonoTime due = sent + weather_.one_way_delay;
-  if (weather_.jitter > Duration(0)) due += Duration(random_.between(0, weather_.jitter.count()));
+  MonoTime due = sent + conditions_.one_way_delay;
+  if (conditions_.jitter > Duration(0)) due += Duration(random_.between(0, conditions_.jitter.count()));
   last_due_ = std::max(due, last_due_);
   return last_due_;
 }
 
 void DelayLine::accept(size_t size, MonoTime now) {
   lane_.bytes += size;
-  if (weather_.swallowed[way_]) {
+  if (conditions_.swallowed[way_]) {
     lane_.swallowed_bytes += size;
     swallowed_some_ = true;
     return;
@@ -51,9 +51,9 @@ void DelayLine::accept(size_t size, MonoTime now) {
 }
 
 bool DelayLine::receive(int from, MonoTime now) {
-  if (!may_read_ || sender_ended_ || weather_.black_hole[way_]) return false;
+  if (!may_read_ || sender_ended_ || conditions_.black_hole[way_]) return false;
   bool moved = false;
-  for (size_t turn = 0; turn < kTurnBytes && held_bytes_ < weather_.buffer_bytes_max;) {
+  for (size_t turn = 0; turn < kTurnBytes && held_bytes_ < conditions_.buffer_bytes_max;) {
     if (!fresh_) {
       if (free_.empty()) {
         fresh_.reset(new std::byte[kPieceBytes]);
@@ -84,13 +84,13 @@ bool DelayLine::receive(int from, MonoTime now) {
 }
 
 bool DelayLine::deliver(int to, MonoTime now) {
-  if (!may_write_ || weather_.black_hole[way_]) return false;
+  if (!may_write_ || conditions_.black_hole[way_]) return false;
   bool moved = false;
-  const size_t turn_max = weather_.chunk_bytes > 0 ? weather_.chunk_bytes * kTinyChunkTurnBytes : kTurnBytes;
+  const size_t turn_max = conditions_.chunk_bytes > 0 ? conditions_.chunk_bytes * kTinyChunkTurnBytes : kTurnBytes;
   for (size_t turn = 0; turn < turn_max && !pieces_.empty() && pieces_.front().due <= now;) {
     Piece& piece = pieces_.front();
     size_t size = piece.size - piece.sent;
-    if (weather_.chunk_bytes > 0) size = std::min(size, weather_.chunk_bytes);
+    if (conditions_.chunk_bytes > 0) size = std::min(size, conditions_.chunk_bytes);
     ssize_t n = ::send(to, piece.bytes.get() + piece.sent, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
@@ -125,7 +125,7 @@ bool DelayLine::run(int from, int to, MonoTime now) {
 }
 
 MonoTime DelayLine::next() const {
-  if (end_ != End::kOpen || pieces_.empty() || !may_write_ || weather_.black_hole[way_]) return MonoTime::max();
+  if (end_ != End::kOpen || pieces_.empty() || !may_write_ || conditions_.black_hole[way_]) return MonoTime::max();
   return pieces_.front().due;
 }
 

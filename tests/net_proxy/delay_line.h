@@ -1,5 +1,5 @@
-// One direction of one connection: bytes come in, are due later, and go out in order. Holds the bytes itself, in the
-// order in which they came, each piece with the time at which it may go.
+// DelayLine: one direction of one connection. It receives bytes, holds each piece until the time at which it is due,
+// and sends the pieces in the order in which they came.
 #pragma once
 
 #include <cstddef>
@@ -8,32 +8,32 @@
 #include <vector>
 
 #include "base/random.h"
-#include "tests/net_proxy/weather.h"
+#include "tests/net_proxy/network_conditions.h"
 
 namespace farshore::net_proxy {
 
-// What all connections share in one direction: the line has one bandwidth.
+// One direction of the line, shared by all connections: they share its bandwidth.
 struct Lane {
-  MonoTime free_at;  // when the last byte that was let in has left the sender
+  MonoTime free_at;  // when the last accepted byte has left the sender
   uint64_t bytes = 0, swallowed_bytes = 0;
 };
 
 class DelayLine {
  public:
-  DelayLine(const Weather& weather, Direction way, Lane& lane, Random& random)
-      : weather_(weather), way_(way), lane_(lane), random_(random) {}
+  DelayLine(const NetworkConditions& conditions, Direction way, Lane& lane, Random& random)
+      : conditions_(conditions), way_(way), lane_(lane), random_(random) {}
 
   enum class End : uint8_t { kOpen, kFinished, kBroken };
-  // Moves what can be moved now from socket `from` to socket `to`, at most about a megabyte. True: something moved, and
-  // there may be more. kFinished: all is delivered and the sender has ended its direction (told to `to`). kBroken: one
-  // of the two sockets failed.
+  // Moves the bytes that are due now from socket `from` to socket `to`, at most about a megabyte. True: bytes were
+  // moved, and there may be more. Then end() is kFinished if all bytes are delivered and the sender has ended its
+  // direction (`to` was shut down, too), and kBroken if one of the two sockets failed.
   bool run(int from, int to, MonoTime now);
 
   void readable() { may_read_ = true; }
   void writable() { may_write_ = true; }
   End end() const { return end_; }
   bool swallowed_some() const { return swallowed_some_; }
-  // When run() should be called again though no socket became ready; MonoTime::max() if there is no such time.
+  // When run() must be called again even if no socket becomes ready; MonoTime::max(): never.
   MonoTime next() const;
 
  private:
@@ -47,7 +47,7 @@ class DelayLine {
   void accept(size_t size, MonoTime now);
   MonoTime due(size_t size, MonoTime now);
 
-  const Weather& weather_;
+  const NetworkConditions& conditions_;
   const Direction way_;
   Lane& lane_;
   Random& random_;

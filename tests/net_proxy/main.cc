@@ -1,4 +1,4 @@
-// net_proxy: a TCP proxy with weather, for tests and benchmarks.
+// net_proxy: a TCP proxy with adjustable network conditions, for tests and benchmarks.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -23,8 +23,8 @@ Status run(const Arguments& arguments) {
     size_t space = std::min(words.find(' '), words.size());
     FARSHORE_TRY(Duration after, parse_duration(std::string_view(words).substr(0, space)));
     const std::string command = words.substr(std::min(space + 1, words.size()));
-    Weather scratch;
-    FARSHORE_CHECK(obey_words(command, scratch));
+    NetworkConditions scratch;
+    FARSHORE_CHECK(apply_command(command, scratch));
     proxy.later(after, command);
   }
   FARSHORE_CHECK(proxy.open(listen, target));
@@ -40,7 +40,8 @@ Status run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   farshore::net_proxy::Arguments arguments;
-  CLI::App app("A TCP proxy with weather: delay, bandwidth, cuts. Commands on stdin, answers on stdout.", "net_proxy");
+  CLI::App app("A TCP proxy with network conditions: delay, bandwidth, cuts. Commands on stdin, answers on stdout.",
+               "net_proxy");
   app.add_option("--listen", arguments.listen, "IPv4:PORT; port 0: a free one");
   app.add_option("--to", arguments.target, "IPv4:PORT of the target")->required();
   app.add_option("--set", arguments.now, "a command to begin with, e.g. 'rtt 100ms'; may be repeated");

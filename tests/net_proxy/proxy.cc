@@ -51,8 +51,8 @@ struct Proxy::Connection {
   Connection(Proxy& proxy, int near_fd, int far_fd)
       : near(near_fd),
         far(far_fd),
-        lines{{proxy.weather_, kForward, proxy.lanes_[kForward], proxy.random_},
-              {proxy.weather_, kBack, proxy.lanes_[kBack], proxy.random_}} {}
+        lines{{proxy.conditions_, kForward, proxy.lanes_[kForward], proxy.random_},
+              {proxy.conditions_, kBack, proxy.lanes_[kBack], proxy.random_}} {}
   // What epoll hands back: which socket of which connection.
   struct Side {
     Connection* connection;
@@ -106,7 +106,7 @@ void Proxy::accept_all() {
 }
 
 void Proxy::begin(int near) {
-  int far = weather_.cut ? -1 : ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int far = conditions_.cut ? -1 : ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   auto to = address_of(target_);
   if (far < 0 || (::connect(far, generic(*to), sizeof *to) != 0 && errno != EINPROGRESS)) {
     close_socket(far, true);
@@ -208,7 +208,7 @@ void Proxy::wait(MonoTime until) {
 }
 
 Result<Event> Proxy::command(std::string_view words) {
-  FARSHORE_TRY(Event event, obey_words(words, weather_));
+  FARSHORE_TRY(Event event, apply_command(words, conditions_));
   if (event == Event::kCut) finish_all(false);
   if (event == Event::kReset) finish_all(true);
   if (event == Event::kHalfOpen) half_open();

@@ -1,6 +1,6 @@
-// Proxy: accepts connections, makes one to the target for each, and passes bytes both ways through the weather.
-// One thread, epoll, edge-triggered; nothing blocks. It is a program of the tests: it uses the system directly, so that
-// it can end a connection in ways that no Stream offers (a reset, a far end that went away without a word).
+// Proxy: accepts connections, opens one to the target for each, and passes the bytes of both directions on under the
+// network conditions that are set. One thread, epoll (edge-triggered); no call blocks. It uses system calls and not an
+// Env, because it must end connections in ways that no Stream offers (a reset, a peer that disappears silently).
 #pragma once
 
 #include <list>
@@ -28,12 +28,12 @@ class Proxy {
   // Numeric IPv4 addresses. Port 0 at `listen`: any free one, see local().
   Status open(const Endpoint& listen, const Endpoint& target);
   Endpoint local() const { return local_; }
-  // One command, now. kQuit is the caller's to obey.
+  // Executes one command now. On kQuit the caller ends run().
   Result<Event> command(std::string_view words);
-  // The command when run() has been going on for `after`.
+  // Executes the command when run() has been running for `after`.
   void later(Duration after, std::string words);
-  // Obeys lines from `commands` (-1: none) and answers each on `answers`, until `quit`; also until the end of
-  // `commands` if `until_end`.
+  // Executes the lines from `commands` (-1: none) and answers each on `answers`, until `quit`. If `until_end`, it also
+  // ends at the end of `commands`.
   void run(int commands, int answers, bool until_end);
 
   ProxyStats stats() const;
@@ -57,7 +57,7 @@ class Proxy {
   bool obey(int commands, int answers, bool until_end);  // false: quit
   bool obey_timeline(int answers);
 
-  Weather weather_;
+  NetworkConditions conditions_;
   Random random_;
   Lane lanes_[2];
   Endpoint local_, target_;
@@ -66,7 +66,7 @@ class Proxy {
   uint64_t accepted_ = 0;
   std::list<Connection> connections_;
   std::vector<Scheduled> timeline_;
-  std::string unread_;  // of `commands`, up to a line's end
+  std::string unread_;  // from `commands`: an incomplete line
 };
 
 }  // namespace farshore::net_proxy

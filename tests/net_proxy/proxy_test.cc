@@ -114,7 +114,7 @@ class ProxyTest : public testing::Test {
   std::thread thread_;
 };
 
-TEST_F(ProxyTest, PassesBytesBothWaysUnchangedAndCountsThem) {
+TEST_F(ProxyTest, BytesPassBothWaysUnchangedAndAreCounted) {
   Socket near = dial(), far = accepted();
   std::string large(3 << 20, '\0');
   for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 2654435761u >> 24);
@@ -127,7 +127,7 @@ TEST_F(ProxyTest, PassesBytesBothWaysUnchangedAndCountsThem) {
                                " back_bytes 6 swallowed_bytes 0");
 }
 
-TEST_F(ProxyTest, AnEndOfOneDirectionArrivesAfterItsBytesAndLeavesTheOther) {
+TEST_F(ProxyTest, EndOfOneDirectionArrivesAfterItsBytesAndKeepsTheOther) {
   Socket near = dial(), far = accepted();
   near.send("all");
   ::shutdown(near.fd(), SHUT_WR);
@@ -139,7 +139,7 @@ TEST_F(ProxyTest, AnEndOfOneDirectionArrivesAfterItsBytesAndLeavesTheOther) {
   EXPECT_EQ(near.ending(), "end");
 }
 
-TEST_F(ProxyTest, AnAnswerTakesAtLeastTheRoundTrip) {
+TEST_F(ProxyTest, AnswerTakesAtLeastTheRoundTrip) {
   set("rtt 100ms");
   set("jitter 20ms");
   Socket near = dial(), far = accepted();
@@ -180,23 +180,23 @@ TEST_F(ProxyTest, ChunksOfOneByteLoseNothing) {
 }
 
 // A socket that keeps what was sent apart shows each send.
-TEST(DelayLine, SendsChunksOfTheSizeThatWasSet) {
+TEST(DelayLine, ChunksHaveTheConfiguredSize) {
   int in[2], out[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, in), 0);
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, out), 0);
   Socket sender(in[0]), from(in[1]), to(out[0]), receiver(out[1]);
-  Weather weather;
-  weather.chunk_bytes = 3;
+  NetworkConditions conditions;
+  conditions.chunk_bytes = 3;
   Lane lane;
   Random random(1);
-  DelayLine line(weather, kForward, lane, random);
+  DelayLine line(conditions, kForward, lane, random);
   sender.send("abcdefgh");
   EXPECT_TRUE(line.run(from.fd(), to.fd(), MonoTime()));
   for (size_t size : {3, 3, 2}) EXPECT_EQ(receiver.read_once(100), size);
   EXPECT_EQ(receiver.ending(kQuietMs), "open");
 }
 
-TEST_F(ProxyTest, ABlackHoleKeepsSocketsOpenAndHealingDeliversWhatWasHeld) {
+TEST_F(ProxyTest, BlackHoleKeepsSocketsOpenAndHealDeliversHeldBytes) {
   Socket near = dial(), far = accepted();
   set("blackhole");
   near.send("late");
@@ -206,7 +206,7 @@ TEST_F(ProxyTest, ABlackHoleKeepsSocketsOpenAndHealingDeliversWhatWasHeld) {
   EXPECT_EQ(far.read(4), "late");
 }
 
-TEST_F(ProxyTest, ABlackHoleOfOneDirectionLeavesTheOther) {
+TEST_F(ProxyTest, BlackHoleOfOneDirectionKeepsTheOther) {
   Socket near = dial(), far = accepted();
   set("blackhole back");
   near.send("request");
@@ -215,7 +215,7 @@ TEST_F(ProxyTest, ABlackHoleOfOneDirectionLeavesTheOther) {
   EXPECT_EQ(near.ending(kQuietMs), "open");
 }
 
-TEST_F(ProxyTest, SwallowedAnswersNeverComeAndHealingEndsTheConnection) {
+TEST_F(ProxyTest, SwallowedAnswersNeverArriveAndHealEndsTheConnection) {
   Socket near = dial(), far = accepted();
   set("swallow back");
   near.send("request");
@@ -227,7 +227,7 @@ TEST_F(ProxyTest, SwallowedAnswersNeverComeAndHealingEndsTheConnection) {
   EXPECT_EQ(near.ending(), "reset");
 }
 
-TEST_F(ProxyTest, AResetEndsBothSidesAndNewConnectionsAreWelcome) {
+TEST_F(ProxyTest, ResetEndsBothSidesAndAllowsNewConnections) {
   Socket near = dial(), far = accepted();
   set("reset");
   EXPECT_EQ(near.ending(), "reset");
@@ -237,7 +237,7 @@ TEST_F(ProxyTest, AResetEndsBothSidesAndNewConnectionsAreWelcome) {
   EXPECT_EQ(far_again.read(1), "x");
 }
 
-TEST_F(ProxyTest, ACutEndsConnectionsAndResetsNewOnesUntilHealed) {
+TEST_F(ProxyTest, CutEndsConnectionsAndResetsNewOnesUntilHeal) {
   Socket near = dial(), far = accepted();
   set("cut");
   EXPECT_EQ(near.ending(), "end");
@@ -249,7 +249,7 @@ TEST_F(ProxyTest, ACutEndsConnectionsAndResetsNewOnesUntilHealed) {
   EXPECT_EQ(far_again.read(1), "x");
 }
 
-TEST_F(ProxyTest, AHalfOpenConnectionIsSilentUntilHealed) {
+TEST_F(ProxyTest, HalfOpenConnectionIsSilentUntilHeal) {
   Socket near = dial(), far = accepted();
   set("halfopen");
   EXPECT_EQ(far.ending(), "reset");
@@ -259,19 +259,19 @@ TEST_F(ProxyTest, AHalfOpenConnectionIsSilentUntilHealed) {
   EXPECT_EQ(near.ending(), "reset");
 }
 
-TEST_F(ProxyTest, ATargetThatRefusesIsAResetForWhoConnected) {
+TEST_F(ProxyTest, RefusingTargetResetsTheClientsConnection) {
   server_.close();
   EXPECT_EQ(dial().ending(), "reset");
 }
 
-TEST_F(ProxyTest, SaysWhatACommandMayBe) {
+TEST_F(ProxyTest, UnknownCommandIsAnsweredWithThePossibleOnes) {
   EXPECT_NE(tell("rain").find("wanted rtt T"), std::string::npos);
   EXPECT_NE(tell("rtt 5").find("a number of us, ms or s"), std::string::npos);
   EXPECT_NE(tell("swallow up").find("forward, back"), std::string::npos);
   EXPECT_NE(tell("bandwidth 99999999999999MB").find("wanted a number of B"), std::string::npos);
 }
 
-TEST(Timeline, ObeysCommandsAtTheirTime) {
+TEST(Timeline, CommandsAreAppliedAtTheirTime) {
   Proxy proxy(1);
   ASSERT_TRUE(proxy.open({"127.0.0.1", 0}, {"127.0.0.1", 1}));
   int answers[2];

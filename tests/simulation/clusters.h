@@ -1,5 +1,5 @@
-// The processes of a run: a source broker (east), a target broker (west), the gateway between them with the operator
-// who asks for a link, and the client's machine; and what the seed chose about them.
+// Clusters: the processes of a run. A source broker (east), a target broker (west), the gateway between them, the
+// operator who creates the link, and the client's host; with the options that the seed chose.
 #pragma once
 
 #include <array>
@@ -29,8 +29,8 @@ struct Node {
   explicit Node(const char* h) : host(h) {}
   const char* host;
   bool fsync = false;
-  bool lost = false;  // power was lost while acknowledgements did not wait for a sync: what was written may be gone
-  bool disk_fault = false;  // its disk refuses, or refused, something: a log may be offline until the next start
+  bool lost = false;        // power was lost and acknowledgements did not wait for fsync: written records may be gone
+  bool disk_fault = false;  // its disk had an error: a log may be offline until the next start
   sim::SimEnv* env = nullptr;
   broker::Broker* broker = nullptr;  // owned by the process
   bool started = false;
@@ -50,7 +50,7 @@ class Clusters {
   sim::SimEnv& gateway_env() { return *gateway_env_; }
   linker::Gateway& gateway() { return *gateway_; }
   const std::string& create_error() const { return create_error_; }
-  // What the seed chose, for people.
+  // The choices of the seed, as text for people.
   std::string how() const;
   bool power_losses() const { return power_losses_; }
   bool disk_faults() const { return disk_faults_; }

@@ -1,4 +1,4 @@
-// A consumer group without members that commits offsets at the source, now and then, upwards.
+// Committer: commits ascending offsets for a consumer group without members, at the source.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// How a run ends, after its faults: the mirror becomes the source; or it is promoted, under writes; or the source is
-// lost and the mirror fails over. Each is checked against the history.
+// Ending: the last part of a run, after its faults. The mirror converges to the source; or it is promoted while clients
+// write; or the source is lost and the mirror fails over. Each ending is checked against the history.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class Ending {
   void converge();
   void promote();
   void fail_over();  // the source is gone already
-  // What a converged run left, for the canary.
+  // The logs after a converged run, for the canary.
   std::vector<PartitionState> end;
   bool nothing_to_end = false;  // the source was lost before there was a mirror
 
@@ -35,7 +35,7 @@ class Ending {
   using Record = linker::api::PromotionRecord;
   bool progress();
   bool stop_clients(bool groups_too);
-  // The operator asks until it is done; false: a violation, or nothing to end.
+  // Promotes or fails over, and repeats the request until it succeeds. False: a violation, or there is no mirror.
   bool end_mirror(bool promote);
   Task<void> ask(bool promote, bool& done);
   void disturb();
@@ -49,7 +49,7 @@ class Ending {
   Faults& faults_;
   std::vector<Producer*> producers_;  // owned by their process
   Committer* committer_;
-  History after_;  // of the client that writes to the target when it is its own
+  History after_;  // of the client that writes to the target after the end of the mirror
   Record record_;
   std::string last_error_;
 };

@@ -1,4 +1,4 @@
-// What may go wrong while a run lasts, drawn from its seed.
+// Faults: the faults of a run, drawn from its seed.
 #pragma once
 
 #include <functional>
@@ -9,13 +9,13 @@ namespace farshore::simulation {
 
 class Faults {
  public:
-  // `look` is called before what happens takes memory or unsynced bytes away.
+  // `look` is called before each fault that takes memory or unsynced bytes away.
   Faults(Clusters& clusters, std::function<void()> look) : clusters_(clusters), look_(std::move(look)) {}
 
-  void one();
-  // From now on nothing that was prepared happens.
+  void one();  // draws one fault
+  // Cancels all faults that are prepared but have not happened.
   void end() { ++round_; }
-  // Before its n-th resumption from now on, n drawn up to `most`.
+  // Kills the process before its n-th resumption from now; n is drawn from [1, most].
   void kill_at_resumption(sim::SimEnv& env, int64_t most);
   void lose_power(Node& node);
   size_t count() const { return count_; }

@@ -1,5 +1,5 @@
-// What a run promised and what it left: the client's record of sent and acknowledged batches, every batch ever seen in
-// the source's log, and the rules that the end must keep. Knows nothing of brokers: a wrong history can be fed to it.
+// History: records which batches clients sent and which were acknowledged, and every batch that was ever seen in a log.
+// It checks the rules that these must follow. It knows nothing of brokers, so the canary can give it wrong histories.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ inline constexpr int32_t kPartitions = 3;
 struct StoredBatch {
   int64_t offset = 0, next = 0;
   int32_t epoch = -1;
-  uint32_t crc = 0;  // of a batch as sent: no two sent batches are equal
+  uint32_t crc = 0;  // of the batch as it was sent; no two sent batches are equal
 };
 
-// Whole batches with a right CRC from the front of a log file; ends at the first that is not.
+// The batches at the front of a log file, up to the first that is incomplete or has a wrong CRC.
 std::vector<StoredBatch> batches_of(std::string_view bytes);
 
 struct PartitionState {
@@ -32,42 +32,43 @@ class History {
  public:
   explicit History(int32_t partitions) : partitions_(partitions) {}
 
-  // By the client.
+  // Called by producers.
   void sent(int32_t partition, uint32_t crc) { sent_.emplace(partition, crc); }
   void acknowledged(int32_t partition, int64_t offset, uint32_t crc);
   void producer_id(int64_t id);
   size_t acknowledgements() const { return acknowledgements_.size(); }
   const std::set<int64_t>& producer_ids() const { return producer_ids_; }
-  // By the client that commits a group's offsets: before it asks.
+  // Called by the committer before it sends a commit.
   void commits(int32_t partition, int64_t offset) { raise(committed_, partition, offset); }
 
-  // By the scenario, whenever it looks. Lineage: one batch per (partition, offset, epoch) for ever; a mirror holds
-  // nothing that its source never held.
+  // Called by Watch. Rule: a (partition, offset, epoch) always holds the same batch, and a mirror holds only batches
+  // that its source held.
   void seen_at_source(int32_t partition, const StoredBatch& batch);
   void seen_at_mirror(int32_t partition, const StoredBatch& batch);
 
   // The source's high watermark and leadership epoch.
   void source_at(int32_t partition, int64_t high_watermark, int32_t leadership_epoch);
-  // What the group has at the target. `mirrored_end`: below it the mirror held something, now or at some time.
+  // An offset of the group at the target. `mirrored_end`: the highest end of the mirror so far.
   void group_at_target(int32_t partition, int64_t offset, int64_t mirrored_end);
 
-  // After the end of the mirror, by partition: where it ended, and what was said about it.
+  // One partition after a promote or failover: its failover offset, and what the promotion record says.
   struct End {
     int32_t partition = 0;
     int64_t failover_offset = 0, source_high_watermark = 0, lost_at_least = 0, stranded = 0;
     int32_t new_epoch = 0;
   };
-  // `target`: bytes of the target's log then. `may_lose`: as in check_end. `all_of_it`: promoted, so that nothing that
-  // was acknowledged may be missing but what the record says is stranded.
+  // `target`: bytes of the target's log at that time. `may_lose`: as in check_end. `all_of_it`: it was promoted, so
+  // only the acknowledged records that the promotion record calls stranded may be missing.
   void check_ended(const End& end, std::string_view target, bool may_lose, bool all_of_it);
 
-  // What was acknowledged and is not in `bytes` of the log, or lies below `from`.
+  // Acknowledged batches that are not in `bytes` of the log, or are below `from`.
   std::vector<std::string> missing(int32_t partition, int64_t from, std::string_view bytes) const;
 
   void violation(std::string text);
   const std::vector<std::string>& violations() const { return violations_; }
 
-  // After healing and convergence. `may_lose`: power was lost and acknowledgements did not wait for a sync.
+  // Checks all rules after healing and convergence. `may_lose`: power was lost, and acknowledgements did not wait for
+  // fsync.
   void check_end(const std::vector<PartitionState>& states, bool may_lose);
 
  private:

@@ -17,9 +17,9 @@ struct RunOptions {
   uint64_t seed = 1;
   Duration length = seconds(20);  // virtual, with faults; healing comes after
   bool verbose = false;           // faults on stdout
-  // A planted bug: after a reset pumps go on from the gateway's memory, not from where the target is.
+  // An injected defect: after a reset, pumps continue from the gateway's memory and not from the target's position.
   bool plant_resume_from_memory = false;
-  // Another: after a truncation the target's log takes its old end for durable.
+  // An injected defect: after a truncation, the target's log takes its old end for durable.
   bool plant_high_watermark_before_truncation = false;
 };
 
@@ -28,9 +28,9 @@ struct RunResult {
   Duration virtual_time{};
   size_t acknowledged = 0, commits = 0, faults = 0;
   EndKind kind = EndKind::kConverge;
-  std::string how;  // what the seed chose
+  std::string how;  // the choices of the seed
   std::vector<std::string> violations;
-  // What the checker was fed, for the canary.
+  // The input of the checker, for the canary.
   History history{0};
   std::vector<PartitionState> end;
 };

@@ -1,5 +1,5 @@
-// A client that writes whatever happens, and records in a History what it sent and what was acknowledged. A plain one
-// never sends a batch twice; an idempotent one sends each until it is answered.
+// Producer: a client that keeps writing, and records in a History which batches it sent and which were acknowledged. A
+// plain producer never sends a batch twice. An idempotent one repeats each batch until it is answered.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What is on the disks, and what the brokers say, at one instant: looked at before whatever takes memory or bytes away.
+// Watch: reads the disks and asks the brokers at one instant, and hands what it finds to History. It is called before
+// every fault that takes memory or unsynced bytes away.
 #pragma once
 
 #include <string>
@@ -13,11 +14,11 @@ class Watch {
   explicit Watch(Clusters& clusters) : clusters_(clusters) {}
 
   void look();
-  // The mirror has ended: from now on the target's batches of its own epochs are no business of the source's.
+  // The mirror has ended: from now on the target may hold batches of its own epochs.
   void mirror_ended() { mirror_ended_ = true; }
-  // The mirror is the source, and everything is committed.
+  // True if the mirror equals the source, and everything is committed.
   bool in_sync();
-  // The target's group is where the source's is.
+  // True if the group has the same offsets at both clusters.
   bool groups_in_sync();
   // The bytes of a partition, as read through its log.
   void read(Node& node, int32_t partition, std::string& into);

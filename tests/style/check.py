@@ -36,6 +36,10 @@ BANNED = [
      "name the result first: g++ 12 corrupts the frame"),
     ("Duration without a value", r"(?<![\w<:])(?<!const )Duration \w+(, \w+)*;", (), "Duration name{}: std::chrono leaves it uninitialized"),
     ("left unfinished", r"\b(TODO|FIXME|XXX|HACK)\b", (), "finish it, or refuse the case with the reason"),
+    ("range-for over value() of a temporary", r"\bfor\s*\([^;()]*:[^;()]*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\.value\(\)", (),
+     "name the result first: the Result is destroyed before the loop begins"),
+    ("hand-made coroutine test", r"\bstruct Play\b", (), "use ASYNC_TEST_F (base/testing/async_test.h)"),
+    ("second announced_seed", r"\buint64_t announced_seed\s*\(", ("base/testing/seed.h",), "include base/testing/seed.h"),
     ("unbounded wait of a coroutine lambda", r"spawn\([^;]*\]\s*\(\)\s*->\s*Task<[^;]*\}\s*\(\)\s*\)", (), "use a member function"),
 ]
 LINES_MAX, TEST_LINES_MAX = 400, 500

@@ -42,14 +42,14 @@ struct Living {
   int& count;
 };
 
-struct Planted {
+struct InjectedDefects {
   bool acknowledge_before_sync = false;  // the canary: loses acknowledged records at a power loss
 };
 
 class WorkServer {
  public:
-  WorkServer(SimEnv& env, Planted planted, int& living)
-      : env_(env), planted_(planted), gate_(env), turn_(env), living_(living) {}
+  WorkServer(SimEnv& env, InjectedDefects defects, int& living)
+      : env_(env), defects_(defects), gate_(env), turn_(env), living_(living) {}
 
   Task<void> run() {
     Living here(living_.count);
@@ -95,13 +95,13 @@ class WorkServer {
       auto read = co_await read_exact(*stream, record, env_.in(seconds(5)));
       if (!read || check_record(record) == 0) co_return;
       const ConstBytes piece(record);
-      if (planted_.acknowledge_before_sync) {
+      if (defects_.acknowledge_before_sync) {
         auto early = co_await stream->write(ConstBytesList(&piece, 1), env_.in(seconds(5)));
         if (!early) co_return;
       }
       auto appended = co_await append(record);
       if (!appended) co_return;
-      if (planted_.acknowledge_before_sync) continue;
+      if (defects_.acknowledge_before_sync) continue;
       auto wrote = co_await stream->write(ConstBytesList(&piece, 1), env_.in(seconds(5)));
       if (!wrote) co_return;
     }
@@ -116,7 +116,7 @@ class WorkServer {
   }
 
   SimEnv& env_;
-  Planted planted_;
+  InjectedDefects defects_;
   Gate gate_;
   AsyncMutex turn_;
   std::unique_ptr<File> file_;
@@ -165,14 +165,14 @@ struct WorkResult {
 
 class WorkRun {
  public:
-  explicit WorkRun(uint64_t seed, Planted planted = {}) : world_(options(seed)), planted_(planted) {}
+  explicit WorkRun(uint64_t seed, InjectedDefects defects = {}) : world_(options(seed)), defects_(defects) {}
   SimWorld& world() { return world_; }
   int living() const { return living_; }
   Ledger& ledger() { return ledger_; }
 
   SimEnv& start_server() {
     server_ = &world_.start_process("east-1", "server");
-    auto application = std::make_shared<WorkServer>(*server_, planted_, living_);
+    auto application = std::make_shared<WorkServer>(*server_, defects_, living_);
     world_.spawn(*server_, application->run());
     server_->hold(std::move(application));
     return *server_;
@@ -263,7 +263,7 @@ class WorkRun {
   int living_ = 0;
   Ledger ledger_;
   SimWorld world_;
-  Planted planted_;
+  InjectedDefects defects_;
   SimEnv* server_ = nullptr;
   SimEnv* client_ = nullptr;
 };

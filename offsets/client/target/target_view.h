@@ -1,0 +1,33 @@
+// TargetView: the last answer of a target cluster about the topics of a link. Values, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace farshore::client {
+
+// One topic, by its name at the target.
+struct TopicAtTarget {
+  enum class State { kNotThere, kNotMirror, kMirror, kPromoted, kFailedOver };
+  struct Partition {
+    int64_t end_offset = -1;                        // -1: unknown
+    std::optional<int64_t> failover_offset;         // in offsets of the source
+    std::optional<int64_t> failover_target_offset;  // relay: the same position at the target; none: nothing was relayed
+  };
+  State state = State::kNotThere;
+  std::string relay_link;  // the relay link that fills the topic; empty: a mirror, whose offsets are the source's
+  std::map<int32_t, Partition> partitions;
+
+  // Promoted or failed over, and the failover offset of every partition is known.
+  bool ended() const;
+};
+
+struct TargetView {
+  bool answered = false;  // at least once; `topics` is the last answer
+  std::string problem;    // why the last round failed; empty: it succeeded
+  std::map<std::string, TopicAtTarget> topics;
+};
+
+}  // namespace farshore::client

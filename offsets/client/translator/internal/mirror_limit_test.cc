@@ -1,0 +1,25 @@
+#include "offsets/client/translator/internal/mirror_limit.h"
+
+#include <gtest/gtest.h>
+
+namespace farshore::client {
+namespace {
+
+TEST(MirrorLimit, OffsetsTranslateUpToTheMirrorsEndOrTheFailoverOffset) {
+  TopicAtTarget topic;
+  topic.state = TopicAtTarget::State::kMirror;
+  topic.partitions[0].end_offset = 10;
+  EXPECT_FALSE(mirror_limit(&topic, 0, 10).problem);
+  EXPECT_EQ(mirror_limit(&topic, 0, 11).problem.kind, Problem::Kind::kOutOfRange);
+  EXPECT_EQ(mirror_limit(&topic, 0, -1).problem.kind, Problem::Kind::kOutOfRange);
+  EXPECT_EQ(mirror_limit(&topic, 1, 0).problem.kind, Problem::Kind::kNotMirrored);
+  topic.state = TopicAtTarget::State::kFailedOver;
+  topic.partitions[0] = {500, 8, std::nullopt};
+  EXPECT_FALSE(mirror_limit(&topic, 0, 8).problem);
+  EXPECT_EQ(mirror_limit(&topic, 0, 9).problem.kind, Problem::Kind::kOutOfRange);
+  EXPECT_TRUE(mirror_limit(&topic, 0, 8).ended);
+  EXPECT_EQ(mirror_limit(nullptr, 0, 0).problem.kind, Problem::Kind::kNotMirrored);
+}
+
+}  // namespace
+}  // namespace farshore::client
