@@ -25,9 +25,8 @@ Result<MirrorTopic*> MirrorTopics::get(const std::string& name) const {
 }
 
 MirrorTopic* MirrorTopics::of_pump(const LinkPartition& key) const {
-  for (const auto& entry : topics_)
-    if (entry.second->has_pump(key)) return entry.second.get();
-  return nullptr;
+  auto found = by_source_topic_.find(key.source_topic);
+  return found != by_source_topic_.end() && found->second->has_pump(key) ? found->second : nullptr;
 }
 
 std::vector<LinkPartition> MirrorTopics::pumps() const {
@@ -48,8 +47,9 @@ MirrorTopic& MirrorTopics::add(const std::string& name, const std::string& sourc
   return *topic;
 }
 
-void MirrorTopics::start(MirrorTopic& topic, int32_t partitions) const {
+void MirrorTopics::start(MirrorTopic& topic, int32_t partitions) {
   topic.start(partitions, definition_.topic_paused(topic.name()), definition_.paused());
+  if (!topic.pumps().empty()) by_source_topic_[topic.pumps().front().source_topic] = &topic;
 }
 
 void MirrorTopics::apply_pauses(bool was_paused) {

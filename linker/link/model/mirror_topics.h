@@ -31,7 +31,7 @@ class MirrorTopics {
 
   MirrorTopic& add(const std::string& name, const std::string& source_topic);  // or finds it
   // Starts the pumps of `topic`, paused if the definition says so.
-  void start(MirrorTopic& topic, int32_t partitions) const;
+  void start(MirrorTopic& topic, int32_t partitions);
   // After a change of the definition: pauses and resumes what it says. `was_paused`: the link was paused before it.
   void apply_pauses(bool was_paused);
   // FAILED, because one partition cannot be filled any more. Topics that are paused or ended stay as they are.
@@ -42,6 +42,7 @@ class MirrorTopics {
   replicator::Replicator& replicator_;
   const LinkDefinition& definition_;
   Map topics_;
+  std::map<SourceTopicId, MirrorTopic*> by_source_topic_;  // of those that ever had a pump; asked for each partition
 };
 
 }  // namespace farshore::linker
