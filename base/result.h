@@ -104,7 +104,7 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return has_value_; }
   T& operator*() & { return value_; }
   const T& operator*() const& { return value_; }
-  T&& operator*() && { return std::move(value_); }
+  T operator*() && { return std::move(value_); }
   T* operator->() { return &value_; }
   const T* operator->() const { return &value_; }
   T& value(const std::source_location& where = std::source_location::current()) & {
@@ -115,7 +115,8 @@ class [[nodiscard]] Result {
     check(where);
     return value_;
   }
-  T&& value(const std::source_location& where = std::source_location::current()) && {
+  // By value, so that what a loop or a reference binds to outlives the temporary Result.
+  T value(const std::source_location& where = std::source_location::current()) && {
     check(where);
     return std::move(value_);
   }
