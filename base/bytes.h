@@ -13,7 +13,7 @@ namespace farshore {
 
 using ConstBytes = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
-// What gathers: pieces that go out, or are checked, one after the other.
+// Pieces that are sent, or checked, one after the other.
 using ConstBytesList = std::span<const ConstBytes>;
 
 inline ConstBytes as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }

@@ -1,5 +1,5 @@
-// What the x86 kernels of CRC-32C share. The hybrid ones use two units of the processor at once on different parts of
-// one block, because neither alone reaches memcpy:
+// Code shared by the x86 kernels of CRC-32C. The hybrid kernels use two units of the processor at once, on different
+// parts of one block, because neither alone reaches memcpy:
 //
 //   head        vectors                                        stream 0 | stream 1 | stream 2 | stream 3
 //   < 1 vector  4 accumulators folded by carry-less multiply   four crc32q chains of 32 * steps bytes each

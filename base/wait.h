@@ -61,7 +61,7 @@ class WaitList {
   Head head_;
 };
 
-// What a wait needs of its Env. All calls, and all callbacks, on the Env's executor (one thread).
+// The part of an Env that a wait needs. All calls, and all callbacks, on the Env's executor (one thread).
 class Reactor {
  public:
   virtual ~Reactor() = default;

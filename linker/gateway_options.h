@@ -1,4 +1,4 @@
-// What a Gateway is told when it is made.
+// The settings of a Gateway, fixed when it is made.
 #pragma once
 
 #include <vector>

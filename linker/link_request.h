@@ -1,4 +1,4 @@
-// What `link create` asks for, checked.
+// The request of `link create`, checked.
 #pragma once
 
 #include <vector>

@@ -18,7 +18,7 @@ struct FetchedPartition {
   FetchSession::Member session;
 };
 
-// What the source sent of one partition, once its part of the response is complete.
+// The data that the source sent for one partition, once its part of the response is complete.
 struct FetchOutcome {
   int16_t error_code = 0;   // Kafka's
   uint32_t generation = 0;  // of the pump, when it was asked for

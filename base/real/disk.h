@@ -14,7 +14,7 @@ class BlockingPool;
 std::unique_ptr<FileSystem> make_posix_files(BlockingPool& pool);
 // The descriptor of a file opened by make_posix_files; -1 for any other File.
 int descriptor_of(File& file);
-// What an errno of a file operation means to callers; `what` says which operation on which path.
+// The Error for an errno of a file operation; `what` says which operation on which path.
 Error file_error(int number, const std::string& what);
 
 }  // namespace farshore

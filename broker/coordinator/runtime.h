@@ -34,7 +34,7 @@
 
 namespace farshore::broker {
 
-// What a coordinator's records change.
+// The state that a coordinator's records change.
 class CoordinatorState {
  public:
   virtual ~CoordinatorState() = default;

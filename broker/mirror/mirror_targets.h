@@ -19,7 +19,7 @@
 
 namespace farshore::broker {
 
-// What the source reported with the last append or heartbeat.
+// State of the source, as reported with the last append or heartbeat.
 struct SourceSeen {
   Offset high_watermark{-1}, log_start{-1}, last_stable{-1};
   LeadershipEpoch leader_epoch{-1};

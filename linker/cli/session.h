@@ -1,5 +1,5 @@
-// What every command shares: where the gateway is, how to print, and how a failed call becomes one line and an exit
-// code.
+// The parts that every command shares: where the gateway is, how to print, and how a failed call becomes one line and
+// an exit code.
 #pragma once
 
 #include <grpcpp/grpcpp.h>

@@ -14,7 +14,7 @@
 
 namespace farshore::linker {
 
-// What all relay links of a gateway share. All outlive the targets.
+// Objects that all relay links of a gateway share. All outlive the targets.
 struct RelayServices {
   LinkStore& store;
   KafkaRelayJournal& journal;

@@ -29,9 +29,9 @@ struct RefusedBatch {
   int64_t max_timestamp_ms = -1;
 };
 
-// What the answer to one partition of a Produce means (not kNone). kFenced: another gateway has taken the partition
-// over. kInvalidArgument, kPermissionDenied: final; the detail names the batch and the setting to change. Everything
-// else may have happened or not: the partition is taken over anew.
+// Meaning of the answer to one partition of a Produce request (not kNone). kFenced: another gateway has taken the
+// partition over. kInvalidArgument, kPermissionDenied: final; the detail names the batch and the setting to change.
+// Everything else may have happened or not: the partition is taken over anew.
 Error produce_error(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch);
 
 }  // namespace farshore::replicator

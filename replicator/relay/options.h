@@ -27,7 +27,8 @@ struct RelaySinkOptions {
   bool test_only_skip_marker = false;  // raise the epoch, and tell no partition
 };
 
-// What pumps of a relay need: a Kafka target cannot be truncated, so a source with another history stops the partition.
+// Options of the pumps of a relay: a Kafka target cannot be truncated, so a source with another history stops the
+// partition.
 inline PumpOptions relay_pump_options(PumpOptions options = {}) {
   options.on_divergence = OnMismatch::kStop;
   return options;

@@ -155,6 +155,8 @@ def main():
             for match in re.finditer(pattern, code):
                 line = code.count("\n", 0, match.start()) + 1
                 findings.append(f"{path}:{line}: {rule}: {instead}")
+        if path.endswith(".h") and text.startswith("// What"):
+            findings.append(f"{path}:1: a header begins with its noun, not with \"What\"")
         if path.endswith(".h") and "#pragma once" not in text and "\n#ifndef " not in text and path != "cmake/precompiled.h":
             findings.append(f"{path}:1: no #pragma once")
         lines = text.count("\n")

@@ -19,7 +19,7 @@ struct Address {
 };
 
 Endpoint to_endpoint(const sockaddr_storage& address);
-// What errno `number` means.
+// The text for errno `number`.
 std::string system_reason(int number);
 // The addresses of a host name, in the resolver's order. A numeric address is not looked up; a name is, on a thread of
 // `names`. kUnavailable: the host is not known, or the resolver failed.

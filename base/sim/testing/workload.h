@@ -124,7 +124,7 @@ class WorkServer {
   Living living_;
 };
 
-// What the client was promised; survives its process, as the world outside does.
+// The promises that the client got. They survive its process, as the world outside does.
 struct Ledger {
   std::set<uint64_t> acknowledged;
   uint64_t next = 1;

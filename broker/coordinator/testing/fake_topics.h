@@ -16,7 +16,7 @@
 
 namespace farshore::broker {
 
-// What is on the disk of a broker: survives it.
+// Data on the disk of a broker: it survives the broker.
 struct FakeDisk {
   struct Partition {
     std::vector<std::vector<std::byte>> batches;

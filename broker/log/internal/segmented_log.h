@@ -1,10 +1,9 @@
 // SegmentedLog: the Log made of segment files. It puts the parts of the log together, and says which call holds the
 // writer lock.
 //
-// What changes the log (append, truncation, retention, a cleaner's swap) holds the writer lock, one at a time, in call
-// order. Reads hold no lock. Every public coroutine is inside the gate while it runs, so that close() can wait for all
-// of them.
-// Executor: the Env's.
+// Whatever changes the log (append, truncation, retention, a cleaner's swap) holds the writer lock, one at a time, in
+// call order. Reads hold no lock. Every public coroutine is inside the gate while it runs, so that close() can wait for
+// all of them. Executor: the Env's.
 #pragma once
 
 #include <memory>

@@ -25,7 +25,7 @@
 
 namespace farshore::broker {
 
-// What the pumps of a gateway said.
+// The events that the pumps of a gateway reported.
 class LinkEvents final : public replicator::PumpListener {
  public:
   void pump_caught_up(const LinkPartition&) override { ++caught_up; }

@@ -15,7 +15,7 @@
 
 namespace farshore::broker {
 
-// What all connections of a server share. All of it outlives them.
+// Objects that all connections of a server share. All of them outlive the connections.
 struct ConnectionServices {
   Env& env;
   SlabArena& arena;

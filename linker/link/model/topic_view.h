@@ -1,4 +1,4 @@
-// What a mirror topic shows of itself in the control API. Executor: the Env's.
+// A mirror topic as the control API shows it. Executor: the Env's.
 #pragma once
 
 #include "linker/link/model/link_parts.h"

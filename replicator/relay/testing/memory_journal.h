@@ -16,7 +16,7 @@ using kafka::FakePartition;
 
 inline constexpr char kRelayTopic[] = "orders", kRelayLog[] = "__farshore_offsets";
 
-// What a topic's log of record would hold, shared by all gateways.
+// The records of a topic's log of record, shared by all gateways.
 struct WrittenDown {
   std::map<LinkPartition, RelayClaims> claims;
   std::map<LinkPartition, std::vector<TranslationRun>> told;  // every run that was ever told, written down or not
