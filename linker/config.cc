@@ -18,45 +18,48 @@ constexpr double kGibibyte = 1 << 30;
 std::vector<ConfigKey> keys() {
   return {
       {"target", kString, "", "Bootstrap of the target cluster, where links are stored: HOST:PORT[,HOST:PORT...]."},
-      {"target.cluster.id", kString, "", "Refuse any other cluster behind the target's address; empty: any."},
+      {"target.cluster.id", kString, "",
+       "The cluster id that the target must have; another cluster is refused. Empty: any."},
       {"api", kString, "127.0.0.1:9870", "HOST:PORT of the control API (gRPC, loopback only); port 0: a free one."},
       {"http", kString, "", "HOST:PORT for /metrics, /healthz and /readyz; empty: not served."},
       {"data", kString, "",
        "Directory for the local image of relay translations. Empty: in memory, rebuilt from the target at each start."},
       {"debug", kBool, "false", "Log more."},
       {"links.max", kInt, "256", "Links of this gateway; more are refused.", 1, 10000},
-      {"target.retry.ms", kLong, "1000", "While the target does not answer at the start: how often it is asked.", 10,
-       600000},
+      {"target.retry.ms", kLong, "1000", "How often the target is tried again while it does not answer at the start.",
+       10, 600000},
 
-      {"metrics.topics.max", kInt, "100", "Topics of each link that have series of their own in /metrics.", 0, 10000},
+      {"metrics.topics.max", kInt, "100", "How many topics of each link get their own series in /metrics.", 0, 10000},
 
       // Of every link. Memory: about links * link.inflight.max.bytes, when all of them are behind.
       {"link.inflight.max.bytes", kLong, "67108864",
-       "Bytes of one link that are received and not yet acknowledged by the target; then fetching waits.", 262144,
-       64 * kGibibyte},
+       "Bytes of one link that are received and not yet acknowledged by the target. At this limit, fetching waits.",
+       262144, 64 * kGibibyte},
       {"link.inflight.min.bytes", kLong, "8388608",
-       "The same while source and target are near; grows with their distance up to link.inflight.max.bytes.", 262144,
-       64 * kGibibyte},
+       "The same limit for a near source and target; it grows with the round-trip time up to link.inflight.max.bytes.",
+       262144, 64 * kGibibyte},
       {"partition.buffered.max.bytes", kLong, "16777216",
-       "Bytes of one partition that are received and not yet sent; then it is not fetched.", 65536, 8 * kGibibyte},
-      {"fetch.max.bytes", kInt, "33554432", "The largest fetch response asked for, of one broker of the source.",
-       262144, kGibibyte},
-      {"max.partition.fetch.bytes", kInt, "16777216", "The part of one partition in a fetch response.", 65536,
+       "Bytes of one partition that are received and not yet sent. At this limit, the partition is not fetched.", 65536,
+       8 * kGibibyte},
+      {"fetch.max.bytes", kInt, "33554432",
+       "The largest fetch response that is requested from one broker of the source.", 262144, kGibibyte},
+      {"max.partition.fetch.bytes", kInt, "16777216", "The most bytes of one partition in a fetch response.", 65536,
        kGibibyte},
       {"fetch.ahead.max.bytes", kLong, "50331648",
-       "Asked for at a time, of a source 10 ms away or more, for partitions far behind; 0: one response after the "
-       "other.",
+       "Bytes that are requested ahead for partitions far behind, if the source is 10 ms away or more. 0: one request "
+       "at a time.",
        0, 64 * kGibibyte},
-      {"fetch.max.wait.ms", kInt, "500", "How long the source may hold a fetch that it has nothing for.", 1, 30000},
+      {"fetch.max.wait.ms", kInt, "500", "How long the source may hold a fetch while it has no new records.", 1, 30000},
       {"fetch.silence.max.ms", kInt, "9500",
-       "A source broker that is silent for so long, beyond fetch.max.wait.ms, is given up and connected to anew.", 100,
+       "If a source broker sends nothing for fetch.max.wait.ms plus this time, the gateway connects to it again.", 100,
        600000},
       {"fetch.gather.max.ms", kInt, "2",
-       "After a small response the next fetch waits so long for more: fewer, larger requests for so much more lag.", 0,
-       10000},
+       "How long the next fetch waits after a small response: fewer, larger requests, at the price of this much lag.",
+       0, 10000},
       {"fetchers.per.broker", kInt, "1", "Connections to each broker of the source; partitions are spread over them.",
        1, 64},
-      {"metadata.interval.ms", kInt, "10000", "How often the leaders of the source are looked at.", 100, 3600000},
+      {"metadata.interval.ms", kInt, "10000",
+       "How often the source's metadata (the leaders of its partitions) is requested.", 100, 3600000},
       {"crc.verify", kBool, "true", "Whether each batch's CRC is checked as it comes in."},
   };
 }
@@ -69,7 +72,8 @@ class Flattener {
   Flattener(Config& config, std::string_view where) : config_(config), where_(where) {}
 
   Status mapping(const YAML::Node& node, const std::string& prefix, int depth) {
-    if (depth > kNestingMax) return invalid("mappings inside mappings inside mappings").in(place(node));
+    if (depth > kNestingMax)
+      return invalid("mappings are nested too deep: write the key with dots (link.inflight.max.bytes)").in(place(node));
     for (const auto& entry : node) {
       if (!entry.first.IsScalar()) return invalid("a key must be a word").in(place(node));
       const std::string name = prefix + entry.first.Scalar();

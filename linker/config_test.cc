@@ -95,12 +95,12 @@ TEST(GatewayConfig, TextThatIsNotAMappingOfKeysIsRefused) {
   EXPECT_THAT(refusal("target: a:1\ntarget: b:1\n"), HasSubstr("'target' is set twice"));
   EXPECT_THAT(refusal("fetch: {max.bytes: 1048576}\nfetch.max.bytes: 1048576\n"), HasSubstr("set twice"));
   EXPECT_THAT(refusal(std::string((1 << 20) + 1, '#')), HasSubstr("more than 1 MiB"));
-  EXPECT_THAT(refusal("{a: {a: {a: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}}"), HasSubstr("mappings inside"));
+  EXPECT_THAT(refusal("{a: {a: {a: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}}"), HasSubstr("nested too deep"));
 }
 
 TEST(GatewayConfig, YamlAliasesThatExpandToManyBytesAreRefused) {
   EXPECT_THAT(refusal("fetch: {}\n"), HasSubstr("nothing in it"));
-  EXPECT_THAT(refusal("target: &a {b: *a}\n"), HasSubstr("mappings inside"));
+  EXPECT_THAT(refusal("target: &a {b: *a}\n"), HasSubstr("nested too deep"));
   std::string nested = "a: &a {}\n";  // each mapping is a thousand times the one before it
   for (char at = 'b'; at <= 'h'; ++at) {
     nested += std::string(1, at) + ": &" + at + " {";

@@ -66,7 +66,9 @@ Task<void> Gateway::stop() {
 
 Task<Result<api::CreateLinkReply>> Gateway::create_link(api::CreateLinkRequest request, Deadline deadline) {
   CO_TRY(LinkSpec spec, spec_of(request.spec(), options_.target));
-  if (!ready()) co_return Error(ErrorCode::kUnavailable, "the gateway has no hold of its links: " + not_ready_reason());
+  if (!ready())
+    co_return Error(ErrorCode::kUnavailable, "the gateway has not taken its links over yet: " + not_ready_reason() +
+                                                 "; it tries again by itself");
   LinkCreation creation(env_, connector_, options_, target_, links_, unconfirmed_, std::move(spec));
   co_return co_await creation.run(request.dry_run(), deadline);
 }

@@ -129,7 +129,9 @@ Task<Result<int64_t>> LinkCreation::store(Deadline deadline) {
   }
   if (!error_retriable(error.code)) co_return error;
   unconfirmed_.add(link_.id);
-  co_return std::move(error).in("whether the link was stored is not known: it appears by itself if so, or ask again");
+  co_return std::move(error).in(
+      "the target did not answer, so it is not known whether the link was stored: see `farshore link list`; if it is "
+      "not there in a minute, create it again");
 }
 
 Task<Status> LinkCreation::start_link(int64_t revision, Deadline deadline) {

@@ -320,7 +320,8 @@ Task<void> CatchUp::receive(std::unique_ptr<Flight> flight, Task<Result<void>> a
 void CatchUp::note_answer(const Ask& ask, Entry& entry, const Visitor& visitor) {
   if (visitor.trouble.code != ErrorCode::kNone) return end(ask.key, visitor.trouble);
   if (visitor.gap && ++entry.gaps >= kGapsMax)
-    return end(ask.key, Error(ErrorCode::kUnavailable, "where its responses end cannot be guessed"));
+    return end(ask.key, Error(ErrorCode::kUnavailable,
+                              "the source's responses do not end where expected; reading ahead is off for now"));
   if (visitor.gap) {
     entry.margin = std::min(kMarginMax, entry.margin * 2);
     return slow_down(entry);

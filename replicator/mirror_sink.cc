@@ -203,7 +203,8 @@ void MirrorSink::deliver_one(InFlight& flight, const AppendResult* result) {
 }
 
 Result<TargetState> MirrorSink::state_of(const ControlResult& result) {
-  if (result.end_offset < 0) return Error(ErrorCode::kUnavailable, "the target does not say where its log ends");
+  if (result.end_offset < 0)
+    return Error(ErrorCode::kUnavailable, "target: MirrorControl answered without the log's end offset");
   TargetState state;
   state.end = SourceOffset(result.end_offset);
   state.last_epoch = LogEpoch(result.last_epoch);
@@ -216,7 +217,7 @@ Result<TargetState> MirrorSink::state_of(const ControlResult& result) {
 Task<Result<MirrorSink::ControlResult>> MirrorSink::control(LinkPartition key, MirrorOperation operation,
                                                             PumpSession session, int64_t offset, int32_t epoch) {
   Entry* entry = find(key);
-  if (!entry) co_return Error(ErrorCode::kClosed, "the partition is mirrored no more");
+  if (!entry) co_return Error(ErrorCode::kClosed, "the partition was removed from the link");
   SinkTarget at = entry->target;
   const Deadline deadline = env_.in(options_.timeout);
   TopicPartition partition{at.topic, key.partition.value()};
@@ -238,17 +239,19 @@ Task<Result<MirrorSink::ControlResult>> MirrorSink::control(LinkPartition key, M
   auto response = co_await client->call(std::move(request), deadline);
   if (!response) co_return std::move(response).error();
   if (response->error_code != 0) co_return mirror_error(response->error_code, response->error_message);
-  if (response->topics.empty()) co_return Error(ErrorCode::kUnavailable, "the target's answer is empty");
+  if (response->topics.empty())
+    co_return Error(ErrorCode::kUnavailable, "target: MirrorControl answered without this partition");
   auto& result = response->topics.front();
   if (result.error_code != 0) co_return mirror_error(result.error_code, result.error_message);
-  if (result.partitions.empty()) co_return Error(ErrorCode::kUnavailable, "the target's answer is empty");
+  if (result.partitions.empty())
+    co_return Error(ErrorCode::kUnavailable, "target: MirrorControl answered without this partition");
   if (int16_t code = result.partitions.front().error_code; code != 0) {
     if (code == static_cast<int16_t>(Code::kNotLeaderOrFollower)) target_.forget_leader(partition);
     co_return mirror_error(code, result.partitions.front().error_message);
   }
   if (operation == MirrorOperation::kOpen) {
     entry = find(key);
-    if (!entry) co_return Error(ErrorCode::kClosed, "the partition is mirrored no more");
+    if (!entry) co_return Error(ErrorCode::kClosed, "the partition was removed from the link");
     entry->lane = &lanes_.to(leader.broker);
   }
   co_return std::move(result.partitions.front());

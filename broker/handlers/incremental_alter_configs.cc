@@ -56,7 +56,8 @@ Refusal plan(const Services& services, const TopicImage& topic, const Request::A
       return {Code::kInvalidRequest, "config " + config.name + " is changed twice in this request"};
     auto operation = static_cast<Operation>(config.config_operation);
     if (operation < kSet || operation > kSubtract)
-      return {Code::kInvalidRequest, "operation " + std::to_string(config.config_operation) + " is none"};
+      return {Code::kInvalidRequest, "there is no operation " + std::to_string(config.config_operation) +
+                                         " (0 set, 1 delete, 2 append, 3 subtract)"};
     if (operation == kDelete) {
       // The name must be one of ours, or be set: what an older program stored can be taken away.
       if (!topic_schema().find(config.name) && !topic.configs.count(config.name)) {

@@ -92,7 +92,8 @@ Task<Result<Response>> handle_link_state(RequestContext& context, Request reques
   const Deadline deadline =
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kLimitMax));
   Response response;
-  Status done = Error(ErrorCode::kInvalidArgument, "operation " + std::to_string(request.op) + " is none");
+  Status done = Error(ErrorCode::kInvalidArgument,
+                      "there is no operation " + std::to_string(request.op) + " (0 range, 1 transaction)");
   const auto operation = parse_link_metastore_operation(request.op);
   if (operation == LinkMetastoreOperation::kRange)
     done = co_await do_range(services, request, response, deadline);

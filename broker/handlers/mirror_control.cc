@@ -296,7 +296,8 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
   const auto operation = parse_mirror_operation(request.op);
   if (!operation) {
     response.error_code = static_cast<int16_t>(Code::kInvalidRequest);
-    response.error_message = "operation " + std::to_string(request.op) + " is none";
+    response.error_message = "there is no operation " + std::to_string(request.op) + " (0 open to " +
+                             std::to_string(wire_value(kMirrorOperations.back())) + " create topic)";
     co_return response;
   }
   response.producer_id_salt = static_cast<int32_t>(services.producer_ids.salt());

@@ -83,7 +83,7 @@ Refusal parse_records(const RequestContext& context, const kafka::Records& recor
     return {Code::kUnsupportedCompressionType, "compression " + std::to_string(header.attributes & 7) +
                                                    " is not possible in Produce " +
                                                    std::to_string(context.api_version)};
-  if (header.control()) return {Code::kInvalidRecord, "clients write no control batches"};
+  if (header.control()) return {Code::kInvalidRecord, "control batches are written by the broker only"};
   if (header.transactional())
     return {Code::kInvalidTxnState, "transactions are not supported: this cluster has no transaction coordinator"};
   return {};

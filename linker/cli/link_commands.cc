@@ -145,17 +145,22 @@ void add_link_commands(CLI::App& app, Session& session) {
   creates->add_option("--topics", options->topics, "'name', 'prefix*', '*', '!excluded'; comma-separated or repeated")
       ->required()
       ->delimiter(',');
-  creates->add_option("--groups", options->groups, "consumer groups whose offsets follow; default '*'")->delimiter(',');
+  creates->add_option("--groups", options->groups, "consumer groups whose committed offsets are copied; default '*'")
+      ->delimiter(',');
   creates
       ->add_option("--mode", options->mode,
                    "mirror (Farshore target: same offsets) or relay (any other Kafka: exact translation)")
       ->check(CLI::IsMember({"mirror", "relay"}));
-  creates->add_option("--prefix", options->prefix, "put before each topic's name at the target");
-  creates->add_option("--on-divergence", options->on_divergence, "if the source loses acknowledged data")
+  creates->add_option("--prefix", options->prefix, "prefix of the topics' names at the target");
+  creates
+      ->add_option("--on-divergence", options->on_divergence,
+                   "if the source loses mirrored records: cut the mirror (truncate) or fail the topic (stop)")
       ->check(CLI::IsMember({"truncate", "stop"}));
-  creates->add_option("--source-cluster-id", options->source_cluster_id, "refuse any other cluster at that address");
-  creates->add_option("--target-cluster-id", options->target_cluster_id, "refuse any other cluster at that address");
-  creates->add_flag("--no-group-sync", options->no_group_sync, "leave consumer group offsets alone");
+  creates->add_option("--source-cluster-id", options->source_cluster_id,
+                      "the source's cluster id; another cluster is refused");
+  creates->add_option("--target-cluster-id", options->target_cluster_id,
+                      "the target's cluster id; another cluster is refused");
+  creates->add_flag("--no-group-sync", options->no_group_sync, "do not copy committed offsets of consumer groups");
   creates->add_option("--set", options->set, "other properties, key=value");
   creates->add_flag("--dry-run", options->dry_run, "check everything and say what would happen");
   creates->callback([&session, options] { create(session, *options); });
@@ -164,21 +169,22 @@ void add_link_commands(CLI::App& app, Session& session) {
   named("describe", "one link, with its tasks")->callback([&session, options] {
     one_link(session, options->link, &api::Control::Stub::DescribeLink);
   });
-  named("pause", "stop moving bytes; nothing is lost")->callback([&session, options] {
+  named("pause", "stop copying; nothing is lost")->callback([&session, options] {
     one_link(session, options->link, &api::Control::Stub::PauseLink);
   });
-  named("resume", "go on where the target's logs end")->callback([&session, options] {
+  named("resume", "copy again, from the end of the target's logs")->callback([&session, options] {
     one_link(session, options->link, &api::Control::Stub::ResumeLink);
   });
-  link->add_subcommand("properties", "list the properties that --set takes; asks no gateway")->callback([] {
+  link->add_subcommand("properties", "list the properties that --set takes (needs no gateway)")->callback([] {
     std::cout << help_text(link_property_schema());
   });
   auto* updates = named("update", "change properties of a link");
   updates->add_option("--set", options->set, "key=value")->required();
   updates->add_flag("--dry-run", options->dry_run, "check only");
   updates->callback([&session, options] { update(session, *options); });
-  auto* deletes = named("delete", "forget a link; its topics stay");
-  deletes->add_flag("--force", options->force, "also while mirror topics are not STOPPED (they stay as they are)");
+  auto* deletes = named("delete", "delete a link; its topics stay at the target");
+  deletes->add_flag("--force", options->force,
+                    "delete it even if mirror topics are not STOPPED (they stay as they are)");
   deletes->add_flag("--dry-run", options->dry_run, "say what would happen");
   deletes->callback([&session, options] { remove(session, *options); });
   named("task", "the tasks of a link and their last errors")->callback([&session, options] {

@@ -207,18 +207,20 @@ void add_mirror_commands(CLI::App& app, Session& session) {
   many("pause", "stop mirroring these topics")->callback([&session, options] {
     pause_or_resume(session, *options, &api::Control::Stub::PauseMirrors);
   });
-  many("resume", "go on, also after a repair of a FAILED mirror")->callback([&session, options] {
-    pause_or_resume(session, *options, &api::Control::Stub::ResumeMirrors);
-  });
-  auto* promotes = many("promote", "planned: wait until nothing is missing, then make the topics writable");
+  many("resume", "mirror these topics again; also tries FAILED topics again, after a repair")
+      ->callback([&session, options] { pause_or_resume(session, *options, &api::Control::Stub::ResumeMirrors); });
+  auto* promotes =
+      many("promote", "planned switch: wait until all records are mirrored, then make the topics writable");
   promotes->add_flag("--source-quiesced", options->source_quiesced, "producers at a Kafka source have been stopped");
-  promotes->add_flag("--allow-source-writes", options->allow_source_writes, "accept that later writes are stranded");
-  promotes->add_option("--deadline-ms", options->deadline_ms, "give up after so long; default 60000");
+  promotes->add_flag("--allow-source-writes", options->allow_source_writes,
+                     "accept that records written to the source later are not copied");
+  promotes->add_option("--deadline-ms", options->deadline_ms, "give up after this many milliseconds; default 60000");
   promotes->callback([&session, options] { promote(session, *options); });
-  many("failover", "now, whatever the lag; reports what is lost at least")->callback([&session, options] {
-    failover(session, *options);
+  many("failover", "end the mirrors at once, whatever the lag; reports at least how much is lost")
+      ->callback([&session, options] { failover(session, *options); });
+  many("verify", "compare the records of source and target by digests")->callback([&session, options] {
+    verify(session, *options);
   });
-  many("verify", "compare digests of both ends")->callback([&session, options] { verify(session, *options); });
 }
 
 }  // namespace farshore::cli

@@ -40,10 +40,11 @@ void add_status_command(CLI::App& app, Session& session) {
   };
   auto options = std::make_shared<Options>();
   auto* status = app.add_subcommand("status", "links, mirror topics and their lag at a glance");
-  status->add_flag("--watch,-w", options->watch, "again at each change, until interrupted");
-  status->add_flag("--partitions", options->partitions, "with every partition");
+  status->add_flag("--watch,-w", options->watch, "print again at each change, until interrupted");
+  status->add_flag("--partitions", options->partitions, "also show each partition");
   status->add_option("--link", options->link, "only this link");
-  status->add_option("--interval-ms", options->interval_ms, "of --watch")->check(CLI::Range(100, 60000));
+  status->add_option("--interval-ms", options->interval_ms, "milliseconds between two looks of --watch")
+      ->check(CLI::Range(100, 60000));
   status->callback([&session, options] {
     api::StatusRequest request;
     request.set_watch(options->watch);
@@ -79,13 +80,14 @@ void add_offsets_commands(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
   auto* offsets = app.add_subcommand("offsets", "offset translation and consumer groups")->require_subcommand(1);
 
-  auto* translate = offsets->add_subcommand("translate", "where a record of one end is at the other");
+  auto* translate =
+      offsets->add_subcommand("translate", "find the offset at the target of a record at the source, or the reverse");
   translate->add_option("--link", options->link, "name of the link")->required();
   translate->add_option("--topic", options->topic, "mirror topic, by its name at the target")->required();
   translate->add_option("--partition", options->partition, "partition")->required();
   translate->add_option("--offset", options->offset, "offset at the source (with --reverse: at the target)")
       ->required();
-  translate->add_option("--through", options->through, "every offset from --offset to this one")
+  translate->add_option("--through", options->through, "translate every offset from --offset to this one")
       ->check(CLI::NonNegativeNumber);
   auto* epoch = translate->add_option("--epoch", options->epoch, "leader epoch of the record, if known");
   translate->add_flag("--reverse", options->reverse, "from target to source");
@@ -118,8 +120,8 @@ void add_offsets_commands(CLI::App& app, Session& session) {
     if (session.json() && many) session.print(all);
   });
 
-  auto* groups =
-      offsets->add_subcommand("groups", "consumer groups: what was committed, what was written at the target");
+  auto* groups = offsets->add_subcommand(
+      "groups", "consumer groups: offsets committed at the source, and offsets written at the target");
   groups->add_option("--link", options->link, "name of the link")->required();
   groups->add_option("--group", options->group, "only this group");
   groups->callback([&session, options] {

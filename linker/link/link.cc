@@ -78,9 +78,10 @@ Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline)
   CO_TRY(MirrorTopic * topic, topics_.get(name));
   const MirrorState wanted = paused ? MirrorState::kPaused : MirrorState::kActive;
   if (!may_follow(topic->state(), wanted))
-    co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + name + " is " +
-                                                     std::string(farshore::name(topic->state())) +
-                                                     " and cannot become " + std::string(farshore::name(wanted)));
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "mirror topic " + name + " is " + std::string(farshore::name(topic->state())) +
+                        (paused ? ": it can be paused only while PENDING, ACTIVE, SOURCE_UNAVAILABLE or FAILED"
+                                : ": its mirror was ended, so there is nothing to resume"));
   const bool failed = topic->state() == MirrorState::kFailed;
   Edit edit = [name, paused](StoredLink& link) -> Status {
     std::erase(link.paused_topics, name);

@@ -119,10 +119,10 @@ void KafkaRelayJournal::relayed(const LinkPartition& pump, const TranslationRun&
   const KeyPtr key = taken_over(pump);
   if (!key || run.length <= 0 || key->overflowed) return;
   if (!key->add(run, options_.runs_pending_max))
-    return writer_.stop_key(
-        *key, Error(ErrorCode::kResourceExhausted,
-                    "more than " + std::to_string(options_.runs_pending_max) +
-                        " runs wait to be written down: " + std::string(kTranslationTopic) + " does not take them"));
+    return writer_.stop_key(*key, Error(ErrorCode::kResourceExhausted,
+                                        "target: more than " + std::to_string(options_.runs_pending_max) +
+                                            " translations are not acknowledged by " + std::string(kTranslationTopic) +
+                                            ": check that topic's leaders and disk"));
   if (key->behind_since) return;
   key->behind_since = env_.now();
   checkpoints_.wake();

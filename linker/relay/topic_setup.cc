@@ -48,8 +48,9 @@ Task<Status> TopicSetup::check_source(Deadline deadline) {
   const TopicInfo& topic = wanted_.source;
   if (topic.id.is_zero())
     co_return Error(ErrorCode::kUnsupported,
-                    "the source is too old to have topic ids (before Apache Kafka 2.8): that " + topic.name +
-                        " was made anew could not be noticed");
+                    "source: topic " + topic.name +
+                        " has no id, because the source is older than Apache Kafka 2.8: if the topic were deleted and "
+                        "created again, that could not be noticed; update the source");
   kafka::TopicAdmin at_source(source_.cluster);
   CO_TRY(auto effective, co_await at_source.effective_configs(topic.name, deadline));
   if (effective["message.timestamp.type"] == "LogAppendTime")
@@ -74,7 +75,8 @@ Task<Status> TopicSetup::grow(RelayTopic known, Deadline deadline) {
   CO_TRY(auto there, co_await admin_.find(known.topic, deadline));
   if (there && there->partitions > partitions)
     co_return refused("topic " + known.topic + " has " + std::to_string(there->partitions) +
-                      " partitions at the target, the source has " + std::to_string(partitions));
+                      " partitions at the target, the source has " + std::to_string(partitions) +
+                      ": delete it at the target, or create the link with --prefix");
   if (there && there->partitions < partitions) {
     CO_CHECK(co_await admin_.grow(known.topic, partitions, deadline));
     CO_CHECK(co_await until_shown(known.topic, partitions, deadline));

@@ -193,7 +193,8 @@ Task<Result<int64_t>> KafkaLinkStore::decide(StoredEntry entry, Deadline deadlin
   auto controlled = co_await ensure_control(deadline);
   if (!controlled) {
     if (controlled.error() == ErrorCode::kFenced) co_return std::move(controlled).error();
-    co_return Error(ErrorCode::kAmbiguous, controlled.error().to_string()).in("store " + entry.key + ": in doubt");
+    co_return Error(ErrorCode::kAmbiguous, controlled.error().to_string())
+        .in("target: whether " + entry.key + " was written is not known; it is read again");
   }
   auto found = entries_.find(entry.key);
   const int64_t revision = found == entries_.end() ? 0 : found->second.revision;

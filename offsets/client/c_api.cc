@@ -105,7 +105,9 @@ FARSHORE_API const char* farshore_last_error(void) { return last_error.c_str(); 
 FARSHORE_API farshore_config* farshore_config_new(void) { return new (std::nothrow) farshore_config; }
 FARSHORE_API void farshore_config_free(farshore_config* config) { delete config; }
 FARSHORE_API int farshore_config_set(farshore_config* config, const char* name, const char* value) {
-  if (!config || !name || !value) return invalid("a null pointer");
+  if (!config) return invalid("NULL was passed for config");
+  if (!name) return invalid("NULL was passed for name");
+  if (!value) return invalid("NULL was passed for value");
   return guarded(static_cast<int>(FARSHORE_FAILED), [&]() -> int {
     auto& to = config->config;
     const std::string key = name;
@@ -123,7 +125,7 @@ FARSHORE_API int farshore_config_set(farshore_config* config, const char* name, 
       int64_t number = 0;
       auto [end, error] = std::from_chars(value, value + std::strlen(value), number);
       if (error != std::errc() || *end != 0 || number < 1000)
-        return invalid("source.lost.after.ms: a number from 1000 on");
+        return invalid("source.lost.after.ms is milliseconds, at least 1000");
       to.source_lost_after = std::chrono::milliseconds(number);
     } else
       to.properties[key] = value;
@@ -132,7 +134,7 @@ FARSHORE_API int farshore_config_set(farshore_config* config, const char* name, 
 }
 
 FARSHORE_API farshore_consumer* farshore_consumer_open(const farshore_config* config) {
-  if (!config) return invalid("a null pointer"), nullptr;
+  if (!config) return invalid("NULL was passed for config"), nullptr;
   return guarded(static_cast<farshore_consumer*>(nullptr), [&]() -> farshore_consumer* {
     auto out = std::make_unique<farshore_consumer>();
     Problem problem;
@@ -191,11 +193,12 @@ FARSHORE_API int farshore_event_partition(const farshore_consumer* c, size_t ind
 }
 
 FARSHORE_API farshore_translator* farshore_translator_open(const char* target, const char* prefix) {
-  if (!target) return invalid("a null pointer"), nullptr;
+  if (!target) return invalid("NULL was passed for target"), nullptr;
   return open_translator(target, prefix ? prefix : "", "");
 }
 FARSHORE_API farshore_translator* farshore_translator_open_link(const char* target, const char* link) {
-  if (!target || !link) return invalid("a null pointer"), nullptr;
+  if (!target) return invalid("NULL was passed for target"), nullptr;
+  if (!link) return invalid("NULL was passed for link"), nullptr;
   return open_translator(target, "", link);
 }
 FARSHORE_API void farshore_translator_close(farshore_translator* translator) { delete translator; }

@@ -57,7 +57,7 @@ struct PromotionRecord {
     LeadershipEpoch new_epoch;                // of the first record that is the target's own; -1 for a relay
     SourceOffset source_high_watermark;       // the last one that was seen
     int64_t lost_at_least_records = 0;        // of the source's records below that high watermark
-    int64_t lost_at_least_ms = 0;             // age of the newest mirrored record, if any record was lost
+    int64_t lost_at_least_ms = 0;             // how long the oldest lost offset had been known; 0: none lost
     int64_t blind_window_ms = 0;              // since the last contact with the source; -1: never
     int64_t stranded_records = 0;             // promote: written to the source after the drain; not stored
     std::vector<EndedTransaction> aborted;    // mirrors only

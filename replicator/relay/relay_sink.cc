@@ -16,7 +16,7 @@ std::string name_of(const SinkTarget& target, const LinkPartition& key) {
   return target.topic + "-" + std::to_string(key.partition.value());
 }
 
-Error relayed_no_more() { return Error(ErrorCode::kClosed, "the partition is relayed no more"); }
+Error relayed_no_more() { return Error(ErrorCode::kClosed, "the partition was removed from the link"); }
 
 }  // namespace
 
@@ -79,7 +79,8 @@ Task<void> RelaySink::watch_for_stalls() {
 
 void RelaySink::retake_all() {
   clock_.tick();
-  Error error(ErrorCode::kUnavailable, "this process stood still for too long: the partition is taken over anew");
+  Error error(ErrorCode::kUnavailable,
+              "the gateway process was paused for too long: the partition is taken over again");
   std::vector<std::pair<LinkPartition, uint64_t>> all;
   for (auto& [key, partition] : partitions_) {
     if (partition.open()) all.emplace_back(key, partition.attempt());
@@ -132,9 +133,11 @@ Task<Result<TargetState>> RelaySink::open(LinkPartition key) {
 }
 
 Task<Result<Truncated>> RelaySink::truncate(LinkPartition key, PumpSession, SourceOffset end, LogEpoch) {
-  co_return Error(ErrorCode::kUnsupported, "the source goes on from offset " + std::to_string(end.value()) +
-                                               " of partition " + std::to_string(key.partition.value()) +
-                                               " with other records, and a Kafka target cannot be truncated");
+  co_return Error(ErrorCode::kUnsupported, "the source lost relayed records from offset " +
+                                               std::to_string(end.value()) + " of partition " +
+                                               std::to_string(key.partition.value()) +
+                                               " on, and a Kafka target cannot be truncated: fail the topic over, or "
+                                               "delete it at the target and create a new link");
 }
 
 Task<Result<TargetState>> RelaySink::advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) {
@@ -280,7 +283,9 @@ Task<Status> RelaySink::lane_reopens(SinkLane& lane) {
 
 Status RelaySink::lane_may_still_send() {
   if (!clock_.stalled()) return ok();
-  return Error(ErrorCode::kUnavailable, "this process stood still before it sent");
+  return Error(
+      ErrorCode::kUnavailable,
+      "the gateway process was paused too long before it sent this request; the partition is taken over again");
 }
 
 // --- answers

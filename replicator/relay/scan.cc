@@ -10,7 +10,7 @@ namespace {
 
 constexpr int32_t kAnswerBytesMax = 4 << 20;
 constexpr int64_t kMergedLengthMax = 1 << 29;  // well below what an anchor may reach
-constexpr size_t kSeenMax = 1 << 20;           // pieces of ours
+constexpr size_t kSeenMax = 1 << 20;           // separate ranges of relayed batches
 constexpr Duration kPollMin = milliseconds(5), kPollMax = milliseconds(200);
 
 // Goes on from answer to answer.
@@ -61,7 +61,9 @@ Status Collector::add(const BatchHeader& batch) {
     }
   }
   if (scan_.seen.size() >= kSeenMax)
-    return Error(ErrorCode::kResourceExhausted, "more than " + std::to_string(kSeenMax) + " pieces of ours to look at");
+    return Error(ErrorCode::kResourceExhausted,
+                 "more than " + std::to_string(kSeenMax) +
+                     " separate ranges of relayed batches lie behind the last translation");
   scan_.seen.push_back(seen);
   return ok();
 }
@@ -103,8 +105,9 @@ Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, Re
   int failures = 0;
   while (scan.to < range.to_min || (range.wait_for_marker && !collector.marker_seen())) {
     if (give_up.passed(env.now()))
-      co_return Error(ErrorCode::kTimedOut, "the abort marker of this takeover does not appear (read up to " +
-                                                std::to_string(scan.to.value()) + ")")
+      co_return Error(ErrorCode::kTimedOut, "the transaction marker of this takeover did not appear (read to " +
+                                                std::to_string(scan.to.value()) +
+                                                "): does the target's transaction coordinator work?")
           .in(where);
     const TargetOffset before = scan.to;
     auto read = co_await reader.next(give_up);

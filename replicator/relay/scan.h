@@ -28,7 +28,8 @@ struct RelayScan {
 };
 
 // Reads as long as each answer brings something; kTimedOut if nothing comes until `patience` has passed. kFenced: a
-// newer owner has written. kResourceExhausted: more pieces of ours, between foreign ones, than can be looked at.
+// newer owner has written. kResourceExhausted: relayed batches lie in more separate ranges, between foreign
+// ones, than are kept in memory.
 // Executor: the Env's.
 Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, RelayScanRange range, Duration patience);
 

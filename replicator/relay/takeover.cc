@@ -22,9 +22,11 @@ bool names_another(const RelayClaims& claims, kafka::ProducerIdentity owner) {
 
 Error uncertain_error(const RelayUncertain& uncertain) {
   const bool open_end = uncertain.to.value() == std::numeric_limits<int64_t>::max();
-  return Error(ErrorCode::kOutOfRange, "whether source offsets from " + std::to_string(uncertain.from.value()) +
-                                           (open_end ? " on" : " to " + std::to_string(uncertain.to.value())) +
-                                           " are at the target cannot be told: " + uncertain.reason);
+  return Error(ErrorCode::kOutOfRange,
+               "it is not known whether source offsets from " + std::to_string(uncertain.from.value()) +
+                   (open_end ? " on" : " to " + std::to_string(uncertain.to.value())) + " are at the target (" +
+                   uncertain.reason +
+                   "): compare both topics, then fail it over, or delete it at the target and create a new link");
 }
 
 }  // namespace

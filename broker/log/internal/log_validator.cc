@@ -21,7 +21,8 @@ std::optional<AppendInfo> refuse_client_batch(const BatchHeader& header, const L
     return refuse_append(AppendOutcome::kMessageTooLarge, header,
                          std::to_string(header.size_bytes()) + " bytes; max.message.bytes is " +
                              std::to_string(options.max_message_bytes));
-  if (header.control()) return refuse_append(AppendOutcome::kInvalidRecord, header, "clients write no control batches");
+  if (header.control())
+    return refuse_append(AppendOutcome::kInvalidRecord, header, "control batches are written by the broker only");
   if (header.record_count == 0 || !header.contiguous())
     return refuse_append(AppendOutcome::kInvalidRecord, header, "its count is not last_offset_delta + 1");
   if (header.has_producer() && (header.base_sequence < 0 || header.producer_epoch < 0))

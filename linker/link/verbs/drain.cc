@@ -43,8 +43,11 @@ Task<Status> Drain::run(Deadline deadline) {
     }
     reported = missing;
     if (deadline.passed(link_.env.now()))
-      co_return Error(ErrorCode::kTimedOut, missing > 0 ? std::to_string(missing) + " records were not mirrored in time"
-                                                        : "the mirror did not follow what the source lost in time");
+      co_return Error(ErrorCode::kTimedOut, missing > 0 ? std::to_string(missing) +
+                                                              " records were not mirrored before the deadline: promote "
+                                                              "again with a longer --deadline-ms, or use failover"
+                                                        : "the source lost records that were mirrored, and the mirror "
+                                                          "is not cut back yet: promote again, or use failover");
     if (topic_.state() != MirrorState::kPendingStopped)
       co_return Error(ErrorCode::kInvalidArgument,
                       "the mirror became " + std::string(name(topic_.state())) + ": " + topic_.reason());

@@ -6,9 +6,9 @@ namespace farshore::linker {
 
 Task<Result<TopicVerb::Readiness>> Failover::check(Deadline) {
   if (topic_.state() != MirrorState::kStopped && !may_follow(topic_.state(), MirrorState::kStopped))
-    co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + topic_.name() + " is " +
-                                                     std::string(farshore::name(topic_.state())) +
-                                                     ": there is no mirror to end");
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "mirror topic " + topic_.name() + " is " + std::string(farshore::name(topic_.state())) +
+                        ": nothing is mirrored yet, so there is nothing to end; wait until it is ACTIVE");
   co_return Readiness::kReady;
 }
 

@@ -172,7 +172,8 @@ Task<Result<size_t>> Client::send_and_reach(Prepared request, Deadline deadline)
   } else if (auto size = frame_size(load_be<int32_t>(prefix), options_.response_bytes_max); !size) {
     failed = fail_here(std::move(size).error());
   } else if (*size < kCorrelationBytes || load_be<int32_t>(prefix + sizeof(int32_t)) != correlation_id) {
-    failed = fail_here(Error(farshore::ErrorCode::kCorrupt, "an answer to something that was not asked"));
+    failed = fail_here(Error(farshore::ErrorCode::kCorrupt,
+                             "the broker sent a response that belongs to no request; the connection is closed"));
   } else {
     co_return *size - kCorrelationBytes;
   }

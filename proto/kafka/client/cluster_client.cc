@@ -35,7 +35,8 @@ Task<Status> ClusterClient::pause(int attempt, Deadline deadline) { return conne
 Result<Endpoint> ClusterClient::endpoint_of(int32_t id) const {
   auto it = view_->brokers.find(id);
   if (it != view_->brokers.end()) return it->second.endpoint;
-  return Error(farshore::ErrorCode::kNotFound, "no broker " + std::to_string(id) + " in the cluster's metadata");
+  return Error(farshore::ErrorCode::kNotFound,
+               "the cluster's metadata does not list broker " + std::to_string(id) + ": is it down?");
 }
 
 Task<Result<std::shared_ptr<Client>>> ClusterClient::broker(int32_t id, Deadline deadline) {
@@ -79,8 +80,10 @@ Task<Result<std::shared_ptr<const ClusterView>>> ClusterClient::refresh_now(
   if (!cluster_id_ && !cluster_id.empty()) cluster_id_ = cluster_id;
   if (cluster_id_ && *cluster_id_ != cluster_id) {
     connections_->disconnect();
-    co_return Error(farshore::ErrorCode::kConflict, "the addresses lead to cluster \"" + cluster_id +
-                                                        "\" now; this is about cluster \"" + *cluster_id_ + "\"");
+    co_return Error(farshore::ErrorCode::kConflict, "cluster \"" + cluster_id +
+                                                        "\" answers at these addresses, but cluster \"" + *cluster_id_ +
+                                                        "\" is expected: correct the address (source of a link: "
+                                                        "`farshore link update LINK --set source.bootstrap=...`)");
   }
   auto next = std::make_shared<ClusterView>();
   if (topics) next->topics = view_->topics;

@@ -1,7 +1,7 @@
 // ClusterClient: calls the brokers of one Kafka cluster, which it finds behind a list of bootstrap addresses. It keeps
 // one shared connection per broker, finds leaders and coordinators, repeats calls with backoff until their deadline,
-// and refuses to go on when the addresses lead to another cluster. Metadata requests never create topics. Executor: the
-// Env's. It starts no coroutine: all work happens inside the calls.
+// and refuses to go on when another cluster answers at the addresses. Metadata requests never create topics. Executor:
+// the Env's. It starts no coroutine: all work happens inside the calls.
 #pragma once
 
 #include <map>
