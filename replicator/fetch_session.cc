@@ -1,7 +1,7 @@
 #include "replicator/fetch_session.h"
 
-#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace farshore::replicator {
 
@@ -46,24 +46,25 @@ void FetchSession::leave(const Partition& partition, Member& member) {
 }
 
 void FetchSession::forget(const Partition& partition) {
-  if (forgotten_.empty() || forgotten_.back().topic_id != partition.key.source_topic.value()) {
-    auto& topic = forgotten_.emplace_back();
-    topic.topic_id = partition.key.source_topic.value();
-    topic.topic = partition.topic;
-  }
-  forgotten_.back().partitions.push_back(partition.key.partition.value());
+  Forgotten& topic = forgotten_[partition.key.source_topic.value()];
+  topic.topic = partition.topic;
+  topic.partitions.insert(partition.key.partition.value());
 }
 
 // A partition that was removed and added again is asked for, and so is not forgotten.
 void FetchSession::remember(const LinkPartition& key) {
-  for (auto& topic : forgotten_) {
-    if (topic.topic_id == key.source_topic.value()) std::erase(topic.partitions, key.partition.value());
-  }
+  auto topic = forgotten_.find(key.source_topic.value());
+  if (topic != forgotten_.end()) topic->second.partitions.erase(key.partition.value());
 }
 
 void FetchSession::finish(kafka::FetchRequest& request) {
-  std::erase_if(forgotten_, [](const auto& topic) { return topic.partitions.empty(); });
-  if (!fresh()) request.forgotten_topics_data = std::move(forgotten_);
+  for (auto& [id, left] : forgotten_) {
+    if (fresh() || left.partitions.empty()) continue;
+    auto& topic = request.forgotten_topics_data.emplace_back();
+    topic.topic_id = id;
+    topic.topic = std::move(left.topic);
+    topic.partitions.assign(left.partitions.begin(), left.partitions.end());
+  }
   forgotten_.clear();
   request.session_id = id_;
   request.session_epoch = epoch_;

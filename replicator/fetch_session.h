@@ -4,9 +4,10 @@
 //   ask() or leave() for partitions that changed, finish() -> Fetch -> answered(), or reset()
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "proto/kafka/messages/fetch.h"
 #include "replicator/source_state.h"
@@ -50,7 +51,11 @@ class FetchSession {
 
   int32_t id_ = 0, epoch_ = 0;
   size_t size_ = 0;
-  std::vector<kafka::FetchRequest::ForgottenTopic> forgotten_;
+  struct Forgotten {
+    std::string topic;
+    std::set<int32_t> partitions;
+  };
+  std::map<TopicId, Forgotten> forgotten_;  // left since the last request
 };
 
 }  // namespace farshore::replicator
