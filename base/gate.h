@@ -35,16 +35,17 @@ class Gate {
   // Inside the gate for as long as it lives. Empty: the gate was closed.
   class Holder {
    public:
-    explicit Holder(Gate& gate) : gate_(gate.enter() ? &gate : nullptr) {}
-    Holder(Holder&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    explicit Holder(Gate& gate) : reactor_(gate.reactor_), gate_(gate.enter() ? &gate : nullptr) {}
+    Holder(Holder&& other) noexcept : reactor_(other.reactor_), gate_(std::exchange(other.gate_, nullptr)) {}
     Holder& operator=(Holder&&) = delete;
     // Of a frame that was abandoned with its dead Env, nobody waits any more, and the gate may be gone.
     ~Holder() {
-      if (gate_ && !gate_->reactor_.dead()) gate_->leave();
+      if (gate_ && !reactor_.dead()) gate_->leave();
     }
     explicit operator bool() const { return gate_ != nullptr; }
 
    private:
+    Reactor& reactor_;  // outlives every frame of its Env
     Gate* gate_;
   };
 

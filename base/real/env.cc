@@ -105,7 +105,9 @@ RealEnv::RealEnv(RealEnvOptions options) : impl_(std::make_unique<Impl>(options)
 RealEnv::~RealEnv() { shutdown(); }
 
 void RealEnv::post(Closure work) {
-  asio::post(impl_->io, [work = std::move(work)]() mutable { work(); });
+  asio::post(impl_->io, [impl = impl_.get(), work = std::move(work)]() mutable {
+    if (!impl->dead) work();
+  });
 }
 MonoTime RealEnv::now() { return monotonic_now(); }
 TimerId RealEnv::arm(MonoTime at, std::function<void()> fn) {
@@ -153,8 +155,11 @@ void RealEnv::shutdown() {
   impl_->names->stop();
   impl_->signals.reset();
   impl_->timers.clear();
-  // Asio destroys an abandoned frame by way of the executor, and frames that unwind may wait once more.
+  // First what is ready: it refers to frames that wait. Destroying a frame may complete other waits.
   do {
+    impl_->io.restart();
+    while (impl_->io.poll() > 0) {
+    }
     waits().abandon_all();
     impl_->io.restart();
   } while (impl_->io.poll() > 0);

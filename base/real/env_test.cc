@@ -125,6 +125,32 @@ TEST(RealEnv, StopDestroysTheFramesOfAllWaits) {
   EXPECT_TRUE(gone[0] && gone[1] && gone[2]);
 }
 
+TEST(RealEnv, ShutdownDestroysReadyWorkWithoutRunningIt) {
+  RealEnv env;
+  bool ran = false;
+  auto held = std::make_shared<int>(1);
+  env.post([&ran, held] { ran = true; });
+  env.shutdown();
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(held.use_count(), 1);
+}
+
+Task<void> note_the_wait(Wait<void> wait, bool& resumed) {
+  (void)co_await wait.wait(Deadline::never());
+  resumed = true;
+}
+
+TEST(RealEnv, ShutdownDoesNotResumeATaskWhoseWaitWasCompleted) {
+  RealEnv env;
+  Wait<void> wait(env);
+  bool resumed = false;
+  start(env, note_the_wait(wait, resumed));
+  env.run_for(milliseconds(20));
+  wait.complete(ok());  // the task is ready now
+  env.shutdown();
+  EXPECT_FALSE(resumed);
+}
+
 TEST(RealEnv, StopBeforeRunIsRemembered) {
   RealEnv env;
   env.stop();

@@ -31,6 +31,9 @@ class ManualReactor final : public Reactor {
   void cancel(TimerId timer) override { timers_.erase(timer); }
   bool dead() const override { return dead_; }
 
+  // The process dies: nothing that is posted from now on runs.
+  void kill() { dead_ = true; }
+
   // Until nothing is ready and no timer is armed.
   void run() {
     for (;;) {

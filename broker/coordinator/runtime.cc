@@ -88,7 +88,8 @@ void CoordinatorRuntime::submit(Change change) {
   if (phase_ != Phase::kServing) return change.done(Code::kNotCoordinator);
   if (!change.build && size_bytes(change.records) > options_.batch_bytes_max)
     return change.done(Code::kMessageTooLarge);
-  if (queue_bytes_ + queued_bytes(change) > options_.queue_bytes_max)
+  // What is built when its turn comes is the coordinator's own clean-up: small, and nobody would ask for it again.
+  if (!change.build && queue_bytes_ + queued_bytes(change) > options_.queue_bytes_max)
     return change.done(Code::kCoordinatorNotAvailable);
   queue_bytes_ += queued_bytes(change);
   queue_.push_back(std::move(change));

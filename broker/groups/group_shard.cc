@@ -58,6 +58,7 @@ GroupNow GroupShard::now() const {
 // --- the log
 
 void GroupShard::write(const Records& records, Done done) {
+  if (!runtime_.serving()) return done(Code::kNotCoordinator);
   auto encoded = encode(records);
   if (!encoded) return done(Code::kInvalidRequest);
   CoordinatorRuntime::Change change;

@@ -104,7 +104,7 @@ Task<PromotionRecord> Promotions::record_of(TopicPtr topic, const std::vector<He
   record.source_cluster_id = topic->mirror->source_cluster_id;
   record.source_topic = topic->mirror->source_topic;
   for (const auto& each : held) record.partitions.push_back(end_of(each, epoch, now));
-  co_await find_torn(env_, metadata_.image(), partitions_, topic, record, deadline);
+  co_await find_torn(env_, metadata_, partitions_, topic, record, deadline);
   co_return record;
 }
 

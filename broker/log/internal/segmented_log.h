@@ -51,20 +51,7 @@ class SegmentedLog final : public Log {
   Task<Status> close() override;
 
  private:
-  // Enters the gate for as long as it lives, unless the gate is closed.
-  class Inside {
-   public:
-    explicit Inside(Gate& gate) : gate_(gate), inside_(gate.enter()) {}
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-    ~Inside() {
-      if (inside_) gate_.leave();
-    }
-
-   private:
-    Gate& gate_;
-    bool inside_;
-  };
+  using Inside = Gate::Holder;
   Task<Status> write_clean_end();
 
   LogDirectory directory_;

@@ -75,7 +75,7 @@ Task<void> look_in(PartitionPtr partition, std::vector<Open>& open, bool same_to
 
 }  // namespace
 
-Task<void> find_torn(Env& env, ImagePtr image, const PartitionTable& partitions, TopicPtr topic,
+Task<void> find_torn(Env& env, const MetadataManager& metadata, const PartitionTable& partitions, TopicPtr topic,
                      PromotionRecord& record, Deadline deadline) {
   std::vector<Open> open;
   for (auto& end : record.partitions) {
@@ -93,6 +93,7 @@ Task<void> find_torn(Env& env, ImagePtr image, const PartitionTable& partitions,
     }
   }
   if (open.empty()) co_return;
+  const ImagePtr image = metadata.image();  // after the reading above: a topic may have been made meanwhile
   for (const auto& entry : image->topics) {
     TopicPtr other = entry.second;
     if (!other->mirror || other->mirror->link != topic->mirror->link) continue;

@@ -15,7 +15,7 @@ namespace farshore::broker {
 
 // Fills `committed` of the transactions in `record`, which is about the mirror `topic`. What cannot be read is logged
 // and left out: a failover does not wait for a broken disk.
-Task<void> find_torn(Env& env, ImagePtr image, const PartitionTable& partitions, TopicPtr topic,
+Task<void> find_torn(Env& env, const MetadataManager& metadata, const PartitionTable& partitions, TopicPtr topic,
                      PromotionRecord& record, Deadline deadline);
 
 }  // namespace farshore::broker
