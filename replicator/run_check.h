@@ -20,7 +20,7 @@ struct RunCheck {
   Error bad;           // why the batch after the good ones cannot be taken; kNone: there is none
 };
 
-// `end`, `epoch`: of what the pump has. `log_start`: of the source, as it answered with this run.
+// `end`, `epoch`: of the batches that the pump has. `log_start`: of the source, as it answered with this run.
 RunCheck check_run(const BatchRun& run, SourceOffset end, LogEpoch epoch, SourceOffset log_start, bool verify_crc);
 
 }  // namespace farshore::replicator

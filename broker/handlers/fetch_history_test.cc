@@ -62,7 +62,7 @@ Task<void> fences(TestCluster& cluster, int32_t old_epoch) {
     EXPECT_EQ(response->topics[0].partitions[2].end_offset, -1);
   }
 
-  // A partition without a record knows its epochs too: a consumer at its end must not be told that it was truncated.
+  // A partition without a record knows its epochs too: a consumer at its end must get no truncation error.
   topic.topic = "empty";
   auto empty = co_await again.call(ends, 4);
   FARSHORE_CO_REQUIRE(empty && empty->topics[0].partitions.size() == 3);

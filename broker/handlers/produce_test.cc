@@ -255,7 +255,8 @@ TEST(ProducerIds, NoIdIsGivenTwiceAlsoAfterAKill) {
     cluster.kill();
     cluster.start();
   }
-  // An id of ours found in mirrored data is barred, whether it lies in the block at hand or far above.
+  // A producer id of this cluster that is found in mirrored data is never given again, in the current block or far
+  // above.
   for (int64_t ahead : {int64_t{5}, int64_t{1} << 30}) {
     int64_t found = last + ahead;
     cluster.run_inside(bars_id(cluster, found));

@@ -258,7 +258,7 @@ TEST(MetadataManager, WritesOfAnotherBrokerAreFollowed) {
   TopicId id = node.world().random().uuid();
   ASSERT_TRUE(node.run(write_behind(node, id)));
   EXPECT_EQ(node.world().run_until([&] { return node.image()->topic(id) != nullptr; }, kLimit), sim::RunEnd::kDone);
-  // And goes on from there: the next change of ours compares with what the other wrote.
+  // The next change of this broker compares with the other broker's value.
   EXPECT_TRUE(created(node, "orders", 1));
   EXPECT_TRUE(node.image()->topic("foreign"));
 }

@@ -1,4 +1,5 @@
-// MirrorTargets: who may write the mirror partitions of this broker, and what the source last reported for each.
+// MirrorTargets: the sessions that may write to the mirror partitions of this broker, and the source's last report for
+// each partition.
 // Invariant: one writer. An append is accepted only if its link epoch, its pump session, the end offset and the epoch
 // of the batch before it are the target's own (as Raft's prevLogIndex and prevLogTerm). A new session makes all older
 // sessions of the partition stale. Sessions live in memory: after a restart of the broker every pump opens a new one,

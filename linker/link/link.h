@@ -3,7 +3,7 @@
 // All durable state is at the target: a Link can be killed at any time, and another one with a higher link epoch goes
 // on.
 //
-//   LinkDefinition  what the operator wants    LinkStatus    how it fares
+//   LinkDefinition  the operator's settings    LinkStatus    state and reason
 //   SourceCluster   clients of the source      LinkTarget    the target
 //   MirrorTopics    one MirrorTopic each       Replicator    pumps, one per partition; reports to PumpEvents
 //   tasks           TopicDiscovery (with ConfigSync), GroupSync, SourceWatch

@@ -49,7 +49,7 @@ class RelayTarget final : public LinkTarget {
   void close() override;
 
  private:
-  // Stores what the configs to come depend on: the declared retention, and that the relay has caught up.
+  // Stores the declared retention, and that the relay has caught up. Later configs depend on both.
   Task<Result<RelayTopic>> note_retention(RelayTopic topic, RelayTopicConfigs::Declared declared, bool caught_up,
                                           Deadline deadline);
 

@@ -105,7 +105,7 @@ class LinkTarget {
   virtual void close() = 0;
 };
 
-// Adds to the record what this gateway has seen of the source, where that is newer than what the target knows.
+// Adds the source's state to the record, as this gateway saw it last, where that is newer than the target's values.
 void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 

@@ -39,7 +39,7 @@ struct AppliedTo {
 
 class TranslationStore {
  public:
-  // `kv` outlives it, and is used by nobody else.
+  // `kv` outlives it, and only this object uses it.
   explicit TranslationStore(KvStore& kv) : kv_(kv) {}
 
   // --- writing. A run removes all that is claimed at or after its (source epoch, source) and at or above its target,
@@ -47,7 +47,7 @@ class TranslationStore {
   // Length 0: claims nothing, and removes the same. kInvalidArgument: negative numbers.
   Task<Status> put_run(LinkPartition key, TranslationRun run, Sync sync = Sync::kNo);
   Task<Status> put_anchor(LinkPartition key, RelayAnchor anchor, Sync sync = Sync::kNo);
-  // Does to the image what the record of __farshore_offsets says.
+  // Applies the record of __farshore_offsets to the image.
   Task<Status> apply(TranslationRecord record, Sync sync = Sync::kNo);
   // Durable before it resolves: everything at and above `target` is claimed no more (under-claim first).
   Task<Status> lower_claim(LinkPartition key, TargetOffset target);

@@ -55,7 +55,7 @@ TEST(RelayEvidence, LostLogOfRecordIsNotTakenForAFreshRelay) {
 TEST(RelayEvidence, ScanBeginsWhereTheLastClaimEnds) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   EXPECT_EQ(scan_from(claims), TargetOffset(40));
-  // Also if a later anchor is there: what stood under the former one is not claimed yet.
+  // Also if there is a later anchor: batches under the earlier anchor are not claimed yet.
   claims.anchors.push_back(anchor(1, 0, 50, 70));
   EXPECT_EQ(scan_from(claims), TargetOffset(40));
   claims.last_run.reset();
