@@ -26,7 +26,7 @@
 
 namespace farshore::replicator {
 
-// Called from inside the catch-up: take note, act later.
+// Called from inside the catch-up: an implementation notes the call and acts later.
 class CatchUpOwner {
  public:
   virtual ~CatchUpOwner() = default;

@@ -6,9 +6,9 @@
 //   3. read the log of record up to our marker: the claims
 //   4. lower the claims if the target lost records that they name
 //   5. scan the target from the end of the claims up to our marker: the evidence
-//   6. decide where to go on (evidence.h)
+//   6. decide at which source offset to continue (evidence.h)
 //
-// Executor: the Env's. Source: design of relays in linker/RELAY.md; KIP-98, KIP-360, KIP-664.
+// Executor: the Env's. Source: KIP-98, KIP-360, KIP-664; docs/decisions/0066-relay-never-resends-by-sequence.md.
 #pragma once
 
 #include <functional>
