@@ -17,7 +17,7 @@ Task<void> create_orders(TestCluster& cluster) {
   EXPECT_EQ(made->topics[0].error_code, 0) << made->topics[0].error_message.value_or("");
 }
 
-TEST(Broker, NamesTheDirectoryOrThePortThatIsInUse) {
+TEST(Broker, StartNamesTheDirectoryOrThePortThatIsInUse) {
   TestCluster cluster(50);
   ASSERT_TRUE(cluster.try_start());
   // A second broker on the same directory.

@@ -1,8 +1,8 @@
 // Gateway: the control API of the links of one target cluster. The gRPC adapter (linker/api) posts its calls to the
 // Env's executor; the simulation calls it directly. A gateway keeps no state of its own: links are stored at the
-// target, and a gateway that starts takes them over (LinkTakeover). One that finds that another gateway has taken over
-// stops its links, and says so. Executor: the Env's. Errors: Result's codes; the adapter turns them into gRPC's.
-// Deadlines are the caller's.
+// target, and a gateway that starts takes them over (LinkTakeover). If another gateway has taken over, this one stops
+// its links and logs it. Executor: the Env's. Errors: Result's codes; the adapter turns them into gRPC's. Deadlines are
+// the caller's.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// The request of `link create`, checked.
+// spec_of(): checks a `link create` request and makes the LinkSpec of it. Pure, no I/O.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// LinkTakeover: how a gateway that starts gets hold of the links stored at its target, and how it notices that another
-// gateway has got hold of them since.
+// LinkTakeover: takes over the links stored at the target when a gateway starts, and notices when another gateway has
+// taken them over since.
 //
 //   load    until it succeeds: identify the target, make the backend, take control of it, raise each link's epoch and
 //           start the link

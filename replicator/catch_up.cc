@@ -16,7 +16,7 @@ constexpr double kAskSecondsMax = 1.5;  // a response shall not take longer than
 
 }  // namespace
 
-// Hands one answer to its pump. The entry is looked up anew for each piece: it may be removed meanwhile.
+// Hands one answer to its pump. The entry is looked up again for each piece: it may be removed meanwhile.
 class CatchUp::Visitor final : public kafka::FetchVisitor {
  public:
   Visitor(CatchUp& catch_up, const Ask& ask) : catch_up_(catch_up), ask_(ask) {}
@@ -49,7 +49,7 @@ class CatchUp::Visitor final : public kafka::FetchVisitor {
       entry->batch_bytes_max = std::max<size_t>(entry->batch_bytes_max, batch.size_bytes());
     const SourceOffset at = entry->pump->received_end();
     if (end <= at) return;  // all of it was there
-    // At a guessed place, a hole in the offsets cannot be told from batches that were not asked for.
+    // At a guessed position, a gap in the offsets cannot be distinguished from batches that were not fetched.
     if (ask_.guessed && SourceOffset(run.first().value()) > at) {
       gap = true;
       return;
@@ -174,7 +174,7 @@ bool CatchUp::ask_next(const LinkPartition& key, Entry& entry, Ask& ask) {
   auto next = entry.pump->next();
   if (!next || !may_ask(entry)) return false;
   if (entry.round == 0 || entry.generation != next->generation) begin_round(entry, *next);
-  // Of a response that holds but a batch or two, nobody can say where it ends.
+  // From a response of one or two batches the length of the next one cannot be estimated.
   const double whole = static_cast<double>(entry.ask_bytes) - 1.25 * static_cast<double>(entry.batch_bytes_max);
   const int asks_max = whole < static_cast<double>(entry.ask_bytes) / 2 ? 1 : entry.asks_max;
   if (entry.in_flight >= asks_max) return false;

@@ -26,7 +26,7 @@
 
 namespace farshore::replicator {
 
-// Called from inside the catch-up: take note, act later.
+// Called from inside the catch-up: an implementation notes the call and acts later.
 class CatchUpOwner {
  public:
   virtual ~CatchUpOwner() = default;
@@ -43,14 +43,14 @@ class CatchUp {
   ~CatchUp();
 
   // The pump must stay until remove(). `leader_epoch` must be known; `source_end`: the high watermark as last seen;
-  // `bytes_per_offset`: of what came last.
+  // `bytes_per_offset`: of the last response.
   void add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch, SourceOffset source_end,
            double bytes_per_offset);
   void remove(const LinkPartition& key);
   void changed(const LinkPartition& key);  // next() of this pump answers differently
   bool has(const LinkPartition& key) const { return entries_.count(key) > 0; }
   bool empty() const { return entries_.empty(); }
-  // For all partitions here: what the source said is at least as new as that (see Fetcher::known_as_of).
+  // For all partitions here: the source's answers are at least as new as that (see Fetcher::known_as_of).
   MonoTime known_as_of() const;
 
   Task<void> run();  // until stop()

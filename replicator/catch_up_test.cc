@@ -8,7 +8,7 @@
 namespace farshore::replicator {
 namespace {
 
-TEST(CatchUp, LongRoundTripIsNotPaidForEachResponse) {
+TEST(CatchUp, ReadingAheadHidesALongRoundTrip) {
   FetchWorld far(milliseconds(50));
   far.fill(12 << 20, 1000, 1000, 16);
   Mirror& mirror = far.start_mirror();

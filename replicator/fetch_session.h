@@ -1,5 +1,5 @@
-// FetchSession: what a broker of the source knows of our incremental fetch session (KIP-227). A request names only the
-// partitions whose position differs from what the broker knows, and those that leave the session. Sans-io.
+// FetchSession: the state of our incremental fetch session at a broker of the source (KIP-227). A request names only
+// the partitions whose position differs from what the broker knows, and those that leave the session. Sans-io.
 //
 //   ask() or leave() for partitions that changed, finish() -> Fetch -> answered(), or reset()
 #pragma once
@@ -16,10 +16,10 @@ namespace farshore::replicator {
 
 class FetchSession {
  public:
-  // What the session knows of one partition. It is kept with the partition by the session's owner.
+  // The session's state of one partition. The session's owner keeps it with the partition.
   struct Member {
     bool in_session = false;
-    std::optional<FetchPosition> asked;  // the position that the broker was told
+    std::optional<FetchPosition> asked;  // the position of the last request that named the partition
   };
   // A partition as the broker knows it.
   struct Partition {
@@ -40,7 +40,7 @@ class FetchSession {
            bool by_name, size_t bytes_max);
   // `member` is not to be read for now.
   void leave(const Partition& partition, Member& member);
-  // Completes the request with the session's id and with what has left the session.
+  // Completes the request with the session's id and with the partitions that have left the session.
   void finish(kafka::FetchRequest& request);
   // The broker answered without an error. False: it keeps no session for us; reset() follows.
   bool answered(int32_t session_id);

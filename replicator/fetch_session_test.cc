@@ -125,7 +125,7 @@ TEST_F(FetchSessionTest, ResetSessionNamesEveryPartitionAgain) {
   EXPECT_EQ(request.topics.size(), 1u);
 }
 
-TEST_F(FetchSessionTest, BrokerWithoutSessionsIsToldByTheAnswer) {
+TEST_F(FetchSessionTest, BrokerWithoutSessionsIsDetectedFromItsAnswer) {
   ask(partition(2, 0), first_, position(10));
   session_.finish(request_);
   EXPECT_FALSE(session_.answered(0));

@@ -4,8 +4,8 @@
 //   positions that changed -> FetchSession -> Fetch -> FetchDelivery: batches, as they arrive -> pump.on_fetched
 //
 // A consumer's fetch: bounded by the source's high watermark, control batches included, with the last fetched epoch,
-// so that a source with another history says so (KIP-320, KIP-595). Idle partitions cost nothing per request.
-// Steady small traffic is gathered: after a small response the next request waits up to `lag_target`.
+// so that a source with another history reports the divergence (KIP-320, KIP-595). Idle partitions cost nothing per
+// request. Steady small traffic is gathered: after a small response the next request waits up to `lag_target`.
 // Executor: its replicator's. A connection to a silent source ends after `max_wait` + `silence_max`.
 #pragma once
 
@@ -25,7 +25,7 @@
 
 namespace farshore::replicator {
 
-// Called from inside the fetcher: take note, act later.
+// Called from inside the fetcher: an implementation notes the call and acts later.
 class FetcherOwner {
  public:
   virtual ~FetcherOwner() = default;

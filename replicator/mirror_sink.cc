@@ -148,8 +148,8 @@ void MirrorSink::fail_all(const std::vector<InFlight>& in_flight, const Error& e
   }
 }
 
-// A target that went away may have come back with less: each pump asks anew what it has, also those with nothing to
-// send.
+// A target that restarted may have lost its tail. So each pump opens again and gets the target's end, also pumps
+// without batches to send.
 void MirrorSink::lane_lost(SinkLane& lane) {
   Error lost(ErrorCode::kConnectionReset,
              "the connection to target broker " + std::to_string(lane.broker()) + " ended");
@@ -158,7 +158,7 @@ void MirrorSink::lane_lost(SinkLane& lane) {
   }
 }
 
-// Nothing was taken from the pump. It opens anew, with backoff.
+// Nothing was taken from the pump. It opens again, with backoff.
 void MirrorSink::lane_unreachable(SinkLane&, const LinkPartition& key, const Error& error) {
   Entry* entry = find(key);
   if (!entry) return;

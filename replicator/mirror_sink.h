@@ -1,8 +1,8 @@
 // MirrorSink: appends batches to mirror partitions of a Farshore cluster by MirrorAppend, and opens, truncates and
-// advances them by MirrorControl. One lane per target broker (sink_lane.h): what is ready of many partitions goes into
-// one request, with the record bytes as borrowed slices.
-// An error of a connection fails all appends on it. Their pumps open new sessions and take what the target says it has.
-// Executor: the replicator's. Memory: bytes in flight keep their budget until the append is answered.
+// advances them by MirrorControl. One lane per target broker (sink_lane.h): ready batches of many partitions go into
+// one request, with the record bytes as borrowed slices. An error of a connection fails all appends on it. Their pumps
+// open new sessions and continue at the target's end. Executor: the replicator's. Memory: bytes in flight keep their
+// budget until the append is answered.
 #pragma once
 
 #include <map>
@@ -27,8 +27,8 @@ struct MirrorSinkOptions {
   size_t requests_eager = 2, requests_max = 8;
   size_t large_request_bytes = 1 << 20;
   Duration timeout = seconds(10);
-  // A lane with nothing to send asks this often whether the target still answers. A target that went away may come
-  // back with less.
+  // A lane with nothing to send checks this often that the target answers: a target that restarted may have lost its
+  // tail.
   Duration probe_interval = seconds(5);
 };
 

@@ -140,7 +140,8 @@ size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchR
     else
       held().ready.append(run.take_front(check.good));
   }
-  // A source that appends between reading its high watermark and reading the bytes tells a mark below the bytes.
+  // If the source appends after reading its high watermark and before reading the bytes, the watermark in its response
+  // is below the end of the bytes.
   if (source_.high_watermark < received_end_) source_.high_watermark = received_end_;
   if (check.bad.code != ErrorCode::kNone) on_bad_bytes(generation, check.bad);
   if (phase_ != PumpPhase::kRunning) return 0;

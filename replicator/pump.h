@@ -1,12 +1,12 @@
 // PartitionPump: moves one partition's batches from source to target, in order, bytes unchanged, and decides what to do
-// when the two no longer agree. It is a passive state object: no I/O, no coroutine, no clock. A fetcher asks where to
-// fetch and hands in what came; a sink takes what is ready and hands in what the target answered; the replicator
-// carries out what the pump wants done at the target (open, truncate, advance).
+// when the two no longer agree. It is a passive state object: no I/O, no coroutine, no clock. A fetcher asks for the
+// next position and hands in fetched batches. A sink takes ready batches and hands in the target's answers. The
+// replicator carries out the pump's control requests at the target (PumpWish: open, truncate, advance).
 //
-// Each reset (an append that failed, a divergence, a new session) begins a new generation: whatever belongs to an older
-// one is ignored. After every reset the pump knows only what the target says that it has; it keeps no cursor.
-// Executor: its replicator's, for all calls. Memory: at most PumpOptions::buffered_bytes_max plus one fetch response of
-// batches, at most 512 bytes when idle.
+// Each reset (an append that failed, a divergence, a new session) begins a new generation. Batches and answers of an
+// older generation are ignored. The pump stores no position: after a reset it continues at the log end that the target
+// reports. Executor: its replicator's, for all calls. Memory: at most PumpOptions::buffered_bytes_max plus one fetch
+// response of batches, at most 512 bytes when idle.
 #pragma once
 
 #include <memory>
@@ -34,29 +34,31 @@ struct PumpOptions {
 
 enum class PumpTrouble : uint8_t {
   kAppend,    // an append was refused, or its answer is lost
-  kWish,      // open, truncate or advance was refused
-  kCorrupt,   // what the source sent cannot be taken
+  kWish,      // a control request was refused: open, truncate or advance
+  kCorrupt,   // bytes from the source are damaged, or their offsets or epochs are out of order
   kDiverged,  // the source has another history than the target
   kGap        // the source deleted what was not mirrored yet
 };
 
-// Who makes a pump's wishes happen. Called from inside the pump's calls: take note, act later.
+// Carries out a pump's control requests (PumpWish). Called from inside the pump's calls: an implementation notes the
+// call and acts later.
 class PumpDriver {
  public:
   virtual ~PumpDriver() = default;
   virtual void pump_can_send(PartitionPump& pump) = 0;       // take() has something
   virtual void pump_fetch_changed(PartitionPump& pump) = 0;  // next() answers differently than it did
   virtual void pump_needs_control(PartitionPump& pump) = 0;  // wish() is not kNone
-  // To be counted, each time; what follows from it is said elsewhere.
+  // For metrics: called at each occurrence. Consequences are reported through PumpListener.
   virtual void pump_trouble(PartitionPump&, PumpTrouble, const Error&) {}
 };
 
-// Who wants to know. Called from inside the pump's calls: take note, act later.
+// Is notified of events. Called from inside the pump's calls: an implementation notes the call and acts later.
 class PumpListener {
  public:
   virtual ~PumpListener() = default;
   virtual void pump_caught_up(const LinkPartition& key) = 0;  // once each time the target reaches the source's HW
-  // The target had what the source no longer vouches for. `cut`: it was removed; otherwise the partition is stopped.
+  // The target had records that are not in the source's history any more. `cut`: they were removed; otherwise the
+  // partition is stopped.
   virtual void pump_diverged(const LinkPartition& key, LostRange lost, bool cut) = 0;
   // The source deleted [from, to) before it could be mirrored. `skipped`: mirroring goes on at `to`.
   virtual void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) = 0;
@@ -67,12 +69,13 @@ class PumpListener {
 };
 
 enum class PumpPhase : uint8_t {
-  kWishing,  // wants something done at the target first: wish()
+  kWishing,  // a control request must be carried out at the target first: wish()
   kRunning,
   kPaused,
   kFailed
 };
 
+// A control request: an operation that the target must carry out before batches can flow.
 struct PumpWish {
   enum class Kind : uint8_t { kNone, kOpen, kTruncate, kAdvance };
   Kind kind = Kind::kNone;
@@ -96,7 +99,7 @@ struct PumpProgress {
 
 class PartitionPump {
  public:
-  // `options`, `driver` and `listener` outlive the pump. It begins by wishing to open.
+  // `options`, `driver` and `listener` outlive the pump. Its first wish() is kOpen.
   PartitionPump(LinkPartition key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener);
   ~PartitionPump();
   PartitionPump(const PartitionPump&) = delete;
@@ -112,15 +115,15 @@ class PartitionPump {
   // --- The fetcher's side.
   // nullopt: nothing is to be fetched now.
   std::optional<FetchPosition> next() const;
-  // Takes whole batches that follow the position `asked`, checks them, and keeps them for the sink. Whole batches from
-  // before it are left out. An answer to any other position than the current one is ignored: a fetcher may ask ahead,
-  // for where the pump will be. Bad bytes leave the position where the good ones end.
+  // Takes whole batches that follow the position `asked`, checks them, and keeps them for the sink. Whole batches
+  // before that position are left out. If `asked` is not the pump's current position, the answer is ignored: a fetcher
+  // that reads ahead may have guessed wrong. After bad bytes the position is the end of the good batches before them.
   // Returns how much more the pump will hold: 0 means no fetch until pump_fetch_changed.
   size_t on_fetched(uint32_t generation, SourceOffset asked, BatchRun run, const SourceState& state, MonoTime now);
-  // What came at the position can never be batches: asked for again, and failed after corrupt_fetches_max times.
+  // The bytes at the position are no batches. The pump fetches them again, and fails after corrupt_fetches_max times.
   void on_bad_bytes(uint32_t generation, const Error& error);
-  // The source says that it has another history: `epoch` is its largest that is not above what we asked with, `end` is
-  // where that one ends there.
+  // The source has another history. `epoch`: its largest epoch that is not above the last epoch of our request; `end`:
+  // the end of that epoch at the source.
   void on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end);
   // The position is not in the source's log [log_start, end).
   void on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now);
@@ -130,20 +133,21 @@ class PartitionPump {
   // --- The sink's side.
   bool can_send() const;
   size_t ready_bytes() const;
-  // The next run to append, of about `bytes_max` (at least one batch); empty if only the source's state is to be told.
+  // The next run to append, of about `bytes_max` (at least one batch). Empty: the append carries only the source's
+  // state.
   std::optional<Pumped> take(size_t bytes_max);
   void on_appended(uint32_t generation, const AppendAck& ack);
-  // `now_has`: what the target says it has, if it said so (its session is a new one then).
+  // `now_has`: the target's state, if its answer contained one (with a new session).
   void on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has);
 
-  // --- The control side: what has to be done at the target before bytes can flow.
+  // --- The control side: requests to the target that must be answered before bytes can flow.
   PumpWish wish() const;
   PumpSession session() const { return session_; }
-  // Appends that failed since the last that went well: whoever carries out the next wish waits longer with each.
+  // Appends that failed since the last success. The driver's backoff before the next control request grows with it.
   int failed_appends() const { return failed_appends_; }
-  // The answer to any wish. `lost`: what a truncation removed.
+  // The control request succeeded, whichever it was. `lost`: the range that a truncation removed.
   void on_target(uint32_t generation, const TargetState& state, LostRange lost);
-  // The wish stands (the driver asks again after a while), unless the error is final.
+  // The control request failed. It stays (the driver tries again after its backoff), unless the error is final.
   void on_wish_failed(uint32_t generation, const Error& error);
 
   void pause();
@@ -152,7 +156,7 @@ class PartitionPump {
   const Error& failure() const;
 
  private:
-  struct Held;  // what only a pump at work needs
+  struct Held;  // the state that only a running pump needs
 
   void reset(PumpWish wish);
   void fail(Error error);

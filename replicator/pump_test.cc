@@ -69,7 +69,7 @@ TEST_F(PumpTest, AnswersToOtherPositionsAndOlderGenerationsAreIgnored) {
   EXPECT_EQ(pump().progress(now_).target_end, SourceOffset(10));
 }
 
-TEST_F(PumpTest, FailedAppendDropsWhatFollowsAndTakesTheTargetsState) {
+TEST_F(PumpTest, FailedAppendDropsLaterBatchesAndTakesTheTargetsState) {
   open(0);
   fetched(batch(0, 5), state(15));
   auto first = pump().take(1);

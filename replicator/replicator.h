@@ -1,9 +1,9 @@
 // Replicator: the data plane of one link: a pump per partition, a fetcher per broker of the source (and lane), one
-// sink. It finds the source's leaders, carries out what pumps wish at the target, and reports progress. Its owner
-// decides what is mirrored and what a failure means.
+// sink. It finds the source's leaders, carries out the pumps' control requests at the target, and reports progress. Its
+// owner decides what is mirrored and what a failure means.
 //
 //   source broker --Fetcher--> PartitionPump --BatchSink--> target
-//                     ^ leaders      | wishes
+//                     ^ leaders      | control requests (PumpWish)
 //                     +-- Replicator +
 //
 // Executor: the Env's. Owner: a link, or an embedded observer.
@@ -35,8 +35,8 @@ struct ReplicatorOptions {
 
 struct PartitionSpec {
   std::string source_topic;
-  // Not zero. For a source that is too old to have ids (before Apache Kafka 2.8): one made up per topic; that a topic
-  // was deleted and made anew is then not noticed.
+  // Not zero. For a source that is too old to have ids (before Apache Kafka 2.8): one made up per topic. A topic that
+  // was deleted and created again is then not noticed.
   SourceTopicId source_topic_id;
   int32_t partition = 0;
   SinkTarget target;
@@ -49,9 +49,9 @@ struct PartitionProgress {
   int32_t source_broker = -1;  // -1: no leader is known
   bool contact = false;        // the source ever answered a fetch
   MonoTime last_contact;       // last whole fetch response from its broker
-  MonoTime known_as_of;        // when that one had been asked for: what happened later is not known
+  MonoTime known_as_of;        // when that response was requested: later events are not known
   Error source_error;          // why the source cannot be read now; kNone: it can
-  Error target_error;          // why the last wish or append at the target failed, and none went well since
+  Error target_error;          // of the last control request or append at the target; kNone after a success
 };
 
 class Replicator final : private PumpDriver, private FetcherOwner {
@@ -74,14 +74,14 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   size_t size() const { return entries_.size(); }
   std::vector<PartitionProgress> progress() const;
   std::optional<PartitionProgress> progress(const LinkPartition& key) const;
-  // Asks the source whether its log holds what was sent to the target. What progress() tells of the source is as old as
-  // the last answer to a fetch: a source may have lost its end since, and grown anew. False too while the pump does not
-  // run. Errors: the source's, its leader is looked for until the deadline.
+  // Asks the source whether its log still holds all records that were sent to the target. progress() is not enough: it
+  // is as old as the last fetch response, and the source may have lost its tail and written other records since. Also
+  // false while the pump does not run. Errors: the source's; its leader is looked for until the deadline.
   Task<Result<bool>> source_still_has(LinkPartition key, Deadline deadline);
   size_t inflight_bytes() const { return budget_.used_bytes(); }
   ReplicatorCounters counters() const;
   ReplicatorLoad load() const;
-  // Notified when progress() changed in a way that somebody may wait for (an append was acknowledged, a state changed).
+  // Notified when progress() changes: an append was acknowledged, or a state changed.
   Notifier& changes() { return changes_; }
 
  private:
@@ -91,7 +91,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
     Fetcher* fetcher = nullptr;
     LeadershipEpoch leader_epoch{-1};
     uint64_t serial = 0;   // of the add(): a key that was removed and added again is another entry
-    bool wishing = false;  // a coroutine carries its wishes out
+    bool wishing = false;  // a coroutine carries out its control requests
     int missing_looks = 0;
     Error source_error, target_error;
     Error append_error;  // of the last append that failed; holds until one goes well

@@ -142,7 +142,7 @@ TEST_F(ReplicatorTest, SourceThatLostItsEndIsFoundBeforeTheNextFetch) {
   append(10);
   ASSERT_TRUE(mirrored_to(10));
   EXPECT_TRUE(source_still_has());
-  // A fetch that waits at a host that is gone: nobody hears of what the next leader has.
+  // A fetch waits at a host that is down, so no response reports the end of the next leader.
   east().fate = [](int16_t api_key) {
     return api_key == kFetchKey ? kafka::FakeKafka::Fate::kSilence : kafka::FakeKafka::Fate::kAnswer;
   };

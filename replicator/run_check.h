@@ -1,5 +1,5 @@
-// check_run(): how much of a fetched run may be appended behind what a pump has: whole batches, in order, of one
-// history, with the right CRC. Pure.
+// check_run(): the part of a fetched run that a pump may append to its end: whole batches, in order, of one history,
+// with the right CRC. Pure.
 #pragma once
 
 #include "proto/batch/batch.h"
@@ -9,9 +9,9 @@ namespace farshore::replicator {
 
 struct RunCheck {
   enum class Verdict : uint8_t {
-    kFollows,       // the first `good` batches do
-    kDiverged,      // the position lies inside a batch of the source: that is not the batch that the target holds
-    kRetentionGap,  // the source has deleted what comes next
+    kFollows,       // the first `good` batches follow
+    kDiverged,      // the position is inside a batch of the source, so the target holds another batch there
+    kRetentionGap,  // the source has deleted the next records
   };
   Verdict verdict = Verdict::kFollows;
   size_t good = 0, good_bytes = 0;
@@ -20,7 +20,7 @@ struct RunCheck {
   Error bad;           // why the batch after the good ones cannot be taken; kNone: there is none
 };
 
-// `end`, `epoch`: of what the pump has. `log_start`: of the source, as it answered with this run.
+// `end`, `epoch`: of the batches that the pump has. `log_start`: of the source, as it answered with this run.
 RunCheck check_run(const BatchRun& run, SourceOffset end, LogEpoch epoch, SourceOffset log_start, bool verify_crc);
 
 }  // namespace farshore::replicator

@@ -36,7 +36,7 @@ class SinkLaneOwner {
   virtual ~SinkLaneOwner() = default;
   // A request may leave now.
   virtual bool lane_may_send(const SinkLane& lane) = 0;
-  // Builds the next request from what is queued and sends it by SinkLane::send(). Sending nothing is allowed.
+  // Builds the next request from the queued keys and sends it by SinkLane::send(). Sending nothing is allowed.
   virtual void lane_send(SinkLane& lane) = 0;
   // Connected, nothing under way, and nothing was sent for SinkLaneOptions::idle_after.
   virtual void lane_idle(SinkLane& lane) = 0;

@@ -1,4 +1,4 @@
-// find_source(): where a partition is led at the source, as its metadata says. Pure.
+// find_source(): the broker that leads a partition at the source, by the source's metadata. Pure, no I/O.
 #pragma once
 
 #include <string>
@@ -12,9 +12,9 @@ struct SourcePlace {
   enum class Kind : uint8_t {
     kLed,        // by `broker`, in `leader_epoch`
     kUnknown,    // the metadata does not speak of the topic
-    kMissing,    // the source says that it has no such topic, which may pass (`error`)
-    kRefused,    // the source does not tell (`error`)
-    kRecreated,  // the name is another topic's by now (`error`)
+    kMissing,    // the source has no such topic; this may be temporary (`error`)
+    kRefused,    // the source refuses to describe the topic (`error`)
+    kRecreated,  // the topic with this name has another id now (`error`)
     kLeaderless  // `error`
   };
   Kind kind = Kind::kUnknown;

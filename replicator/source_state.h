@@ -10,7 +10,7 @@
 
 namespace farshore::replicator {
 
-// State of a partition at the source, as told by each fetch response that mentions the partition.
+// State of a partition at the source, from the last fetch response that mentions the partition.
 struct SourceState {
   SourceOffset high_watermark, last_stable, log_start;
   LeadershipEpoch leader_epoch{-1};  // from the source's metadata; -1: not known

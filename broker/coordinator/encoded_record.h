@@ -10,7 +10,7 @@ namespace farshore::broker {
 struct EncodedRecord {
   std::string key;
   std::optional<std::string> value;  // nullopt: a tombstone
-  // At most what it takes in a batch.
+  // Upper bound of its size in a batch.
   size_t size_bytes() const { return key.size() + (value ? value->size() : 0) + kOverheadMax; }
   static constexpr size_t kOverheadMax = 40;  // varints around it
 };

@@ -6,8 +6,8 @@
 //   load(log)      ──> read the whole log ─────────────> State::replay(record) ──> State::loaded()
 //
 // One batch is under way at a time; the changes that arrive meanwhile share the next one. So the order of validation is
-// the order of the log, and the state in memory never holds what the log does not have. Because both paths replay the
-// same bytes, a restart finds the state that was there before.
+// the order of the log, and the state in memory never holds a change that the log does not have. Because both paths
+// replay the same bytes, a restart finds the state that was there before.
 //
 // Compaction: a record without value (a tombstone) removes its key. replay() gets the records that the cleaner left, in
 // the order of the log; a tombstone may come for a key that was never seen.
@@ -45,12 +45,12 @@ class CoordinatorState {
   virtual Status replay(std::string_view key, std::optional<std::string_view> value) = 0;
   // All of the log was replayed; status() is kNone from now on.
   virtual void loaded() = 0;
-  // The partition is not served any more: everybody who waits gets `error`. Until the next clear().
+  // The partition is not served until the next clear(): all waiting requests get `error`.
   virtual void lost(kafka::ErrorCode error) = 0;
 };
 
 struct CoordinatorRuntimeOptions {
-  size_t batch_bytes_max = 1 << 20;   // of records; max.message.bytes of the topic lies above
+  size_t batch_bytes_max = 1 << 20;   // of records; below max.message.bytes of the topic
   size_t queue_bytes_max = 64 << 20;  // changes that wait; more are refused
 };
 

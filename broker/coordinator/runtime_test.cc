@@ -134,7 +134,7 @@ TEST_F(CoordinatorRuntimeTest, RefusesChangesUntilItIsLoaded) {
   EXPECT_EQ(state().events, (std::vector<std::string>{"clear", "loaded"}));
 }
 
-TEST_F(CoordinatorRuntimeTest, AppliesAndAcknowledgesOnlyWhatIsCommitted) {
+TEST_F(CoordinatorRuntimeTest, ChangeIsAppliedAndAcknowledgedOnlyWhenCommitted) {
   start();
   ASSERT_TRUE(load());
   disk_.hold_commits = true;
@@ -278,7 +278,7 @@ TEST_F(CoordinatorRuntimeTest, LoadFailsOnARecordThatCannotBeRead) {
   EXPECT_EQ(runtime().status(), Code::kNotCoordinator);
 }
 
-TEST_F(CoordinatorRuntimeTest, CloseAnswersWhatWaitsAndTellsTheState) {
+TEST_F(CoordinatorRuntimeTest, CloseAnswersWaitingChangesAndNotifiesTheState) {
   start();
   ASSERT_TRUE(load());
   disk_.hold_commits = true;
@@ -292,7 +292,7 @@ TEST_F(CoordinatorRuntimeTest, CloseAnswersWhatWaitsAndTellsTheState) {
   EXPECT_EQ(ended(submit({record("c", "3")})), Code::kNotCoordinator);
 }
 
-TEST_F(CoordinatorRuntimeTest, KilledAtAnyPointItComesBackWithWhatItAcknowledged) {
+TEST_F(CoordinatorRuntimeTest, KillAtAnyStepKeepsAcknowledgedChanges) {
   for (uint64_t n = 1; n < 60; ++n) {
     SCOPED_TRACE("killed at resumption " + std::to_string(n));
     disk_ = FakeDisk();

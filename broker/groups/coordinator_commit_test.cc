@@ -49,7 +49,7 @@ TEST_F(CoordinatorTest, FullDiskIsRetriableAndChangesNothing) {
   EXPECT_EQ(committed("g"), 7);
 }
 
-TEST_F(CoordinatorTest, FailedLogEndsItsGroupsAndAnswersEverybody) {
+TEST_F(CoordinatorTest, FailedLogEndsItsGroupsAndAnswersAllWaitingRequests) {
   start_ready();
   auto joined = stable_member("g");
   auto waiting = begin(groups().join("g", join_request(), nullptr));
@@ -139,7 +139,7 @@ TEST_F(CoordinatorTest, DeletedGroupIsGoneWithItsOffsetsAlsoAfterARestart) {
   EXPECT_EQ(committed("h"), 6);
 }
 
-TEST_F(CoordinatorTest, DeletionCoversCommitsThatWereUnderWay) {
+TEST_F(CoordinatorTest, DeletionAlsoRemovesCommitsInFlight) {
   start_ready();
   std::vector<std::shared_ptr<std::optional<Code>>> commits;
   ASSERT_EQ(commit("g", 1), Code::kNone);
@@ -222,7 +222,7 @@ TEST_F(CoordinatorTest, SimpleGroupsOffsetsExpireAfterTheirLastCommit) {
   EXPECT_EQ(committed("g"), -1);
 }
 
-TEST_F(CoordinatorTest, GroupThatNeverCameToLifeIsForgotten) {
+TEST_F(CoordinatorTest, GroupWhoseOnlyMemberNeverJoinedIsForgotten) {
   options_.retention_check = minutes(1);
   start_ready();
   auto request = join_request();

@@ -25,7 +25,7 @@ TEST_F(CoordinatorTest, TopicThatCannotBeMadeIsNotAvailable) {
   EXPECT_EQ(find("g"), Code::kNone);
 }
 
-TEST_F(CoordinatorTest, RequestsWhileLoadingSaySo) {
+TEST_F(CoordinatorTest, RequestWhileLoadingGetsLoadInProgress) {
   start_ready();
   ASSERT_EQ(commit("g", 5), Code::kNone);
   kill();
@@ -144,7 +144,7 @@ TEST_F(CoordinatorTest, MemberIdsBeginWithTheClientIdAndAreUnique) {
   EXPECT_NE(a.member_id, b.member_id);
 }
 
-TEST_F(CoordinatorTest, WhoseConnectionIsGoneStopsWaiting) {
+TEST_F(CoordinatorTest, MemberWhoseConnectionEndedStopsWaiting) {
   start_ready();
   stable_member("g");
   Notifier gone(*env_);
@@ -157,7 +157,7 @@ TEST_F(CoordinatorTest, WhoseConnectionIsGoneStopsWaiting) {
   world_->run_for(seconds(60));  // its answer, later, reaches nobody
 }
 
-TEST_F(CoordinatorTest, StopAnswersThoseWhoWait) {
+TEST_F(CoordinatorTest, StopAnswersAllWaitingRequests) {
   start_ready();
   stable_member("g");
   auto waiting = begin(groups().join("g", join_request(), nullptr));
@@ -235,7 +235,7 @@ class KillTest : public CoordinatorTest {
   }
 };
 
-TEST_F(KillTest, WhateverWasAcknowledgedIsThereAfterAKillAtAnyStep) {
+TEST_F(KillTest, AcknowledgedStateSurvivesAKillAtAnyStep) {
   options_.group.initial_rebalance_delay = milliseconds(1);
   options_.partitions = 2;
   uint64_t steps = 0;

@@ -74,7 +74,7 @@ void Group::join(JoinRequest request, Ticket ticket, GroupNow now, GroupEffects&
     rebalance_->members().remove(request.member_id);
     return refuse(Code::kGroupMaxSizeReached, "");
   }
-  // Dead: somebody is deleting the group, or the coordinator closes. The client looks for the coordinator again.
+  // Dead: the group is being deleted, or the coordinator closes. The client looks for the coordinator again.
   if (state() == GroupState::kDead) return refuse(Code::kCoordinatorNotAvailable, request.member_id);
   if (!supports(request.protocol_type, request.protocols))
     return refuse(Code::kInconsistentGroupProtocol, request.member_id);
@@ -226,7 +226,7 @@ void Group::sync(SyncRequest request, Ticket ticket, GroupNow now, GroupEffects&
     effects.syncs.emplace_back(ticket, std::move(answer));
     return;
   }
-  // An older request, for whose answer nobody waits now.
+  // An older request of the same member. Its client does not wait for the answer any more.
   members.answer_sync(member, sync_error(Code::kRebalanceInProgress), effects);
   member.sync = ticket;
   if (members.leader() == member.id) rebalance_->assign(std::move(request.assignments), now, effects);

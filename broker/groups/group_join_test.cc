@@ -40,7 +40,7 @@ TEST_F(GroupTest, EachNewMemberProlongsTheInitialDelayUpToTheRebalanceTimeout) {
   EXPECT_EQ(join_answer(ticket).members.size(), 3u);
 }
 
-TEST_F(GroupTest, DelayIsNotProlongedWhenNobodyCame) {
+TEST_F(GroupTest, DelayIsNotProlongedWithoutNewMembers) {
   Ticket ticket = join(request());
   pass(seconds(3));
   EXPECT_TRUE(joined(ticket));
@@ -85,7 +85,7 @@ TEST_F(GroupTest, MemberIdThatIsNotUsedExpiresWithItsSession) {
   EXPECT_EQ(join_code(late), Code::kUnknownMemberId);
 }
 
-TEST_F(GroupTest, RebalanceWaitsForThoseWhoHoldAMemberId) {
+TEST_F(GroupTest, RebalanceWaitsForHoldersOfAMemberId) {
   stabilize(1);
   auto asks = request();
   asks.needs_known_member_id = true;
@@ -271,7 +271,7 @@ TEST_F(GroupTest, SyncIsCheckedForMemberGenerationAndProtocol) {
   EXPECT_EQ(effects.syncs[0].second.error, Code::kInconsistentGroupProtocol);
 }
 
-TEST_F(GroupTest, SyncDuringARebalanceSaysSo) {
+TEST_F(GroupTest, SyncDuringARebalanceGetsRebalanceInProgress) {
   stabilize(2);
   join(request("m1"));
   EXPECT_EQ(sync_code(sync("m2", 1)), Code::kRebalanceInProgress);
@@ -344,7 +344,7 @@ TEST_F(GroupTest, NewMemberMakesTheOthersJoinAgain) {
   finish({a, b, third});
 }
 
-TEST_F(GroupTest, WhoDoesNotJoinAgainInTimeIsRemoved) {
+TEST_F(GroupTest, MemberThatDoesNotRejoinInTimeIsRemoved) {
   stabilize(2);
   Ticket leader = join(request("m1"));
   for (int i = 0; i < 59; ++i) {
@@ -358,7 +358,7 @@ TEST_F(GroupTest, WhoDoesNotJoinAgainInTimeIsRemoved) {
   EXPECT_EQ(group_->heartbeat(identity("m2"), 2, now_), Code::kUnknownMemberId);
 }
 
-TEST_F(GroupTest, SomebodyElseLeadsWhenTheLeaderDoesNotJoinAgain) {
+TEST_F(GroupTest, AnotherMemberLeadsWhenTheLeaderDoesNotRejoin) {
   stabilize(2);
   auto changed = request("m2");
   changed.protocols = {protocol("range", "topics-b")};

@@ -27,7 +27,8 @@ class GroupOffsets {
   size_t size_ = 0;
 };
 
-// Whether an offset has outlived its use. `unused_since_ms`: since when nobody uses it, as its group says.
+// Whether an offset has expired: by its own expiry time if the commit has one, otherwise by `retention_ms`.
+// `unused_since_ms`: Unix time since which the group does not use it.
 bool offset_expired(const CommittedOffset& offset, int64_t unused_since_ms, int64_t retention_ms, int64_t now_ms);
 
 }  // namespace farshore::broker

@@ -15,8 +15,8 @@ struct GroupOptions {
   size_t metadata_bytes_max = 4096;                   // offset.metadata.max.bytes
   Duration offsets_retention = minutes(7 * 24 * 60);  // offsets.retention.minutes
   Duration retention_check = minutes(10);             // offsets.retention.check.interval.ms
-  Duration commit_max = seconds(5);                   // after so long a client hears that its commit is undecided
-  size_t batch_bytes_max = 1 << 20;                   // of records; max.message.bytes of the topic lies above
+  Duration commit_max = seconds(5);                   // after so long an undecided commit is answered with an error
+  size_t batch_bytes_max = 1 << 20;                   // of records; below max.message.bytes of the topic
 };
 
 inline constexpr const char* kOffsetsTopic = "__consumer_offsets";

@@ -99,7 +99,7 @@ void GroupShard::replay_group(const GroupRecord& record) {
       loaded_.erase(record.group);
     return;
   }
-  // The live group wrote it, and written() tells it. A tombstone ends the group that was being deleted.
+  // The live group wrote it, and written() informs it. A tombstone ends the group that was being deleted.
   if (record.value) return;
   auto live = groups_->find(record.group);
   if (live && live->group.state() == GroupState::kDead) groups_->erase(record.group);

@@ -55,7 +55,7 @@ TEST_F(StaticMember, LeaderThatComesBackLearnsTheMembersButMustNotAssign) {
   EXPECT_EQ(join_answer(back).members.size(), 2u);
 }
 
-TEST_F(StaticMember, OldClientThatComesBackAsLeaderIsNotToldThatItLeads) {
+TEST_F(StaticMember, ReturningLeaderWithAnOldClientIsNotNamedLeader) {
   stabilize_static();
   auto old = instance("a");
   old.can_skip_assignment = false;
@@ -66,7 +66,7 @@ TEST_F(StaticMember, OldClientThatComesBackAsLeaderIsNotToldThatItLeads) {
   EXPECT_EQ(group_->leader(), "m3");
 }
 
-TEST_F(StaticMember, OldSelfIsFenced) {
+TEST_F(StaticMember, ReplacedMemberIdIsFenced) {
   stabilize_static();
   join(instance("b"));
   write_all();
@@ -78,7 +78,7 @@ TEST_F(StaticMember, OldSelfIsFenced) {
   EXPECT_EQ(group_->heartbeat(identity("m2"), 1, now_), Code::kUnknownMemberId);
 }
 
-TEST_F(StaticMember, WaitingRequestsOfTheOldSelfAreFenced) {
+TEST_F(StaticMember, WaitingRequestsOfAReplacedMemberIdAreFenced) {
   stabilize_static();
   Ticket old = join(instance("a", "m1"));
   Ticket back = join(instance("a"));
@@ -131,7 +131,7 @@ TEST_F(StaticMember, ReplacementOvertakenByARebalanceIsAnsweredByIt) {
   EXPECT_EQ(group_->state(), GroupState::kCompletingRebalance);
 }
 
-TEST_F(StaticMember, IsNotRemovedForJoiningLateButForItsSession) {
+TEST_F(StaticMember, LateStaticMemberIsRemovedOnlyWhenItsSessionEnds) {
   stabilize_static();
   Ticket leader = join(instance("a", "m1"));
   pass(milliseconds(9999));
@@ -152,7 +152,7 @@ TEST_F(StaticMember, SilentStaticMemberStaysInTheNextGenerationWhileItsSessionLa
   EXPECT_EQ(join_answer(leader).members.size(), 2u);
 }
 
-TEST_F(StaticMember, AdministratorRemovesItByItsInstance) {
+TEST_F(StaticMember, AdministratorRemovesMemberByInstanceId) {
   stabilize_static();
   EXPECT_EQ(leave({identity("", "b")}), std::vector{Code::kNone});
   EXPECT_EQ(group_->member_count(), 1u);

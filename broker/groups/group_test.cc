@@ -14,7 +14,7 @@ TEST_F(GroupTest, HeartbeatIsCheckedForMemberAndGeneration) {
   EXPECT_EQ(group_->heartbeat(identity("nobody"), 1, now_), Code::kUnknownMemberId);
 }
 
-TEST_F(GroupTest, HeartbeatWhileCompletingIsFine) {
+TEST_F(GroupTest, HeartbeatDuringCompletingRebalanceSucceeds) {
   join(request());
   pass(seconds(3));
   EXPECT_EQ(group_->heartbeat(identity("m1"), 1, now_), Code::kNone);
@@ -47,7 +47,7 @@ TEST_F(GroupTest, LastSilentMemberLeavesTheGroupEmptyAndThatIsWritten) {
   write_all();
 }
 
-TEST_F(GroupTest, WaitingForTheOthersCountsAsAlive) {
+TEST_F(GroupTest, MemberWaitingForItsJoinAnswerCountsAsAlive) {
   stabilize(2);
   Ticket leader = join(request("m1"));
   for (int i = 0; i < 40; ++i) {  // m1 waits, without heartbeats, for longer than its session
@@ -59,7 +59,7 @@ TEST_F(GroupTest, WaitingForTheOthersCountsAsAlive) {
   EXPECT_EQ(join_code(leader), Code::kNone);
 }
 
-TEST_F(GroupTest, WaitingForTheAssignmentCountsAsAliveAndTheSessionBeginsAgainAfterIt) {
+TEST_F(GroupTest, MemberWaitingForItsAssignmentCountsAsAliveAndStartsANewSession) {
   join(request());
   join(request());
   pass(seconds(6));
@@ -134,7 +134,7 @@ TEST_F(GroupTest, HolderOfAMemberIdMayLeave) {
   EXPECT_TRUE(group_->vacant());
 }
 
-TEST_F(GroupTest, WhoLeavesWhileItsJoinWaitsIsAnswered) {
+TEST_F(GroupTest, MemberThatLeavesWhileItsJoinWaitsIsAnswered) {
   stabilize(2);
   Ticket waiting = join(request("m1"));
   leave({identity("m1")});
@@ -235,7 +235,7 @@ TEST_F(GroupTest, GroupBeingDeletedRefusesEverythingUntilThatIsUndone) {
   EXPECT_EQ(group_->check_commit(identity(""), -1, now_), Code::kNone);
 }
 
-TEST_F(GroupTest, ClosingAnswersEverybody) {
+TEST_F(GroupTest, CloseAnswersAllWaitingRequests) {
   stabilize(2);
   Ticket a = join(request("m1"));
   GroupEffects effects;
@@ -247,7 +247,7 @@ TEST_F(GroupTest, ClosingAnswersEverybody) {
 
 // --- what the offsets need to know ---
 
-TEST_F(GroupTest, KnowsTheTopicsThatAConsumerGroupSubscribesTo) {
+TEST_F(GroupTest, ConsumerGroupReportsItsSubscribedTopics) {
   kafka::ConsumerProtocolSubscription subscription;
   subscription.topics = {"orders", "payments"};
   kafka::Writer writer;

@@ -7,7 +7,7 @@
 
 namespace farshore::broker {
 
-// One entry per file of this folder, in no particular order: what an ApiTable is made of.
+// The entries for the ApiTable: one per file of this folder, in no particular order.
 std::vector<ApiEntry> broker_apis();
 
 }  // namespace farshore::broker

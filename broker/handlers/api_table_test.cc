@@ -11,7 +11,7 @@
 namespace farshore::broker {
 namespace {
 
-TEST(BrokerApis, AreSortedUniqueAndNamedAsInTheSchemas) {
+TEST(BrokerApis, TableIsSortedUniqueAndNamedAsInTheSchemas) {
   const ApiTable table(broker_apis());
   std::set<int16_t> keys;
   for (const ApiEntry& entry : table.entries()) {
@@ -24,7 +24,7 @@ TEST(BrokerApis, AreSortedUniqueAndNamedAsInTheSchemas) {
 }
 
 // Each API has a file of its own here; this is the list of them.
-TEST(BrokerApis, AreComplete) {
+TEST(BrokerApis, TableHasEveryHandler) {
   const std::set<std::string> expected = {"ApiVersions",
                                           "CreatePartitions",
                                           "CreateTopics",
@@ -60,7 +60,7 @@ TEST(BrokerApis, AreComplete) {
   EXPECT_EQ(served, expected);
 }
 
-TEST(BrokerApis, StateTheirPermissions) {
+TEST(BrokerApis, EveryEntryNamesItsPermissions) {
   const ApiTable table(broker_apis());
   for (const ApiEntry& entry : table.entries()) {
     const auto& permissions = entry.authorization.permissions();

@@ -62,7 +62,7 @@ Task<void> fences(TestCluster& cluster, int32_t old_epoch) {
     EXPECT_EQ(response->topics[0].partitions[2].end_offset, -1);
   }
 
-  // A partition without a record knows its epochs too: a consumer at its end must not be told that it was truncated.
+  // A partition without a record knows its epochs too: a consumer at its end must get no truncation error.
   topic.topic = "empty";
   auto empty = co_await again.call(ends, 4);
   FARSHORE_CO_REQUIRE(empty && empty->topics[0].partitions.size() == 3);
@@ -88,7 +88,7 @@ Task<void> fences(TestCluster& cluster, int32_t old_epoch) {
   EXPECT_EQ(refused->error_code, wire_code(Code::kClusterAuthorizationFailed));
 }
 
-TEST(FetchHistory, EpochsFenceAndDivergenceIsTold) {
+TEST(FetchHistory, OldEpochIsFencedAndDivergenceIsReported) {
   TestCluster cluster(9);
   cluster.start();
   cluster.run(produces_five(cluster));
@@ -173,7 +173,7 @@ Batch transactional(int64_t offset, int64_t id, int32_t sequence, int records) {
   return builder.build();
 }
 
-TEST(FetchHistory, ReadCommittedEndsAtTheLastStableOffsetAndNamesWhatWasAborted) {
+TEST(FetchHistory, ReadCommittedFetchEndsAtTheLastStableOffsetAndNamesAbortedTransactions) {
   TestCluster cluster(10);
   cluster.start();
   cluster.run(make_topic(cluster, 1));

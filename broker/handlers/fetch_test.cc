@@ -47,7 +47,7 @@ Task<void> long_poll(TestCluster& cluster) {
   EXPECT_LT(cluster.client().now() - begun, seconds(3));
 }
 
-TEST(Fetch, ALongPollEndsWithDataOrItsTimeOrAnError) {
+TEST(Fetch, LongPollEndsWithDataAtItsDeadlineOrWithAnError) {
   for (uint64_t seed = 600; seed < 610; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     TestCluster cluster(seed);
@@ -163,7 +163,7 @@ Task<void> sessions(TestCluster& cluster) {
   EXPECT_TRUE(less->responses.empty()) << "partition 2 had records";
 }
 
-TEST(Fetch, ASessionTellsOnlyWhatChanged) {
+TEST(Fetch, SessionAnswersOnlyChangedPartitions) {
   for (uint64_t seed = 800; seed < 810; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     TestCluster cluster(seed);
@@ -181,7 +181,7 @@ Task<void> client_leaves(TestCluster& cluster) {
   client.close();
 }
 
-TEST(Fetch, ABrokerStopsAlthoughALongPollWaits) {
+TEST(Fetch, BrokerStopsWhileALongPollWaits) {
   TestCluster cluster(13);
   cluster.start();
   cluster.run(client_leaves(cluster));

@@ -82,7 +82,7 @@ Task<void> check(Env& env, const Progress& progress) {
 class GroupCrash : public ::testing::TestWithParam<bool> {};
 
 // A power loss drops everything that was not synced, or a SIGKILL leaves the page cache: at every so many resumptions.
-TEST_P(GroupCrash, AcknowledgedCommitsAndAssignmentsAreThereAfterwards) {
+TEST_P(GroupCrash, AcknowledgedCommitsAndAssignmentsSurviveAKill) {
   const bool power_loss = GetParam();
   int crashes = 0;
   for (uint64_t n = 1; n < 5000; n += 1 + n / 16) {

@@ -45,7 +45,7 @@ Task<void> three_members(Env& env) {
     EXPECT_EQ(member->generation, before + 1);
   }
 
-  // A fourth comes: everybody enters again.
+  // A fourth member joins: all members join again.
   auto late = std::make_unique<Member>(env);
   FARSHORE_CO_REQUIRE(co_await late->client.connect(TestCluster::endpoint()));
   members.push_back(std::move(late));

@@ -180,7 +180,7 @@ Task<void> deleted_topic(Env& env) {
   EXPECT_EQ(co_await fetch_offset(client, "g"), -1);
 }
 
-TEST(GroupApis, TopicMadeAnewHasNoCommittedOffsets) {
+TEST(GroupApis, RecreatedTopicHasNoCommittedOffsets) {
   TestCluster cluster(11);
   set_group_properties(cluster);
   cluster.start();

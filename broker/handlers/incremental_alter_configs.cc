@@ -59,7 +59,7 @@ Refusal plan(const Services& services, const TopicImage& topic, const Request::A
       return {Code::kInvalidRequest, "there is no operation " + std::to_string(config.config_operation) +
                                          " (0 set, 1 delete, 2 append, 3 subtract)"};
     if (operation == kDelete) {
-      // The name must be one of ours, or be set: what an older program stored can be taken away.
+      // The name must be a known config, or be set now: a config that an older release stored can be deleted.
       if (!topic_schema().find(config.name) && !topic.configs.count(config.name)) {
         auto checked = check_topic_config(config.name, "");
         return {Code::kInvalidConfig, checked ? "unknown config" : checked.error().detail};

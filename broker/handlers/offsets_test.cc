@@ -77,7 +77,7 @@ Task<void> offsets(TestCluster& cluster) {
   EXPECT_EQ(epochs->topics[0].partitions[0].error_code, wire_code(Code::kUnknownLeaderEpoch));
 }
 
-TEST(Offsets, OffsetsAreFoundByTimeAndByTheSpecialOnes) {
+TEST(Offsets, ListOffsetsFindsOffsetsByTimestampAndBySpecialValues) {
   TestCluster cluster(11);
   cluster.start();
   cluster.run(offsets(cluster));

@@ -41,13 +41,13 @@ Task<void> round_trip(TestCluster& cluster) {
   }
 }
 
-TEST(Produce, WhatIsProducedIsFetchedByteForByteInEveryVersion) {
+TEST(Produce, ProducedBatchIsFetchedByteForByteInEveryVersion) {
   TestCluster cluster(1);
   cluster.start();
   cluster.run(round_trip(cluster));
 }
 
-TEST(Produce, WithFsyncTheAnswerWaitsForTheDisk) {
+TEST(Produce, AnswerWaitsForTheDiskWithDurabilityFsync) {
   for (uint64_t seed = 20; seed < 30; ++seed) {
     TestCluster cluster(seed);
     cluster.set("durability", "fsync");
@@ -135,7 +135,7 @@ Task<void> refuses_batches(TestCluster& cluster) {
   EXPECT_EQ(answer.error_code, wire_code(Code::kInvalidRequest));
 }
 
-TEST(Produce, RefusesWhatKafkaRefusesAndWritesNothingOfIt) {
+TEST(Produce, RequestThatKafkaRefusesIsRefusedAndWritesNothing) {
   TestCluster cluster(2);
   cluster.start();
   cluster.run(refuses_batches(cluster));
@@ -166,7 +166,7 @@ Task<void> acks_zero(TestCluster& cluster) {
   EXPECT_FALSE(nothing) << "a failure ends the connection";
 }
 
-TEST(Produce, WithoutAcknowledgementAFailureEndsTheConnection) {
+TEST(Produce, FailureWithAcksZeroEndsTheConnection) {
   TestCluster cluster(3);
   cluster.start();
   cluster.run(acks_zero(cluster));
@@ -225,7 +225,7 @@ Task<void> idempotence(TestCluster& cluster) {
   EXPECT_EQ(described->topics[0].partitions[1].error_code, wire_code(Code::kUnknownTopicOrPartition));
 }
 
-TEST(Produce, AnIdempotentProducerIsAppendedOnce) {
+TEST(Produce, RetriedBatchOfAnIdempotentProducerIsAppendedOnce) {
   TestCluster cluster(4);
   cluster.start();
   cluster.run(idempotence(cluster));
@@ -241,7 +241,7 @@ Task<void> bars_id(TestCluster& cluster, int64_t id) {
   EXPECT_TRUE(co_await cluster.services().producer_ids.never_below(id, cluster.env().in(seconds(10))));
 }
 
-TEST(ProducerIds, AreNeverGivenTwiceAlsoAfterAKill) {
+TEST(ProducerIds, NoIdIsGivenTwiceAlsoAfterAKill) {
   TestCluster cluster(5);
   cluster.start();
   int64_t last = 0;
@@ -255,7 +255,8 @@ TEST(ProducerIds, AreNeverGivenTwiceAlsoAfterAKill) {
     cluster.kill();
     cluster.start();
   }
-  // An id of ours found in mirrored data is barred, whether it lies in the block at hand or far above.
+  // A producer id of this cluster that is found in mirrored data is never given again, in the current block or far
+  // above.
   for (int64_t ahead : {int64_t{5}, int64_t{1} << 30}) {
     int64_t found = last + ahead;
     cluster.run_inside(bars_id(cluster, found));

@@ -10,7 +10,7 @@ namespace farshore::broker {
 
 Task<Result<kafka::SyncGroupResponse>> handle_sync_group(RequestContext& context, kafka::SyncGroupRequest request) {
   kafka::SyncGroupResponse response;
-  // KIP-559: from version 5 on the member says what it was told.
+  // KIP-559: from version 5 on the member repeats the protocol that its JoinGroup answer named.
   if (context.api_version >= 5 && (!request.protocol_type || !request.protocol_name)) {
     context.services.metrics.error(kafka::ErrorCode::kInconsistentGroupProtocol);
     response.error_code = static_cast<int16_t>(kafka::ErrorCode::kInconsistentGroupProtocol);

@@ -60,7 +60,7 @@ Task<void> makes_topics(TestCluster& cluster) {
   EXPECT_EQ(automatic->topics[0].partitions.size(), 1u);
 }
 
-TEST(TopicApis, CreateTopicsOnDemandAndByRequest) {
+TEST(TopicApis, TopicsAreCreatedOnDemandAndByRequest) {
   for (uint64_t seed = 10; seed < 14; ++seed) {
     TestCluster cluster(seed);
     ASSERT_TRUE(cluster.try_start());
@@ -114,7 +114,7 @@ Task<void> asks_for_bad_topics(TestCluster& cluster) {
   EXPECT_EQ(refused->topics[0].error_code, wire_code(Code::kInvalidRequest));
 }
 
-TEST(TopicApis, RefuseBadTopicsWithKafkasCodes) {
+TEST(TopicApis, BadTopicsAreRefusedWithKafkasCodes) {
   TestCluster cluster(20);
   ASSERT_TRUE(cluster.try_start());
   cluster.run(asks_for_bad_topics(cluster));
@@ -179,7 +179,7 @@ Task<void> changes_topics(TestCluster& cluster) {
   EXPECT_EQ(again->topics[0].error_code, 0);
 }
 
-TEST(TopicApis, GrowConfigureAndDeleteTopics) {
+TEST(TopicApis, TopicsAreGrownConfiguredAndDeleted) {
   TestCluster cluster(21);
   ASSERT_TRUE(cluster.try_start());
   cluster.run(changes_topics(cluster));

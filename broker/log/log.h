@@ -127,7 +127,7 @@ class Log {
   virtual LogEnds ends() const = 0;
   // Rises only, up to the end; a lower value is ignored. Only truncation lowers it.
   virtual void set_high_watermark(Offset hw) = 0;
-  // Makes everything durable that was appended so far; flushed_end then says so. Concurrent callers share one sync.
+  // Makes everything durable that was appended so far, and raises flushed_end. Concurrent callers share one sync.
   virtual Task<Status> flush() = 0;
 
   // Removes every batch that holds `to` or a higher offset, durably. The end is then the offset after the last batch

@@ -227,7 +227,7 @@ class CrashRun {
   bool power_lost_ = false, closed_ = false;
 };
 
-TEST(LogCrash, LogKeepsItsPromisesThroughDeathsAndPowerLosses) {
+TEST(LogCrash, LogKeepsItsInvariantsThroughKillsAndPowerLosses) {
   uint64_t first = 1, count = 400;
   if (const char* one = std::getenv("LOG_CRASH_SEED")) first = std::stoull(one), count = 1;
   if (const char* many = std::getenv("LOG_CRASH_SEEDS")) count = std::stoull(many);

@@ -237,7 +237,7 @@ class Life {
   bool done_ = false;
 };
 
-TEST(LogSim, LogKeepsItsPromisesUnderConcurrentUse) {
+TEST(LogSim, LogKeepsItsInvariantsUnderConcurrentUse) {
   uint64_t first = 1, count = 60;
   if (const char* one = std::getenv("LOG_SIM_SEED")) first = std::stoull(one), count = 1;
   if (const char* many = std::getenv("LOG_SIM_SEEDS")) count = std::stoull(many);

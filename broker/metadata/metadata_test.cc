@@ -87,7 +87,7 @@ Result<TopicPtr> created(Node& node, const std::string& name, int32_t partitions
   return result;
 }
 
-TEST(MetadataManager, FirstStartMakesAClusterThatStays) {
+TEST(MetadataManager, RestartKeepsTheClusterOfTheFirstStart) {
   Node node(1);
   ASSERT_TRUE(node.start());
   std::string id = node.image()->cluster_id;
@@ -228,7 +228,7 @@ Task<void> commit_keys(Node& node, std::vector<std::string> keys, std::vector<Er
   }
 }
 
-TEST(MetadataManager, OthersWriteOnlyTheirOwnKeys) {
+TEST(MetadataManager, CommitRefusesKeysOfTheBroker) {
   Node node(6);
   ASSERT_TRUE(node.start());
   std::vector<ErrorCode> codes;
@@ -252,13 +252,13 @@ Task<void> write_behind(Node& node, TopicId id) {
   EXPECT_TRUE(reply && reply->succeeded);
 }
 
-TEST(MetadataManager, FollowsWritesOfOthers) {
+TEST(MetadataManager, WritesOfAnotherBrokerAreFollowed) {
   Node node(7);
   ASSERT_TRUE(node.start());
   TopicId id = node.world().random().uuid();
   ASSERT_TRUE(node.run(write_behind(node, id)));
   EXPECT_EQ(node.world().run_until([&] { return node.image()->topic(id) != nullptr; }, kLimit), sim::RunEnd::kDone);
-  // And goes on from there: the next change of ours compares with what the other wrote.
+  // The next change of this broker compares with the other broker's value.
   EXPECT_TRUE(created(node, "orders", 1));
   EXPECT_TRUE(node.image()->topic("foreign"));
 }

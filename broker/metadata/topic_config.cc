@@ -50,7 +50,7 @@ std::vector<ConfigKey> keys() {
   };
 }
 
-// Kafka's, but not ours: refused by name, so that nobody believes they do something.
+// Configs of Kafka that this broker does not have. They are refused by name, so that no operator believes in an effect.
 struct Refused {
   std::string_view name, reason;
 };

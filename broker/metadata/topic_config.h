@@ -1,4 +1,4 @@
-// Topic configs: names, defaults, which broker property a default comes from, and what they mean to a log.
+// Topic configs: names, defaults, the broker property of each default, and the LogOptions that follow from them.
 #pragma once
 
 #include <map>
@@ -20,7 +20,7 @@ const ConfigSchema& topic_schema();
 // kInvalidArgument: an unknown name (the nearest valid one named), a bad value, or a feature that is refused (detail
 // says so; UNSUPPORTED.md).
 Status check_topic_config(std::string_view name, std::string_view value);
-// All of them, and what they mean together.
+// Checks each of them, and their combination.
 Status check_topic_configs(const TopicConfigs& overrides);
 
 // The value in force: the topic's override, the broker's property, or the default.

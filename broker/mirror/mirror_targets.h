@@ -1,4 +1,5 @@
-// MirrorTargets: who may write the mirror partitions of this broker, and what the source last reported for each.
+// MirrorTargets: the sessions that may write to the mirror partitions of this broker, and the source's last report for
+// each partition.
 // Invariant: one writer. An append is accepted only if its link epoch, its pump session, the end offset and the epoch
 // of the batch before it are the target's own (as Raft's prevLogIndex and prevLogTerm). A new session makes all older
 // sessions of the partition stale. Sessions live in memory: after a restart of the broker every pump opens a new one,
@@ -57,14 +58,14 @@ class MirrorTargets {
     SourceSeen source;
     BatchRun run;  // may be empty: only the source's state is reported
   };
-  // FENCED_LEADER_EPOCH: the session is stale. OFFSET_OUT_OF_RANGE: the log does not end where, or as, expected.
-  // CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR. Done when the high watermark has passed the batches (so: durable, where the
-  // broker is configured to be).
+  // FENCED_LEADER_EPOCH: the session is stale. OFFSET_OUT_OF_RANGE: the log has another end offset or another last
+  // epoch than expected. CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR. Done when the high watermark has passed the batches (so:
+  // durable, where the broker is configured to be).
   Task<Refusal> append(PartitionPtr partition, Append append, Deadline deadline);
 
   struct Truncated {
     Refusal refusal;
-    Offset from{-1}, to{-1};  // what was removed: [from, to); -1: nothing
+    Offset from{-1}, to{-1};  // the removed range [from, to); -1: nothing
   };
   // Cuts the log at the common point with a source whose epoch `epoch` ends at `offset`. FENCED_LEADER_EPOCH as
   // append().

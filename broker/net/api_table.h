@@ -18,7 +18,7 @@ inline constexpr int16_t kPrivateApiKeysFrom = 10000;
 struct RequestContext;
 
 // Reads the request from `body`, serves it, and returns the response body (without header), encoded for
-// context.api_version. An Error closes the connection; what a client is to hear is an error code in the response.
+// context.api_version. An Error closes the connection; an error for the client is an error code in the response.
 using HandlerFunction = Task<Result<kafka::WireMessage>> (*)(RequestContext& context, kafka::Reader& body);
 
 struct ApiVersionRange {

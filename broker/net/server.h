@@ -31,9 +31,9 @@ class Server {
   Task<Status> listen();
   void start();  // accepts from now on
   Endpoint local() const { return listener_->local(); }
-  // Stops accepting, lets what is being served be answered, closes all connections, waits for them.
+  // Stops accepting, answers requests that are being served, closes all connections, waits for them.
   Task<void> stop();
-  // The first half of it: nothing new comes in, waits of connections are told.
+  // The first half of stop(): accepts no connection and no request any more, and ends long polls.
   void refuse_new();
 
  private:

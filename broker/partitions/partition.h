@@ -52,8 +52,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
   Task<Status> wait_committed(Offset last, Deadline deadline);
 
-  // Waits until every client's append that was let in so far has ended, and all of the log is committed. Called after
-  // set_client_access() has taken the writes away: the end does not move any more. Errors as wait_committed.
+  // Waits until every client append that was admitted so far has ended, and the whole log is committed. Called after
+  // set_client_access() has refused new writes: then the end does not move any more. Errors as wait_committed.
   Task<Status> settle(Deadline deadline);
 
   // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,

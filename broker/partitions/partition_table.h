@@ -36,7 +36,7 @@ class PartitionTable {
   // Finishes interrupted deletions, opens every log (or makes it), and starts to follow the metadata. A log that is
   // damaged leaves its partition offline and is reported; only an unusable data directory is an error.
   Task<Status> start();
-  // Closes every log cleanly. Nobody may use a partition any more.
+  // Closes every log cleanly. No partition may be used after this.
   Task<Status> stop();
 
   // Errors: kNotFound (no such topic or partition), kIo (offline), kNoSpace (offline until there is space). No

@@ -35,7 +35,7 @@ TEST(Output, TablesAlignAndEndWithoutBlanks) {
   EXPECT_EQ(table.to_string(), "NAME         STATE\na-long-name  ACTIVE\nb\n");
 }
 
-TEST(Output, FiguresReadAsPeopleSayThem) {
+TEST(Output, FiguresArePrintedWithUnitsAndSeparators) {
   EXPECT_EQ(human_bytes(512), "512 B");
   EXPECT_EQ(human_bytes(3.5 * 1024 * 1024), "3.5 MiB");
   EXPECT_EQ(human_duration_ms(120), "120 ms");

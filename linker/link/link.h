@@ -1,9 +1,9 @@
-// Link: one link at work. Owns the link's definition, its clients of both clusters, the replicator, the mirror topics
+// Link: one running link. Owns the link's definition, its clients of both clusters, the replicator, the mirror topics
 // and the tasks, and runs the operator's verbs. What differs between mirror and relay mode is in its LinkTarget.
-// All durable state is at the target: a Link can be killed at any time, and another one with a higher link epoch goes
-// on.
+// All durable state is at the target: a Link can be killed at any time, and another one with a higher link epoch
+// continues.
 //
-//   LinkDefinition  what the operator wants    LinkStatus    how it fares
+//   LinkDefinition  the operator's settings    LinkStatus    state and reason
 //   SourceCluster   clients of the source      LinkTarget    the target
 //   MirrorTopics    one MirrorTopic each       Replicator    pumps, one per partition; reports to PumpEvents
 //   tasks           TopicDiscovery (with ConfigSync), GroupSync, SourceWatch

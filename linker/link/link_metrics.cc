@@ -14,7 +14,7 @@ class Series {
     labels.emplace_back("link", link_);
     registry_.gauge(name, help, std::move(labels)).set(value);
   }
-  // Made anew for each reading, so what was counted so far is added once.
+  // The object is new at each scrape, so the totals so far are added once.
   void counter(const char* name, const char* help, uint64_t value, MetricLabels labels = {}) {
     labels.emplace_back("link", link_);
     registry_.counter(name, help, std::move(labels)).add(value);

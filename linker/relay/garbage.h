@@ -1,7 +1,7 @@
 // RelayGarbage: removes what deleted links have left at a plain Kafka target: their entries in the LinkStore, and the
 // translation of their topics in __farshore_offsets. A link's own entry is deleted first. The entries of its topics
-// stay until their translation is forgotten: they are the list of what is still to be done, so a gateway that dies in
-// between loses nothing, and any later gateway goes on. Records in the topics stay as they are. Executor: the Env's.
+// stay until their translation is forgotten: they are the list of the remaining work, so a gateway that dies in
+// between loses nothing, and any later gateway continues. Records in the topics stay as they are. Executor: the Env's.
 // Owner: KafkaBackend. Calls wait for each other.
 #pragma once
 

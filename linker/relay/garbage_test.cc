@@ -13,7 +13,7 @@ Task<void> expect_runs(RelayGateway& gateway, LinkPartition key, bool there) {
   EXPECT_EQ(claims->last_run.has_value(), there) << "partition " << key.partition.value();
 }
 
-ASYNC_TEST_F(RelayGarbageTest, CollectForgetsWhatDeletedLinksRelayedAndNothingElse) {
+ASYNC_TEST_F(RelayGarbageTest, CollectRemovesOnlyTranslationsOfDeletedLinks) {
   RelayGateway first(*this);
   const StoredLink deleted = link_named("gone", 0x11), old = link_named("l", 0x22), now = link_named("l", 0x33);
   std::vector<LinkPartition> keys;

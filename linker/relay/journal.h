@@ -1,7 +1,6 @@
 // KafkaRelayJournal: the RelayJournal of relay links into a plain Kafka target. The log of record is the compacted
-// topic
-// __farshore_offsets there (bytes: offsets/translation/FORMAT.md); a local offsets::TranslationStore is its image, to
-// translate with. Both may be lost on this machine: another gateway reads the same log.
+// topic __farshore_offsets there (bytes: offsets/translation/FORMAT.md); a local offsets::TranslationStore is its
+// image, to translate with. Both may be lost on this machine: another gateway reads the same log.
 //
 //   relayed() --> JournalKey: runs in memory --JournalCheckpoints--> JournalWriter --> log, then image
 //   take_over() reads the log into the image up to this gateway's own marker (LogImage), and goes on from there
@@ -9,7 +8,7 @@
 //
 // Each key (link, source topic, partition) writes under its own fenced producer, the one that also writes its data, one
 // batch at a time. A run is written when it closes and, while it grows, at most once per `checkpoint_every`. Runs that
-// are in memory only can be derived from the end of the target partition by whoever comes next.
+// are in memory only can be derived from the end of the target partition at the next takeover.
 //
 // An image of another log (cluster id, topic id), or one that is ahead of the log (the log lost its tail), is thrown
 // away and rebuilt. A local disk that refuses writes (full, say) stops the writing of the key, not its relaying; the
@@ -34,7 +33,7 @@ struct RelayJournalStatus {
 
 class KafkaRelayJournal final : public replicator::RelayJournal {
  public:
-  // References outlive it. `cluster` is the target's; nobody else writes into `store`.
+  // References outlive it. `cluster` is the target's. Only this object writes into `store`.
   KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store,
                     RelayJournalOptions options = {});
   ~KafkaRelayJournal() override;

@@ -1,4 +1,4 @@
-// JournalCheckpoints: the background work of KafkaRelayJournal: writes down what waits, of each key at most once per
+// JournalCheckpoints: the background work of KafkaRelayJournal: writes waiting runs of each key at most once per
 // `checkpoint_every` (at once, if a whole batch waits), and reads the local image of a key again where the disk had
 // refused it. At most `writes_in_flight_max` keys at a time.
 // Executor: the Env's. Owner: KafkaRelayJournal.

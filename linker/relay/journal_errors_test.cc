@@ -1,4 +1,4 @@
-// The journal when the target refuses, is silent, or belongs to somebody else: nothing is half-known afterwards.
+// The journal when the target refuses, is silent, or another gateway has taken over: its state is certain afterwards.
 #include "linker/relay/testing/journal_fixture.h"
 
 namespace farshore::linker {
@@ -43,7 +43,7 @@ ASYNC_TEST_F(RelayJournalErrorsTest, KeyTakenOverByAnotherGatewayStopsAlone) {
   co_await expect_target(fresh, key, 14, 16);
   auto gone = co_await fresh.journal->to_target(key, SourceOffset(55), std::nullopt, soon());
   EXPECT_FALSE(gone);
-  // Whoever is in control takes it back, and goes on from what the other one wrote.
+  // The gateway in control takes the key back, and continues from the claims of the other one.
   auto back = co_await old.take(key);
   CO_ASSERT_OK(back);
   CO_ASSERT(back->last_run.has_value());

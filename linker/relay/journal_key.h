@@ -38,7 +38,7 @@ struct JournalKey {
   bool behind() const { return !closed.empty() || (open && open->length > open_logged); }
   bool stopped() const { return failure.code != ErrorCode::kNone; }
   // What waits, at most `runs_max` runs; and tombstones of anchors before the newest one that these runs have reached:
-  // all their records stand below the runs' end, and nobody looks for them at the target again.
+  // all their records are below the runs' end, so no scan of the target needs these anchors again.
   JournalBatch gather(size_t runs_max) const;
   // The log has acknowledged the batch.
   void acknowledged(const JournalBatch& batch);
@@ -47,7 +47,7 @@ struct JournalKey {
 
   const LinkPartition name;
   std::unique_ptr<kafka::FencedWriter> writer;  // null: not taken over
-  bool busy = false;                            // somebody has the key's turn (JournalTurn)
+  bool busy = false;                            // a JournalTurn of the key exists
   AsyncMutex storing;                           // one writer of the local image at a time
   Error failure;                                // nothing more is written until the next takeover; kNone: none
   bool overflowed = false;                      // nothing more is kept either

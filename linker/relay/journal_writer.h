@@ -18,9 +18,9 @@ class JournalWriter {
 
   // After an error nothing more is written for the key until its next takeover.
   Task<Status> write(JournalKey& key, JournalBatch batch, Deadline deadline);
-  // What waits, once: at most one batch.
+  // Writes waiting runs: at most one batch.
   Task<Status> write_pending(JournalKey& key, Deadline deadline);
-  // What waits, and then the anchor.
+  // Writes all waiting runs, and then the anchor.
   Task<Status> write_anchor(JournalKey& key, RelayAnchor anchor, Deadline deadline);
   // Claims at and above `target` are withdrawn, and anchors above it become void.
   Task<Status> lower(JournalKey& key, TargetOffset target, Deadline deadline);

@@ -1,6 +1,6 @@
 // LogImage: brings a TranslationStore up to date with __farshore_offsets. Reads each partition of the log once, from
-// where the store says it was applied, in batches of bounded size, and stores how far it came with what it applied.
-// A store that is the image of another log, or of a log that has lost its tail since, is emptied and filled anew.
+// the stored position on, in batches of bounded size, and stores the new position together with the applied records.
+// A store that is the image of another log, or of a log that has lost its tail since, is emptied and filled again.
 // Executor: the Env's. Calls for different partitions run side by side.
 #pragma once
 
@@ -24,8 +24,8 @@ class LogImage {
   // Of keys that this process writes itself, and puts into the store with each write: they are left out, since a run
   // that is read again would take away the later ones that were put meanwhile.
   using Written = std::function<bool(const LinkPartition&)>;
-  // Whether the store lacks something of them that the log has, and that read_key() is to bring: until then nothing of
-  // what is read counts as applied, so that a restart reads it again.
+  // Whether the store lacks records of these keys that the log has. As long as it does (until read_key() has read
+  // them), no position is stored, so a restart reads the log again.
   using Lacking = std::function<bool()>;
   // References outlive it.
   LogImage(Env& env, kafka::ClusterClient& cluster, offsets::TranslationStore& store, Written written_here,
@@ -34,13 +34,14 @@ class LogImage {
 
   // The topic is there (made if need be), and the store is of it.
   Task<Status> open(Deadline deadline);
-  // Applies the partition up to the marker of `owner`: what stands behind it for the owner's key, the owner wrote.
+  // Applies the partition up to the marker of `owner`. Later records of the owner's key were written by the owner.
   Task<Status> read_to_marker(int32_t partition, kafka::ProducerIdentity owner, Deadline deadline);
   // Applies the partition up to its present end: for keys that another gateway may own.
   Task<Status> read_to_end(int32_t partition, Deadline deadline);
-  // Applies all that the log says of one key, from its start; nobody else may write the key meanwhile.
+  // Applies all that the log says of one key, from its start. The caller keeps all others from writing the key
+  // meanwhile.
   Task<Status> read_key(LinkPartition key, Deadline deadline);
-  // Raised whenever the store is emptied: what was read of other partitions is to be read again.
+  // Raised whenever the store is emptied: all partitions must then be read again.
   uint64_t generation() const { return generation_; }
 
  private:

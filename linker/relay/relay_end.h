@@ -31,7 +31,7 @@ class RelayEnd {
  private:
   Task<Result<PromotionRecord::PartitionEnd>> end_partition(LinkPartition key, bool may_take_over, Deadline deadline);
   int64_t end_to_reach(int32_t partition) const;  // a failover has none: the smallest number
-  // By what is written down; target offset -1: nothing was relayed.
+  // By the journal's claims; target offset -1: nothing was relayed.
   Task<Result<PromotionRecord::PartitionEnd>> claimed_end(LinkPartition key, Deadline deadline);
   Task<Status> take_over(LinkPartition key, PromotionRecord::PartitionEnd& out, Deadline deadline);
   // A topic that never caught up keeps everything until now.

@@ -1,7 +1,7 @@
 // RelayTarget: the target of a relay link, any Kafka cluster. Batches are produced there without recompression; the
 // cluster picks their offsets, and the translation (log of record __farshore_offsets at the target, local image in
-// offsets/store) says which source offset became which target offset, exactly. What a Farshore target would know of a
-// mirror topic is kept in the LinkStore (RelayTopicStore).
+// offsets/store) maps source offsets to target offsets, exactly. The facts that a Farshore target stores with a mirror
+// topic are kept in the LinkStore (RelayTopicStore).
 // Executor: the Env's. Owner: Link.
 #pragma once
 
@@ -49,7 +49,7 @@ class RelayTarget final : public LinkTarget {
   void close() override;
 
  private:
-  // Stores what the configs to come depend on: the declared retention, and that the relay has caught up.
+  // Stores the declared retention, and that the relay has caught up. Later configs depend on both.
   Task<Result<RelayTopic>> note_retention(RelayTopic topic, RelayTopicConfigs::Declared declared, bool caught_up,
                                           Deadline deadline);
 

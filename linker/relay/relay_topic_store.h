@@ -1,5 +1,5 @@
 // RelayTopicStore: the RelayTopic records of one relay link, kept in the LinkStore under link/<name>/topic/<topic>.
-// They hold what a Farshore target would know of its mirror topics itself. Executor: the Env's. Owner: RelayTarget.
+// They hold the facts that a Farshore target stores with its mirror topics. Executor: the Env's. Owner: RelayTarget.
 // Deadlines are the caller's.
 #pragma once
 

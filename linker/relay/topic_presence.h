@@ -1,5 +1,5 @@
 // TopicPresence: are the topics that a relay link fills still at the target, and still the same ones? A topic that was
-// deleted and made anew has another id; records relayed so far are not in it.
+// deleted and created again has another id; records relayed so far are not in it.
 // Executor: the Env's. Owner: RelayTarget. Deadlines are the caller's.
 #pragma once
 
@@ -16,10 +16,10 @@ class TopicPresence {
   // References outlive it.
   TopicPresence(ClusterAdmin& cluster, const RelayTopicStore& topics) : cluster_(cluster), topics_(topics) {}
 
-  // Of all topics of the link that were not ended: those that are gone or made anew, with the reason. A topic counts as
-  // gone when three looks in a row do not find it: brokers learn of topics one after another.
+  // Of all topics of the link that were not ended: those that are deleted or created again, with the reason. A topic
+  // counts as gone when three looks in a row do not find it: brokers learn of topics one after another.
   Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline);
-  // kInvalidArgument: this topic is gone or made anew, at one look.
+  // kInvalidArgument: this topic is deleted or created again, by one look at the target.
   Task<Status> check(RelayTopic topic, Deadline deadline);
 
  private:

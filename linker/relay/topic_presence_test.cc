@@ -8,7 +8,7 @@ namespace {
 
 using TopicPresenceTest = KafkaFixture;
 
-ASYNC_TEST_F(TopicPresenceTest, ReportsTopicsThatAreGoneOrMadeAnewAtTheTarget) {
+ASYNC_TEST_F(TopicPresenceTest, DeletedAndRecreatedTargetTopicsAreReported) {
   RelayGateway gateway(*this);
   const StoredLink link = link_named("l", 0x11);
   for (const char* name : {"kept", "made-anew", "dropped"}) {

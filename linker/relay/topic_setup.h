@@ -25,10 +25,10 @@ class TopicSetup {
   };
   TopicSetup(Relay relay, LinkSource source, WantedTopic wanted);
 
-  // With `wanted.dry_run` nothing is made; the target checks what it would take. Refused for good (kInvalidArgument,
+  // With `wanted.dry_run` nothing is created; the target only validates. Refused for good (kInvalidArgument,
   // kUnsupported): a topic with records that this link did not relay, a topic of another link, a source or target topic
-  // that was deleted and made anew, a source with LogAppendTime or without topic ids, more partitions than the source
-  // has. Configs of the source that the target refuses are left out and returned as drift.
+  // that was deleted and created again, a source with LogAppendTime or without topic ids, more partitions than the
+  // source has. Configs of the source that the target refuses are left out and returned as drift.
   Task<Result<TargetTopic>> run(Deadline deadline);
 
  private:

@@ -4,9 +4,9 @@
 //
 // Kafka has no compare-and-set, so there is one writer: the controller, which owns the transactional id
 // farshore.control. It fences (proto/kafka/client/fence.h), reads up to its own marker, and keeps all entries in
-// memory. Nobody else can change them from then on, so comparing a revision in memory is comparing it in the topic. The
-// first call takes control. A store that was fenced stays so until take_control() is called on purpose; its gateway
-// must stop working on links. If the answer to a write is lost, the store takes control again and reads.
+// memory. No other gateway can change them from then on, so comparing a revision in memory is comparing it in the
+// topic. The first call takes control. A store that was fenced stays so until take_control() is called on purpose; its
+// gateway must stop working on links. If the answer to a write is lost, the store takes control again and reads.
 //
 // A controller writes its name under the key `controller`. A takeover that is repeated reads that record again between
 // raising the epoch and sending the marker: if another name is there, that controller came later and keeps control.

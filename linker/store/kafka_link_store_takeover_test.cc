@@ -70,7 +70,7 @@ ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, RepeatedFirstTakeoverDoesNotFenceALater
   EXPECT_ERROR(listed, ErrorCode::kFenced);
 }
 
-ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, EpochRaisedByOnesOwnHalfTakeoverIsNotAnotherController) {
+ASYNC_TEST_F(KafkaLinkStoreTakeoverTest, EpochRaisedByOwnIncompleteTakeoverIsNotAnotherController) {
   for (int16_t lost_key : kSteps) {
     KafkaLinkStore store(env_, *cluster_);
     CO_DO(co_await store.take_control(soon()));

@@ -63,7 +63,7 @@ Task<Status> LinkDefinition::forget(Deadline deadline) {
   entry.key = key();
   entry.revision = revision_;
   CO_CHECK(co_await store_.replace(std::move(entry), deadline));
-  // If this fails, the entries left behind do no harm: whoever reads them finds no link that they belong to.
+  // If this fails, the entries left behind do no harm: readers find no link that they belong to.
   auto rest = co_await store_.list(link_children_prefix(link_.spec.name), deadline);
   if (!rest) co_return ok();
   for (auto& left : *rest) {

@@ -1,6 +1,6 @@
 // LinkDefinition: the stored definition of one link (entry link/<name> of the LinkStore), as this gateway knows it, and
 // the only place that changes it. Every change is a compare-and-set on the entry's revision, so two gateways never
-// overwrite each other: whoever takes a link over raises its epoch first.
+// overwrite each other: a gateway that takes a link over raises its epoch first.
 // Executor: the Env's. Owner: Link. Deadlines are the caller's.
 #pragma once
 

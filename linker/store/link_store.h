@@ -1,4 +1,4 @@
-// LinkStore: where links and what they must remember are kept at the target cluster: entries with a revision, and a
+// LinkStore: stores links and their records at the target cluster: entries with a revision, and a
 // write that states the revision that it replaces. A Farshore target keeps them in its link metastore
 // (MetastoreLinkStore), any other Kafka cluster in the compacted topic __farshore_links (KafkaLinkStore). Keys and
 // values: proto/link/keys.h. Executor: the Env's.

@@ -69,7 +69,8 @@ Task<Result<int64_t>> MetastoreLinkStore::replace(StoredEntry entry, Deadline de
     auto& change = txn.changes.emplace_back();
     change.key = bytes_of(entry.key);
     if (!entry.value.empty()) change.value = bytes_of(entry.value);
-    // Not simply repeated: if the first one was carried out, the second would seem to lose against somebody else.
+    // Not simply repeated: if the first write succeeded, the second one would get a conflict, as if from another
+    // gateway.
     auto response = co_await cluster_.call_any(std::move(txn), Repeat::kNo, deadline);
     if (response) {
       if (response->error_code != 0)

@@ -1,5 +1,5 @@
-// LinkTarget: what differs between a link that mirrors (MirrorTarget: a Farshore cluster, same offsets) and one that
-// relays (RelayTarget: any other Kafka cluster, exact translation). What both have in common is in linker/link.
+// LinkTarget: the differences between a link that mirrors (MirrorTarget: a Farshore cluster, same offsets) and one that
+// relays (RelayTarget: any other Kafka cluster, exact translation). The common part is in linker/link.
 // Executor: the Env's. Owner: Link. Deadlines are the caller's.
 #pragma once
 
@@ -82,7 +82,8 @@ class LinkTarget {
   // Ends the topic: from then on no record of the source can appear in it. May pause the pumps; the caller removes
   // them, or resumes them after an error.
   virtual Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) = 0;
-  // Where a consumer of the target goes on whose next offset at the source is `offset`. nullopt: not there yet.
+  // The target offset at which a consumer continues whose next offset at the source is `offset`. nullopt: not there
+  // yet.
   virtual Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition key, SourceOffset offset) = 0;
   // `mirrored_end`: all records of the source below it are at the target.
   virtual Task<Result<api::TranslateOffsetReply>> translate(TargetTopic topic, api::TranslateOffsetRequest request,
@@ -105,7 +106,7 @@ class LinkTarget {
   virtual void close() = 0;
 };
 
-// Adds to the record what this gateway has seen of the source, where that is newer than what the target knows.
+// Adds the source's state to the record, as this gateway saw it last, where that is newer than the target's values.
 void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 

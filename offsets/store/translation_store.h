@@ -39,7 +39,7 @@ struct AppliedTo {
 
 class TranslationStore {
  public:
-  // `kv` outlives it, and is used by nobody else.
+  // `kv` outlives it, and only this object uses it.
   explicit TranslationStore(KvStore& kv) : kv_(kv) {}
 
   // --- writing. A run removes all that is claimed at or after its (source epoch, source) and at or above its target,
@@ -47,9 +47,9 @@ class TranslationStore {
   // Length 0: claims nothing, and removes the same. kInvalidArgument: negative numbers.
   Task<Status> put_run(LinkPartition key, TranslationRun run, Sync sync = Sync::kNo);
   Task<Status> put_anchor(LinkPartition key, RelayAnchor anchor, Sync sync = Sync::kNo);
-  // Does to the image what the record of __farshore_offsets says.
+  // Applies the record of __farshore_offsets to the image.
   Task<Status> apply(TranslationRecord record, Sync sync = Sync::kNo);
-  // Durable before it resolves: everything at and above `target` is claimed no more (under-claim first).
+  // Durable before it resolves: nothing at or above `target` is claimed any more.
   Task<Status> lower_claim(LinkPartition key, TargetOffset target);
   // A run that the target acknowledged and that the log of record does not hold yet: it translates already.
   // `logged_end`: the log holds everything of the key below this target offset. drop_unlogged() takes all such runs
@@ -73,7 +73,7 @@ class TranslationStore {
   // a marker) gives the next one, exact = false; the end of the last run gives the end, exact: the next to come.
   // `epoch`: where the source lost and rewrote offsets, which of the two is meant (of the record at `offset`, or of the
   // one before it); none: the newest.
-  // kOutOfRange: beyond what is claimed, or below the first run. kNotFound: nothing is known of this key.
+  // kOutOfRange: beyond the claims, or below the first run. kNotFound: nothing is known of this key.
   Task<Result<Translated>> to_target(LinkPartition key, SourceOffset offset, std::optional<LogEpoch> epoch);
   Task<Result<Translated>> to_source(LinkPartition key, TargetOffset offset);
 

@@ -1,6 +1,6 @@
 // Anchors and the exactness rule: which source offsets the records of a relayed batch have. A relayed batch carries the
-// producer id, producer epoch and sequence of its link's producer. An anchor says which source offset one sequence
-// stands for. So anchor and batch together name the source offset of every record:
+// producer id, producer epoch and sequence of its link's producer. An anchor gives the source offset of one sequence.
+// So anchor and batch together give the source offset of every record:
 //
 //   source offset = anchor.source + (sequence of the record - anchor.sequence)
 //
@@ -28,7 +28,7 @@ constexpr int32_t sequence_distance(int32_t from, int32_t to) {
 // A relay writes a new anchor after this many records at the latest.
 inline constexpr int32_t kAnchorIntervalMax = 1 << 30;
 // A sequence that is further ahead of an anchor does not belong to it. A batch from before the anchor looks almost 2^31
-// records ahead; a batch under the anchor is at most kAnchorIntervalMax ahead. The limit lies halfway.
+// records ahead; a batch under the anchor is at most kAnchorIntervalMax ahead. The limit is halfway.
 inline constexpr int32_t kAnchorReachMax = kAnchorIntervalMax + (kAnchorIntervalMax >> 1);
 
 // One data batch of a relay's producer at the target, or several that follow each other without a gap.
@@ -50,17 +50,17 @@ const RelayAnchor* anchor_of(std::span<const RelayAnchor> anchors, const Relayed
 // The anchor that was written last; null: there is none.
 const RelayAnchor* newest_anchor(std::span<const RelayAnchor> anchors);
 
-// No batch under one of `anchors` stands below this offset at the target. The highest offset if there is no anchor.
+// No batch under one of `anchors` is below this offset at the target. The highest offset if there is no anchor.
 TargetOffset lowest_target(std::span<const RelayAnchor> anchors);
 
 struct PlacedBatch {
   TranslationRun run;          // the whole batch
   SourceOffset anchor_source;  // of its anchor: equal to run.source if the batch is the first under it
 };
-// The source offsets of `batch`; none: no anchor explains it, so it is not of this relay.
+// The source offsets of `batch`; none: no anchor covers it, so it is not of this relay.
 std::optional<PlacedBatch> place_batch(std::span<const RelayAnchor> anchors, const RelayedBatch& batch);
 
-// Takes away what stands below `claimed_to` at the target. The length may become 0.
+// Removes the part of the run below `claimed_to` at the target. The length may become 0.
 void cut_below(TranslationRun& run, TargetOffset claimed_to);
 
 // Makes `run` longer by `next` if the two are one run: they follow each other at both ends, in the same epochs.

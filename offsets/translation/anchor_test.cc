@@ -99,7 +99,7 @@ TEST(NewestAnchor, AnchorWithTheHighestPlaceIsTheNewest) {
   EXPECT_EQ(lowest_target({}), TargetOffset(std::numeric_limits<int64_t>::max()));
 }
 
-TEST(TranslationRuns, RunIsCutByWhatIsClaimedBelowIt) {
+TEST(TranslationRuns, RunIsCutByClaimsBelowIt) {
   const TranslationRun whole{SourceOffset(5), TargetOffset(15), 5, LogEpoch(3), LeadershipEpoch(1)};
   TranslationRun run = whole;
   cut_below(run, TargetOffset(15));
@@ -111,7 +111,7 @@ TEST(TranslationRuns, RunIsCutByWhatIsClaimedBelowIt) {
   EXPECT_EQ(run.length, 0);
 }
 
-TEST(TranslationRuns, RunGrowsOnlyByWhatFollowsInTheSameEpochs) {
+TEST(TranslationRuns, RunGrowsOnlyByItsSuccessorInTheSameEpochs) {
   const TranslationRun first{SourceOffset(0), TargetOffset(10), 5, LogEpoch(3), LeadershipEpoch(1)};
   TranslationRun next{SourceOffset(5), TargetOffset(15), 2, LogEpoch(3), LeadershipEpoch(1)};
   TranslationRun run = first;

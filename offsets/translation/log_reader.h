@@ -15,7 +15,7 @@
 
 namespace farshore {
 
-// Whoever keeps an image of the log.
+// The owner of an image of the log.
 class TranslationLogSink {
  public:
   virtual ~TranslationLogSink() = default;
@@ -40,9 +40,10 @@ class TranslationLogReader {
 
   // The next batches. Empty: nothing came for a while. Errors: those of kafka::PartitionReader.
   Task<Result<kafka::PartitionRead>> next(Deadline deadline);
-  // Hands the records of `read` to `sink`, and remembers transaction markers. A record without a key is nobody's and
-  // is left out. Errors: kCorrupt, kUnsupported (see decode_translation; the text names partition and offset), or the
-  // sink's. After an error a part of the records may have been handed over; applying them again changes nothing.
+  // Hands the records of `read` to `sink`, and remembers transaction markers. A record without a key belongs to
+  // no relayed partition and is left out. Errors: kCorrupt, kUnsupported (see decode_translation; the text names
+  // partition and offset), or the sink's. After an error a part of the records may have been handed over; applying them
+  // again changes nothing.
   Task<Status> apply(const kafka::PartitionRead& read, TranslationLogSink& sink);
   // Both, up to `end`.
   Task<Status> read_to(Offset end, TranslationLogSink& sink, Deadline deadline);

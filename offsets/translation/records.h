@@ -1,8 +1,8 @@
 // Codec of the records of __farshore_offsets, a compacted topic. FORMAT.md has the fields.
 // A record stands alone: a later record of the same key replaces it, and no record depends on another one that
 // compaction may have removed. So a claim is lowered by writing the same runs again, shorter (length 0: the run claims
-// nothing any more), never by a record about other records. A tombstone only removes what lies below the source's log
-// start, or belongs to a link that is gone.
+// nothing any more), never by a record about other records. A tombstone only removes records below the source's log
+// start, or of a deleted link.
 #pragma once
 
 #include <limits>

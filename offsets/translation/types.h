@@ -2,7 +2,7 @@
 // and the log of record in the target's topic __farshore_offsets share them.
 //
 // Every relayed batch names its source: it carries {producer id, epoch, sequence} of its link's producer, and an anchor
-// that was acknowledged before the batch says which source offset a sequence stands for (anchor.h).
+// that was acknowledged before the batch gives the source offset of a sequence (anchor.h).
 // A run is certain: these source offsets became those target offsets. A claim never goes beyond what the target durably
 // acknowledged.
 #pragma once
@@ -16,8 +16,8 @@
 
 namespace farshore {
 
-// Written before the first batch after a takeover and at each discontinuity: a jump of source offsets, another source
-// epoch, 2^30 records.
+// Written before the first batch after a takeover and at each discontinuity: a gap in the source offsets, another
+// source epoch, 2^30 records.
 struct RelayAnchor {
   // Wrote the batches at the target. Its id belongs to one transactional id (one per LinkPartition); each takeover
   // raises its epoch.
@@ -25,7 +25,7 @@ struct RelayAnchor {
   int32_t sequence = 0;       // of the first record under this anchor
   SourceOffset source;        // its offset at the source
   LogEpoch source_epoch{-1};  // of all records under this anchor
-  TargetOffset target_from;   // no record under this anchor stands below this offset at the target
+  TargetOffset target_from;   // no record under this anchor is below this offset at the target
   friend bool operator==(const RelayAnchor&, const RelayAnchor&) = default;
 };
 

@@ -225,7 +225,7 @@ TEST(Stamp, KeepsTheCrcAcrossSliceBorders) {
   }
 }
 
-TEST(HeaderPatch, EqualsRecomputationForAnyChange) {
+TEST(HeaderPatch, PatchedCrcEqualsARecomputation) {
   const uint64_t seed = 20261123;
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);

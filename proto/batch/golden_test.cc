@@ -23,7 +23,7 @@ Compression codec_of(std::string_view name) {
   return static_cast<Compression>(i);
 }
 
-TEST(GoldenBatches, OfRealClientsAreDecodedInEveryCodec) {
+TEST(GoldenBatches, BatchesOfRealClientsAreDecodedInEveryCodec) {
   SlabArena arena;
   for (const auto& golden : kGoldenBatches) {
     SCOPED_TRACE(golden.name);
@@ -57,7 +57,7 @@ TEST(GoldenBatches, OfRealClientsAreDecodedInEveryCodec) {
   }
 }
 
-TEST(GoldenBatches, WithoutCompressionAreRebuiltToTheSameBytes) {
+TEST(GoldenBatches, UncompressedBatchesAreRebuiltToTheSameBytes) {
   SlabArena arena;
   for (const auto& golden : kGoldenBatches) {
     if (golden.codec != "none") continue;

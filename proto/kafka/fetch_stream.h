@@ -44,7 +44,7 @@ class FetchVisitor {
 
 struct FetchDecodeLimits {
   size_t batch_bytes_max = 100 << 20;
-  size_t element_bytes_max = 4 << 20;  // of what stands between two records fields (names, aborted transactions)
+  size_t element_bytes_max = 4 << 20;  // of the fields between two `records` fields (names, aborted transactions)
 };
 
 enum class DecodeStep : uint8_t;

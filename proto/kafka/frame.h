@@ -27,9 +27,9 @@ struct RequestFrame {
   const ApiInfo* api = nullptr;
   RequestHeader header;
 };
-// Afterwards the reader stands at the message. kUnsupported: no such API, so the frame cannot be answered; kCorrupt. An
-// unknown version is not an error here (ask `api->has()`): then only the fixed part of the header was read, and the
-// message must not be read.
+// Afterwards the reader is at the first byte of the message. kUnsupported: no such API, so the frame cannot be
+// answered; kCorrupt. An unknown version is not an error here (ask `api->has()`): then only the fixed part of the
+// header was read, and the message must not be read.
 Result<RequestFrame> parse_request_header(Reader& reader);
 
 // Reads one whole frame into one slice of the arena, without its length. kCorrupt: a negative length;

@@ -103,7 +103,7 @@ TEST(GoldenFrames, AdvertiseTheVersionsOfOurApiTable) {
   FAIL() << "no recorded ApiVersions response";
 }
 
-TEST(GoldenFrames, OfFetchAreDecodedWhileTheyArrive) {
+TEST(GoldenFrames, FetchResponsesAreDecodedWhileTheyArrive) {
   struct Visitor : FetchVisitor {
     void on_response(const FetchResponse&) override {}
     void on_partition(const FetchTopic&, const Partition&, size_t) override { ++partitions; }

@@ -1,4 +1,4 @@
-// Kafka's primitive types on the wire: Reader decodes them, Writer encodes them.
+// Kafka's primitive types on the wire: Reader decodes them, Writer encodes them. Sans-io.
 #pragma once
 
 #include "proto/kafka/reader.h"  // IWYU pragma: export

@@ -11,7 +11,7 @@ std::vector<Filter> filters(std::initializer_list<const char*> texts) {
   return out;
 }
 
-TEST(Filter, WithNothingIncludedNothingIsSelected) {
+TEST(Filter, EmptyIncludeListSelectsNothing) {
   EXPECT_FALSE(selected({}, "orders"));
   EXPECT_FALSE(selected(filters({"!payments"}), "orders"));
 }

@@ -87,7 +87,7 @@ TEST(StoredBytes, KeysAreWrittenAsBefore) {
   EXPECT_EQ(std::string_view(kControllerKey), "controller");
 }
 
-TEST(StoredBytes, WhatWasWrittenBeforeIsReadAgain) {
+TEST(StoredBytes, StoredBytesOfEarlierReleasesAreRead) {
   auto link = decode_stored_link(kStoredLink);
   ASSERT_TRUE(link) << link.error().to_string();
   EXPECT_EQ(encode(*link), kStoredLink);

@@ -15,7 +15,7 @@ namespace farshore {
 
 struct WrittenOffset {
   TargetOffset offset;
-  std::optional<TargetOffset> before;  // of ours; none: the link had committed nothing
+  std::optional<TargetOffset> before;  // the link's commit before that; none: it had committed nothing
   friend bool operator==(const WrittenOffset&, const WrittenOffset&) = default;
 };
 using GroupMemory = std::map<TopicPartition, WrittenOffset>;  // topics by their names at the target

@@ -26,7 +26,7 @@ TEST(LinkKeys, GroupIdWithSlashesIsNoRelayTopic) {
   EXPECT_EQ(parse_link_key("link/l/group/readers/topic/x"), key(Kind::kGroupMemory, "l", "readers/topic/x"));
 }
 
-TEST(LinkKeys, KeysOfNobodyAreOther) {
+TEST(LinkKeys, UnknownKeysAreOther) {
   EXPECT_EQ(parse_link_key("controller"), LinkKey());
   EXPECT_EQ(parse_link_key("other/l/topic/t"), LinkKey());
   EXPECT_EQ(parse_link_key("link/l/acl/x"), key(Kind::kOther, "l", ""));

@@ -1,4 +1,4 @@
-// The compiler tells apart the ids that a link handles. A mix-up is an error here, not a topic that is filled wrongly.
+// The ids that a link handles have different types. Mixing them up is a compile error, not a wrongly filled topic.
 #include "proto/link/link_partition.h"
 
 #include <gtest/gtest.h>

@@ -10,11 +10,11 @@
 //                 |                        on.divergence=stop, the source deleted records before they were mirrored,
 //                 |                        or the target refuses the topic: the reason says which. An operator repairs
 //                 |                        that and resumes.
-//   any of ACTIVE, PAUSED, SOURCE_UNAVAILABLE, FAILED
-//      |  promote                    | failover (at once, whatever the lag)
-//      v                             v
-//   PENDING_STOPPED ------------> STOPPED -----> PENDING_RESTORE -----> ACTIVE
-//      |    (drains, then ends)                  (the old source becomes the mirror)
+//   ACTIVE                   any of ACTIVE, PAUSED, SOURCE_UNAVAILABLE, FAILED
+//      |  promote               |  failover (at once, whatever the lag)
+//      v                        v
+//   PENDING_STOPPED ------> STOPPED -----> PENDING_RESTORE -----> ACTIVE
+//      |    (drains, then ends)            (the old source becomes the mirror)
 //      +--> back to ACTIVE if the promote is given up
 //
 // The names are Confluent's mirror topic states. A STOPPED topic is writable and keeps its promotion record for ever.

@@ -42,7 +42,7 @@ struct EndedTransaction {
 
 struct PromotionRecord {
   PromotionKind kind = PromotionKind::kFailover;
-  int64_t wall_ms = 0;  // Unix time, by the clock of whoever ended the mirror
+  int64_t wall_ms = 0;  // Unix time in milliseconds: clock of the target's broker (mirror) or of the gateway (relay)
 
   // Where the records came from. Stored with a mirror only: a relay's entry has them beside the record.
   LinkId link;

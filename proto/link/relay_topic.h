@@ -1,6 +1,7 @@
-// RelayTopic: what a relay link stores about one topic at the target, under link/<name>/topic/<topic> (keys.h): JSON
-// with a format version. A Farshore target stores the same in its own metadata; a Kafka cluster knows nothing of links.
-// With this entry and the offset translation's log, a gateway with an empty disk goes on. libfarshore reads it, too.
+// RelayTopic: the record that a relay link stores about one topic at the target, under link/<name>/topic/<topic>
+// (keys.h): JSON with a format version. A Farshore target stores the same in its own metadata; a Kafka cluster knows
+// nothing of links. With this entry and the offset translation's log, a gateway with an empty disk goes on. libfarshore
+// reads it, too.
 #pragma once
 
 #include <map>

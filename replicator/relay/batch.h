@@ -17,7 +17,7 @@ namespace farshore::replicator {
 Status can_relay_raw(const BatchHeader& batch);
 
 // Makes the only batch of `run` ours: producer, sequence, base offset 0, no leader epoch, no delete horizon (it is the
-// source's cleaner's). The CRC is combined: bytes that were damaged stay so.
+// source's cleaner's). The CRC is combined: damaged bytes keep a wrong CRC.
 void stamp_for_relay(BatchRun& run, kafka::ProducerIdentity producer, int32_t sequence);
 
 // Names a batch in errors.
@@ -31,7 +31,7 @@ struct RefusedBatch {
 
 // Meaning of the answer to one partition of a Produce request (not kNone). kFenced: another gateway has taken the
 // partition over. kInvalidArgument, kPermissionDenied: final; the detail names the batch and the setting to change.
-// Everything else may have happened or not: the partition is taken over anew.
+// After any other error the batch may be stored or not: the partition is taken over again.
 Error produce_error(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch);
 
 }  // namespace farshore::replicator

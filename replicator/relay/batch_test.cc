@@ -47,7 +47,7 @@ TEST(RelayBatch, StampedBatchThatWasDamagedStaysDamaged) {
   EXPECT_FALSE(verify_crc(run));
 }
 
-TEST(RelayBatch, BatchThatCannotGoRawIsRefusedWithTheReason) {
+TEST(RelayBatch, BatchThatCannotBeRelayedUnchangedIsRefusedWithTheReason) {
   BatchHeader batch;
   batch.base_offset = 12;
   batch.record_count = 2;

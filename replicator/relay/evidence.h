@@ -1,12 +1,12 @@
-// Where a relay goes on after a takeover: a pure decision over what is written down and what the target shows, so that
-// every case is tested. The evidence is the batches between the end of the last claim and our own abort marker (no
-// older owner can write behind that marker), and what the target's broker remembered of our producer before the marker
-// cleared its memory.
+// resume_from(): the source offset at which a relay continues after a takeover. A pure function of the journal's claims
+// and of the target's state, so that every case is tested. The evidence is the batches between the end of the last
+// claim and our own abort marker (no older owner can write behind that marker), and the state of our producer in the
+// target's broker (DescribeProducers), read before the marker cleared it.
 //
 // Why the decision is exact:
 //  - The sink writes an anchor only when everything before it was acknowledged. So every record below the anchor at the
 //    source is at the target, or is known not to exist.
-//  - The target deletes prefixes only. So the last batch of ours that is still there is the last that there was.
+//  - The target deletes prefixes only. So our last batch that is still there is our last batch ever.
 //  - Within an epoch of our producer the sequences have no gaps. Where they do, the target lost something in the
 //    middle.
 // How a batch is placed at the source: offsets/translation/anchor.h.

@@ -55,14 +55,14 @@ TEST(RelayEvidence, LostLogOfRecordIsNotTakenForAFreshRelay) {
 TEST(RelayEvidence, ScanBeginsWhereTheLastClaimEnds) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   EXPECT_EQ(scan_from(claims), TargetOffset(40));
-  // Also if a later anchor is there: what stood under the former one is not claimed yet.
+  // Also if there is a later anchor: batches under the earlier anchor are not claimed yet.
   claims.anchors.push_back(anchor(1, 0, 50, 70));
   EXPECT_EQ(scan_from(claims), TargetOffset(40));
   claims.last_run.reset();
   EXPECT_EQ(scan_from(claims), TargetOffset(10));
 }
 
-TEST(RelayEvidence, RelayGoesOnBehindTheLastBatchThatWasSeen) {
+TEST(RelayEvidence, RelayContinuesBehindTheLastBatchFoundAtTheTarget) {
   RelayClaims claims{{anchor(0, 0, 100, 10)}, run(100, 10, 30)};
   RelayResume at = resumed(claims, evidence(40, 60, {seen(0, 30, 5, 40), seen(0, 35, 1, 45), seen(0, 36, 4, 50)}));
   EXPECT_EQ(at.source, SourceOffset(140));
@@ -93,7 +93,7 @@ TEST(RelayEvidence, BatchThatIsPartlyClaimedIsFoundFromTheClaimOn) {
   EXPECT_EQ(at.found[0], run(7, 17, 3));
 }
 
-TEST(RelayEvidence, WithoutBatchesBeyondTheClaimTheRelayGoesOnAtItsEnd) {
+TEST(RelayEvidence, RelayContinuesAtTheClaimsEndWithoutLaterBatches) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayResume at = resumed(claims, evidence(40, 41));
   EXPECT_EQ(at.source, SourceOffset(30));
@@ -101,7 +101,7 @@ TEST(RelayEvidence, WithoutBatchesBeyondTheClaimTheRelayGoesOnAtItsEnd) {
   EXPECT_TRUE(at.found.empty());
 }
 
-TEST(RelayEvidence, AnchorWithoutBatchesIsWhereTheRelayGoesOn) {
+TEST(RelayEvidence, RelayContinuesAtAnAnchorWithoutBatches) {
   // After a takeover whose gateway died at once: found runs were not written down, the anchor was.
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(1, 0, 55, 70)}, run(0, 10, 30)};
   std::vector<RelayedBatch> batches{seen(0, 30, 25, 40)};
@@ -149,7 +149,7 @@ TEST(RelayEvidence, LastBatchIsEnoughAfterRetentionAtTheTarget) {
   EXPECT_EQ(at.found[0], run(70, 80, 5));
 }
 
-TEST(RelayEvidence, BrokersMemoryDecidesAfterAllBatchesWereDeleted) {
+TEST(RelayEvidence, BrokersProducerStateDecidesAfterAllBatchesWereDeleted) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   RelayEvidence what = evidence(80, 90);
   what.remembered = {{{kId, 0}, 59}, {{99, 0}, 1000}};
@@ -162,7 +162,7 @@ TEST(RelayEvidence, BrokersMemoryDecidesAfterAllBatchesWereDeleted) {
   EXPECT_EQ(resumed(claims, what).source, SourceOffset(35));
 }
 
-TEST(RelayEvidence, MemoryFromBeforeTheNewestAnchorMeansThatAnchor) {
+TEST(RelayEvidence, ProducerStateFromBeforeTheNewestAnchorMeansThatAnchor) {
   RelayClaims claims{{anchor(0, 0, 0, 10), anchor(0, 30, 100, 40)}, {}};
   RelayEvidence what = evidence(80, 90);
   what.remembered = {{{kId, 0}, 29}};

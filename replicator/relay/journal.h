@@ -30,7 +30,7 @@ class RelayJournal {
   virtual Task<Result<TopicPartition>> log_of(LinkPartition key, Deadline deadline) = 0;
 
   // Called once per takeover, after the abort marker of `owner` was asked for: reads log_of(key) at least up to that
-  // marker (so that nothing older can still appear), and returns what is written down. From here on writes are made as
+  // marker (so that nothing older can still appear), and returns the claims in it. From here on writes are made as
   // `owner`, sequences from 0.
   virtual Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, Deadline deadline) = 0;
 
@@ -45,8 +45,8 @@ class RelayJournal {
   virtual void relayed(const LinkPartition& key, const TranslationRun& run) = 0;
 
   // At a takeover the target turned out to hold less than was claimed (an unclean election): everything at and above
-  // `target` is not claimed any more, and anchors with target_from above it are gone (they vouch for what was lost).
-  // Durable in the log of record when it resolves; returns what is still written down.
+  // `target` is not claimed any more, and anchors with target_from above it are deleted (their records were lost).
+  // Durable in the log of record when it resolves; returns the remaining claims.
   virtual Task<Result<RelayClaims>> lower_claim(LinkPartition key, TargetOffset target, Deadline deadline) = 0;
 };
 

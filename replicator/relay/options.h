@@ -1,4 +1,5 @@
-// How a relay works: limits, deadlines, and what its pumps must do.
+// RelaySinkOptions: limits and deadlines of a RelaySink. relay_pump_options(): the policies that a relay's pumps must
+// have.
 #pragma once
 
 #include "offsets/translation/anchor.h"
@@ -15,8 +16,8 @@ struct RelaySinkOptions {
   Duration idle_max = seconds(240);
   Duration timeout = seconds(10);  // of a produce request, at the target and here
   Duration takeover_limit = seconds(60);
-  // A process that stood still for longer than this sends nothing before it has taken its partitions over anew: after
-  // the target's producer sweep (10 min by default) the target would accept an old epoch again.
+  // A process that was suspended for longer than this sends nothing before it has taken its partitions over again:
+  // after the target's producer sweep (10 min by default) the target would accept an old epoch again.
   Duration pause_max = seconds(30);
   // If InitProducerId returns another producer id than the anchors name, requests of the old one may still be on their
   // way, and no marker fences them. The takeover waits this long before it reads the evidence.
@@ -24,7 +25,7 @@ struct RelaySinkOptions {
   int32_t anchor_records_max = kAnchorIntervalMax;
   // Injected defects, for the simulation to find.
   bool test_only_skip_scan = false;    // go on where the last claim ends
-  bool test_only_skip_marker = false;  // raise the epoch, and tell no partition
+  bool test_only_skip_marker = false;  // raise the epoch, and write no marker into the partition
 };
 
 // Options of the pumps of a relay: a Kafka target cannot be truncated, so a source with another history stops the

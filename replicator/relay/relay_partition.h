@@ -64,7 +64,8 @@ class RelayPartition {
   // Takes a batch from the pump, unless one is held already; null: there is none, or too many are on their way. The
   // pump's bare news of the source's state is answered at once: a Kafka target has no place for it.
   const BatchHeader* take_next(size_t in_flight_max);
-  // The held batch does not follow what the current anchor explains.
+  // The held batch begins a new anchor: none is written yet, a gap or another epoch is before the batch, or the current
+  // anchor would cover more than `anchor_records_max` records.
   bool needs_anchor(int32_t anchor_records_max) const;
   RelayAnchor anchor_for_next() const;
   void use_anchor(const RelayAnchor& written);
@@ -78,8 +79,8 @@ class RelayPartition {
   // The oldest flight, if the target has acknowledged it. Flights are handed on in their order.
   std::optional<Acknowledged> pop_acknowledged();
 
-  // The source's log begins at `to`. Goes on there if the target's end did not move since the pump was last told of it;
-  // otherwise the pump must first learn where the target ends.
+  // The source's log begins at `to`. Continues there if the target's end is still the one that the pump got last.
+  // Otherwise the pump must first get the target's new end.
   void advance(SourceOffset to);
 
  private:
@@ -98,8 +99,8 @@ class RelayPartition {
   SourceOffset next_source_;  // the first source offset that was not sent
   SourceOffset acked_end_;
   LogEpoch acked_epoch_{-1};
-  SourceOffset told_end_;    // the end that the pump was told last
-  TargetOffset target_end_;  // nothing of ours stands at or above it, but what is on its way
+  SourceOffset told_end_;    // the end that the pump got last
+  TargetOffset target_end_;  // at or above it there are no batches of ours, except those in flight
   std::deque<Flight> flights_;
   std::optional<Pumped> held_;  // the next batch, which waits for an anchor or for room
 };

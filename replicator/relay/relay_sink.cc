@@ -67,7 +67,7 @@ void RelaySink::fail(const LinkPartition& key, uint64_t attempt, const Error& er
   partition->pump().on_append_failed(partition->pump().generation(), error, std::nullopt);
 }
 
-// --- a process that stood still
+// --- after a suspension of the process
 
 Task<void> RelaySink::watch_for_stalls() {
   while (!stopping_.is_set()) {
@@ -253,7 +253,7 @@ size_t RelaySink::add(const LinkPartition& key, RelayPartition& partition, Produ
 
 // --- lanes
 
-// Nothing was sent, but the partition cannot go on: it opens anew, with backoff.
+// Nothing was sent, but the partition cannot continue: it opens again, with backoff.
 void RelaySink::lane_unreachable(SinkLane& lane, const LinkPartition& key, const Error& error) {
   RelayPartition* partition = find(key);
   if (!partition || partition->lane() != &lane) return;
@@ -342,7 +342,7 @@ void RelaySink::deliver(const Sent& sent, const Answer* answer) {
   acknowledge(sent.key, sent.attempt);
 }
 
-// Hands on what is acknowledged, in order. The partition is looked up anew each time: its pump may be removed
+// Hands on what is acknowledged, in order. The partition is looked up again each time: its pump may be removed
 // meanwhile.
 void RelaySink::acknowledge(const LinkPartition& key, uint64_t attempt) {
   for (;;) {

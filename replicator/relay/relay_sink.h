@@ -1,15 +1,16 @@
 // RelaySink: appends to partitions of any Kafka cluster (Apache Kafka first), without recompression: the header of a
 // batch is stamped with our own producer id, epoch and sequence, the CRC is combined, the payload stays as it is. The
-// target picks the offsets; RelayJournal keeps which source offset became which.
+// target picks the offsets; RelayJournal keeps the translation of source offsets to target offsets.
 //
-//   open() ---------> RelayTakeover (takeover.h): fence, find out, go on from sequence 0 under a new epoch
-//   lane_send() ----> RelayPartition: next batch, an anchor if it needs one, stamp --> Produce --> answers, in order
+//   open() ---------> RelayTakeover (takeover.h): fence, find the source offset, continue from sequence 0 under a new
+//   epoch lane_send() ----> RelayPartition: next batch, an anchor if it needs one, stamp --> Produce --> answers, in
+//   order
 //
 // Nothing is ever retried by sequence. After any result that is not a plain acknowledgement the partition is taken over
-// anew (Kafka forgets producers by the batches' own timestamps, so a retry of old data could be appended twice).
-// A batch that cannot be relayed raw in this version (transactional, control, with gaps inside, LogAppendTime) fails
-// the partition with kUnsupported and the reason, after everything before it was acknowledged.
-// An anchor is written, and waited for, whenever the source offset jumps or the source's epoch changes, once everything
+// again (Kafka forgets producers by the batches' own timestamps, so a retry of old data could be appended twice).
+// A batch that cannot be relayed unchanged in this version (transactional, control, with gaps inside, LogAppendTime)
+// fails the partition with kUnsupported and the reason, after everything before it was acknowledged. An anchor is
+// written, and waited for, whenever there is a gap in the source offsets or the source's epoch changes, once everything
 // before it was acknowledged: a source with gaps between its batches is relayed one round trip per gap.
 // Executor: the replicator's. Memory: what is in flight keeps its budget until it is answered.
 #pragma once
@@ -45,7 +46,7 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   // kUnsupported: Kafka cannot be truncated. Pumps of a relay never ask (relay_pump_options).
   Task<Result<Truncated>> truncate(LinkPartition key, PumpSession session, SourceOffset end, LogEpoch epoch) override;
   // The next batch begins a new anchor at `to`. If records before it were relayed or dropped meanwhile, the answer is
-  // first where the target ends, so that the gap which is then asked for again is the true one.
+  // first the target's end. The pump then requests the gap again, from that end.
   Task<Result<TargetState>> advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) override;
   size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
   Duration round_trip() const override { return lanes_.round_trip(); }

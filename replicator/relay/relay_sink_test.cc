@@ -28,7 +28,7 @@ TEST(RelaySink, RelayedRecordsArriveOnceAndInOrder) {
   EXPECT_EQ(world.down.anchors, 2);
 }
 
-TEST(RelaySink, NewGatewayGoesOnWhereTheLastOneStopped) {
+TEST(RelaySink, NewGatewayContinuesWhereTheLastOneStopped) {
   RelayWorld world(2);
   for (int i = 0; i < 60; ++i) world.source[0].append(3, 3, kNowMs);
   world.start_gateway();
@@ -121,7 +121,7 @@ TEST(RelaySink, FencedGatewayStopsForGood) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, ProcessThatStoodStillTakesOverBeforeItSends) {
+TEST(RelaySink, SuspendedProcessTakesOverBeforeItSends) {
   RelayWorld world(9);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway& gateway = world.start_gateway();
@@ -144,7 +144,7 @@ TEST(RelaySink, ProcessThatStoodStillTakesOverBeforeItSends) {
   EXPECT_EQ(world.wrong(), "");
 }
 
-TEST(RelaySink, BatchThatCannotGoRawFailsThePartitionAfterAllBeforeIt) {
+TEST(RelaySink, BatchThatCannotBeRelayedUnchangedFailsThePartitionAfterEarlierBatches) {
   struct Case {
     const char* word;
     std::function<void(BatchBuilder&)> make;
@@ -216,7 +216,7 @@ TEST(RelaySink, TakeoverWithoutEvidenceFailsThePartitionWithTheRange) {
   EXPECT_NE(why.detail.find("source offsets from 0 to 20"), std::string::npos) << why.detail;
 }
 
-TEST(RelaySink, TakeoverGoesOnByTheBrokersMemoryAlone) {
+TEST(RelaySink, TakeoverContinuesFromTheBrokersProducerStateAlone) {
   RelayWorld world(14);
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway::Options options;

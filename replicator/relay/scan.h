@@ -27,10 +27,9 @@ struct RelayScan {
   std::vector<RelayedBatch> seen;
 };
 
-// Reads as long as each answer brings something; kTimedOut if nothing comes until `patience` has passed. kFenced: a
-// newer owner has written. kResourceExhausted: relayed batches lie in more separate ranges, between foreign
-// ones, than are kept in memory.
-// Executor: the Env's.
+// Reads as long as each answer contains records. kTimedOut: no records for the time `patience`. kFenced: a
+// newer owner has written. kResourceExhausted: the relayed batches are in more separate ranges, between batches of
+// others, than are kept in memory. Executor: the Env's.
 Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, RelayScanRange range, Duration patience);
 
 }  // namespace farshore::replicator

@@ -1,4 +1,4 @@
-// StallClock: notices that this process stood still, because it was stopped or because its machine was suspended. Its
+// StallClock: notices that this process was suspended (SIGSTOP, or its machine was suspended). Its
 // owner calls tick() more often than every `pause_max`.
 #pragma once
 

@@ -154,7 +154,7 @@ Status RelayTakeover::decide() {
   evidence.scanned_from = options_.test_only_skip_scan ? scan_from(claims_) : scanned_.from;
   evidence.scanned_to = taken_.target_end = scanned_.to;
   evidence.seen = std::move(scanned_.seen);
-  // Records that were appended after the broker was asked, and deleted before the scan, are in nobody's memory.
+  // Records that were appended after the broker was asked, and deleted before the scan, cannot be detected.
   if (scanned_.from <= before_.high_watermark) evidence.remembered = std::move(remembered_);
   auto decided = resume_from(claims_, evidence);
   if (auto* uncertain = std::get_if<RelayUncertain>(&decided)) return uncertain_error(*uncertain);

@@ -1,14 +1,14 @@
 // RelayTakeover: one takeover of a partition of the target, from "another gateway may still write" to "we alone write,
 // and know the next source offset". In this order:
 //
-//   1. ask the leader what it remembers of our producer  (our marker will clear that)
+//   1. read the leader's state of our producer            (our marker will clear it)
 //   2. fence: raise the epoch of the transactional id, and have an abort marker written to the partition and its log
 //   3. read the log of record up to our marker: the claims
 //   4. lower the claims if the target lost records that they name
 //   5. scan the target from the end of the claims up to our marker: the evidence
-//   6. decide where to go on (evidence.h)
+//   6. decide at which source offset to continue (evidence.h)
 //
-// Executor: the Env's. Source: design of relays in linker/RELAY.md; KIP-98, KIP-360, KIP-664.
+// Executor: the Env's. Source: KIP-98, KIP-360, KIP-664; docs/decisions/0066-relay-never-resends-by-sequence.md.
 #pragma once
 
 #include <functional>
@@ -24,13 +24,14 @@
 
 namespace farshore::replicator {
 
-// Whose epochs say who relays a partition: farshore.<link id>.<source topic id>.<partition>.
+// The transactional id of a partition. Its producer epoch decides which gateway may relay the partition: farshore.<link
+// id>.<source topic id>.<partition>.
 std::string relay_transactional_id(const LinkPartition& key);
 
 struct RelayTakenOver {
   kafka::ProducerIdentity producer;
   RelayResume resume;
-  TargetOffset target_end;    // nothing of ours stands at or above it
+  TargetOffset target_end;    // no batch of ours is at or above it
   LeadershipEpoch epoch{-1};  // of the leader that wrote our marker
   int32_t broker = -1;        // the leader
   TopicId topic_id;           // zero: the target is too old to have ids

@@ -1,4 +1,4 @@
-// For tests: a pump between a source and a target that are only told, and what it said.
+// For tests: a pump whose source and target are the test itself (no I/O), and a record of the pump's calls.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -272,7 +272,7 @@ void Proxy::run(int commands, int answers, bool until_end) {
   for (Scheduled& each : timeline_) each.at = now() + each.at.time_since_epoch();
   if (commands >= 0) {
     epoll_event event{EPOLLIN, {.ptr = &commanded_}};
-    // A plain file, or nothing at all, cannot be waited for: there is nobody who commands.
+    // stdin is a plain file or closed: it cannot be waited for, so there are no commands.
     (void)::epoll_ctl(epoll_, EPOLL_CTL_ADD, commands, &event);
   }
   bool moved = false;

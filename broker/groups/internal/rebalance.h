@@ -4,7 +4,7 @@
 //                 join                     all joined, or time is up                leader's sync, written
 //      Empty ------------> PreparingRebalance ------------------> CompletingRebalance ------------------> Stable
 //        ^                   |           ^ ^                               |                                |
-//        +-- nobody is left -+           | +-- join, leave, lost member ---+                                |
+//        +- no member left --+           | +-- join, leave, lost member ---+                                |
 //                                        +---- join, leave, lost member ------------------------------------+
 //      Dead: being deleted, or the coordinator is closing.
 //

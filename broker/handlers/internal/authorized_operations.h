@@ -1,4 +1,4 @@
-// The operations that a client is told it may do (KIP-430): without an authorizer, all that exist for the resource
+// authorized_operations of a response (KIP-430): without an authorizer, all operations that exist for the resource
 // type.
 #pragma once
 

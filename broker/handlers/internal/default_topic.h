@@ -8,7 +8,7 @@
 
 namespace farshore::broker {
 
-// num.partitions and no configs; for the topic of the group coordinator, what the coordinator asks for.
+// num.partitions and no configs; for the topic of the group coordinator, the coordinator's settings.
 NewTopic default_topic(const Services& services, std::string name);
 
 }  // namespace farshore::broker

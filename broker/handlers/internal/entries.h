@@ -1,4 +1,4 @@
-// The API table's entries. Each function stands at the end of its handler's file, which has the same name.
+// The API table's entries. Each function is at the end of its handler's file, which has the same name.
 #pragma once
 
 #include "broker/net/api_table.h"

@@ -1,4 +1,4 @@
-// Flusher: makes what was appended durable. Concurrent callers share one sync (group commit). Order of a flush: segment
+// Flusher: makes appended batches durable. Concurrent callers share one sync (group commit). Order of a flush: segment
 // files and their indexes, gap notes, the directory, leader epochs; then `flushed_end` rises and the recovery point is
 // saved.
 // Executor: the Env's. Needs no lock: appends go on while a flush runs.

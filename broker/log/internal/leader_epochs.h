@@ -1,6 +1,6 @@
 // LeaderEpochs: the leader epochs of one log, in memory (EpochCache) and in the file leader-epoch-checkpoint.
 // A change in memory makes the file out of date (dirty) until save().
-// Executor: the Env's. Changes are made by who holds the log's writer lock; anybody may save().
+// Executor: the Env's. Only the holder of the log's writer lock makes changes; every caller may save().
 #pragma once
 
 #include <optional>

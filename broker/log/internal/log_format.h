@@ -1,4 +1,4 @@
-// Names and sizes of the files of a log, shared by those who write and those who read them. FORMAT.md has the layout.
+// Names and sizes of the files of a log, shared by writers and readers. FORMAT.md has the layout.
 #pragma once
 
 #include <cstdint>

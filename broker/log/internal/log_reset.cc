@@ -42,7 +42,7 @@ Task<Status> LogReset::create_empty(Offset start) {
   state_.segments.add(segment);
   state_.restart_at(start);
   // The checkpoint comes before the directory's sync makes the segment durable: a segment without a checkpoint would
-  // count as a log that somebody else wrote.
+  // count as a log that another program wrote.
   CO_CHECK(co_await directory_.checkpoint().save(state_.checkpoint(), CheckpointFile::Durability::kDurable));
   CO_CHECK(co_await directory_.sync());
   segment->name_synced = true;

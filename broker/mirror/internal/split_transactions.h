@@ -1,6 +1,6 @@
 // Finds torn transactions. A transaction that is open at the end of a mirror is aborted there. It is torn if the source
-// had committed it, and the link brought that commit to another partition: then a part of it is visible. Nothing can
-// mend that, so it is recorded.
+// had committed it, and the commit was mirrored to another partition: then a part of it is visible. This cannot be
+// repaired, so it is recorded.
 // Rule: the transaction that a COMMIT marker ended on another partition of the link has the same producer id and epoch
 // (of its data: since KIP-890 the marker's is one higher, and an epoch is one transaction), and the marker is not older
 // than the open transaction's first batch. Older producers use one epoch for many transactions: there the rule compares
@@ -13,8 +13,8 @@
 
 namespace farshore::broker {
 
-// Fills `committed` of the transactions in `record`, which is about the mirror `topic`. What cannot be read is logged
-// and left out: a failover does not wait for a broken disk.
+// Fills `committed` of the transactions in `record`, which is about the mirror `topic`. Partitions that cannot be read
+// are logged and left out: a failover does not wait for a broken disk.
 Task<void> find_torn(Env& env, const MetadataManager& metadata, const PartitionTable& partitions, TopicPtr topic,
                      PromotionRecord& record, Deadline deadline);
 

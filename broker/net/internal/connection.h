@@ -34,7 +34,7 @@ class Connection {
 
   // Until the client is gone, misbehaves or stop(). Run once.
   Task<void> run();
-  // Reads nothing more; what is being served is answered first.
+  // Reads nothing more. A request that is being served is answered first.
   void stop();
   const Endpoint& peer() const { return state_.peer; }
 

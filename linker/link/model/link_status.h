@@ -1,5 +1,5 @@
-// LinkStatus: the state in which one link is at work (link_state.h has the states and what may follow what), and when
-// its source last answered. The state that the operator wants is stored in the LinkDefinition; this one also knows
+// LinkStatus: the state of one running link (link_state.h has the states and their transitions), and the time of the
+// source's last answer. The state that the operator wants is stored in the LinkDefinition; this one also knows
 // UNAVAILABLE and FAILED. Executor: the Env's. Owner: Link.
 #pragma once
 

@@ -46,7 +46,7 @@ class MirrorTopic {
   const std::vector<std::string>& drift() const { return drift_; }
   void set_drift(std::vector<std::string> drift) { drift_ = std::move(drift); }
 
-  // The source offset below which the target was told to drop translation data. Forgotten with the pumps.
+  // The source offset below which translation data was deleted at the target. Reset together with the pumps.
   SourceOffset dropped_below(const LinkPartition& key) const;
   void set_dropped_below(const LinkPartition& key, SourceOffset offset);
 
@@ -59,7 +59,7 @@ class MirrorTopic {
   void resume_pumps();
   void pause();  // the state alone; also by resume()
   void resume();
-  // The operator resumes a FAILED topic: its pumps begin anew. Without pumps, discovery makes the topic again.
+  // The operator resumes a FAILED topic: its pumps are restarted. Without pumps, discovery creates the topic again.
   void retry();
   void fail(std::string reason);           // FAILED; the pumps stay as they are
   void fail_and_stop(std::string reason);  // FAILED, without pumps

@@ -32,7 +32,8 @@ class MirrorTopics {
   MirrorTopic& add(const std::string& name, const std::string& source_topic);  // or finds it
   // Starts the pumps of `topic`, paused if the definition says so.
   void start(MirrorTopic& topic, int32_t partitions);
-  // After a change of the definition: pauses and resumes what it says. `was_paused`: the link was paused before it.
+  // After a change of the definition: pauses and resumes topics accordingly. `was_paused`: the link was paused before
+  // it.
   void apply_pauses(bool was_paused);
   // FAILED, because one partition cannot be filled any more. Topics that are paused or ended stay as they are.
   void fail_partition(const LinkPartition& key, const std::string& why);

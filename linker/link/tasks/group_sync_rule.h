@@ -1,7 +1,7 @@
 // The rule of group sync: which offset is committed to a consumer group of the target, for one partition. A pure
 // function, so that every case is tested. The offset is translate(min(source commit, mirrored end)). It is never beyond
-// the mirror, never committed to a group that has members at the target, and never replaces a higher offset of somebody
-// else.
+// the mirror, never committed to a group that has members at the target, and never replaces a higher offset of another
+// client.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct GroupSyncInput {
   // between the two count as the link's own, too: a target that loses unsynced data can go back to any older value.
   std::optional<TargetOffset> last_written, written_before;
   // Of a mirror: the end of its log. No consumer can be further, so a commit beyond it was made before a truncation,
-  // whoever made it. None for a relay: others may write to its target.
+  // by the link or by a consumer. None for a relay: others may write to its target.
   std::optional<TargetOffset> target_end;
   bool members_at_target = false;
 };
@@ -32,7 +32,7 @@ enum class GroupSyncState : uint8_t {
   kSynced,
   kClamped,         // the source's commit is beyond the mirror: raised when the records are mirrored
   kActiveAtTarget,  // the group has members at the target: left alone
-  kDiverged,        // somebody else committed a higher offset at the target: left alone
+  kDiverged,        // another client committed a higher offset at the target: left alone
   kPending          // is being deleted
 };
 const char* name(GroupSyncState state);

@@ -46,7 +46,7 @@ TEST(GroupSyncRule, HigherForeignCommitIsShownAsDiverged) {
   EXPECT_EQ(decide(in).state, GroupSyncState::kDiverged);
 }
 
-TEST(GroupSyncRule, CommitBeyondTheEndOfAMirrorIsLoweredWhoeverWroteIt) {
+TEST(GroupSyncRule, CommitBeyondTheEndOfAMirrorIsLoweredWhateverItsWriter) {
   auto in = input(50, 70);
   in.target_commit = TargetOffset(80);
   in.last_written = TargetOffset(40);
@@ -59,7 +59,7 @@ TEST(GroupSyncRule, CommitBeyondTheEndOfAMirrorIsLoweredWhoeverWroteIt) {
   EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
 }
 
-TEST(GroupSyncRule, ResetAtTheSourceLowersACommitOfOurs) {
+TEST(GroupSyncRule, ResetAtTheSourceLowersACommitOfTheLink) {
   auto in = input(10, 100);
   in.target_commit = in.last_written = TargetOffset(80);
   EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
@@ -72,7 +72,7 @@ TEST(GroupSyncRule, LowerForeignCommitIsRaised) {
   EXPECT_EQ(decide(in).action, GroupSyncAction::kCommit);
 }
 
-TEST(GroupSyncRule, CommitFromBeforeALostWriteCountsAsOurs) {
+TEST(GroupSyncRule, CommitFromBeforeALostWriteCountsAsCommitOfTheLink) {
   auto in = input(30, 100);
   in.last_written = TargetOffset(30);
   in.written_before = in.target_commit = TargetOffset(80);
@@ -82,7 +82,7 @@ TEST(GroupSyncRule, CommitFromBeforeALostWriteCountsAsOurs) {
   EXPECT_EQ(decide(in).action, GroupSyncAction::kDelete);
 }
 
-TEST(GroupSyncRule, OlderCommitAfterALossAtTheTargetCountsAsOurs) {
+TEST(GroupSyncRule, OlderCommitAfterALossAtTheTargetCountsAsCommitOfTheLink) {
   auto in = input(35, 100);
   in.target_commit = in.last_written = TargetOffset(423);
   EXPECT_EQ(decide(in).value, TargetOffset(35));
@@ -99,7 +99,7 @@ TEST(GroupSyncRule, OlderCommitAfterALossAtTheTargetCountsAsOurs) {
   EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
 }
 
-TEST(GroupSyncRule, DeletionAtTheSourceDeletesOnlyACommitOfOurs) {
+TEST(GroupSyncRule, DeletionAtTheSourceDeletesOnlyACommitOfTheLink) {
   GroupSyncInput in;
   in.target_commit = in.last_written = TargetOffset(7);
   EXPECT_EQ(decide(in).action, GroupSyncAction::kDelete);

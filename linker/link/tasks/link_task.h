@@ -1,5 +1,5 @@
-// LinkTask: base of what a link does in rounds (topic discovery, config sync, group sync). Counts the rounds, keeps the
-// last error, and logs an error once, when it changes. `farshore link describe` and /metrics show the report.
+// LinkTask: base of the periodic work of a link (topic discovery, config sync, group sync). Counts the rounds, keeps
+// the last error, and logs an error once, when it changes. `farshore link describe` and /metrics show the report.
 // Executor: the Env's. Owner: Link.
 #pragma once
 

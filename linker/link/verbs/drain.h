@@ -1,6 +1,6 @@
 // Drain: waits until a mirror topic that is being promoted holds everything of the source below given ends, and until
 // the source, asked directly, still has what the mirror holds. Reaching the ends is not enough: a source that crashed
-// and came back shorter may be below them while the pumps still know it as it was. Executor: the Env's. Owner: a
+// and lost its tail may end below them while the pumps still hold its old high watermark. Executor: the Env's. Owner: a
 // promotion.
 #pragma once
 
@@ -16,7 +16,7 @@ class Drain {
  public:
   using Report = std::function<void(std::string)>;
 
-  // `ends`: by partition, in source offsets. `report` is told when the number of missing records changes.
+  // `ends`: by partition, in source offsets. `report` is called when the number of missing records changes.
   Drain(LinkParts link, MirrorTopic& topic, const std::map<int32_t, int64_t>& ends, Report report)
       : link_(link), topic_(topic), ends_(ends), report_(std::move(report)) {}
 

@@ -51,7 +51,7 @@ class Promotion final : public TopicVerb {
   Task<Status> end_mirror(Deadline deadline);
   // Records that the source has got behind the ends that were drained. They stay there, so they are reported.
   Task<void> note_stranded_records(PromotionRecord& record, Deadline deadline);
-  // Whether the target has ended this mirror although this gateway never heard the answer; if so, takes its record.
+  // Whether the target has ended this mirror, although its answer to this gateway was lost; if so, takes its record.
   Task<Result<bool>> find_end(Deadline deadline);
 
   const PromotionOptions options_;

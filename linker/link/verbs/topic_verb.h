@@ -1,14 +1,14 @@
-// TopicVerb: base of what an operator does with one mirror topic: promotion, failover. A verb is an object with named
-// steps that run in order:
+// TopicVerb: base of the operations of an operator on one mirror topic: promotion, failover. A verb is an object with
+// named steps that run in order:
 //
 //   check()      may it run now? or has it been done before?
-//   plan()       a dry run: tells what would happen, changes nothing
-//   begin()      what the topic shows while the verb is at work
+//   plan()       a dry run: reports the changes that run() would make, makes none
+//   begin()      sets the state of the topic while the verb runs
 //   steps()      each one either succeeds, or the verb gives up
 //   give_up()    undoes what the steps have done so far, as far as that is safe
 //
-// The object keeps which step is at work and what earlier steps have found, so that a step can be tried again.
-// Executor: the Env's. Owner: whoever runs it; it ends before the link goes. Deadlines are the caller's.
+// The object keeps the current step and the results of earlier steps.
+// Executor: the Env's. Owner: the caller of run() (Link), which waits for its end. Deadlines are the caller's.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,7 @@ class TopicVerb {
   virtual const char* name() const = 0;
   Task<Status> run(Deadline deadline);
   Task<Status> dry_run(Deadline deadline);
-  // The name of the step that is at work, or failed; empty before the first one and after the last.
+  // The name of the step that runs or failed; empty before the first one and after the last.
   std::string_view current_step() const;
 
  protected:

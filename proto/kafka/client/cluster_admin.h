@@ -34,7 +34,7 @@ struct GroupInfo {
 
 class ClusterAdmin {
  public:
-  // `role` is "source" or "target"; it stands in errors. `env` and `connector` must outlive this object. If
+  // `role` is "source" or "target"; errors contain it. `env` and `connector` must outlive this object. If
   // `cluster_id` is empty, any cluster is accepted.
   ClusterAdmin(Env& env, Connector& connector, std::string role, std::vector<Endpoint> bootstrap,
                std::string cluster_id);

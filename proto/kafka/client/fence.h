@@ -3,11 +3,11 @@
 // A broker refuses a producer only after the partition itself has seen a newer epoch of that producer id, and only a
 // transaction marker carries an epoch to a partition without data. So the takeover is InitProducerId (raises the
 // epoch), AddPartitionsToTxn, EndTxn(abort); the abort marker that the coordinator then writes is the fence. Every
-// batch of the former owner stands before our marker or is refused. Afterwards the new owner produces without a
+// batch of the former owner is before our marker or is refused. Afterwards the new owner produces without a
 // transaction, under its (id, epoch), from sequence 0 (KIP-98, KIP-360).
 //
-// A takeover costs one offset per partition. The marker clears what the partition's broker remembers of the old epoch:
-// call DescribeProducers before. EndTxn is sent in version 4 at most, because version 5 raises the epoch once more
+// A takeover costs one offset per partition. The marker clears the broker's state of the old epoch: call
+// DescribeProducers before. EndTxn is sent in version 4 at most, because version 5 raises the epoch once more
 // (KIP-890). Behaviour as seen with Apache Kafka 4.1.1. Executor: the Env's.
 #pragma once
 

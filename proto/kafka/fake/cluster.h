@@ -1,4 +1,4 @@
-// FakeCluster: what a FakeKafka stores, and the behaviour that a test asks of it. Plain data: tests read and change it
+// FakeCluster: the data of a FakeKafka, and the behaviour that a test sets. Plain data: tests read and change it
 // while nothing runs.
 #pragma once
 

@@ -21,7 +21,7 @@ class RecordsSplitter {
   void begin(size_t size);
   // How many more bytes decide something; at least 1.
   size_t bytes_wanted() const;
-  // Hands out what is whole. kGoOn: the field is consumed.
+  // Hands out the whole batches. kGoOn: the field is consumed.
   DecodeStep step();
   // Of the last field: bytes of a batch that the broker cut off at its size limit.
   size_t cut_bytes() const { return cut_bytes_; }

@@ -1,8 +1,8 @@
 // RelayMap: the exact offset translation of relay links, read from the target cluster alone. It reads the links' state
 // (__farshore_links), the translation log (__farshore_offsets), and the end of the partition itself: batches there that
-// the log does not cover yet name their source by producer and sequence. It writes nothing and fences nobody. It needs
-// neither the gateway nor the source.
-// Executor: the Env's. Memory: about 150 bytes for each run and anchor of the log partitions that were asked about.
+// the log does not cover yet name their source by producer and sequence. It writes nothing and fences no gateway. It
+// needs neither the gateway nor the source. Executor: the Env's. Memory: about 150 bytes for each run and anchor of the
+// log partitions that were asked about.
 #pragma once
 
 #include <map>
