@@ -286,17 +286,17 @@ def story(arguments, directory, processes):
 def consumption(out, ends):
     """What the application read, [(lost with east, partition, offset)]; how many of them it said were consumed but lost;
     whether it failed over. Offsets from the end of a mirrored partition on exist twice: as records that were lost with
-    east, and as those that west gave the offsets to afterwards; which one was read is told by where the consumer was."""
-    reads, told, at_west = [], 0, False
+    east, and as those that west gave the offsets to afterwards; where the consumer was tells which one was read."""
+    reads, reported, at_west = [], 0, False
     for line in out.read_text(errors='replace').splitlines():
         if line.startswith('E '):
             found = re.search(r'failover offset \d+.*consumed but lost (\d+)', line)
             at_west = at_west or bool(found)
-            told += int(found.group(1)) if found else 0
+            reported += int(found.group(1)) if found else 0
         elif line.startswith('R ') and line.count(' ') >= 3:
             _, partition, offset, _ = line.split(' ', 3)
             reads.append((not at_west and int(offset) >= ends.get(int(partition), 0), int(partition), int(offset)))
-    return reads, told, at_west
+    return reads, reported, at_west
 
 
 def consumed_at_west(out, ends):
@@ -353,7 +353,7 @@ def judge(arguments, directory, producer, east, west, promotion, out, blind_ms):
             west_offsets[p].update(range(batch[0], batch[1] + 1))
 
     seen, last, twice, disorder = set(), {}, 0, 0
-    reads, told_but_lost, failed_over = consumption(out, ends)
+    reads, reported_lost, failed_over = consumption(out, ends)
     for lost, partition, offset in reads:
         twice += (lost, partition, offset) in seen
         disorder += last.get((lost, partition), -1) >= offset
@@ -372,7 +372,7 @@ def judge(arguments, directory, producer, east, west, promotion, out, blind_ms):
         ('acknowledged by west afterwards', f'{producer.acknowledged[west]:,}'),
         ('records in west in the end', f'{west_total:,}'),
         ('consumed by the application', f'{len(seen):,}'),
-        ('consumed but lost with the region: told by the application', f'{told_but_lost:,}'),
+        ('consumed but lost with the region: reported by the application', f'{reported_lost:,}'),
         ('consumed but lost with the region: the truth', f'{truly_but_lost:,}'),
         ('consumed twice', f'{twice}'),
         ('out of order per key', f'{disorder}'),
@@ -395,8 +395,8 @@ def judge(arguments, directory, producer, east, west, promotion, out, blind_ms):
         wrong.append('east acknowledged more records than are in its files')
     if producer.acknowledged[east] - mirrored > truly_lost:
         wrong.append('more records are missing at west than east\'s files say')
-    if told_but_lost != truly_but_lost:
-        wrong.append('the application told another number of consumed but lost records than is true')
+    if reported_lost != truly_but_lost:
+        wrong.append('the application reported another number of consumed but lost records than is true')
     if not failed_over:
         wrong.append('the application never failed over')
     if truly_lost < arguments.lose:

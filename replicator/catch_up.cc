@@ -104,7 +104,7 @@ void CatchUp::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader
   entry.pump = &pump;
   entry.topic = std::move(topic);
   entry.leader_epoch = leader_epoch;
-  entry.heard_as_of = env_.now();
+  entry.known_as_of = env_.now();
   entry.source_end = source_end;
   entry.bytes_per_offset = std::max(bytes_per_offset, 1.0 / 1024);
   entry.ask_bytes = std::min(options_.ahead_ask_bytes_min * 4, options_.ahead_ask_bytes);
@@ -123,7 +123,7 @@ void CatchUp::changed(const LinkPartition& key) {
 
 MonoTime CatchUp::known_as_of() const {
   MonoTime oldest = MonoTime::max();
-  for (const auto& [key, entry] : entries_) oldest = std::min(oldest, entry.heard_as_of);
+  for (const auto& [key, entry] : entries_) oldest = std::min(oldest, entry.known_as_of);
   return oldest;
 }
 
@@ -305,10 +305,10 @@ Task<void> CatchUp::receive(std::unique_ptr<Flight> flight, Task<Result<void>> a
   const MonoTime now = env_.now();
   if (visitor.began) note_rate(visitor.bytes, now - std::max(*visitor.began, last_response_end_));
   last_response_end_ = now;
-  owner_.catch_up_heard();
+  owner_.catch_up_answered();
   if (Entry* entry = visitor.current()) {
     --entry->in_flight;
-    entry->heard_as_of = flight->asked_at;
+    entry->known_as_of = flight->asked_at;
     entry->source_end = visitor.high_watermark();
     note_answer(ask, *entry, visitor);
   }

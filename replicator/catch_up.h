@@ -32,7 +32,7 @@ class CatchUpOwner {
   virtual ~CatchUpOwner() = default;
   // The session reads the partition again. kNone: it is near the end.
   virtual void catch_up_ended(const LinkPartition& key, const Error& why) = 0;
-  virtual void catch_up_heard() = 0;  // a whole response came
+  virtual void catch_up_answered() = 0;  // a whole response came
 };
 
 class CatchUp {
@@ -77,7 +77,7 @@ class CatchUp {
     PartitionPump* pump = nullptr;
     std::string topic;
     LeadershipEpoch leader_epoch;
-    MonoTime heard_as_of;     // its last answer had been asked for then
+    MonoTime known_as_of;     // its last answer had been asked for then
     uint32_t generation = 0;  // of the pump, when this round began
     uint64_t round = 0;       // 0: a new one begins with the next ask
     SourceOffset ahead;       // where the next ask goes

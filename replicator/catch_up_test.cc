@@ -112,7 +112,7 @@ TEST(CatchUp, RetentionAtTheSourceIsLeftToTheSession) {
   Mirror& mirror = far.start_mirror();
   ASSERT_TRUE(far.until([&] { return mirror.end > 1000 && !mirror.fetcher->catch_up().empty(); }));
   far.source->partition(kTopic, 0).delete_up_to(far.source->partition(kTopic, 0).end - 100);
-  ASSERT_TRUE(far.until([&] { return mirror.pump->wish().kind == PumpWish::Kind::kAdvance; }));
+  ASSERT_TRUE(far.until([&] { return mirror.pump->control_request().kind == ControlRequest::Kind::kAdvance; }));
   EXPECT_TRUE(mirror.fetcher->catch_up().empty());
 }
 

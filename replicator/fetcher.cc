@@ -150,7 +150,7 @@ void Fetcher::catch_up_ended(const LinkPartition& key, const Error& why) {
   wake_.notify();
 }
 
-void Fetcher::catch_up_heard() {
+void Fetcher::catch_up_answered() {
   last_contact_ = env_.now();
   contacted_ = true;
 }

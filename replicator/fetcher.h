@@ -77,7 +77,7 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
   bool refused(Entry& entry, const FetchOutcome& outcome);
 
   void catch_up_ended(const LinkPartition& key, const Error& why) override;
-  void catch_up_heard() override;
+  void catch_up_answered() override;
   FetchedPartition* fetched_partition(const TopicId& id, int32_t partition) override { return find(id, partition); }
   TopicId topic_id_of(const std::string& name) override;
   MonoTime fetch_time() override { return env_.now(); }

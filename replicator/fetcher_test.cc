@@ -13,7 +13,7 @@ TEST(Fetcher, SourceWithoutSessionsReportsARetentionGapToo) {
   near.fill(1 << 20, 1000, 1000, 16);
   near.source->partition(kTopic, 0).delete_up_to(near.source->partition(kTopic, 0).end - 100);
   Mirror& mirror = near.start_mirror();
-  EXPECT_TRUE(near.until([&] { return mirror.pump->wish().kind == PumpWish::Kind::kAdvance; }));
+  EXPECT_TRUE(near.until([&] { return mirror.pump->control_request().kind == ControlRequest::Kind::kAdvance; }));
 }
 
 TEST(Fetcher, SmallBatchesOverAShortRoundTripReachThePump) {

@@ -44,7 +44,7 @@ bool is_final(ErrorCode code) {
 
 PartitionPump::PartitionPump(LinkPartition key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener)
     : key_(key), options_(options), driver_(driver), listener_(listener) {
-  wish_.kind = PumpWish::Kind::kOpen;
+  control_request_.kind = ControlRequest::Kind::kOpen;
 }
 
 PartitionPump::~PartitionPump() = default;
@@ -56,11 +56,11 @@ PartitionPump::Held& PartitionPump::held() {
 
 void PartitionPump::clear_held() { held_.reset(); }
 
-void PartitionPump::reset(PumpWish wish) {
+void PartitionPump::reset(ControlRequest control_request) {
   ++generation_;
   clear_held();
-  phase_ = PumpPhase::kWishing;
-  wish_ = wish;
+  phase_ = PumpPhase::kWaitingForControl;
+  control_request_ = control_request;
   driver_.pump_fetch_changed(*this);
   driver_.pump_needs_control(*this);
 }
@@ -69,7 +69,7 @@ void PartitionPump::fail(Error error) {
   ++generation_;
   clear_held();
   phase_ = PumpPhase::kFailed;
-  wish_ = {};
+  control_request_ = {};
   failure_ = std::make_unique<Error>(std::move(error));
   driver_.pump_fetch_changed(*this);
   listener_.pump_failed(key_, *failure_);
@@ -94,10 +94,11 @@ std::optional<FetchPosition> PartitionPump::next() const {
 }
 
 void PartitionPump::learn(const SourceState& state, MonoTime now) {
-  bool first_news = !heard_;
-  heard_ = true;
+  bool first_news = !source_answered_;
+  source_answered_ = true;
   last_news_ = now;
-  if (state.log_start != source_.log_start || state.leader_epoch != source_.leader_epoch || first_news) told_ = false;
+  if (state.log_start != source_.log_start || state.leader_epoch != source_.leader_epoch || first_news)
+    source_sent_ = false;
   bool log_start_moved = !first_news && state.log_start > source_.log_start;
   if (state.high_watermark > source_.high_watermark || first_news)
     high_watermarks_.rose(state.high_watermark, target_end_, now);
@@ -106,7 +107,7 @@ void PartitionPump::learn(const SourceState& state, MonoTime now) {
 }
 
 void PartitionPump::note_caught_up() {
-  bool now_there = target_high_watermark_ >= source_.high_watermark && heard_;
+  bool now_there = target_high_watermark_ >= source_.high_watermark && source_answered_;
   if (now_there && !caught_up_) listener_.pump_caught_up(key_);
   caught_up_ = now_there;
 }
@@ -153,13 +154,13 @@ size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchR
 
 void PartitionPump::on_bad_bytes(uint32_t generation, const Error& error) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
-  driver_.pump_trouble(*this, PumpTrouble::kCorrupt, error);
+  driver_.pump_problem(*this, PumpProblem::kCorrupt, error);
   if (++corrupt_fetches_ >= options_.corrupt_fetches_max) return fail(error.in(place(key_, received_end_)));
   driver_.pump_fetch_changed(*this);
 }
 
 void PartitionPump::diverge(LogEpoch epoch, SourceOffset end) {
-  driver_.pump_trouble(*this, PumpTrouble::kDiverged, Error(ErrorCode::kConflict));
+  driver_.pump_problem(*this, PumpProblem::kDiverged, Error(ErrorCode::kConflict));
   if (options_.on_divergence == OnMismatch::kStop) {
     LostRange lost{std::min(end, target_end_), target_end_, epoch, received_epoch_};
     listener_.pump_diverged(key_, lost, false);
@@ -170,7 +171,7 @@ void PartitionPump::diverge(LogEpoch epoch, SourceOffset end) {
              .in(place(key_, received_end_)));
     return;
   }
-  reset({PumpWish::Kind::kTruncate, end, epoch});
+  reset({ControlRequest::Kind::kTruncate, end, epoch});
 }
 
 void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end) {
@@ -179,7 +180,7 @@ void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffse
 }
 
 void PartitionPump::retention_gap(SourceOffset log_start) {
-  driver_.pump_trouble(*this, PumpTrouble::kGap, Error(ErrorCode::kOutOfRange));
+  driver_.pump_problem(*this, PumpProblem::kGap, Error(ErrorCode::kOutOfRange));
   if (options_.on_retention_gap == OnMismatch::kStop) {
     listener_.pump_retention_gap(key_, received_end_, log_start, false);
     fail(Error(ErrorCode::kOutOfRange,
@@ -187,7 +188,7 @@ void PartitionPump::retention_gap(SourceOffset log_start) {
              .in(place(key_, received_end_)));
     return;
   }
-  reset({PumpWish::Kind::kAdvance, log_start, LogEpoch(-1)});
+  reset({ControlRequest::Kind::kAdvance, log_start, LogEpoch(-1)});
 }
 
 void PartitionPump::on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now) {
@@ -207,7 +208,7 @@ void PartitionPump::on_topic_gone(const Error& why) {
 bool PartitionPump::can_send() const {
   if (phase_ != PumpPhase::kRunning) return false;
   if (held_ && !held_->ready.empty()) return true;
-  return !told_ && (!held_ || held_->idle());
+  return !source_sent_ && (!held_ || held_->idle());
 }
 
 size_t PartitionPump::ready_bytes() const { return held_ ? held_->ready.bytes.size() : 0; }
@@ -240,7 +241,7 @@ std::optional<Pumped> PartitionPump::take(size_t bytes_max) {
     if (was_full && held.ready.bytes.size() < options_.buffered_bytes_max) driver_.pump_fetch_changed(*this);
   }
   held.sent.push_back(sent_end_);
-  told_ = true;
+  source_sent_ = true;
   return pumped;
 }
 
@@ -261,32 +262,34 @@ void PartitionPump::on_appended(uint32_t generation, const AppendAck& ack) {
 
 void PartitionPump::on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
-  driver_.pump_trouble(*this, PumpTrouble::kAppend, error);
+  driver_.pump_problem(*this, PumpProblem::kAppend, error);
   if (is_final(error.code)) return fail(error.in("append of " + place(key_, target_end_)));
   if (failed_appends_ < 255) ++failed_appends_;
-  reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+  reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
   if (now_has) on_target(generation_, *now_has, {});
 }
 
-PumpWish PartitionPump::wish() const { return phase_ == PumpPhase::kWishing ? wish_ : PumpWish{}; }
+ControlRequest PartitionPump::control_request() const {
+  return phase_ == PumpPhase::kWaitingForControl ? control_request_ : ControlRequest{};
+}
 
 void PartitionPump::on_target(uint32_t generation, const TargetState& state, LostRange lost) {
-  if (generation != generation_ || phase_ != PumpPhase::kWishing) return;
-  if (wish_.kind == PumpWish::Kind::kTruncate) {
+  if (generation != generation_ || phase_ != PumpPhase::kWaitingForControl) return;
+  if (control_request_.kind == ControlRequest::Kind::kTruncate) {
     if (lost.last_epoch < received_epoch_) lost.last_epoch = received_epoch_;
     if (!lost.empty()) listener_.pump_diverged(key_, lost, true);
     if (state.end >= received_end_ && state.last_epoch == received_epoch_)
       return fail(
           Error(ErrorCode::kConflict, "source and target cannot agree where they diverged (the source says epoch " +
-                                          std::to_string(wish_.epoch.value()) + " ends at " +
-                                          std::to_string(wish_.offset.value()) + ")")
+                                          std::to_string(control_request_.epoch.value()) + " ends at " +
+                                          std::to_string(control_request_.offset.value()) + ")")
               .in(place(key_, received_end_)));
-  } else if (wish_.kind == PumpWish::Kind::kAdvance && state.end > received_end_) {
+  } else if (control_request_.kind == ControlRequest::Kind::kAdvance && state.end > received_end_) {
     listener_.pump_retention_gap(key_, received_end_, state.end, true);
   }
   ++generation_;
   phase_ = PumpPhase::kRunning;
-  wish_ = {};
+  control_request_ = {};
   session_ = state.session;
   target_end_ = state.end;
   if (!options_.test_only_resume_from_memory || received_end_ == SourceOffset(0)) {
@@ -297,19 +300,19 @@ void PartitionPump::on_target(uint32_t generation, const TargetState& state, Los
   sent_epoch_ = received_epoch_;
   target_high_watermark_ = state.high_watermark;
   target_log_start_ = state.log_start;
-  told_ = !heard_;  // nothing is known yet that could be told
+  source_sent_ = !source_answered_;  // nothing is known yet that could be told
   caught_up_ = false;
   driver_.pump_fetch_changed(*this);
   if (can_send()) driver_.pump_can_send(*this);
 }
 
-void PartitionPump::on_wish_failed(uint32_t generation, const Error& error) {
-  if (generation != generation_ || phase_ != PumpPhase::kWishing) return;
-  driver_.pump_trouble(*this, PumpTrouble::kWish, error);
+void PartitionPump::on_control_failed(uint32_t generation, const Error& error) {
+  if (generation != generation_ || phase_ != PumpPhase::kWaitingForControl) return;
+  driver_.pump_problem(*this, PumpProblem::kControlRequest, error);
   if (is_final(error.code)) return fail(error.in("opening " + place(key_, target_end_)));
   // The session of a truncation ended meanwhile: a new one, and the source will say again that it differs.
-  if (error.code == ErrorCode::kConflict && wish_.kind != PumpWish::Kind::kOpen)
-    reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+  if (error.code == ErrorCode::kConflict && control_request_.kind != ControlRequest::Kind::kOpen)
+    reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
 }
 
 void PartitionPump::pause() {
@@ -321,13 +324,13 @@ void PartitionPump::pause() {
 }
 
 void PartitionPump::resume() {
-  if (phase_ == PumpPhase::kPaused) reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+  if (phase_ == PumpPhase::kPaused) reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
 }
 
 void PartitionPump::restart() {
   failure_.reset();
   corrupt_fetches_ = 0;
-  reset({PumpWish::Kind::kOpen, {}, LogEpoch(-1)});
+  reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
 }
 
 PumpProgress PartitionPump::progress(MonoTime now) const {

@@ -1,7 +1,7 @@
 // PartitionPump: moves one partition's batches from source to target, in order, bytes unchanged, and decides what to do
 // when the two no longer agree. It is a passive state object: no I/O, no coroutine, no clock. A fetcher asks for the
 // next position and hands in fetched batches. A sink takes ready batches and hands in the target's answers. The
-// replicator carries out the pump's control requests at the target (PumpWish: open, truncate, advance).
+// replicator carries out the pump's control requests at the target (ControlRequest: open, truncate, advance).
 //
 // Each reset (an append that failed, a divergence, a new session) begins a new generation. Batches and answers of an
 // older generation are ignored. The pump stores no position: after a reset it continues at the log end that the target
@@ -32,24 +32,24 @@ struct PumpOptions {
   bool test_only_resume_from_memory = false;
 };
 
-enum class PumpTrouble : uint8_t {
-  kAppend,    // an append was refused, or its answer is lost
-  kWish,      // a control request was refused: open, truncate or advance
-  kCorrupt,   // bytes from the source are damaged, or their offsets or epochs are out of order
-  kDiverged,  // the source has another history than the target
-  kGap        // the source deleted what was not mirrored yet
+enum class PumpProblem : uint8_t {
+  kAppend,          // an append was refused, or its answer is lost
+  kControlRequest,  // a control request was refused: open, truncate or advance
+  kCorrupt,         // bytes from the source are damaged, or their offsets or epochs are out of order
+  kDiverged,        // the source has another history than the target
+  kGap              // the source deleted what was not mirrored yet
 };
 
-// Carries out a pump's control requests (PumpWish). Called from inside the pump's calls: an implementation notes the
-// call and acts later.
+// Carries out a pump's control requests (ControlRequest). Called from inside the pump's calls: an implementation notes
+// the call and acts later.
 class PumpDriver {
  public:
   virtual ~PumpDriver() = default;
   virtual void pump_can_send(PartitionPump& pump) = 0;       // take() has something
   virtual void pump_fetch_changed(PartitionPump& pump) = 0;  // next() answers differently than it did
-  virtual void pump_needs_control(PartitionPump& pump) = 0;  // wish() is not kNone
+  virtual void pump_needs_control(PartitionPump& pump) = 0;  // control_request() is not kNone
   // For metrics: called at each occurrence. Consequences are reported through PumpListener.
-  virtual void pump_trouble(PartitionPump&, PumpTrouble, const Error&) {}
+  virtual void pump_problem(PartitionPump&, PumpProblem, const Error&) {}
 };
 
 // Is notified of events. Called from inside the pump's calls: an implementation notes the call and acts later.
@@ -69,14 +69,14 @@ class PumpListener {
 };
 
 enum class PumpPhase : uint8_t {
-  kWishing,  // a control request must be carried out at the target first: wish()
+  kWaitingForControl,  // a control request must be carried out at the target first: control_request()
   kRunning,
   kPaused,
   kFailed
 };
 
 // A control request: an operation that the target must carry out before batches can flow.
-struct PumpWish {
+struct ControlRequest {
   enum class Kind : uint8_t { kNone, kOpen, kTruncate, kAdvance };
   Kind kind = Kind::kNone;
   SourceOffset offset;  // truncate: the source's end of `epoch`; advance: the new log start
@@ -84,7 +84,7 @@ struct PumpWish {
 };
 
 struct PumpProgress {
-  PumpPhase phase = PumpPhase::kWishing;
+  PumpPhase phase = PumpPhase::kWaitingForControl;
   SourceState source;
   SourceOffset target_end, target_high_watermark, target_log_start;
   SourceOffset sent_end;  // the target has this, or it is on its way
@@ -99,7 +99,7 @@ struct PumpProgress {
 
 class PartitionPump {
  public:
-  // `options`, `driver` and `listener` outlive the pump. Its first wish() is kOpen.
+  // `options`, `driver` and `listener` outlive the pump. Its first control_request() is kOpen.
   PartitionPump(LinkPartition key, const PumpOptions& options, PumpDriver& driver, PumpListener& listener);
   ~PartitionPump();
   PartitionPump(const PartitionPump&) = delete;
@@ -141,14 +141,14 @@ class PartitionPump {
   void on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has);
 
   // --- The control side: requests to the target that must be answered before bytes can flow.
-  PumpWish wish() const;
+  ControlRequest control_request() const;
   PumpSession session() const { return session_; }
   // Appends that failed since the last success. The driver's backoff before the next control request grows with it.
   int failed_appends() const { return failed_appends_; }
   // The control request succeeded, whichever it was. `lost`: the range that a truncation removed.
   void on_target(uint32_t generation, const TargetState& state, LostRange lost);
   // The control request failed. It stays (the driver tries again after its backoff), unless the error is final.
-  void on_wish_failed(uint32_t generation, const Error& error);
+  void on_control_failed(uint32_t generation, const Error& error);
 
   void pause();
   void resume();   // opens a new session
@@ -158,7 +158,7 @@ class PartitionPump {
  private:
   struct Held;  // the state that only a running pump needs
 
-  void reset(PumpWish wish);
+  void reset(ControlRequest control_request);
   void fail(Error error);
   void clear_held();
   void learn(const SourceState& state, MonoTime now);
@@ -172,13 +172,13 @@ class PartitionPump {
   PumpDriver& driver_;
   PumpListener& listener_;
   uint32_t generation_ = 1;
-  PumpPhase phase_ = PumpPhase::kWishing;
-  bool told_ = true;  // the target knows the source's log start and leader epoch
+  PumpPhase phase_ = PumpPhase::kWaitingForControl;
+  bool source_sent_ = true;  // the target knows the source's log start and leader epoch
   bool caught_up_ = false;
-  bool heard_ = false;  // the source has said something about this partition
+  bool source_answered_ = false;  // the source has said something about this partition
   uint8_t corrupt_fetches_ = 0;
   uint8_t failed_appends_ = 0;
-  PumpWish wish_;
+  ControlRequest control_request_;
   PumpSession session_;
   SourceState source_;
   SourceOffset received_end_;  // next to fetch

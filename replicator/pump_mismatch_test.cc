@@ -18,9 +18,9 @@ TEST_F(PumpTest, GapBelowTheLogStartIsARetentionGap) {
   open(10, 3);
   fetched(batch(17, 2), state(19, /*log_start=*/17));
   EXPECT_FALSE(pump().can_send());
-  PumpWish wish = pump().wish();
-  EXPECT_EQ(wish.kind, PumpWish::Kind::kAdvance);
-  EXPECT_EQ(wish.offset, SourceOffset(17));
+  ControlRequest control_request = pump().control_request();
+  EXPECT_EQ(control_request.kind, ControlRequest::Kind::kAdvance);
+  EXPECT_EQ(control_request.offset, SourceOffset(17));
   open(17, -1, 2);
   ASSERT_EQ(recorder_.gaps.size(), 1u);
   EXPECT_EQ(recorder_.gaps[0].from, 10);
@@ -41,10 +41,10 @@ TEST_F(PumpTest, RetentionGapStopsThePartitionIfThePolicySaysSo) {
 TEST_F(PumpTest, DivergenceTruncatesAndNamesTheLostRange) {
   open(100, 7);
   pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
-  PumpWish wish = pump().wish();
-  EXPECT_EQ(wish.kind, PumpWish::Kind::kTruncate);
-  EXPECT_EQ(wish.offset, SourceOffset(90));
-  EXPECT_EQ(wish.epoch, LogEpoch(6));
+  ControlRequest control_request = pump().control_request();
+  EXPECT_EQ(control_request.kind, ControlRequest::Kind::kTruncate);
+  EXPECT_EQ(control_request.offset, SourceOffset(90));
+  EXPECT_EQ(control_request.epoch, LogEpoch(6));
   LostRange lost;
   lost.from = SourceOffset(90);
   lost.to = SourceOffset(100);
@@ -70,15 +70,15 @@ TEST_F(PumpTest, DivergenceStopsThePartitionIfThePolicySaysSo) {
 TEST_F(PumpTest, SourceThatLostItsTailHasDiverged) {
   open(100, 7);
   pump().on_out_of_range(pump().generation(), state(60), SourceOffset(60), now_);
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kTruncate);
-  EXPECT_EQ(pump().wish().offset, SourceOffset(60));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kTruncate);
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(60));
 }
 
 TEST_F(PumpTest, TargetThatEndsInsideABatchOfTheSourceHasDiverged) {
   open(13, 3);
   fetched(batch(10, 10), state(20));
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kTruncate);
-  EXPECT_EQ(pump().wish().offset, SourceOffset(10));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kTruncate);
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(10));
 }
 
 TEST_F(PumpTest, TruncationThatChangesNothingFailsThePartition) {
@@ -91,8 +91,8 @@ TEST_F(PumpTest, TruncationThatChangesNothingFailsThePartition) {
 TEST_F(PumpTest, TruncationWhoseSessionEndedOpensANewSession) {
   open(100, 7);
   pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
-  pump().on_wish_failed(pump().generation(), Error(ErrorCode::kConflict, "stale"));
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
+  pump().on_control_failed(pump().generation(), Error(ErrorCode::kConflict, "stale"));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
 }
 
 TEST_F(PumpTest, BadChecksumKeepsTheGoodBatchesAndFailsAfterSeveralTries) {
@@ -111,7 +111,7 @@ TEST_F(PumpTest, BadChecksumKeepsTheGoodBatchesAndFailsAfterSeveralTries) {
   }
   EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
   EXPECT_EQ(recorder_.failure.code, ErrorCode::kCorrupt);
-  const int counted = recorder_.troubles[{PumpTrouble::kCorrupt, ErrorCode::kCorrupt}];
+  const int counted = recorder_.troubles[{PumpProblem::kCorrupt, ErrorCode::kCorrupt}];
   EXPECT_EQ(counted, options_.corrupt_fetches_max) << "each of them is counted";
 }
 

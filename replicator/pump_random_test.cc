@@ -126,27 +126,28 @@ TEST_F(PumpTest, UnderRandomFailuresTheTargetBecomesTheSource) {
           pump().on_appended(pumped.generation, done);
           break;
         }
-        case 4: {  // a wish
-          PumpWish wish = pump().wish();
-          if (wish.kind == PumpWish::Kind::kNone) break;
+        case 4: {  // a control request
+          ControlRequest control_request = pump().control_request();
+          if (control_request.kind == ControlRequest::Kind::kNone) break;
           if (faults && random.chance(0.1)) {
-            pump().on_wish_failed(pump().generation(), Error(ErrorCode::kTimedOut));
+            pump().on_control_failed(pump().generation(), Error(ErrorCode::kTimedOut));
             break;
           }
           LostRange lost;
           int64_t before = target_end;
-          if (wish.kind == PumpWish::Kind::kTruncate) {
-            int64_t to = wish.offset.value();
+          if (control_request.kind == ControlRequest::Kind::kTruncate) {
+            int64_t to = control_request.offset.value();
             auto above = [&](const Stored& s) {
-              return s.next > to || (wish.epoch.value() >= 0 && s.epoch > wish.epoch.value());
+              return s.next > to || (control_request.epoch.value() >= 0 && s.epoch > control_request.epoch.value());
             };
             while (!target_log.empty() && above(target_log.back())) target_log.pop_back();
             target_end = target_log.empty() ? std::min(target_end, to) : target_log.back().next;
             lost.from = SourceOffset(target_end);
             lost.to = SourceOffset(before);
-          } else if (wish.kind == PumpWish::Kind::kAdvance && wish.offset.value() > target_end) {
+          } else if (control_request.kind == ControlRequest::Kind::kAdvance &&
+                     control_request.offset.value() > target_end) {
             target_log.clear();
-            target_end = wish.offset.value();
+            target_end = control_request.offset.value();
           }
           ++session;
           pump().on_target(pump().generation(), target(target_end, last_epoch(), session), lost);

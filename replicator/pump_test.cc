@@ -6,7 +6,7 @@ namespace farshore::replicator {
 namespace {
 
 TEST_F(PumpTest, NewPumpFetchesNothingBeforeItIsOpen) {
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
   EXPECT_FALSE(pump().next());
   EXPECT_FALSE(pump().take(1000));
   open(42, 3, 9);
@@ -79,7 +79,7 @@ TEST_F(PumpTest, FailedAppendDropsLaterBatchesAndTakesTheTargetsState) {
   ASSERT_TRUE(first && second);
   pump().on_append_failed(first->generation, Error(ErrorCode::kTimedOut), std::nullopt);
   pump().on_append_failed(second->generation, Error(ErrorCode::kTimedOut), std::nullopt);
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
   EXPECT_EQ(pump().failed_appends(), 1);
   EXPECT_FALSE(pump().can_send());
   open(5, 3, 2);  // the first had been applied after all
@@ -102,20 +102,20 @@ TEST_F(PumpTest, FencedAppendFailsThePartition) {
   EXPECT_EQ(recorder_.failure.code, ErrorCode::kFenced);
   EXPECT_FALSE(pump().next());
   pump().restart();
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
 }
 
 TEST_F(PumpTest, RefusedAppendsAndControlRequestsAreCountedByKind) {
   Error full(ErrorCode::kNoSpace, "full"), gone(ErrorCode::kTimedOut, "gone");
-  pump().on_wish_failed(pump().generation(), gone);
+  pump().on_control_failed(pump().generation(), gone);
   open(0);
   fetched(batch(0, 5), state(5));
   ASSERT_TRUE(pump().take(1 << 20));
   const uint32_t sent = pump().generation();
   pump().on_append_failed(sent, full, std::nullopt);
   pump().on_append_failed(sent, full, std::nullopt);  // of a generation that is over: part of the same failure
-  const std::map<std::pair<PumpTrouble, ErrorCode>, int> expected{{{PumpTrouble::kWish, ErrorCode::kTimedOut}, 1},
-                                                                  {{PumpTrouble::kAppend, ErrorCode::kNoSpace}, 1}};
+  const std::map<std::pair<PumpProblem, ErrorCode>, int> expected{
+      {{PumpProblem::kControlRequest, ErrorCode::kTimedOut}, 1}, {{PumpProblem::kAppend, ErrorCode::kNoSpace}, 1}};
   EXPECT_EQ(recorder_.troubles, expected);
 }
 
@@ -205,7 +205,7 @@ TEST_F(PumpTest, PausedPumpNeitherFetchesNorSends) {
   EXPECT_FALSE(pump().next());
   EXPECT_FALSE(pump().take(1));
   pump().resume();
-  EXPECT_EQ(pump().wish().kind, PumpWish::Kind::kOpen);
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
 }
 
 TEST_F(PumpTest, DeletedTopicFailsThePartition) {

@@ -86,26 +86,26 @@ void Replicator::pump_fetch_changed(PartitionPump& pump) {
 
 void Replicator::pump_needs_control(PartitionPump& pump) {
   Entry* entry = find(pump.key());
-  if (!entry || entry->wishing) return;
-  entry->wishing = spawn(gate_, "wishes of a pump", grant_wishes(pump.key(), entry->serial));
+  if (!entry || entry->controlling) return;
+  entry->controlling = spawn(gate_, "control requests of a pump", carry_out_requests(pump.key(), entry->serial));
 }
 
-void Replicator::pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) {
+void Replicator::pump_problem(PartitionPump& pump, PumpProblem trouble, const Error& error) {
   switch (trouble) {
-    case PumpTrouble::kAppend:
+    case PumpProblem::kAppend:
       ++counters_.append_errors[error.code];
       if (Entry* entry = find(pump.key())) entry->append_error = error;
       break;
-    case PumpTrouble::kWish:
+    case PumpProblem::kControlRequest:
       ++counters_.control_errors[error.code];
       break;
-    case PumpTrouble::kCorrupt:
+    case PumpProblem::kCorrupt:
       ++counters_.corrupt;
       break;
-    case PumpTrouble::kDiverged:
+    case PumpProblem::kDiverged:
       ++counters_.divergences;
       break;
-    case PumpTrouble::kGap:
+    case PumpProblem::kGap:
       ++counters_.gaps;
       break;
   }
@@ -117,29 +117,29 @@ void Replicator::fetcher_lost_partition(const LinkPartition& key) {
   wake_.notify();
 }
 
-Task<void> Replicator::grant_wishes(LinkPartition key, uint64_t serial) {
+Task<void> Replicator::carry_out_requests(LinkPartition key, uint64_t serial) {
   int failures = 0;
   for (;;) {
     Entry* entry = find(key, serial);
     if (!entry || stopping_.is_set()) co_return;
-    PumpWish wish = entry->pump->wish();
-    if (wish.kind == PumpWish::Kind::kNone) {
-      entry->wishing = false;
+    ControlRequest control_request = entry->pump->control_request();
+    if (control_request.kind == ControlRequest::Kind::kNone) {
+      entry->controlling = false;
       co_return;
     }
     int tries = std::max(failures, entry->pump->failed_appends() - 1);
     if (tries > 0) {
-      Duration pause = options_.wish_backoff_min;
-      for (int i = 1; i < tries && pause < options_.wish_backoff_max; ++i) pause *= 2;
-      pause = std::min(pause, options_.wish_backoff_max);
+      Duration pause = options_.control_backoff_min;
+      for (int i = 1; i < tries && pause < options_.control_backoff_max; ++i) pause *= 2;
+      pause = std::min(pause, options_.control_backoff_max);
       (void)co_await stopping_.wait(env_.in(Duration(env_.random().between(pause.count() / 2, pause.count()))));
       entry = find(key, serial);
       if (!entry || stopping_.is_set()) co_return;
-      wish = entry->pump->wish();
-      if (wish.kind == PumpWish::Kind::kNone) continue;
+      control_request = entry->pump->control_request();
+      if (control_request.kind == ControlRequest::Kind::kNone) continue;
     }
     const uint32_t generation = entry->pump->generation();
-    auto granted = co_await grant(key, serial, wish);
+    auto granted = co_await grant(key, serial, control_request);
     entry = find(key, serial);
     if (!entry) co_return;
     if (granted) {
@@ -153,25 +153,25 @@ Task<void> Replicator::grant_wishes(LinkPartition key, uint64_t serial) {
           "target refuses a partition",
           {{"topic", entry->spec.target.topic}, {"partition", entry->spec.partition}, {"error", granted.error()}});
     entry->target_error = granted.error();
-    entry->pump->on_wish_failed(generation, granted.error());
+    entry->pump->on_control_failed(generation, granted.error());
     changes_.notify();
   }
 }
 
-Task<Status> Replicator::grant(LinkPartition key, uint64_t serial, PumpWish wish) {
+Task<Status> Replicator::grant(LinkPartition key, uint64_t serial, ControlRequest control_request) {
   Entry* entry = find(key, serial);
   const uint32_t generation = entry->pump->generation();
   const PumpSession session = entry->pump->session();
   TargetState state;
   LostRange lost;
-  if (wish.kind == PumpWish::Kind::kOpen) {
+  if (control_request.kind == ControlRequest::Kind::kOpen) {
     CO_TRY(state, co_await sink_.open(key));
-  } else if (wish.kind == PumpWish::Kind::kTruncate) {
-    CO_TRY(Truncated truncated, co_await sink_.truncate(key, session, wish.offset, wish.epoch));
+  } else if (control_request.kind == ControlRequest::Kind::kTruncate) {
+    CO_TRY(Truncated truncated, co_await sink_.truncate(key, session, control_request.offset, control_request.epoch));
     state = truncated.state;
     lost = truncated.lost;
   } else {
-    CO_TRY(state, co_await sink_.advance_log_start(key, session, wish.offset));
+    CO_TRY(state, co_await sink_.advance_log_start(key, session, control_request.offset));
   }
   entry = find(key, serial);
   if (entry) entry->pump->on_target(generation, state, lost);

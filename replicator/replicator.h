@@ -3,7 +3,7 @@
 // owner decides what is mirrored and what a failure means.
 //
 //   source broker --Fetcher--> PartitionPump --BatchSink--> target
-//                     ^ leaders      | control requests (PumpWish)
+//                     ^ leaders      | control requests (ControlRequest)
 //                     +-- Replicator +
 //
 // Executor: the Env's. Owner: a link, or an embedded observer.
@@ -29,7 +29,7 @@ struct ReplicatorOptions {
   int32_t lanes_per_broker = 1;
   Duration metadata_interval = seconds(10);     // how often leaders and topic ids are looked at
   Duration metadata_retry = milliseconds(200);  // while a partition has no leader
-  Duration wish_backoff_min = milliseconds(50), wish_backoff_max = seconds(2);
+  Duration control_backoff_min = milliseconds(50), control_backoff_max = seconds(2);
   int missing_looks_max = 5;  // a source topic that is not there so many times in a row is gone
 };
 
@@ -90,8 +90,8 @@ class Replicator final : private PumpDriver, private FetcherOwner {
     std::unique_ptr<PartitionPump> pump;
     Fetcher* fetcher = nullptr;
     LeadershipEpoch leader_epoch{-1};
-    uint64_t serial = 0;   // of the add(): a key that was removed and added again is another entry
-    bool wishing = false;  // a coroutine carries out its control requests
+    uint64_t serial = 0;       // of the add(): a key that was removed and added again is another entry
+    bool controlling = false;  // a coroutine carries out its control requests
     int missing_looks = 0;
     Error source_error, target_error;
     Error append_error;  // of the last append that failed; holds until one goes well
@@ -100,7 +100,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   void pump_can_send(PartitionPump& pump) override;
   void pump_fetch_changed(PartitionPump& pump) override;
   void pump_needs_control(PartitionPump& pump) override;
-  void pump_trouble(PartitionPump& pump, PumpTrouble trouble, const Error& error) override;
+  void pump_problem(PartitionPump& pump, PumpProblem trouble, const Error& error) override;
   void fetcher_lost_partition(const LinkPartition& key) override;
   Duration target_round_trip() const override { return sink_.round_trip(); }
 
@@ -109,8 +109,8 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   Fetcher& fetcher_for(int32_t broker, const LinkPartition& key);
   Task<Status> look_at_source();
   void place(const LinkPartition& key, Entry& entry, const kafka::ClusterView& view);
-  Task<void> grant_wishes(LinkPartition key, uint64_t serial);
-  Task<Status> grant(LinkPartition key, uint64_t serial, PumpWish wish);
+  Task<void> carry_out_requests(LinkPartition key, uint64_t serial);
+  Task<Status> grant(LinkPartition key, uint64_t serial, ControlRequest control_request);
   PartitionProgress progress_of(const LinkPartition& key, const Entry& entry) const;
 
   Env& env_;

@@ -1,6 +1,6 @@
 // BatchSink: appends the batches of pumps to a target. A sink takes what is ready from many pumps into one request and
 // hands each partition's result back to its pump. Before that, the replicator calls open(), truncate() or
-// advance_log_start() for the pump's control requests (PumpWish). MirrorSink (mirror_sink.h) appends to Farshore
+// advance_log_start() for the pump's control requests (ControlRequest). MirrorSink (mirror_sink.h) appends to Farshore
 // brokers, RelaySink (relay/relay_sink.h) to any Kafka. Executor: the replicator's, for all calls.
 #pragma once
 

@@ -1,5 +1,5 @@
 // The HTTP edge of a process: a few GET routes (metrics, health, a status page) on the Env's network. HTTP/1.0 and 1.1,
-// GET and HEAD, no request bodies. Executor: the Env's. Limits and deadlines: http.cc.
+// GET and HEAD, no request bodies. Executor: the Env's. Limits and deadlines: server.cc.
 #pragma once
 
 #include <functional>

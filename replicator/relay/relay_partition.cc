@@ -25,7 +25,7 @@ void RelayPartition::end_takeover(const RelayTakenOver& taken, SinkLane& lane) {
   target_epoch_ = taken.epoch;
   anchored_ = false;
   next_sequence_ = 0;
-  next_source_ = acked_end_ = told_end_ = taken.resume.source;
+  next_source_ = acked_end_ = pump_end_ = taken.resume.source;
   acked_epoch_ = taken.resume.source_epoch;
   target_end_ = taken.target_end;
 }
@@ -137,11 +137,11 @@ std::optional<RelayPartition::Acknowledged> RelayPartition::pop_acknowledged() {
 
 void RelayPartition::advance(SourceOffset to) {
   held_.reset();
-  if (told_end_ == acked_end_) {
+  if (pump_end_ == acked_end_) {
     next_source_ = acked_end_ = to;
     anchored_ = false;
   }
-  told_end_ = acked_end_;
+  pump_end_ = acked_end_;
   if (next_source_ != acked_end_) {  // what was taken and not sent is fetched, or missed, again
     next_source_ = acked_end_;
     anchored_ = false;

@@ -99,7 +99,7 @@ class RelayPartition {
   SourceOffset next_source_;  // the first source offset that was not sent
   SourceOffset acked_end_;
   LogEpoch acked_epoch_{-1};
-  SourceOffset told_end_;    // the end that the pump got last
+  SourceOffset pump_end_;    // the end that the pump got last
   TargetOffset target_end_;  // at or above it there are no batches of ours, except those in flight
   std::deque<Flight> flights_;
   std::optional<Pumped> held_;  // the next batch, which waits for an anchor or for room

@@ -19,7 +19,7 @@ class PumpRecorder final : public PumpDriver, public PumpListener {
   void pump_can_send(PartitionPump&) override { ++sends; }
   void pump_fetch_changed(PartitionPump&) override { ++fetch_changes; }
   void pump_needs_control(PartitionPump&) override { ++controls; }
-  void pump_trouble(PartitionPump&, PumpTrouble trouble, const Error& error) override {
+  void pump_problem(PartitionPump&, PumpProblem trouble, const Error& error) override {
     ++troubles[{trouble, error.code}];
   }
   void pump_caught_up(const LinkPartition&) override { ++caught_up; }
@@ -36,7 +36,7 @@ class PumpRecorder final : public PumpDriver, public PumpListener {
     bool skipped;
   };
   int sends = 0, fetch_changes = 0, controls = 0, caught_up = 0, gone = 0;
-  std::map<std::pair<PumpTrouble, ErrorCode>, int> troubles;
+  std::map<std::pair<PumpProblem, ErrorCode>, int> troubles;
   std::vector<std::pair<LostRange, bool>> diverged;
   std::vector<Gap> gaps;
   SourceOffset log_start_seen;
@@ -58,7 +58,7 @@ class PumpTest : public testing::Test {
     return *pump_;
   }
   void open(int64_t end, int32_t last_epoch = -1, int64_t session = 1) {
-    ASSERT_NE(pump().wish().kind, PumpWish::Kind::kNone);
+    ASSERT_NE(pump().control_request().kind, ControlRequest::Kind::kNone);
     pump().on_target(pump().generation(), target(end, last_epoch, session), {});
   }
   BatchRun batch(int64_t base, int records = 1, int32_t epoch = 3, size_t value_bytes = 10) {

@@ -11,7 +11,7 @@ int64_t ms(Duration d) { return std::chrono::duration_cast<milliseconds>(d).coun
 
 const char* state_of(const replicator::PumpProgress& pump) {
   switch (pump.phase) {
-    case replicator::PumpPhase::kWishing:
+    case replicator::PumpPhase::kWaitingForControl:
       return "OPENING";
     case replicator::PumpPhase::kRunning:
       // Until the source has mentioned the partition its lag is not known, and ACTIVE with lag 0 would be wrong.

@@ -91,7 +91,7 @@ class RelayGateway final : private PumpDriver, private PumpListener {
  private:
   struct Work {
     std::unique_ptr<PartitionPump> pump;
-    bool wishing = false;
+    bool controlling = false;
   };
   std::map<int32_t, SourcePartition>& source_;
   SlabArena arena_;
@@ -116,8 +116,8 @@ class RelayGateway final : private PumpDriver, private PumpListener {
   void pump_needs_control(PartitionPump& pump) override {
     const int32_t index = pump.key().partition.value();
     Work& work = work_.at(index);
-    if (work.wishing) return;
-    work.wishing = spawn(gate_, "wishes", grant(index));
+    if (work.controlling) return;
+    work.controlling = spawn(gate_, "control requests", grant(index));
   }
   void pump_caught_up(const LinkPartition&) override {}
   void pump_diverged(const LinkPartition&, LostRange, bool) override { ADD_FAILURE() << "nothing diverges here"; }
@@ -130,16 +130,17 @@ class RelayGateway final : private PumpDriver, private PumpListener {
 
   Task<void> grant(int32_t index) {
     Work& work = work_.at(index);
-    while (work.pump->wish().kind != PumpWish::Kind::kNone) {
-      const PumpWish wish = work.pump->wish();
+    while (work.pump->control_request().kind != ControlRequest::Kind::kNone) {
+      const ControlRequest control_request = work.pump->control_request();
       const uint32_t generation = work.pump->generation();
       Result<TargetState> state = Error(ErrorCode::kInternal);
-      if (wish.kind == PumpWish::Kind::kOpen) {
+      if (control_request.kind == ControlRequest::Kind::kOpen) {
         state = co_await sink.open(key_of(index));
-      } else if (wish.kind == PumpWish::Kind::kAdvance) {
-        state = co_await sink.advance_log_start(key_of(index), work.pump->session(), wish.offset);
+      } else if (control_request.kind == ControlRequest::Kind::kAdvance) {
+        state = co_await sink.advance_log_start(key_of(index), work.pump->session(), control_request.offset);
       } else {
-        auto cut = co_await sink.truncate(key_of(index), work.pump->session(), wish.offset, wish.epoch);
+        auto cut =
+            co_await sink.truncate(key_of(index), work.pump->session(), control_request.offset, control_request.epoch);
         state = cut.error();
       }
       if (state) {
@@ -147,10 +148,10 @@ class RelayGateway final : private PumpDriver, private PumpListener {
         continue;
       }
       open_errors.push_back(state.error());
-      work.pump->on_wish_failed(generation, state.error());
+      work.pump->on_control_failed(generation, state.error());
       co_await env.sleep(milliseconds(env.random().between(10, 100)));
     }
-    work.wishing = false;
+    work.controlling = false;
   }
 
   // Stands for a fetcher and the source behind it.
