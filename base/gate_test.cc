@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -37,7 +36,7 @@ TEST(Gate, HolderOfAClosedGateIsEmptyAndChangesNothing) {
 
 TEST(Gate, HolderOutlivesItsGateWhenTheEnvIsDead) {
   ManualReactor reactor;
-  auto gate = std::make_unique<Gate>(reactor);
+  std::optional<Gate> gate(std::in_place, reactor);
   std::optional<Gate::Holder> holder(std::in_place, *gate);
   reactor.kill();
   gate.reset();    // frames of a dead Env are destroyed in any order
