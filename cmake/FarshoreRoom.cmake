@@ -12,10 +12,10 @@
 #
 # Rooms see headers through a private view: a folder of links to exactly these headers, so that including a header of a
 # room that is not in DEPENDS (an upward include) does not compile.
-# PARTS names sub-folders whose files belong to the same room and library; the tests of a part are their own program,
-# broker_handlers_test. x_fixture.h is shared by the room's tests, and is not one of the library's headers.
+# Neighbouring sources are compiled together (cmake/FarshoreUnits.cmake); ALONE names those that are not.
 # Files are found by name, so a test file cannot be left out of ctest; a stray file breaks the build at once.
 include(GoogleTest)
+include(FarshoreUnits)
 
 function(farshore_view name path headers)  # links each header of `path` under view/<name>/<path>/
   set(view ${CMAKE_BINARY_DIR}/view/${name}/${path})
@@ -81,7 +81,7 @@ function(farshore_headers out view_name path folder)
 endfunction()
 
 function(farshore_room path)
-  cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS;PARTS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "PCH" "DEPENDS;LINK;EXTRA_SOURCES;TEST_DEPENDS;ALONE" ${ARGN})
   string(REPLACE "/" "_" name ${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/internal/*.cc)
   set(tests ${sources})
@@ -89,15 +89,7 @@ function(farshore_room path)
   list(FILTER sources EXCLUDE REGEX "(_test|/main|_main|_fuzz|_bench)\\.cc$")
 
   farshore_headers(room ${name} ${path} "")
-  foreach(part IN LISTS ROOM_PARTS)
-    file(GLOB part_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${part}/*.cc)
-    set(${part}_tests ${part_sources})
-    list(FILTER ${part}_tests INCLUDE REGEX "_test\\.cc$")
-    list(FILTER part_sources EXCLUDE REGEX "(_test|/main|_main|_fuzz|_bench)\\.cc$")
-    list(APPEND sources ${part_sources})
-    farshore_headers(part ${name} ${path} /${part})
-    list(APPEND room_headers ${part_headers})
-  endforeach()
+  farshore_units(sources ${name} "${sources}" "${ROOM_ALONE}")
   list(APPEND sources ${ROOM_EXTRA_SOURCES})
   farshore_library(${name} "${sources}" ${room_view} "${room_headers}")
   set(scope INTERFACE)
@@ -133,11 +125,6 @@ function(farshore_room path)
   if(tests)
     farshore_test(${name}_test SOURCES ${tests} DEPENDS ${test_depends})
   endif()
-  foreach(part IN LISTS ROOM_PARTS)
-    if(${part}_tests)
-      farshore_test(${name}_${part}_test SOURCES ${${part}_tests} DEPENDS ${test_depends})
-    endif()
-  endforeach()
 endfunction()
 
 # farshore_test(NAME SOURCES ... DEPENDS ... [MAIN])   MAIN: the sources bring their own main()

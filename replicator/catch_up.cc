@@ -2,17 +2,17 @@
 
 #include <algorithm>
 
+#include "proto/kafka/constants.h"
+
 namespace farshore::replicator {
 
 namespace {
 
-constexpr int16_t kFetchByName = 12;       // the last version that names topics
 constexpr int32_t kSessionlessEpoch = -1;  // a full fetch that begins no session (KIP-227)
 constexpr int32_t kWaitMs = 100;           // there is always something to read; but for a truncation
-constexpr int8_t kReadUncommitted = 0;
-constexpr size_t kBatchesPerAsk = 16;   // what is cut off at the end of a response is then a small part of it
-constexpr double kShortResponse = 0.7;  // less of what was asked for: a segment's end, say, and no wrong estimate
-constexpr double kAskSecondsMax = 1.5;  // a response shall not take longer than that
+constexpr size_t kBatchesPerAsk = 16;      // what is cut off at the end of a response is then a small part of it
+constexpr double kShortResponse = 0.7;     // less of what was asked for: a segment's end, say, and no wrong estimate
+constexpr double kAskSecondsMax = 1.5;     // a response shall not take longer than that
 
 }  // namespace
 
@@ -263,13 +263,13 @@ void CatchUp::send(Ask asked) {
   request.max_wait_ms = kWaitMs;
   request.min_bytes = 1;
   request.max_bytes = static_cast<int32_t>(ask.bytes_max);
-  request.isolation_level = kReadUncommitted;
+  request.isolation_level = kafka::kReadUncommitted;
   request.session_id = 0;
   request.session_epoch = kSessionlessEpoch;
   auto& topic = request.topics.emplace_back();
   topic.topic_id = ask.key.source_topic.value();
   auto version = client_->version_for(kafka::FetchRequest::kApiKey);
-  if (version && *version <= kFetchByName) topic.topic = ask.topic;
+  if (version && *version <= kafka::kFetchByNameVersionMax) topic.topic = ask.topic;
   auto& partition = topic.partitions.emplace_back();
   partition.partition = ask.key.partition.value();
   partition.current_leader_epoch = ask.leader_epoch.value();

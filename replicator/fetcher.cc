@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/kafka/constants.h"
 #include "replicator/log_ranges.h"
 
 namespace farshore::replicator {
@@ -10,10 +11,8 @@ namespace {
 
 using Code = kafka::ErrorCode;
 
-constexpr int16_t kFetchByName = 12;  // the last version that names topics
 constexpr size_t kResponseBytesMin = 256 << 10;
 constexpr double kWayBytesPerSecond = 500e6;  // the fastest way that a window is made for
-constexpr int8_t kReadUncommitted = 0;
 constexpr int32_t kHeldWaitMs = 100, kFullWaitMs = 5;
 
 }  // namespace
@@ -321,14 +320,14 @@ void Fetcher::limit(kafka::FetchRequest& request) const {
   const size_t window = window_bytes();
   const size_t free = window - std::min(window, budget_.used_bytes());
   request.max_bytes = static_cast<int32_t>(std::clamp(free, kResponseBytesMin, response_bytes_max_));
-  request.isolation_level = kReadUncommitted;
+  request.isolation_level = kafka::kReadUncommitted;
 }
 
 Task<Status> Fetcher::fetch_once(kafka::Client& client) {
   CO_TRY(int16_t version, client.version_for(kafka::FetchRequest::kApiKey));
   if (session_.fresh()) forget_session();
   kafka::FetchRequest request;
-  if (!build(request, version <= kFetchByName)) {
+  if (!build(request, version <= kafka::kFetchByNameVersionMax)) {
     forget_session();  // it is left alone at the source, and begun anew when there is something to fetch
     changed_.clear();
     auto waited = co_await wait_for_work();

@@ -18,7 +18,7 @@
 namespace farshore {
 namespace {
 
-constexpr size_t kPiecesPerCall = 64;
+constexpr size_t kPiecesPerWrite = 64;
 
 struct Descriptor {  // shared with jobs on the pool, so that a number is never reused under them
   explicit Descriptor(int n) : number(n) {}
@@ -93,10 +93,10 @@ class PosixFile final : public File {
     if (failed_.code != ErrorCode::kNone) return failed_;
     size_t index = 0, skip = 0;  // the first byte that is not written yet
     for (;;) {
-      iovec parts[kPiecesPerCall];
+      iovec parts[kPiecesPerWrite];
       int count = 0;
       size_t from = skip;
-      for (size_t i = index; i < pieces.size() && count < static_cast<int>(kPiecesPerCall); ++i, from = 0) {
+      for (size_t i = index; i < pieces.size() && count < static_cast<int>(kPiecesPerWrite); ++i, from = 0) {
         if (pieces[i].size() == from) continue;
         parts[count++] = {const_cast<std::byte*>(pieces[i].data()) + from, pieces[i].size() - from};
       }

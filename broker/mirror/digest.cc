@@ -8,7 +8,7 @@
 namespace farshore::broker {
 namespace {
 
-constexpr size_t kReadBytes = 4 << 20;
+constexpr size_t kDigestReadBytes = 4 << 20;
 
 class Sha256 {
  public:
@@ -47,7 +47,7 @@ Task<Result<std::vector<RangeDigest>>> digest_ranges(Log& log, Offset from, Offs
   };
   Offset at = from;
   while (at < to) {
-    CO_TRY(auto run, co_await log.read_run(at, ReadBound::kHighWatermark, kReadBytes));
+    CO_TRY(auto run, co_await log.read_run(at, ReadBound::kHighWatermark, kDigestReadBytes));
     if (run.empty()) break;
     CO_CHECK(verify_crc(run));
     for (const auto& batch : run.batches) {

@@ -3,7 +3,7 @@
 namespace farshore::linker {
 namespace {
 
-TopicPartition log_partition(int32_t index) { return TopicPartition{kTranslationTopic, index}; }
+TopicPartition partition_of_log(int32_t index) { return TopicPartition{kTranslationTopic, index}; }
 
 }  // namespace
 
@@ -94,7 +94,7 @@ Task<Status> LogImage::verify(int32_t index, Deadline deadline) {
   CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
   bool there = end.value() >= to.next_offset;
   if (there && to.leader_epoch >= 0) {
-    TopicPartition where = log_partition(index);
+    TopicPartition where = partition_of_log(index);
     CO_TRY(auto found,
            co_await kafka::partition_epoch_end(cluster_, std::move(where), LogEpoch(to.leader_epoch), deadline));
     there = found.end.value() >= to.next_offset;
@@ -105,7 +105,7 @@ Task<Status> LogImage::verify(int32_t index, Deadline deadline) {
 }
 
 Task<Result<Offset>> LogImage::offset_of(int32_t index, kafka::OffsetOf which, Deadline deadline) {
-  TopicPartition where = log_partition(index);
+  TopicPartition where = partition_of_log(index);
   co_return co_await kafka::partition_offset(cluster_, std::move(where), which, deadline);
 }
 

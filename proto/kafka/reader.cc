@@ -12,7 +12,7 @@ void Reader::fail(farshore::ErrorCode code, std::string_view what) {
 
 void Reader::fail_short() {
   if (ok()) ended_early_ = true;
-  fail(ErrorCode::kCorrupt, "message too short");
+  fail(farshore::ErrorCode::kCorrupt, "message too short");
 }
 
 Status Reader::finish() {

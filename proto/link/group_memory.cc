@@ -5,7 +5,7 @@
 namespace farshore {
 namespace {
 
-constexpr int kFormatVersion = 1;
+constexpr int kGroupMemoryVersion = 1;
 
 }  // namespace
 
@@ -16,7 +16,7 @@ std::string encode(const GroupMemory& memory) {
     if (written.before) row.push_back(written.before->value());
     rows.push_back(std::move(row));
   }
-  return dump_stored(Json{{"v", kFormatVersion}, {"offsets", std::move(rows)}});
+  return dump_stored(Json{{"v", kGroupMemoryVersion}, {"offsets", std::move(rows)}});
 }
 
 GroupMemory decode_group_memory(std::string_view text) {

@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 128, kPrefixBytesMax = 64, kFiltersMax = 1024;
 
-Error invalid(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
+Error invalid_spec(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
 bool legal_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
@@ -15,11 +15,11 @@ bool legal_name_character(char c) {
 
 Status check_name(std::string_view what, std::string_view text, size_t bytes_max) {
   if (text.size() > bytes_max)
-    return invalid(std::string(what) + " is longer than " + std::to_string(bytes_max) + " characters");
+    return invalid_spec(std::string(what) + " is longer than " + std::to_string(bytes_max) + " characters");
   for (char c : text)
     if (!legal_name_character(c))
-      return invalid(std::string(what) + " '" + std::string(text) +
-                     "' may hold only letters, digits, '.', '_' and '-'");
+      return invalid_spec(std::string(what) + " '" + std::string(text) +
+                          "' may hold only letters, digits, '.', '_' and '-'");
   return ok();
 }
 
@@ -42,18 +42,19 @@ bool follows(const LinkSpec& spec, const std::string& key) {
 }
 
 Status validate(const LinkSpec& spec) {
-  if (spec.name.empty()) return invalid("a link needs a name");
+  if (spec.name.empty()) return invalid_spec("a link needs a name");
   FARSHORE_CHECK(check_name("link name", spec.name, kNameBytesMax));
   FARSHORE_CHECK(check_name("topic prefix", spec.topic_prefix, kPrefixBytesMax));
-  if (spec.source.empty()) return invalid("--source needs the address of a broker of the source, host:port");
-  if (spec.target.empty()) return invalid("--target needs the address of a broker of the target, host:port");
+  if (spec.source.empty()) return invalid_spec("--source needs the address of a broker of the source, host:port");
+  if (spec.target.empty()) return invalid_spec("--target needs the address of a broker of the target, host:port");
   for (const auto& source : spec.source)
     for (const auto& target : spec.target)
       if (source == target)
-        return invalid("source and target are both " + source.to_string() + ": a link joins two clusters");
-  if (spec.topics.empty()) return invalid("--topics selects nothing: give names, 'prefix*', or '*' for everything");
+        return invalid_spec("source and target are both " + source.to_string() + ": a link joins two clusters");
+  if (spec.topics.empty())
+    return invalid_spec("--topics selects nothing: give names, 'prefix*', or '*' for everything");
   if (spec.topics.size() > kFiltersMax || spec.groups.size() > kFiltersMax)
-    return invalid("more than " + std::to_string(kFiltersMax) + " filters");
+    return invalid_spec("more than " + std::to_string(kFiltersMax) + " filters");
   return ok();
 }
 

@@ -7,15 +7,15 @@
 namespace farshore {
 namespace {
 
-constexpr int kFormatVersion = 1;
-constexpr std::string_view kWhat = "a stored relay topic";
+constexpr int kRelayTopicVersion = 1;
+constexpr std::string_view kRelayTopicName = "a stored relay topic";
 
 }  // namespace
 
 std::string encode(const RelayTopic& topic) {
   Json declared = Json::object();
   for (const auto& [key, value] : topic.declared) declared[key] = value ? Json(*value) : Json();
-  Json json{{"v", kFormatVersion},
+  Json json{{"v", kRelayTopicVersion},
             {"link", topic.link.to_string()},
             {"topic", topic.topic},
             {"source_topic", topic.source_topic},
@@ -32,8 +32,8 @@ std::string encode(const RelayTopic& topic) {
 
 Result<RelayTopic> decode_relay_topic(std::string_view text) {
   Json json;
-  FARSHORE_CHECK(parse_stored(kWhat, text, kFormatVersion, json));
-  return read_json<RelayTopic>(kWhat, json, [](const Json& from, RelayTopic& topic) {
+  FARSHORE_CHECK(parse_stored(kRelayTopicName, text, kRelayTopicVersion, json));
+  return read_json<RelayTopic>(kRelayTopicName, json, [](const Json& from, RelayTopic& topic) {
     topic.link = LinkId(uuid_from_json(from.at("link")));
     topic.topic = from.at("topic").get<std::string>();
     topic.source_topic = from.at("source_topic").get<std::string>();

@@ -5,8 +5,8 @@
 namespace farshore {
 namespace {
 
-constexpr int kFormatVersion = 1;
-constexpr std::string_view kWhat = "a stored link";
+constexpr int kStoredLinkVersion = 1;
+constexpr std::string_view kStoredLinkName = "a stored link";
 
 Json filters_to_json(const std::vector<Filter>& filters) {
   Json out = Json::array();
@@ -54,7 +54,7 @@ LinkSpec spec_from_json(const Json& json) {
 std::string encode(const StoredLink& link) {
   const LinkSpec& spec = link.spec;
   Json json{
-      {"v", kFormatVersion},
+      {"v", kStoredLinkVersion},
       {"name", spec.name},
       {"id", link.id.to_string()},
       {"epoch", link.epoch.value()},
@@ -83,8 +83,8 @@ std::string encode(const StoredLink& link) {
 
 Result<StoredLink> decode_stored_link(std::string_view text) {
   Json json;
-  FARSHORE_CHECK(parse_stored(kWhat, text, kFormatVersion, json));
-  return read_json<StoredLink>(kWhat, json, [](const Json& from, StoredLink& link) {
+  FARSHORE_CHECK(parse_stored(kStoredLinkName, text, kStoredLinkVersion, json));
+  return read_json<StoredLink>(kStoredLinkName, json, [](const Json& from, StoredLink& link) {
     link.spec = spec_from_json(from);
     link.id = LinkId(uuid_from_json(from.at("id")));
     link.epoch = LinkEpoch(from.at("epoch").get<int64_t>());

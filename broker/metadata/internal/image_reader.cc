@@ -11,7 +11,7 @@
 namespace farshore::broker {
 namespace {
 
-constexpr int kTriesMax = 16;  // until all keys are read at the same revision
+constexpr int kReadTriesMax = 16;  // until all keys are read at the same revision
 
 // Partitions by topic and index.
 using Partitions = std::map<TopicId, std::map<int32_t, PartitionImage>>;
@@ -74,7 +74,7 @@ Status add_topics(const MetaSnapshot& topics, Partitions by_topic, ClusterImage&
 
 Task<Result<std::shared_ptr<ClusterImage>>> read_image(MetaStore& store, BrokerId controller, Revision revision_min,
                                                        Deadline deadline) {
-  for (int attempt = 0; attempt < kTriesMax; ++attempt) {
+  for (int attempt = 0; attempt < kReadTriesMax; ++attempt) {
     CO_TRY(auto topics, co_await range_of(store, kTopicPrefix, deadline));
     CO_TRY(auto placed, co_await range_of(store, kPartitionPrefix, deadline));
     CO_TRY(auto brokers, co_await range_of(store, kBrokerPrefix, deadline));

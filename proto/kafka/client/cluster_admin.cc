@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/kafka/constants.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/describe_groups.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
@@ -13,7 +14,6 @@
 namespace farshore::kafka {
 namespace {
 
-constexpr int8_t kTopicResource = 2;
 constexpr int8_t kTopicConfigSource = 1;  // DYNAMIC_TOPIC_CONFIG: set on the topic itself
 constexpr int8_t kConfigSet = 0, kConfigDelete = 1;
 constexpr size_t kTopicsPerDescribe = 200;

@@ -2,19 +2,19 @@
 
 #include <utility>
 
+#include "proto/kafka/constants.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
 
 namespace farshore::kafka {
 namespace {
 
-constexpr int8_t kTopicResource = 2;
 constexpr int16_t kDefaultReplication = -1;
-constexpr int32_t kTimeoutMs = 10'000;
+constexpr int32_t kMakeTimeoutMs = 10'000;
 
 Task<Status> create(ClusterClient& cluster, std::string name, int32_t partitions, Deadline deadline) {
   CreateTopicsRequest request;
-  request.timeout_ms = kTimeoutMs;
+  request.timeout_ms = kMakeTimeoutMs;
   auto& topic = request.topics.emplace_back();
   topic.name = name;
   topic.num_partitions = partitions;

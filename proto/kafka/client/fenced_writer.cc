@@ -10,7 +10,7 @@ namespace {
 
 using Ours = farshore::ErrorCode;
 constexpr int16_t kProduceByName = 12;  // the last version that names topics
-constexpr int32_t kTimeoutMs = 10'000;
+constexpr int32_t kProduceTimeoutMs = 10'000;
 
 // The broker wrote nothing. Another broker, or the same one later, may accept the same bytes.
 bool refused_for_now(ErrorCode code) {
@@ -54,13 +54,13 @@ Task<Result<FencedWriter::Answer>> FencedWriter::attempt(ConstBytes batch, Deadl
   CO_TRY(auto client, co_await cluster_.broker(leader.broker, deadline));
   ProduceRequest request;
   request.acks = -1;
-  request.timeout_ms = kTimeoutMs;
+  request.timeout_ms = kProduceTimeoutMs;
   auto& topic = request.topic_data.emplace_back();
   topic.name = partition_.topic;
   auto& data = topic.partition_data.emplace_back();
   data.index = partition_.partition;
   data.records = Records::view(batch);
-  Deadline until = std::min(deadline, env_.in(milliseconds(kTimeoutMs) + seconds(2)));
+  Deadline until = std::min(deadline, env_.in(milliseconds(kProduceTimeoutMs) + seconds(2)));
   CO_TRY(auto response, co_await client->call(std::move(request), until, kProduceByName));
   if (response.responses.empty() || response.responses.front().partition_responses.empty())
     co_return Error(Ours::kUnavailable, "the answer does not speak of the partition");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/kafka/constants.h"
 #include "proto/kafka/messages/list_offsets.h"
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
 
@@ -10,8 +11,6 @@ namespace farshore::kafka {
 namespace {
 
 using Ours = farshore::ErrorCode;
-constexpr int16_t kFetchByName = 12;  // the last version that names topics
-constexpr int64_t kEarliest = -2, kLatest = -1;
 constexpr int16_t kNoAnswer =
     static_cast<int16_t>(ErrorCode::kNetworkException);  // the answer leaves the partition out
 
@@ -102,7 +101,7 @@ Task<Result<PartitionRead>> PartitionReader::attempt(Deadline deadline) {
   asked.partition_max_bytes = options_.bytes_max;
   Visitor visitor;
   Deadline until = std::min(deadline, env_.in(options_.wait_max + options_.request_timeout));
-  CO_CHECK(co_await connection_->fetch(std::move(request), slabs_, nullptr, visitor, until, kFetchByName));
+  CO_CHECK(co_await connection_->fetch(std::move(request), slabs_, nullptr, visitor, until, kFetchByNameVersionMax));
   if (visitor.error_code != 0) co_return answered(visitor.error_code, "Fetch");
   if (visitor.bad.code != Ours::kNone) co_return visitor.bad;
   if (!visitor.seen) co_return Error(Ours::kUnavailable, "the answer does not speak of the partition");
@@ -119,7 +118,7 @@ Task<Result<Offset>> partition_offset(ClusterClient& cluster, TopicPartition par
   topic.name = partition.topic;
   auto& asked = topic.partitions.emplace_back();
   asked.partition_index = partition.partition;
-  asked.timestamp = which == OffsetOf::kLogStart ? kEarliest : kLatest;
+  asked.timestamp = which == OffsetOf::kLogStart ? kEarliestTimestamp : kLatestTimestamp;
   auto code_of = [](const ListOffsetsResponse& answer) {
     return answer.topics.empty() || answer.topics[0].partitions.empty() ? kNoAnswer
                                                                         : answer.topics[0].partitions[0].error_code;

@@ -1,5 +1,6 @@
 #include "proto/kafka/client/topic_admin.h"
 
+#include "proto/kafka/constants.h"
 #include "proto/kafka/messages/create_partitions.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
@@ -8,10 +9,8 @@
 namespace farshore::kafka {
 namespace {
 
-constexpr int8_t kTopicResource = 2;
-constexpr int32_t kTimeoutMs = 20000;
+constexpr int32_t kAdminTimeoutMs = 20000;
 constexpr int16_t kDefaultReplication = -1;
-constexpr int64_t kLatest = -1;
 
 }  // namespace
 
@@ -34,7 +33,7 @@ Task<Result<std::optional<TopicInfo>>> TopicAdmin::find(std::string topic, Deadl
 Task<Status> TopicAdmin::create(std::string topic, int32_t partitions, std::map<std::string, std::string> configs,
                                 bool validate_only, Deadline deadline) {
   CreateTopicsRequest request;
-  request.timeout_ms = kTimeoutMs;
+  request.timeout_ms = kAdminTimeoutMs;
   request.validate_only = validate_only;
   auto& wanted = request.topics.emplace_back();
   wanted.name = topic;
@@ -60,7 +59,7 @@ Task<Status> TopicAdmin::create(std::string topic, int32_t partitions, std::map<
 
 Task<Status> TopicAdmin::grow(std::string topic, int32_t partitions, Deadline deadline) {
   CreatePartitionsRequest request;
-  request.timeout_ms = kTimeoutMs;
+  request.timeout_ms = kAdminTimeoutMs;
   auto& wanted = request.topics.emplace_back();
   wanted.name = topic;
   wanted.count = partitions;
@@ -83,7 +82,7 @@ Task<Result<int64_t>> TopicAdmin::end_of(TopicPartition partition, Deadline dead
   topic.name = partition.topic;
   auto& asked = topic.partitions.emplace_back();
   asked.partition_index = partition.partition;
-  asked.timestamp = kLatest;
+  asked.timestamp = kLatestTimestamp;
   CO_TRY(auto response, co_await broker->call(std::move(request), deadline));
   if (response.topics.empty() || response.topics.front().partitions.empty())
     co_return Error(farshore::ErrorCode::kUnavailable, "an empty answer about the end of " + partition.topic);
