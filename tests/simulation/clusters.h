@@ -25,6 +25,8 @@ inline constexpr const char* kGateway = "gateway";
 inline constexpr const char* kClient = "client";
 inline constexpr const char* kLink = "east-west";
 
+constexpr Duration kStopLimit = seconds(60);  // simulated, of a broker, a gateway or a producer that was told to stop
+
 struct Node {
   explicit Node(const char* h) : host(h) {}
   const char* host;

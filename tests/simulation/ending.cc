@@ -9,7 +9,6 @@ namespace {
 
 constexpr Duration kProgressLimit = seconds(90);      // after healing: writes are acknowledged again
 constexpr Duration kConvergenceLimit = seconds(120);  // and the mirror is the source
-constexpr Duration kStopLimit = seconds(60);
 constexpr Duration kAskLimit = seconds(30);
 constexpr int kAsksMax = 40;
 

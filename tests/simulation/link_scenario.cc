@@ -11,8 +11,6 @@
 namespace farshore::simulation {
 namespace {
 
-constexpr Duration kStopLimit = seconds(60);
-
 class LinkRun {
  public:
   explicit LinkRun(const RunOptions& options)

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/kafka/error_code.h"
+#include "proto/kafka/fake/internal/wire_code.h"
 #include "proto/kafka/messages/describe_producers.h"
 #include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/list_offsets.h"
@@ -10,12 +10,6 @@
 #include "proto/kafka/messages/produce.h"
 
 namespace farshore::kafka {
-
-namespace {
-
-int16_t wire(ErrorCode code) { return static_cast<int16_t>(code); }
-
-}  // namespace
 
 bool RecordApis::produce(FakeCall& call) {
   auto request = call.decode<ProduceRequest>();

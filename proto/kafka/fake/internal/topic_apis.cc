@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "proto/kafka/fake/internal/wire_code.h"
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
@@ -27,13 +28,13 @@ void TopicApis::create_topics(FakeCall& call) {
     auto& result = response.topics.emplace_back();
     result.name = wanted.name;
     if (cluster_.topics.count(wanted.name)) {
-      result.error_code = static_cast<int16_t>(ErrorCode::kTopicAlreadyExists);
+      result.error_code = wire(ErrorCode::kTopicAlreadyExists);
       continue;
     }
     for (const auto& config : wanted.configs) {
       auto refused = check(config.name, config.value.value_or(""));
       if (!refused) continue;
-      result.error_code = static_cast<int16_t>(refused.code);
+      result.error_code = wire(refused.code);
       result.error_message = std::move(refused.message);
       break;
     }
@@ -56,7 +57,7 @@ void TopicApis::describe_configs(FakeCall& call) {
     result.resource_name = resource.resource_name;
     auto it = cluster_.topics.find(resource.resource_name);
     if (it == cluster_.topics.end()) {
-      result.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
+      result.error_code = wire(ErrorCode::kUnknownTopicOrPartition);
       continue;
     }
     for (const auto& [name, value] : it->second.configs) {
@@ -78,7 +79,7 @@ void TopicApis::alter_configs(FakeCall& call) {
     result.resource_name = resource.resource_name;
     auto it = cluster_.topics.find(resource.resource_name);
     if (it == cluster_.topics.end()) {
-      result.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
+      result.error_code = wire(ErrorCode::kUnknownTopicOrPartition);
       continue;
     }
     auto configs = it->second.configs;
@@ -88,7 +89,7 @@ void TopicApis::alter_configs(FakeCall& call) {
       configs[config.name] = config.value.value_or("");
       auto refused = check(config.name, config.value.value_or(""));
       if (!refused) continue;
-      result.error_code = static_cast<int16_t>(refused.code);
+      result.error_code = wire(refused.code);
       result.error_message = std::move(refused.message);
     }
     if (result.error_code == 0 && !request.validate_only) it->second.configs = std::move(configs);  // all or none

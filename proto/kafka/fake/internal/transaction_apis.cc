@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
-#include "proto/kafka/error_code.h"
+#include "proto/kafka/fake/internal/wire_code.h"
 #include "proto/kafka/messages/add_partitions_to_txn.h"
 #include "proto/kafka/messages/end_txn.h"
 #include "proto/kafka/messages/init_producer_id.h"
 
 namespace farshore::kafka {
-
-namespace {
-
-int16_t wire(ErrorCode code) { return static_cast<int16_t>(code); }
-
-}  // namespace
 
 // Writes markers with the current epoch, some milliseconds later.
 void TransactionApis::end_later(const std::string& transactional_id) {
