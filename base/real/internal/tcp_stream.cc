@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "base/file.h"
+#include "base/file_cache.h"
 #include "base/real/disk.h"
 #include "base/real/internal/address.h"
 
@@ -84,7 +84,8 @@ class TcpStream final : public Stream {
   }
 
   Task<Status> write_file(File& file, uint64_t position, uint64_t length, Deadline deadline) override {
-    int from = descriptor_of(file);
+    CO_TRY(auto pinned, co_await pin_file(file));  // of a FileCache: open for as long as this takes
+    int from = descriptor_of(*pinned);
     if (from < 0) co_return Error(ErrorCode::kInvalidArgument, file.path() + " is no file of this Env");
     auto socket = socket_;
     uint64_t warm_to = position;
