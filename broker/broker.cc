@@ -182,7 +182,8 @@ Task<Status> Broker::start_parts() {
                                    {"broker", parts.options.id},
                                    {"topics", image.topics.size()},
                                    {"partitions", parts.partitions.size()},
-                                   {"offline", parts.partitions.offline()}});
+                                   {"offline", parts.partitions.offline()},
+                                   {"max_open_files", config_.number("max.open.files")}});
   co_return ok();
 }
 
@@ -208,7 +209,11 @@ void Broker::watch_metrics() {
   Gauge& free = registry.gauge("farshore_broker_disk_free_bytes", "Free space where the logs are.");
   Gauge& full = registry.gauge("farshore_broker_disk_full", "1 while clients' writes are refused for lack of space.");
   Gauge& slabs = registry.gauge("farshore_broker_slab_bytes", "Memory in use for requests under way.");
-  registry.on_collect([weak = std::weak_ptr<Parts>(parts_), &topics, &partitions, &offline, &free, &full, &slabs] {
+  Gauge& files = registry.gauge("farshore_broker_log_files_open", "Files of logs that have a descriptor.");
+  Gauge& files_max = registry.gauge("farshore_broker_log_files_open_max", "How many may have one (max.open.files).");
+  Gauge& refused = registry.gauge("farshore_broker_descriptors_refused", "How often the system had no descriptor.");
+  registry.on_collect([weak = std::weak_ptr<Parts>(parts_), &topics, &partitions, &offline, &free, &full, &slabs,
+                       &files, &files_max, &refused] {
     auto parts = weak.lock();
     if (!parts || !parts->ready) return;
     topics.set(static_cast<double>(parts->metadata.image()->topics.size()));
@@ -216,6 +221,9 @@ void Broker::watch_metrics() {
     offline.set(static_cast<double>(parts->partitions.offline()));
     free.set(static_cast<double>(parts->partitions.free_bytes()));
     full.set(parts->partitions.disk_full() ? 1 : 0);
+    files.set(static_cast<double>(parts->partitions.files().open_count()));
+    files_max.set(static_cast<double>(parts->partitions.files().open_max()));
+    refused.set(static_cast<double>(parts->partitions.files().refusals()));
     slabs.set(static_cast<double>(parts->arena.used_bytes()));
   });
 }

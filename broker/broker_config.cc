@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "broker/descriptor_budget.h"
+
 namespace farshore::broker {
 namespace {
 
@@ -33,6 +35,12 @@ std::vector<ConfigKey> keys() {
        {"page-cache", "fsync"}},
       {"log.reserve.bytes", kLong, "134217728", "Clients' writes are refused while less disk space than this is free.",
        0},
+
+      {"max.open.files", kLong, "1048576",
+       "File descriptors that this broker uses: about half for files of logs, half for connections. The program lowers "
+       "it "
+       "to what the system allows (RLIMIT_NOFILE, which it raises to the hard limit).",
+       256},
 
       {"auto.create.topics.enable", kBool, "true",
        "Makes a topic when a client asks for its metadata or writes to it."},
@@ -74,10 +82,18 @@ std::vector<ConfigKey> keys() {
       {"log.message.timestamp.after.max.ms", kLong, "3600000", "How far in the future a record may be.", 0},
       {"log.cleaner.enable", kBool, "true", "Whether compacted topics are compacted."},
       {"log.cleaner.backoff.ms", kLong, "15000", "How often the cleaner looks for work.", 0},
+      {"log.cleaner.dedupe.buffer.size", kLong, "134217728",
+       "Memory for the keys of one pass of the cleaner, 32 bytes each. More keys take more passes.", 1048576,
+       2147483648.0},
       {"log.cleaner.delete.retention.ms", kLong, "86400000", "How long tombstones are kept.", 0},
       {"log.cleaner.min.compaction.lag.ms", kLong, "0", "How long a record stays uncompacted at least.", 0},
       {"log.cleaner.min.cleanable.ratio", kDouble, "0.5",
        "A log is compacted when at least this part of it is uncompacted.", 0, 1},
+      {"max.producer.ids.per.partition", kInt, "100000",
+       "Producers whose sequence one partition remembers. Beyond it, the one idle for the longest is forgotten, as if "
+       "it "
+       "had expired.",
+       1},
       {"producer.id.expiration.ms", kInt, "86400000", "How long an idle producer's sequence is remembered.", 1},
 
       {"socket.request.max.bytes", kInt, "104857600", "The largest request.", 1024},
@@ -213,6 +229,9 @@ Result<BrokerOptions> broker_options(const Config& config, BrokerPlants plants) 
   FARSHORE_TRY(options.partitions, partition_options(config, plants));
   FARSHORE_TRY(options.topics, topic_limits(config));
   options.groups = group_options(config);
+  FARSHORE_TRY(const DescriptorBudget descriptors, DescriptorBudget::divide(size_of(config, "max.open.files")));
+  options.partitions.open_files_max = descriptors.log_files;
+  options.server.connections_max = std::min(options.server.connections_max, descriptors.connections);
   options.fetch_sessions_max = size_of(config, "max.incremental.fetch.session.cache.slots");
   return options;
 }

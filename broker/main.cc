@@ -1,9 +1,11 @@
 // farshore-broker: one broker process.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "base/gate.h"
 #include "base/http/server.h"
+#include "base/real/descriptors.h"
 #include "base/real/env.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
@@ -78,6 +80,13 @@ int run(const Arguments& arguments) {
   auto config = read_config(arguments);
   if (!config) {
     std::fprintf(stderr, "farshore-broker: %s\n", config.error().to_string().c_str());
+    return 2;
+  }
+  const auto wanted = static_cast<size_t>(config->number("max.open.files"));
+  auto limited = config->set("max.open.files", std::to_string(std::min(wanted, raise_descriptor_limit())));
+  if (!limited) {
+    std::fprintf(stderr, "farshore-broker: %s: raise the limit of open files (ulimit -n, LimitNOFILE)\n",
+                 limited.error().to_string().c_str());
     return 2;
   }
   RealEnvOptions options;

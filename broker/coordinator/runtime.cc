@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "base/turn_budget.h"
 #include "proto/batch/builder.h"
 #include "proto/batch/records.h"
 
@@ -243,7 +244,7 @@ Task<Status> CoordinatorRuntime::replay_log(CoordinatorLog& log) {
   while (at < ends.end && phase_ == Phase::kLoading) {
     CO_TRY(BatchRun run, co_await log.read(at, kLoadBytes));
     if (run.empty()) break;  // compacted to the end
-    CO_CHECK(replay_run(run, at));
+    CO_CHECK(co_await replay_run(run, at));
     at = run.next();
   }
   // What a crash can still take back is not served.
@@ -255,26 +256,30 @@ Task<Status> CoordinatorRuntime::replay_log(CoordinatorLog& log) {
   co_return ok();
 }
 
-Status CoordinatorRuntime::replay_run(const BatchRun& run, Offset from) {
+Task<Status> CoordinatorRuntime::replay_run(const BatchRun& run, Offset from) {
+  TurnBudget turn(env_);
   size_t begin = 0;
   for (const auto& header : run.batches) {
     const size_t size = header.size_bytes();
     if (!header.control() && header.next() > from) {
       if (header.transactional())
-        return Error(ErrorCode::kUnsupported, "offset " + std::to_string(header.base_offset) + ": " + name_ +
-                                                  " written in a transaction, which this broker cannot read");
-      FARSHORE_TRY(auto reader, RecordReader::open(header, run.bytes, begin));
+        co_return Error(ErrorCode::kUnsupported, "offset " + std::to_string(header.base_offset) + ": " + name_ +
+                                                     " written in a transaction, which this broker cannot read");
+      CO_TRY(auto reader, RecordReader::open(header, run.bytes, begin));
       Record record;
       for (;;) {
-        FARSHORE_TRY(const bool more, reader.next(record));
+        CO_TRY(const bool more, reader.next(record));
         if (!more) break;
-        auto replayed = record.key ? state_.replay(*record.key, record.value) : Error(ErrorCode::kCorrupt, "no key");
-        if (!replayed) return std::move(replayed).error().in("offset " + std::to_string(record.offset.value()));
+        Status replayed = record.key ? state_.replay(*record.key, record.value) : Error(ErrorCode::kCorrupt, "no key");
+        if (!replayed) co_return std::move(replayed).error().in("offset " + std::to_string(record.offset.value()));
+        if (!turn.spend(record.size_bytes)) continue;
+        co_await turn.next_turn();
+        if (phase_ != Phase::kLoading) co_return Error(ErrorCode::kClosed);
       }
     }
     begin += size;
   }
-  return ok();
+  co_return ok();
 }
 
 }  // namespace farshore::broker

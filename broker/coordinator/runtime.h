@@ -109,7 +109,7 @@ class CoordinatorRuntime {
   void drop_queue(kafka::ErrorCode error);
   Change take_front();
   Task<Status> replay_log(CoordinatorLog& log);
-  Status replay_run(const BatchRun& run, Offset from);
+  Task<Status> replay_run(const BatchRun& run, Offset from);
   void failed();
 
   Env& env_;

@@ -213,7 +213,7 @@ class Fetch {
     if (!first && static_cast<int64_t>(slice->size_bytes) > room) co_return;
     served.slice = std::move(*slice);
     if (!read_committed_ || served.slice.size_bytes == 0) co_return;
-    auto aborted = co_await log.aborted_in(served.slice.first, visible(served.slice.ends));
+    auto aborted = co_await log.aborted_in(served.slice.first, served.slice.next);
     if (aborted) {
       served.aborted = std::move(*aborted);
       co_return;

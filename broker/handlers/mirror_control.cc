@@ -262,7 +262,8 @@ Task<Refusal> MirrorControl::serve_partition(PartitionPtr partition, const Parti
 Task<Refusal> MirrorControl::digest(PartitionPtr partition, const PartitionRequest& from, PartitionResult& to) {
   const int ranges = std::clamp(from.digest_ranges, 1, kDigestRangesMax);
   const Offset end = from.end_offset < 0 ? partition->ends().high_watermark : Offset(from.end_offset);
-  auto digests = co_await digest_ranges(partition->log(), Offset(std::max<int64_t>(from.offset, 0)), end, ranges);
+  const Offset begin(std::max<int64_t>(from.offset, 0));
+  auto digests = co_await digest_ranges(services_.env, partition->log(), begin, end, ranges);
   if (!digests) co_return refusal_of(digests.error());
   describe_digests(std::move(*digests), to);
   co_return Refusal{};

@@ -4,8 +4,9 @@
 
 namespace farshore {
 
-Task<Result<std::unique_ptr<Log>>> open_log(Env& env, SlabArena& arena, std::string directory, LogOptions options) {
-  auto log = std::make_unique<SegmentedLog>(env, arena, directory, options);
+Task<Result<std::unique_ptr<Log>>> open_log(Env& env, FileSystem& files, SlabArena& arena, std::string directory,
+                                            LogOptions options) {
+  auto log = std::make_unique<SegmentedLog>(env, files, arena, directory, options);
   auto opened = co_await log->open();
   if (!opened) co_return std::move(opened).error().in("opening " + directory);
   co_return std::unique_ptr<Log>(std::move(log));

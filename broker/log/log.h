@@ -58,6 +58,7 @@ struct LogFileRange {
 struct LogSlice {
   std::vector<LogFileRange> ranges;  // at most one today; more with tiers
   Offset first;                      // base offset of the first batch; it may be below the offset asked for
+  Offset next;  // every batch of the slice ends below it, and every later one begins at it or above
   uint64_t size_bytes = 0;
   LogEnds ends;  // at the time of the read
 };
@@ -111,8 +112,8 @@ class Log {
   // flushed_end has passed them. `epoch` is stamped into kClient and kCoordinator batches. If topic settings or the
   // producer state refuse the run, the result is an outcome and not an error.
   // Errors: kInvalidArgument (an empty run, or one that no segment can hold), kCorrupt (CRC), kConflict (offsets or
-  // epochs do not continue the log), kNoSpace (nothing was appended), kIo (the log is dead: every later call fails),
-  // kClosed.
+  // epochs do not continue the log), kNoSpace and kUnavailable (no file descriptor is free; nothing was appended), kIo
+  // (the log is dead: every later call fails), kClosed.
   virtual Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin, LogEpoch epoch) = 0;
 
   // Whole batches from the one that holds `from` on (or the next one after a gap): about `bytes_max` bytes, at least
@@ -143,8 +144,8 @@ class Log {
   // Deletes old segments by time and size, but none that reaches above the high watermark. Forgets producers that
   // expired. Returns how many segments were deleted. The owner calls it periodically.
   virtual Task<Result<int>> apply_retention() = 0;
-  // One pass of the cleaner, if cleanup.policy has compact. Returns how many bytes it removed. kUnsupported: the log
-  // has transactional batches. The owner calls it periodically.
+  // One pass of the cleaner, if cleanup.policy has compact. Returns how many bytes it removed. If the keys do not fit
+  // into its memory, the pass cleans a part, and the next one goes on from there. The owner calls it periodically.
   virtual Task<Result<uint64_t>> clean() = 0;
 
   virtual LogEpoch last_epoch() const = 0;  // -1: empty
@@ -153,6 +154,10 @@ class Log {
   // The epoch begins at the current end, durably, even if no batch follows (leadership change, promotion). kConflict:
   // the log has a higher epoch.
   virtual Task<Status> begin_epoch(LogEpoch epoch) = 0;
+  // The same in memory only: the epoch becomes durable with its first batch, or with begin_epoch(). For the epoch that
+  // a leader begins when it starts: if it writes nothing, its next start begins a higher one at the same offset, so a
+  // start costs no sync. Only while no append is running. kConflict: the log has a higher epoch.
+  virtual Status announce_epoch(LogEpoch epoch) = 0;
 
   // The first record with a timestamp >= `timestamp_ms` (KIP-79). nullopt: there is none.
   virtual Task<Result<std::optional<OffsetAndTime>>> offset_for_time(int64_t timestamp_ms) = 0;
@@ -169,9 +174,12 @@ class Log {
   virtual Task<Status> close() = 0;
 };
 
-// Opens or creates the log in `directory` (`<topic>-<partition>`). The parent directory exists, durably. If the log was
+// Opens or creates the log in `directory` (`<topic>-<partition>`). The parent directory exists, durably, and so does
+// `directory` if it is there. If the log was
 // not closed cleanly, everything above the recovery point is read. kCorrupt: there is damage below the recovery point.
 // Nothing was cut; the partition is quarantined, and stays closed until an operator decides (FORMAT.md).
-Task<Result<std::unique_ptr<Log>>> open_log(Env& env, SlabArena& arena, std::string directory, LogOptions options);
+// `files`: the Env's, or a FileCache over them, so that many logs need few descriptors.
+Task<Result<std::unique_ptr<Log>>> open_log(Env& env, FileSystem& files, SlabArena& arena, std::string directory,
+                                            LogOptions options);
 
 }  // namespace farshore

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/file_cache.h"
 #include "broker/log/log.h"
 #include "broker/log/testing/log_host.h"
 
@@ -33,8 +34,12 @@ class CrashRun {
     for (int life = 0; life < lives && !testing::Test::HasFailure(); ++life) {
       SCOPED_TRACE("life " + std::to_string(life));
       host_.start();
+      // The owner's: the directory of the log, if it is there, is durable.
+      (void)host_.run(host_.env().files().sync_dir("/data"));
       if (random_.chance(0.2)) host_.die_at_operation(1 + random_.below(30));  // while it recovers
-      auto opened = host_.run(open_log(host_.env(), arena_, kDir, options_));
+      // Few descriptors: files are closed, and opened again, between any two steps.
+      files_ = std::make_unique<FileCache>(host_.env(), host_.env().files(), random_.chance(0.5) ? 2 : 1000);
+      auto opened = host_.run(open_log(host_.env(), *files_, arena_, kDir, options_));
       if (host_.dead()) {
         crash();
         continue;
@@ -208,7 +213,8 @@ class CrashRun {
     flushed_ = ends.end.value();
     log_start_ = ends.log_start.value();
     epoch_ = std::max(epoch_ + 1, log_->last_epoch().value());
-    auto begun = run(log_->begin_epoch(LogEpoch(epoch_)));
+    auto begun =
+        random_.chance(0.5) ? log_->announce_epoch(LogEpoch(epoch_)) : run(log_->begin_epoch(LogEpoch(epoch_)));
     ASSERT_TRUE(begun) << begun.error().to_string();
   }
 
@@ -217,6 +223,7 @@ class CrashRun {
   LogHost host_;
   int64_t next_ms_ = host_.wall_ms();  // the timestamp of the next record
   LogOptions options_;
+  std::unique_ptr<FileCache> files_;
   std::unique_ptr<Log> log_;
   std::vector<Held> model_;
   int64_t flushed_ = 0, start_base_ = 0, log_start_ = 0;

@@ -1,6 +1,7 @@
 // The topic settings that a log obeys. Names and defaults are Kafka's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace farshore {
@@ -23,6 +24,8 @@ struct LogOptions {
   int64_t min_compaction_lag_ms = 0;                       // min.compaction.lag.ms
   double min_cleanable_ratio = 0.5;                        // min.cleanable.dirty.ratio
   int64_t producer_id_expiration_ms = 24LL * 3600 * 1000;  // producer.id.expiration.ms
+  size_t producers_max = 100'000;                          // max.producer.ids.per.partition
+  size_t cleaner_dedupe_bytes = 128 << 20;                 // log.cleaner.dedupe.buffer.size
   // True for a mirror or follower: it deletes and compacts nothing by itself, its log start follows the source's.
   bool follows_source = false;
   bool test_only_high_watermark_before_truncation = false;  // an injected defect: see BrokerPlants

@@ -2,6 +2,7 @@
 // resumption, sometimes with a power loss. After each death the log is compared with a model of what it promised.
 #include <gtest/gtest.h>
 
+#include "base/file_cache.h"
 #include "base/sim/disk.h"
 #include "base/sim/world.h"
 #include "broker/log/log.h"
@@ -30,6 +31,7 @@ struct Promises {
   int64_t flushed = 0, log_start = 0, start_maybe = 0;
   int32_t epoch = 0;
   bool power_lost = false;
+  int lives = 0;
   uint64_t reads = 0, appends = 0, truncations = 0;
 
   int64_t end() const { return batches.empty() ? 0 : batches.rbegin()->second.last + 1; }
@@ -44,12 +46,17 @@ struct Promises {
 class Life {
  public:
   Life(sim::SimEnv& env, Promises& promises, LogOptions options)
-      : env_(env), random_(env.random().fork()), p_(promises), options_(options) {}
+      : env_(env),
+        files_(env, env.files(), descriptors(++promises.lives)),
+        random_(env.random().fork()),
+        p_(promises),
+        options_(options) {}
 
   Task<void> run() {
     (void)co_await env_.files().make_dirs("/data");  // the owner's, durable
     (void)co_await env_.files().sync_dir("/");
-    auto opened = co_await open_log(env_, arena_, kDir, options_);
+    (void)co_await env_.files().sync_dir("/data");
+    auto opened = co_await open_log(env_, files_, arena_, kDir, options_);
     EXPECT_TRUE(opened) << opened.error().to_string();
     if (!opened) co_return;
     log_ = std::move(*opened);
@@ -227,6 +234,11 @@ class Life {
   }
 
   sim::SimEnv& env_;
+  static size_t descriptors(int life) {
+    if (life % 2 == 0) return 2;
+    return 1000;
+  }
+  FileCache files_;
   Random random_;
   Promises& p_;
   LogOptions options_;

@@ -59,7 +59,7 @@ class Life {
 
   bool open() {
     host_.start();
-    auto opened = run(open_log(host_.env(), arena_, kDir, options_));
+    auto opened = run(open_log(host_.env(), host_.env().files(), arena_, kDir, options_));
     if (opened) {
       log_ = std::move(opened).value();
       return true;

@@ -223,6 +223,8 @@ LogOptions log_options(const Config& broker, const TopicImage& topic) {
   options.delete_retention_ms = config.number("delete.retention.ms");
   options.min_compaction_lag_ms = config.number("min.compaction.lag.ms");
   options.min_cleanable_ratio = config.real("min.cleanable.dirty.ratio");
+  options.producers_max = static_cast<size_t>(broker.number("max.producer.ids.per.partition"));
+  options.cleaner_dedupe_bytes = static_cast<size_t>(broker.number("log.cleaner.dedupe.buffer.size"));
   options.producer_id_expiration_ms = broker.number("producer.id.expiration.ms");
   options.follows_source = topic.mirror && !topic.mirror->writable();
   return options;

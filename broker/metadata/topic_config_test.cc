@@ -89,6 +89,8 @@ TEST(TopicConfig, DefaultsAgreeWithTheBrokersProperties) {
   EXPECT_EQ(options.max_message_bytes, defaults.max_message_bytes);
   EXPECT_EQ(options.delete_retention_ms, defaults.delete_retention_ms);
   EXPECT_EQ(options.producer_id_expiration_ms, defaults.producer_id_expiration_ms);
+  EXPECT_EQ(options.producers_max, defaults.producers_max);
+  EXPECT_EQ(options.cleaner_dedupe_bytes, defaults.cleaner_dedupe_bytes);
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/turn_budget.h"
+
 namespace farshore::broker {
 namespace {
 
-constexpr size_t kDigestReadBytes = 4 << 20;
+constexpr size_t kDigestReadBytes = 1 << 20;
 
 class Sha256 {
  public:
@@ -29,7 +31,7 @@ class Sha256 {
 
 }  // namespace
 
-Task<Result<std::vector<RangeDigest>>> digest_ranges(Log& log, Offset from, Offset to, int ranges) {
+Task<Result<std::vector<RangeDigest>>> digest_ranges(Env& env, Log& log, Offset from, Offset to, int ranges) {
   std::vector<RangeDigest> out;
   from = std::max(from, log.ends().log_start);
   to = std::min(to, log.ends().high_watermark);
@@ -45,13 +47,17 @@ Task<Result<std::vector<RangeDigest>>> digest_ranges(Log& log, Offset from, Offs
     range = RangeDigest();
     range.from = range.to = out.back().to;
   };
+  TurnBudget turn(env);
   Offset at = from;
   while (at < to) {
     CO_TRY(auto run, co_await log.read_run(at, ReadBound::kHighWatermark, kDigestReadBytes));
     if (run.empty()) break;
-    CO_CHECK(verify_crc(run));
+    size_t begin = 0;
     for (const auto& batch : run.batches) {
       if (batch.first() >= to) break;
+      CO_CHECK(verify_crc(batch, run.bytes, begin));
+      begin += batch.size_bytes();
+      if (turn.spend(batch.size_bytes())) co_await turn.next_turn();
       if (batch.last() < from) continue;
       // The range that this batch begins in; a cut is where a batch begins at or behind a multiple of `step`.
       if (range.batches > 0 && (batch.first() - from) / step != (range.from - from) / step) close();

@@ -137,13 +137,14 @@ Task<void> ask_for_failover(LinkWorld& world) {
   (void)co_await gateway.control(std::move(request));  // the broker may be killed meanwhile
 }
 
-// Step 1 at offset 7, markers at 7 and 8, and only then clients.
+// Step 1 at offset 7, markers at 7 and 8, and only then clients. (A write that a kill left without an answer may have
+// taken 9.)
 void expect_markers_before_clients(LinkWorld& world, const Eager& eager, const std::string& when) {
   auto partition = world.partition("west-1", 0);
   ASSERT_TRUE(partition);
   EXPECT_EQ(partition->ends().last_stable, partition->ends().high_watermark) << when;
   ASSERT_FALSE(eager.offsets.empty()) << when;
-  EXPECT_EQ(*std::min_element(eager.offsets.begin(), eager.offsets.end()), 9) << when;
+  EXPECT_GE(*std::min_element(eager.offsets.begin(), eager.offsets.end()), 9) << when;
 }
 
 TEST(Promotions, ClientsWriteOnlyAfterTheMarkersThatAbortOpenTransactions) {

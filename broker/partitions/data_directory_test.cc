@@ -38,7 +38,7 @@ class DataDirectoryTest : public ::testing::Test {
     EXPECT_TRUE(made);
   }
   Task<void> claim(TopicImage image, ErrorCode& code) {
-    DataDirectory directory(*env_, "/data");
+    DataDirectory directory(*env_, env_->files(), "/data");
     auto claimed = co_await directory.claim(image, 0);
     code = claimed ? ErrorCode::kNone : claimed.error().code;
   }
@@ -48,7 +48,7 @@ class DataDirectoryTest : public ::testing::Test {
     return code;
   }
   Task<void> remove(std::string name) {
-    DataDirectory directory(*env_, "/data");
+    DataDirectory directory(*env_, env_->files(), "/data");
     auto removed = co_await directory.remove(name, 0);
     EXPECT_TRUE(removed);
   }
@@ -58,7 +58,7 @@ class DataDirectoryTest : public ::testing::Test {
       image.names_by_id[each.id] = each.name;
       image.topics[each.name] = std::make_shared<const TopicImage>(each);
     }
-    DataDirectory directory(*env_, "/data");
+    DataDirectory directory(*env_, env_->files(), "/data");
     auto cleaned = co_await directory.clean_up(image);
     EXPECT_TRUE(cleaned);
   }

@@ -7,6 +7,11 @@
 namespace farshore::broker {
 namespace {
 
+constexpr Duration kRefusedPause = milliseconds(100);  // before a sync that was refused is tried again
+
+// The log is lost until a restart. A full disk, or a lack of file descriptors, is not.
+bool is_fatal(const Error& error) { return error != ErrorCode::kNoSpace && error != ErrorCode::kUnavailable; }
+
 struct Counted {  // one of the client appends under way, however the coroutine ends
   Counted(size_t& c, bool count, Notifier& e) : counter(c), counts(count), ended(e) { counter += counts ? 1 : 0; }
   Counted(const Counted&) = delete;
@@ -54,6 +59,10 @@ Task<void> Partition::sync_loop() {
     LogEnds ends = log_->ends();
     if (ends.flushed_end >= ends.end) break;
     auto flushed = co_await log_->flush();
+    if (!flushed && !is_fatal(flushed.error()) && !gate_.closed()) {
+      co_await env_.sleep(kRefusedPause);
+      continue;
+    }
     if (!flushed) {
       fail(flushed.error());
       break;
@@ -113,15 +122,23 @@ Task<Status> Partition::settle(Deadline deadline) {
   co_return ok();
 }
 
+Status Partition::announce_epoch() {
+  const LogEpoch epoch(epoch_.value());
+  if (log_->last_epoch() >= epoch) return ok();
+  auto announced = log_->announce_epoch(epoch);
+  if (announced) changed();
+  return announced;
+}
+
 Task<Status> Partition::set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch) {
   Gate::Holder inside(gate_);
   if (!inside) co_return Error(ErrorCode::kClosed, "the partition is going away");
   ensure(epoch >= epoch_, "a leadership epoch never goes down");
   epoch_ = epoch;
-  if (begin_log_epoch && log_->last_epoch().value() < epoch.value()) {
+  if (begin_log_epoch && log_->last_epoch().value() <= epoch.value()) {
     auto begun = co_await log_->begin_epoch(LogEpoch(epoch.value()));
     if (!begun) {
-      fail(begun.error());
+      if (is_fatal(begun.error())) fail(begun.error());
       co_return begun;
     }
   }

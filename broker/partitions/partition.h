@@ -56,6 +56,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // set_client_access() has refused new writes: then the end does not move any more. Errors as wait_committed.
   Task<Status> settle(Deadline deadline);
 
+  // The log's lineage goes on with the leadership epoch that the partition was opened with (Log::announce_epoch). Once,
+  // before the partition is used.
+  Status announce_epoch();
   // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,
   // whose lineage is the source's.
   Task<Status> set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch = true);

@@ -16,8 +16,9 @@ enum class Durability : uint8_t {
 struct PartitionOptions {
   std::string data_dir;  // log.dirs
   Durability durability = Durability::kPageCache;
-  Duration retention_check{};  // log.retention.check.interval.ms
-  Duration cleaner_backoff{};  // log.cleaner.backoff.ms
+  size_t open_files_max = 1 << 20;  // files of logs that are open at a time (FileCache)
+  Duration retention_check{};       // log.retention.check.interval.ms
+  Duration cleaner_backoff{};       // log.cleaner.backoff.ms
   bool cleaner_enabled = true;
   Duration flush_interval{};  // log.flush.interval.ms; zero: no sync by time
   uint64_t reserve_bytes =

@@ -17,6 +17,11 @@ constexpr size_t kOpensMax = 16;
 
 bool active_mirror(const TopicImage& topic) { return topic.mirror && !topic.mirror->writable(); }
 
+// What keeps a log from being opened now, and not for good.
+bool opens_later(const Error& error) {
+  return error == ErrorCode::kNoSpace || error == ErrorCode::kUnavailable || error == ErrorCode::kResourceExhausted;
+}
+
 ClientAccess access_of(const TopicImage& topic) {
   if (active_mirror(topic)) return ClientAccess::kMirror;
   return topic.read_only ? ClientAccess::kReadOnly : ClientAccess::kWritable;
@@ -38,14 +43,15 @@ PartitionTable::PartitionTable(Env& env, SlabArena& arena, const Config& broker,
       config_(broker),
       options_(std::move(options)),
       metadata_(metadata),
-      directory_(std::make_unique<DataDirectory>(env, options_.data_dir)),
+      files_(std::make_unique<FileCache>(env, env.files(), options_.open_files_max)),
+      directory_(std::make_unique<DataDirectory>(env, *files_, options_.data_dir)),
       applied_changed_(env),
       opened_(env),
       wake_(env),
       stopping_(env),
       gate_(env) {
   disk_ = std::make_unique<DiskWatch>(env, options_.data_dir, options_.reserve_bytes, [this] {
-    if (!some_wait_for_space()) return;
+    if (!some_wait()) return;
     reopen_ = true;
     wake_.notify();
   });
@@ -65,6 +71,8 @@ Task<Status> PartitionTable::start() {
   co_await disk_->look();
   const ImagePtr image = metadata_.image();
   CO_CHECK(co_await directory_->clean_up(*image));
+  // A crash may have left directories of logs whose names are in memory only.
+  CO_CHECK(co_await files_->sync_dir(options_.data_dir));
   CO_CHECK(co_await apply(metadata_.image()));
   spawn(gate_, "partitions follow", follow_loop());
   disk_->start();
@@ -209,8 +217,8 @@ Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, TopicPtr imag
     slot.partition = std::move(*opened);
     slot.error = Error();
   } else {
-    const bool full = opened.error() == ErrorCode::kNoSpace;
-    Error error(full ? ErrorCode::kNoSpace : ErrorCode::kIo, opened.error().to_string());
+    const ErrorCode code = opens_later(opened.error()) ? opened.error().code : ErrorCode::kIo;
+    Error error(code, opened.error().to_string());
     if (slot.error.detail != error.detail)  // said once, however often it is tried
       env_.log().error("partition offline",
                        {{"topic", topic->name}, {"partition", partition}, {"error", opened.error()}});
@@ -219,21 +227,21 @@ Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, TopicPtr imag
   opened_.notify();
 }
 
-bool PartitionTable::some_wait_for_space() const {
+bool PartitionTable::some_wait() const {
   for (const auto& [name, topic] : topics_)
     for (const auto& slot : topic->slots)
-      if (!slot.partition && slot.error == ErrorCode::kNoSpace) return true;
+      if (!slot.partition && opens_later(slot.error)) return true;
   return false;
 }
 
-// The logs that a full disk kept from being opened. Runs in follow_loop() only, as apply().
+// The logs that a full disk, or a lack of descriptors, kept from being opened. Runs in follow_loop() only, as apply().
 Task<void> PartitionTable::reopen() {
   reopen_ = false;
   Gate opens(env_);
   const auto topics = topics_;
   for (const auto& [name, topic] : topics) {
     for (size_t i = 0; i < topic->slots.size(); ++i) {
-      if (topic->slots[i].partition || !(topic->slots[i].error == ErrorCode::kNoSpace)) continue;
+      if (topic->slots[i].partition || !opens_later(topic->slots[i].error)) continue;
       while (opens.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
       spawn(opens, "open partition", open_slot(topic, topic->image, static_cast<int32_t>(i)));
     }
@@ -247,7 +255,7 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
     co_return Error(ErrorCode::kUnsupported, "led by broker " + std::to_string(placed.leader.value()) +
                                                  ": several brokers in one cluster are not served yet");
   CO_TRY(std::string directory, co_await directory_->claim(*image, index));
-  CO_TRY(auto log, co_await open_log(env_, arena_, directory, options));
+  CO_TRY(auto log, co_await open_log(env_, *files_, arena_, directory, options));
   const LogRecovery& recovery = log->recovery();
   if (!recovery.clean)
     env_.log().warn("log recovered", {{"topic", image->name},
@@ -259,7 +267,7 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
   partition->set_client_access(access_of(*image));
   // The lineage goes on from here, also before the first write: clients that heard of this epoch ask where it ends.
   if (!active_mirror(*image)) {
-    auto begun = co_await partition->set_leadership_epoch(placed.leadership_epoch);
+    auto begun = partition->announce_epoch();
     if (!begun) {
       (void)co_await partition->close();
       co_return std::move(begun).error();

@@ -3,7 +3,7 @@
 // Executor: the broker's. Owner: Broker.
 //
 // A partition whose log cannot be opened, or whose log failed, is offline: find() returns kIo until the broker is
-// restarted.
+// restarted. A full disk and a lack of file descriptors are no such reason: then the log is opened a little later.
 #pragma once
 
 #include <map>
@@ -15,6 +15,7 @@
 
 #include "base/config.h"
 #include "base/env.h"
+#include "base/file_cache.h"
 #include "base/gate.h"
 #include "base/slab.h"
 #include "broker/metadata/metadata.h"
@@ -39,8 +40,8 @@ class PartitionTable {
   // Closes every log cleanly. No partition may be used after this.
   Task<Status> stop();
 
-  // Errors: kNotFound (no such topic or partition), kIo (offline), kNoSpace (offline until there is space). No
-  // allocation on success.
+  // Errors: kNotFound (no such topic or partition), kIo (offline), kNoSpace (offline until there is space),
+  // kUnavailable (being opened, or no file descriptor was free). No allocation on success.
   Result<PartitionPtr> find(std::string_view topic, int32_t partition) const;
   Result<PartitionPtr> find(const TopicId& topic, int32_t partition) const;
   std::vector<PartitionPtr> all() const;
@@ -52,6 +53,8 @@ class PartitionTable {
   Task<Status> wait_for(Revision revision, Deadline deadline);
 
   uint64_t free_bytes() const;  // on the disk, as of the last look
+  // The files of all logs.
+  const FileCache& files() const { return *files_; }
   // True while the free space is below `log.reserve.bytes`. Clients' and mirrors' appends are then refused (kNoSpace);
   // reads, appends of coordinators, and deletions go on.
   bool disk_full() const;
@@ -59,7 +62,7 @@ class PartitionTable {
  private:
   struct Slot {
     PartitionPtr partition;
-    Error error;  // set: offline; kNoSpace: opened again when there is space
+    Error error;  // set: offline; kNoSpace, kUnavailable: opened again when there is space, a descriptor
   };
   struct Topic {
     std::string name;
@@ -81,7 +84,7 @@ class PartitionTable {
   Task<void> update_open(Topic& topic, TopicPtr image);
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
   Task<void> reopen();
-  bool some_wait_for_space() const;
+  bool some_wait() const;
   Task<void> follow_loop();
 
   Env& env_;
@@ -89,6 +92,7 @@ class PartitionTable {
   const Config& config_;
   const PartitionOptions options_;
   MetadataManager& metadata_;
+  std::unique_ptr<FileCache> files_;  // outlives every log
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<DiskWatch> disk_;
   std::unique_ptr<LogMaintenance> maintenance_;

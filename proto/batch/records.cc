@@ -130,6 +130,8 @@ Result<ControlMarker> read_marker(const BatchHeader& header, const SliceList& by
 
 Result<ControlMarker> read_marker(const BatchHeader& header, ConstBytes batch) {
   if (!header.control()) return bad_record(header, 0, "not a control batch");
+  // Compaction of Apache Kafka leaves such batches: the whole transaction was removed, only the producer is told.
+  if (header.record_count == 0) return Error(ErrorCode::kUnsupported, "an empty control batch ends no transaction");
   FARSHORE_TRY(auto reader, RecordReader::open(header, batch));
   Record record;
   FARSHORE_TRY(bool found, reader.next(record));

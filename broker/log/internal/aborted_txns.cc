@@ -29,12 +29,15 @@ Task<Status> AbortedTxns::ensure_index(SegmentPtr segment) {
   CO_TRY(bool agrees, co_await agrees_with_log(*decoded));
   if (!agrees) co_return co_await rebuild_index(segment, std::move(name), "it disagrees with the log");
   if (!segment->txns) segment->txns = std::move(decoded).value();
+  state_.segments.keep_transactions_of(segment);
   co_return ok();
 }
 
 // Every entry must name a marker and, unless retention deleted it, a first batch of the same producer.
 Task<Result<bool>> AbortedTxns::agrees_with_log(const TxnIndex& txns) {
+  TurnBudget turn(directory_.env());  // many short look-ups, none of which gives way
   for (const auto& entry : txns.entries()) {
+    if (turn.spend(kBatchHeaderBytes)) co_await turn.next_turn();
     CO_TRY(auto marker, co_await locator_.header_at(entry.txn.last));
     if (!marker || marker->first() > entry.txn.last || !marker->control() ||
         marker->producer_id != entry.txn.producer_id)
@@ -49,11 +52,12 @@ Task<Result<bool>> AbortedTxns::agrees_with_log(const TxnIndex& txns) {
 Task<Status> AbortedTxns::rebuild_index(SegmentPtr segment, std::string name, std::string why) {
   CO_TRY(ProducerState producers, co_await snapshots_.state_at(segment->base));
   auto fresh = std::make_shared<Segment>(segment->base, segment->file);
-  CO_TRY(auto scan, co_await scan_segment(fresh, segment->size, BatchScanner::Check::kHeaders,
+  CO_TRY(auto scan, co_await scan_segment(directory_.env(), fresh, segment->size, BatchScanner::Check::kHeaders,
                                           state_.options.index_interval_bytes, &producers));
   if (scan.bad) co_return *scan.bad;
   if (segment->txns) co_return ok();  // another coroutine was faster
   segment->txns = std::move(fresh->txns);
+  state_.segments.keep_transactions_of(segment);
   state_.report.rebuilt.push_back(name + ": " + why);
   co_return co_await write_file(directory_.files(), directory_.path_of(name), segment->txns->encode(),
                                 WriteDurability::kCached);

@@ -49,7 +49,8 @@ Task<Status> ActiveSegment::roll(Offset base) {
   CO_CHECK(co_await snapshots_.write(base));
   CO_TRY(SegmentPtr fresh, co_await directory_.segments().create(base));
   state_.segments.add(std::move(fresh));
-  state_.segments.note_loaded(old);
+  old->leave_indexes_to_files();
+  state_.segments.keep_transactions_of(old);
   state_.end = base;
   spawn(gate_, "log.flush_after_roll", flush_in_background());
   co_return ok();

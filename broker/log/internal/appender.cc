@@ -67,7 +67,7 @@ Status Appender::check_continues(const BatchRun& run) const {
 Task<Result<AppendInfo>> Appender::append_of_client(BatchRun run, LogEpoch epoch) {
   const LogOptions& options = state_.options;
   const int64_t now_ms = directory_.env().wall_now().milliseconds_since_epoch;
-  CO_TRY(auto refusal, validate_client_run(run, options, now_ms));
+  CO_TRY(auto refusal, co_await validate_client_run(directory_.env(), run, options, now_ms));
   if (refusal) co_return std::move(*refusal);
   auto verdict = state_.producers.check_client(run);
   if (verdict.outcome == AppendOutcome::kDuplicate) {
@@ -124,7 +124,7 @@ Task<Result<AppendInfo>> Appender::write(BatchRun run, Markers markers) {
 Task<Status> Appender::note_gaps(const BatchRun& run) {
   std::vector<Gap> gaps;
   Offset next = state_.end;
-  LogEpoch epoch = state_.epochs.latest();
+  LogEpoch epoch = state_.epochs.recorded();
   for (const auto& header : run.batches) {
     if (header.first() != next || header.epoch() != epoch) gaps.push_back({next, header.first(), header.epoch()});
     next = header.next();
@@ -132,7 +132,8 @@ Task<Status> Appender::note_gaps(const BatchRun& run) {
   }
   if (gaps.empty()) co_return ok();
   auto noted = co_await directory_.gaps().add(std::move(gaps));
-  if (!noted && noted.error() != ErrorCode::kNoSpace) co_return health_.die(std::move(noted).error());
+  if (!noted && !LogHealth::refused(noted.error())) co_return health_.die(std::move(noted).error());
+  if (noted) state_.epochs.note_recorded(epoch);
   co_return noted;
 }
 
@@ -153,11 +154,21 @@ void Appender::count(const BatchRun& run, const Markers& markers) {
   state_.end = segment.next;
 }
 
+Status Appender::check_epoch_begins(LogEpoch epoch) const {
+  if (epoch >= state_.epochs.latest()) return ok();
+  return Error(ErrorCode::kConflict, "the log is at epoch " + std::to_string(state_.epochs.latest().value()) +
+                                         "; epoch " + std::to_string(epoch.value()) + " cannot begin");
+}
+
+Status Appender::announce_epoch(LogEpoch epoch) {
+  FARSHORE_CHECK(check_epoch_begins(epoch));
+  state_.epochs.announce(epoch, state_.end);
+  return ok();
+}
+
 Task<Status> Appender::begin_epoch(LogEpoch epoch) {
   LeaderEpochs& epochs = state_.epochs;
-  if (epoch < epochs.latest())
-    co_return Error(ErrorCode::kConflict, "the log is at epoch " + std::to_string(epochs.latest().value()) +
-                                              "; epoch " + std::to_string(epoch.value()) + " cannot begin");
+  CO_CHECK(check_epoch_begins(epoch));
   epochs.assign(epoch, state_.end);
   if (!epochs.dirty()) co_return ok();
   CO_CHECK(co_await epochs.save());

@@ -25,8 +25,11 @@ class Appender {
   Task<Result<AppendInfo>> append(BatchRun run, Markers markers, AppendOrigin origin, LogEpoch epoch);
   // As Log::begin_epoch. The caller holds the writer lock.
   Task<Status> begin_epoch(LogEpoch epoch);
+  // As Log::announce_epoch.
+  Status announce_epoch(LogEpoch epoch);
 
  private:
+  Status check_epoch_begins(LogEpoch epoch) const;
   Status check_continues(const BatchRun& run) const;
   Task<Result<AppendInfo>> append_of_client(BatchRun run, LogEpoch epoch);
   Task<Result<AppendInfo>> write(BatchRun run, Markers markers);

@@ -16,8 +16,9 @@ Error cut_off(const std::string& path, uint64_t position) {
 
 }  // namespace
 
-BatchScanner::BatchScanner(std::shared_ptr<File> file, uint64_t position, uint64_t end, Check check)
-    : file_(std::move(file)),
+BatchScanner::BatchScanner(Reactor& reactor, std::shared_ptr<File> file, uint64_t position, uint64_t end, Check check)
+    : turn_(reactor),
+      file_(std::move(file)),
       position_(position),
       end_(end),
       check_(check),
@@ -44,6 +45,7 @@ Task<Result<uint32_t>> BatchScanner::crc_of(uint64_t from, uint64_t end) {
     CO_TRY(ConstBytes bytes, co_await fill(from, n));
     crc = crc32c(bytes, crc);
     from += n;
+    if (turn_.spend(n)) co_await turn_.next_turn();
   }
   co_return crc;
 }
@@ -63,6 +65,7 @@ Task<Result<std::optional<ScannedBatch>>> BatchScanner::next() {
       co_return Error(ErrorCode::kCorrupt, file_->path() + ": wrong CRC at byte " + std::to_string(position_));
   }
   position_ = last_.end();
+  if (turn_.spend(kBatchHeaderBytes)) co_await turn_.next_turn();
   co_return last_;
 }
 
@@ -70,6 +73,7 @@ Task<Result<std::vector<std::byte>>> BatchScanner::load() {
   std::vector<std::byte> bytes(last_.header.size_bytes());
   CO_TRY(size_t n, co_await file_->read_at(last_.position, bytes));
   if (n != bytes.size()) co_return cut_off(file_->path(), last_.position);
+  if (turn_.spend(n)) co_await turn_.next_turn();
   co_return bytes;
 }
 

@@ -52,7 +52,7 @@ bool decode(ConstBytes slot, PartitionCheckpoint& c, uint64_t& sequence) {
 }  // namespace
 
 Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
-  CO_TRY(file_, co_await env_.files().open(path_, OpenMode()));
+  CO_TRY(file_, co_await files_.open(path_, OpenMode()));
   PartitionCheckpoint best;
   bool found = false;
   for (size_t i = 0; i < kCheckpointSlots; ++i) {
@@ -67,16 +67,18 @@ Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
     found = true;
   }
   loaded_unsynced_ = found;
+  if (found) stored_ = best;
   if (!found) co_return Error(ErrorCode::kCorrupt, path_ + ": neither slot is valid");
   co_return best;
 }
 
 Task<Status> CheckpointFile::save(PartitionCheckpoint checkpoint, Durability durability) {
   auto guard = co_await mutex_.lock();
+  stored_.reset();
   if (!file_) {
     OpenMode mode;
     mode.create = true;
-    CO_TRY(file_, co_await env_.files().open(path_, mode));
+    CO_TRY(file_, co_await files_.open(path_, mode));
   }
   if (loaded_unsynced_) CO_CHECK(co_await file_->sync());
   loaded_unsynced_ = false;
@@ -84,9 +86,11 @@ Task<Status> CheckpointFile::save(PartitionCheckpoint checkpoint, Durability dur
   Slot bytes = encode(checkpoint, ++sequence_);
   ConstBytes piece(bytes);
   CO_CHECK(co_await file_->write_at(slot * kCheckpointSlotBytes, ConstBytesList(&piece, 1)));
-  if (durability == Durability::kCached) co_return ok();
-  CO_CHECK(co_await file_->sync());
-  synced_slot_ = slot;
+  if (durability == Durability::kDurable) {
+    CO_CHECK(co_await file_->sync());
+    synced_slot_ = slot;
+  }
+  stored_ = checkpoint;
   co_return ok();
 }
 

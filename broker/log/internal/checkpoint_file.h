@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/async_mutex.h"
@@ -24,6 +25,7 @@ struct PartitionCheckpoint {
   Offset clean_segment{-1};
   int64_t clean_size = -1;
   Offset clean_end{-1};
+  friend bool operator==(const PartitionCheckpoint&, const PartitionCheckpoint&) = default;
 };
 
 class CheckpointFile {
@@ -33,18 +35,22 @@ class CheckpointFile {
     kDurable,  // from now on, opening finds this checkpoint or a newer one
   };
 
-  CheckpointFile(Env& env, std::string path) : env_(env), path_(std::move(path)), mutex_(env) {}
+  CheckpointFile(Env& env, FileSystem& files, std::string path) : files_(files), path_(std::move(path)), mutex_(env) {}
 
   // kNotFound: the file does not exist. kCorrupt: no slot is valid.
   Task<Result<PartitionCheckpoint>> load();
   // Creates the file if it is missing. Its name becomes durable when the directory is synced next.
   Task<Status> save(PartitionCheckpoint checkpoint, Durability durability);
+  void close() { file_.reset(); }
+  // What was loaded or saved last; nullopt: nothing, or a save failed.
+  const std::optional<PartitionCheckpoint>& stored() const { return stored_; }
 
  private:
-  Env& env_;
+  FileSystem& files_;
   std::string path_;
   AsyncMutex mutex_;
   std::unique_ptr<File> file_;
+  std::optional<PartitionCheckpoint> stored_;
   uint64_t sequence_ = 0;
   size_t synced_slot_ = 0;
   bool loaded_unsynced_ = false;  // the slot that load() returned may be in the page cache only

@@ -19,75 +19,94 @@ Task<Result<uint64_t>> Cleaner::clean() {
 }
 
 Task<Result<uint64_t>> Cleaner::pass() {
-  const uint64_t generation = state_.segments.generation();
-  const int64_t now_ms = directory_.env().wall_now().milliseconds_since_epoch;
+  CO_TRY(Group segments, co_await cleanable(now_ms(), state_.ends().last_stable));
+  if (!dirty_enough(segments)) co_return 0;
   // Cleaning leaves gaps between segments. Recovery takes such gaps above the recovery point for lost data, so only
   // what lies below it is cleaned.
   CO_CHECK(co_await flusher_.flush());
   CO_CHECK(co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kDurable));
-  Group segments = cleanable(now_ms);
-  if (segments.empty()) co_return 0;
+  const uint64_t cuts = state_.segments.cuts();
+  const Offset stable = std::min(state_.ends().last_stable, state_.flushed_end);
+  CO_TRY(segments, co_await cleanable(now_ms(), stable));
+  if (!dirty_enough(segments)) co_return 0;
 
-  KeyOffsets keys;
-  CO_TRY(size_t count, co_await read_keys(segments, generation, keys));
-  if (count == 0) co_return 0;
-  segments.resize(count);
-  const Offset keys_end = segments.back()->next;
+  TxnHistory txns(state_, directory_, stable);
+  KeyOffsets keys(directory_.env(), txns, state_.cleaned_to, state_.options.cleaner_dedupe_bytes,
+                  offsets_to_read(segments));
+  Group covered;  // the segments of which at least a part can be cleaned with these keys
+  for (const auto& segment : segments) {
+    bool fits = true;
+    if (segment->next > state_.cleaned_to) {
+      CO_TRY(fits, co_await keys.add(segment));
+    }
+    if (cuts != state_.segments.cuts()) co_return 0;
+    if (keys.end() > segment->base || segment->next <= state_.cleaned_to) covered.push_back(segment);
+    if (!fits) break;
+  }
+  if (keys.end() <= state_.cleaned_to)
+    co_return Error(ErrorCode::kResourceExhausted, directory_.path() + ": more than " +
+                                                       std::to_string(TxnHistory::kAbortedMax) +
+                                                       " transactions were aborted during another one");
+  co_return co_await clean_with(keys, txns, std::move(covered), cuts);
+}
 
-  SegmentRewriter::Settings settings;
-  settings.now_ms = now_ms;
-  settings.delete_horizon_ms = now_ms + state_.options.delete_retention_ms;
-  settings.index_interval_bytes = state_.options.index_interval_bytes;
-  settings.last_of_producer = state_.producers.last_offsets();
-  SegmentRewriter rewriter(keys, std::move(settings));
+// The segments that may be cleaned, from the first one on.
+Task<Result<Cleaner::Group>> Cleaner::cleanable(int64_t now_ms, Offset stable) {
+  Group segments;
+  const int64_t lag_ms = state_.options.min_compaction_lag_ms;
+  SegmentPtr segment = state_.segments.empty() ? nullptr : state_.segments.first();
+  for (; segment && !state_.segments.is_active(segment) && segment->next <= stable;
+       segment = state_.segments.after(*segment)) {
+    if (lag_ms > 0 && segment->next > state_.cleaned_to) {
+      CO_TRY(auto newest, co_await locator_.newest(segment));
+      // Records without timestamps are as old as our knowledge of their segment.
+      if (now_ms - (newest.timestamp_ms >= 0 ? newest.timestamp_ms : segment->created_ms) < lag_ms) break;
+    }
+    segments.push_back(segment);
+  }
+  co_return segments;
+}
+
+// Whether so much of the segments was not cleaned yet that a pass is worth it.
+bool Cleaner::dirty_enough(const Group& segments) const {
+  uint64_t clean_bytes = 0, dirty_bytes = 0;
+  for (const auto& segment : segments)
+    (segment->next <= state_.cleaned_to ? clean_bytes : dirty_bytes) += segment->size;
+  return dirty_bytes > 0 && static_cast<double>(dirty_bytes) >=
+                                state_.options.min_cleanable_ratio * static_cast<double>(clean_bytes + dirty_bytes);
+}
+
+uint64_t Cleaner::offsets_to_read(const Group& segments) const {
+  uint64_t offsets = 0;
+  for (const auto& segment : segments)
+    if (segment->next > state_.cleaned_to)
+      offsets += static_cast<uint64_t>(segment->next - std::max(segment->base, state_.cleaned_to));
+  return offsets;
+}
+
+Task<Result<uint64_t>> Cleaner::clean_with(const KeyOffsets& keys, TxnHistory& txns, Group segments, uint64_t cuts) {
+  SegmentRewriter rewriter(directory_.env(), keys, txns, rewriter_settings());
   const std::vector<Group> groups = make_groups(std::move(segments));
   uint64_t removed = 0;
   for (const auto& group : groups) {
-    CO_TRY(uint64_t bytes, co_await clean_group(group, rewriter));
+    CO_TRY(uint64_t bytes, co_await clean_group(group, rewriter, cuts));
     removed += bytes;
   }
   auto guard = co_await writer_.lock();
   CO_CHECK(health_.usable());
-  state_.cleaned_to = std::min(keys_end, state_.end);
+  if (cuts != state_.segments.cuts()) co_return removed;
+  state_.cleaned_to = std::min(keys.end(), state_.end);
   CO_CHECK(co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kCached));
   co_return removed;
 }
 
-// The segments that may be cleaned, from the first one on. None if too few of their bytes are dirty (not cleaned yet).
-Cleaner::Group Cleaner::cleanable(int64_t now_ms) const {
-  const LogOptions& options = state_.options;
-  const Offset stable = std::min(state_.ends().last_stable, state_.flushed_end);
-  Group segments;
-  uint64_t clean_bytes = 0, dirty_bytes = 0;
-  for (const auto& [base, segment] : state_.segments.all()) {
-    if (state_.segments.is_active(segment) || segment->next > stable) break;
-    if (options.min_compaction_lag_ms > 0 && now_ms - segment->max_timestamp_ms < options.min_compaction_lag_ms) break;
-    (segment->next <= state_.cleaned_to ? clean_bytes : dirty_bytes) += segment->size;
-    segments.push_back(segment);
-  }
-  if (dirty_bytes == 0) return {};
-  const double ratio = static_cast<double>(dirty_bytes) / static_cast<double>(clean_bytes + dirty_bytes);
-  if (ratio < options.min_cleanable_ratio) return {};
-  return segments;
-}
-
-// Reads the keys of the dirty ones among `segments`. Returns how many of `segments`, from the first one on, can be
-// cleaned with these keys. 0: the log was cut meanwhile.
-Task<Result<size_t>> Cleaner::read_keys(Group segments, uint64_t generation, KeyOffsets& keys) {
-  size_t count = 0;
-  bool dirty_one_fits = false;
-  for (; count < segments.size(); ++count) {
-    if (segments[count]->next <= state_.cleaned_to) continue;
-    CO_TRY(bool fits, co_await keys.add(segments[count], state_.cleaned_to));
-    if (generation != state_.segments.generation()) co_return size_t{0};
-    if (!fits) break;
-    dirty_one_fits = true;
-  }
-  if (!dirty_one_fits)
-    co_return Error(ErrorCode::kResourceExhausted, "the keys of one segment need more than " +
-                                                       std::to_string(KeyOffsets::kBytesMax) +
-                                                       " bytes: " + directory_.path());
-  co_return count;
+SegmentRewriter::Settings Cleaner::rewriter_settings() const {
+  SegmentRewriter::Settings settings;
+  settings.now_ms = now_ms();
+  settings.delete_horizon_ms = settings.now_ms + state_.options.delete_retention_ms;
+  settings.index_interval_bytes = state_.options.index_interval_bytes;
+  settings.last_of_producers = state_.producers.last_offsets();
+  return settings;
 }
 
 // Small neighbours become one segment.
@@ -107,30 +126,37 @@ std::vector<Cleaner::Group> Cleaner::make_groups(Group segments) const {
   return groups;
 }
 
-Task<Result<uint64_t>> Cleaner::clean_group(Group group, const SegmentRewriter& rewriter) {
-  const uint64_t generation = state_.segments.generation();
+Task<Result<uint64_t>> Cleaner::clean_group(Group group, SegmentRewriter& rewriter, uint64_t cuts) {
   const Offset base = group.front()->base;
   uint64_t before = 0;
   for (const auto& segment : group) before += segment->size;
   CO_TRY(auto cleaned, co_await directory_.segments().create(base, kCleaned));
   cleaned->created_ms = group.front()->created_ms;
   auto written = co_await rewriter.rewrite(group, cleaned);
-  if (!written || (group.size() == 1 && cleaned->size == before)) {
-    (void)co_await directory_.files().remove(cleaned->file->path());
-    if (!written) co_return std::move(written).error();
-    co_return 0;
+  bool swapped = false;
+  if (written && (group.size() > 1 || cleaned->size != before)) {
+    written = co_await write_indexes(cleaned);
+    if (written) written = co_await cleaned->file->sync();
+    if (written) {
+      CO_TRY(swapped, co_await swap_in(cleaned, std::move(group), cuts));
+    }
   }
-  CO_CHECK(co_await write_indexes(cleaned));
-  CO_CHECK(co_await cleaned->file->sync());
-  CO_TRY(bool swapped, co_await swap_in(cleaned, std::move(group), generation));
-  if (!swapped) co_return 0;
-  co_return before - std::min(before, cleaned->size);
+  if (!swapped) co_await remove_cleaned(base);
+  CO_CHECK(written);
+  co_return swapped ? before - std::min(before, cleaned->size) : 0;
+}
+
+// What was written for nothing. A file that cannot be removed now goes at the next start.
+Task<void> Cleaner::remove_cleaned(Offset base) {
+  for (auto suffix : {kOffsetIndex, kTimeIndex, kTxnIndex, kLog})
+    (void)co_await directory_.remove_if_there(file_name(base, suffix).append(kCleaned));
 }
 
 Task<Status> Cleaner::write_indexes(SegmentPtr cleaned) {
   cleaned->finish_times();
-  const std::pair<std::string_view, std::string> indexes[] = {
-      {kOffsetIndex, cleaned->index.encode()}, {kTimeIndex, cleaned->times.encode()}, {kTxnIndex, std::string()}};
+  const std::pair<std::string_view, std::string> indexes[] = {{kOffsetIndex, cleaned->index.encode()},
+                                                              {kTimeIndex, cleaned->times.encode()},
+                                                              {kTxnIndex, cleaned->txns->encode()}};
   for (const auto& [suffix, content] : indexes) {
     std::string name = file_name(cleaned->base, suffix).append(kCleaned);
     CO_CHECK(co_await write_file(directory_.files(), directory_.path_of(name), content, WriteDurability::kSynced));
@@ -138,18 +164,20 @@ Task<Status> Cleaner::write_indexes(SegmentPtr cleaned) {
   co_return ok();
 }
 
-// Replaces `group` by `cleaned`, in memory and on disk. False: the log was cut meanwhile; the next pass overwrites the
-// cleaned files, or the next start removes them.
-Task<Result<bool>> Cleaner::swap_in(SegmentPtr cleaned, Group group, uint64_t generation) {
+// Replaces `group` by `cleaned`, in memory and on disk. False: a segment of the group was removed or replaced
+// meanwhile, or the log was cut.
+Task<Result<bool>> Cleaner::swap_in(SegmentPtr cleaned, Group group, uint64_t cuts) {
   auto guard = co_await writer_.lock();
   CO_CHECK(health_.usable());
-  if (generation != state_.segments.generation()) co_return false;
+  if (cuts != state_.segments.cuts()) co_return false;
+  for (const auto& segment : group)
+    if (!state_.segments.has(segment)) co_return false;
   Intent intent;
   intent.kind = Intent::Kind::kSwap;
   intent.start = cleaned->base;
   for (const auto& segment : group) intent.replaced.push_back(segment->base);
   auto noted = co_await directory_.intent().note(intent);
-  if (!noted && noted.error() == ErrorCode::kNoSpace) co_return std::move(noted).error();
+  if (!noted && LogHealth::refused(noted.error())) co_return std::move(noted).error();
   if (!noted) co_return health_.die(std::move(noted).error());
   cleaned->next = group.back()->next;
   cleaned->synced_size = cleaned->size;
@@ -158,6 +186,8 @@ Task<Result<bool>> Cleaner::swap_in(SegmentPtr cleaned, Group group, uint64_t ge
   auto swapped = co_await directory_.segments().swap_in_cleaned(intent.start, intent.replaced);
   if (swapped) swapped = co_await directory_.intent().done();
   if (!swapped) co_return health_.die(std::move(swapped).error());
+  cleaned->leave_indexes_to_files();
+  state_.segments.keep_transactions_of(cleaned);
   co_return true;
 }
 

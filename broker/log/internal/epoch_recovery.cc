@@ -73,7 +73,9 @@ Task<Result<bool>> EpochRecovery::agrees_with_log(const EpochCache& cache) {
   CO_TRY(auto oldest, co_await locator_.header_at(first));
   if (oldest && oldest->epoch() >= LogEpoch(0) && cache.at(std::max(oldest->first(), first)) != oldest->epoch())
     co_return false;
+  TurnBudget turn(directory_.env());
   for (size_t i = 0; i < entries.size(); ++i) {
+    if (turn.spend(kBatchHeaderBytes)) co_await turn.next_turn();
     const Offset start = std::max(entries[i].start, first);
     const Offset stop = i + 1 < entries.size() ? entries[i + 1].start : state_.end;
     if (start >= stop) continue;
@@ -90,7 +92,7 @@ Task<Result<bool>> EpochRecovery::agrees_with_log(const EpochCache& cache) {
 Task<Result<EpochCache>> EpochRecovery::read_from_log() {
   EpochCache cache;
   for (const auto& [base, segment] : state_.segments.all()) {
-    BatchScanner scanner(segment->file, 0, segment->size, BatchScanner::Check::kHeaders);
+    BatchScanner scanner(directory_.env(), segment->file, 0, segment->size, BatchScanner::Check::kHeaders);
     for (;;) {
       CO_TRY(auto batch, co_await scanner.next());
       if (!batch) break;

@@ -51,9 +51,10 @@ Task<Status> Flusher::pass() {
   if (status && state_.epochs.dirty()) status = co_await state_.epochs.save();
   running_ = false;
   if (!status) {
-    // A full disk may only refuse the epoch file, which can be tried again. After a failed sync nobody knows which
-    // bytes are on the disk.
-    if (!synced || status.error() != ErrorCode::kNoSpace) co_return health_.die(std::move(status).error());
+    // What a full disk refuses (the epoch file), or what found no descriptor, can be tried again. After a failed sync
+    // nobody knows which bytes are on the disk.
+    const bool full_after_sync = synced && status.error() == ErrorCode::kNoSpace;
+    if (!full_after_sync && status.error() != ErrorCode::kUnavailable) co_return health_.die(std::move(status).error());
     pass_ended_.notify();
     co_return status;
   }

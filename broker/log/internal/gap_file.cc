@@ -13,7 +13,7 @@ constexpr size_t kCrcAt = kJumpBytes - 4;
 
 Task<Result<std::vector<Gap>>> GapFile::load() {
   std::vector<Gap> gaps;
-  auto content = co_await read_file(env_.files(), path_);
+  auto content = co_await read_file(files_, path_);
   if (!content && content.error() == ErrorCode::kNotFound) co_return gaps;
   if (!content) co_return std::move(content).error();
   ConstBytes bytes = as_bytes(*content);
@@ -31,7 +31,7 @@ Task<Status> GapFile::add(std::vector<Gap> gaps) {
   if (!file_) {
     OpenMode mode;
     mode.create = true;
-    CO_TRY(file_, co_await env_.files().open(path_, mode));
+    CO_TRY(file_, co_await files_.open(path_, mode));
     name_dirty_ = true;
   }
   std::vector<std::byte> bytes(gaps.size() * kJumpBytes);
@@ -54,7 +54,7 @@ Task<Status> GapFile::sync() {
   if (!dirty_ || !file_) co_return ok();
   const uint64_t size = size_;
   CO_CHECK(co_await file_->sync());
-  if (name_dirty_) CO_CHECK(co_await env_.files().sync_dir(parent_path(path_)));
+  if (name_dirty_) CO_CHECK(co_await files_.sync_dir(parent_path(path_)));
   name_dirty_ = false;
   dirty_ = size_ != size;
   co_return ok();
@@ -65,7 +65,7 @@ Task<Status> GapFile::clear() {
   if (!file_) {
     OpenMode mode;
     mode.create = true;
-    CO_TRY(file_, co_await env_.files().open(path_, mode));
+    CO_TRY(file_, co_await files_.open(path_, mode));
   }
   size_ = 0;
   dirty_ = false;

@@ -25,7 +25,7 @@ struct Gap {
 
 class GapFile {
  public:
-  GapFile(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
+  GapFile(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
 
   // All gaps in the file, without torn entries. None if the file does not exist.
   Task<Result<std::vector<Gap>>> load();
@@ -34,11 +34,12 @@ class GapFile {
   Task<Status> sync();
   // Empties the file. Call it only when the recovery point is durably above every gap in it.
   Task<Status> clear();
+  void close() { file_.reset(); }
   bool dirty() const { return dirty_; }  // not synced since the last add()
   uint64_t size_bytes() const { return size_; }
 
  private:
-  Env& env_;
+  FileSystem& files_;
   std::string path_;
   std::unique_ptr<File> file_;
   uint64_t size_ = 0;

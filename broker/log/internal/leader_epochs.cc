@@ -5,12 +5,13 @@
 
 namespace farshore {
 
-LeaderEpochs::LeaderEpochs(Env& env, std::string directory)
-    : files_(env.files()), path_(join_path(directory, log_format::kEpochs)), file_lock_(env) {}
+LeaderEpochs::LeaderEpochs(Env& env, FileSystem& files, std::string directory)
+    : files_(files), path_(join_path(directory, log_format::kEpochs)), file_lock_(env) {}
 
 bool LeaderEpochs::truncate_end(Offset to) {
   const bool changed = cache_.truncate_end(to);
   dirty_ |= changed;
+  recorded_ = std::min(recorded_, cache_.latest());
   return changed;
 }
 
@@ -20,8 +21,18 @@ bool LeaderEpochs::truncate_start(Offset start) {
   return changed;
 }
 
+void LeaderEpochs::clear() {
+  cache_.clear();
+  recorded_ = LogEpoch(-1);
+}
+
+void LeaderEpochs::set(EpochCache cache) {
+  cache_ = std::move(cache);
+  recorded_ = cache_.latest();
+}
+
 void LeaderEpochs::file_removed() {
-  dirty_ = false;
+  dirty_ = announced_ = false;
   file_crc_ = 0;
 }
 
@@ -29,13 +40,15 @@ Task<Status> LeaderEpochs::save() {
   auto guard = co_await file_lock_.lock();
   std::string text = cache_.encode();
   const uint32_t crc = crc32c(as_bytes(text));
-  dirty_ = false;  // an epoch that is assigned while the file is being written makes it dirty again
+  const LogEpoch latest = cache_.latest();
+  dirty_ = announced_ = false;  // an epoch that is assigned while the file is being written makes it dirty again
   auto saved = co_await replace_file(files_, path_, std::move(text));
   if (!saved) {
     dirty_ = true;
     co_return saved;
   }
   file_crc_ = crc;
+  note_recorded(std::min(latest, cache_.latest()));
   co_return ok();
 }
 

@@ -17,6 +17,9 @@ class LogHealth {
 
   // kIo: the log died. kClosed: it was closed.
   Status usable() const;
+  // Nothing was done, and the log goes on: the disk is full, or no file descriptor is free. Anything else that goes
+  // wrong with a file is the end of the log.
+  static bool refused(const Error& error) { return error == ErrorCode::kNoSpace || error == ErrorCode::kUnavailable; }
   Status alive() const;  // like usable(), but a closed log is fine
   // The log dies of `error` (of its first error, if it is dead already). Returns the error that callers get: kIo.
   Error die(Error error);

@@ -20,9 +20,12 @@ LogOpener::LogOpener(LogState& state, LogDirectory& directory, LogHealth& health
 
 Task<Status> LogOpener::open() {
   CO_CHECK(co_await directory_.make());
-  CO_CHECK(co_await directory_.check_not_quarantined());
-  CO_CHECK(co_await finish_intent());
   CO_TRY(auto names, co_await directory_.names());
+  CO_CHECK(co_await directory_.check_not_quarantined(names));
+  CO_TRY(const bool changed, co_await finish_intent(names));
+  if (changed) {
+    CO_TRY(names, co_await directory_.names());
+  }
   CO_CHECK(co_await directory_.remove_unfinished(names));
   CO_TRY(auto checkpoint, co_await load_checkpoint());
   CO_CHECK(co_await open_segments(std::move(names)));
@@ -52,15 +55,20 @@ Task<Status> LogOpener::open() {
   co_return ok();
 }
 
-Task<Status> LogOpener::finish_intent() {
+Task<Result<bool>> LogOpener::finish_intent(const std::vector<std::string>& names) {
+  if (std::find(names.begin(), names.end(), log_format::kIntent) == names.end()) co_return false;
   auto intent = co_await directory_.intent().load();
   if (!intent && intent.error() == ErrorCode::kCorrupt)
     co_return co_await directory_.quarantine(intent.error().to_string());
   if (!intent) co_return std::move(intent).error();
-  if (!*intent) co_return ok();
-  if ((*intent)->kind == Intent::Kind::kReset) co_return co_await reset_.finish((*intent)->start);
+  if (!*intent) co_return false;
+  if ((*intent)->kind == Intent::Kind::kReset) {
+    CO_CHECK(co_await reset_.finish((*intent)->start));
+    co_return true;
+  }
   CO_CHECK(co_await directory_.segments().swap_in_cleaned((*intent)->start, (*intent)->replaced));
-  co_return co_await directory_.intent().done();
+  CO_CHECK(co_await directory_.intent().done());
+  co_return true;
 }
 
 Task<Result<std::optional<PartitionCheckpoint>>> LogOpener::load_checkpoint() {
@@ -132,7 +140,8 @@ Task<Result<bool>> LogOpener::open_clean(PartitionCheckpoint checkpoint) {
 // checkpoint notes.
 Task<Result<bool>> LogOpener::check_tail(SegmentPtr last, Offset clean_end) {
   auto entry = last->index.last();
-  BatchScanner scanner(last->file, entry ? entry->position : 0, last->size, BatchScanner::Check::kHeaders);
+  BatchScanner scanner(directory_.env(), last->file, entry ? entry->position : 0, last->size,
+                       BatchScanner::Check::kHeaders);
   Offset next = last->base;
   uint64_t bytes = 0;
   for (bool first = true;; first = false) {

@@ -19,7 +19,8 @@ class LogOpener {
   Task<Status> open();
 
  private:
-  Task<Status> finish_intent();
+  // Returns whether there was one.
+  Task<Result<bool>> finish_intent(const std::vector<std::string>& names);
   Task<Result<std::optional<PartitionCheckpoint>>> load_checkpoint();
   Task<Status> open_segments(std::vector<std::string> names);
   Task<Status> create(std::optional<PartitionCheckpoint> checkpoint);

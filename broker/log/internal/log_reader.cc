@@ -15,7 +15,7 @@ Task<Result<LogSlice>> LogReader::find(Offset from, ReadBound bound, size_t byte
                                                   std::to_string(state_.end.value()));
     }
     LogSlice slice;
-    slice.first = from;
+    slice.first = slice.next = from;
     slice.ends = state_.ends();
     CO_TRY(bool found, co_await try_find(from, bound, bytes_max, slice));
     if (found) co_return slice;
@@ -31,20 +31,21 @@ Task<Result<bool>> LogReader::try_find(Offset from, ReadBound bound, size_t byte
     if (generation != segments.generation()) co_return false;
     if (!place) co_return std::move(place).error();
     if (!*place) continue;  // a gap up to the end of the segment
-    uint64_t limit = segment->size;
+    BatchLocator::SliceEnd limit(segment->size, segment->next);
     if (Offset visible = state_.bound(bound); visible < segment->next) {
       auto border = co_await locator_.locate(segment, visible);
       if (generation != segments.generation()) co_return false;
       if (!border) co_return std::move(border).error();
-      if (*border) limit = (*border)->position;
+      if (*border) limit = BatchLocator::SliceEnd((*border)->position, (*border)->first);
     }
     const uint64_t begin = (*place)->position;
-    if (limit <= begin) co_return true;
+    if (limit.position <= begin) co_return true;
     auto end = co_await locator_.slice_end(segment, begin, bytes_max, limit);
     if (generation != segments.generation()) co_return false;
     if (!end) co_return std::move(end).error();
     slice.first = (*place)->first;
-    slice.size_bytes = *end - begin;
+    slice.next = end->next;
+    slice.size_bytes = end->position - begin;
     slice.ranges.push_back({segment->file, begin, slice.size_bytes});
     slice.ends = state_.ends();
     co_return true;

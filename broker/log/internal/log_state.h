@@ -18,8 +18,8 @@ namespace farshore {
 
 class LogState {
  public:
-  LogState(Env& env, std::string directory, LogOptions log_options)
-      : options(log_options), epochs(env, std::move(directory)) {}
+  LogState(Env& env, FileSystem& files, std::string directory, LogOptions log_options)
+      : options(log_options), epochs(env, files, std::move(directory)), producers(log_options.producers_max) {}
 
   LogEnds ends() const;
   Offset bound(ReadBound bound) const;  // where a read must end

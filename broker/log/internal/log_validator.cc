@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "base/turn_budget.h"
+
 #include "proto/batch/records.h"
 
 namespace farshore {
@@ -46,31 +48,34 @@ std::optional<AppendInfo> refuse_client_batch(const BatchHeader& header, const L
 }
 
 // Compaction needs a key in every record. This is the only case in which a client's records are read.
-Result<std::optional<AppendInfo>> refuse_keyless(const BatchRun& run) {
+Task<Result<std::optional<AppendInfo>>> refuse_keyless(Reactor& reactor, const BatchRun& run) {
+  TurnBudget turn(reactor);
   size_t begin = 0;
   for (const auto& header : run.batches) {
-    FARSHORE_TRY(auto reader, RecordReader::open(header, run.bytes, begin));
+    CO_TRY(auto reader, RecordReader::open(header, run.bytes, begin));
     Record record;
     for (;;) {
-      FARSHORE_TRY(bool more, reader.next(record));
+      CO_TRY(bool more, reader.next(record));
       if (!more) break;
       if (!record.key)
-        return std::optional(
+        co_return std::optional(
             refuse_append(AppendOutcome::kInvalidRecord, header, "a compacted topic needs a key in each"));
+      if (turn.spend(record.size_bytes)) co_await turn.next_turn();
     }
     begin += header.size_bytes();
   }
-  return std::optional<AppendInfo>();
+  co_return std::optional<AppendInfo>();
 }
 
 }  // namespace
 
-Result<std::optional<AppendInfo>> validate_client_run(const BatchRun& run, const LogOptions& options, int64_t now_ms) {
+Task<Result<std::optional<AppendInfo>>> validate_client_run(Reactor& reactor, const BatchRun& run,
+                                                            const LogOptions& options, int64_t now_ms) {
   for (const auto& header : run.batches) {
-    if (auto refusal = refuse_client_batch(header, options, now_ms)) return refusal;
+    if (auto refusal = refuse_client_batch(header, options, now_ms)) co_return refusal;
   }
-  if (options.cleanup_policy == CleanupPolicy::kDelete) return std::optional<AppendInfo>();
-  return refuse_keyless(run);
+  if (options.cleanup_policy == CleanupPolicy::kDelete) co_return std::optional<AppendInfo>();
+  co_return co_await refuse_keyless(reactor, run);
 }
 
 }  // namespace farshore

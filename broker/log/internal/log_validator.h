@@ -14,6 +14,8 @@ AppendInfo refuse_append(AppendOutcome outcome, const BatchHeader& header, std::
 
 // nullopt: the log may append the run. kCorrupt: the records cannot be read (they are read only if the topic is
 // compacted, because then each needs a key).
-Result<std::optional<AppendInfo>> validate_client_run(const BatchRun& run, const LogOptions& options, int64_t now_ms);
+// Many records take many turns (TurnBudget). The caller keeps `run` and `options` until it ends.
+Task<Result<std::optional<AppendInfo>>> validate_client_run(Reactor& reactor, const BatchRun& run,
+                                                            const LogOptions& options, int64_t now_ms);
 
 }  // namespace farshore

@@ -47,13 +47,17 @@ std::string OffsetIndex::encode() const {
   return bytes;
 }
 
+OffsetIndex::Entry OffsetIndex::decode_entry(std::string_view bytes) {
+  return {load_be_at<uint32_t>(bytes, 0), load_be_at<uint32_t>(bytes, 4)};
+}
+
 Result<OffsetIndex> OffsetIndex::decode(Offset base, std::string_view bytes, uint64_t log_bytes) {
   if (bytes.size() % kOffsetEntryBytes) return corrupt_index("offset", "a cut entry", bytes.size() / kOffsetEntryBytes);
   OffsetIndex index(base);
   index.entries_.reserve(bytes.size() / kOffsetEntryBytes);
   for (size_t at = 0; at < bytes.size(); at += kOffsetEntryBytes) {
     size_t i = at / kOffsetEntryBytes;
-    Entry entry{load_be_at<uint32_t>(bytes, at), load_be_at<uint32_t>(bytes, at + 4)};
+    const Entry entry = decode_entry(bytes.substr(at, kOffsetEntryBytes));
     if (entry.relative_offset == 0 && entry.position == 0 && all_zero(bytes.substr(at))) break;
     if (entry.relative_offset > kSegmentOffsetsMax) return corrupt_index("offset", "an offset beyond the segment", i);
     if (entry.position >= log_bytes) return corrupt_index("offset", "a position beyond the log", i);

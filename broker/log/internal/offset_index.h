@@ -33,6 +33,7 @@ class OffsetIndex {
   std::optional<Entry> last() const { return entries_.empty() ? std::nullopt : std::optional(entries_.back()); }
 
   std::string encode() const;
+  static Entry decode_entry(std::string_view bytes);
   // kCorrupt: entries do not ascend, or lie outside a segment file of `log_bytes` bytes.
   static Result<OffsetIndex> decode(Offset base, std::string_view bytes, uint64_t log_bytes);
 

@@ -10,7 +10,7 @@ using log_format::file_name;
 using log_format::kSnapshot;
 
 Task<Result<ProducerState>> ProducerSnapshots::state_at(Offset at) {
-  ProducerState state;
+  ProducerState state(state_.options.producers_max);
   CO_TRY(Offset from, co_await load_newest(at, state));
   for (SegmentPtr segment = state_.segments.at(from); segment && segment->base < at;
        segment = state_.segments.after(*segment))
@@ -30,9 +30,10 @@ Task<Result<Offset>> ProducerSnapshots::load_newest(Offset at, ProducerState& st
   const Offset first = state_.segments.first()->base;
   for (; !snapshots.empty() && snapshots.back() >= first; snapshots.pop_back()) {  // names are sorted: newest last
     const std::string name = file_name(snapshots.back(), kSnapshot);
-    auto content = co_await read_file(directory_.files(), directory_.path_of(name));
-    if (!content && content.error() != ErrorCode::kNotFound) co_return std::move(content).error();
-    auto decoded = content ? ProducerState::decode(*content) : std::move(content).error();
+    auto content = co_await read_file(directory_.files(), directory_.path_of(name), ProducerState::kSnapshotBytesMax);
+    if (!content && content.error() == ErrorCode::kIo) co_return std::move(content).error();
+    // A snapshot is derived: whatever else is wrong with it, an older one and the batches after it say the same.
+    auto decoded = content ? ProducerState::decode(*content, state_.options.producers_max) : std::move(content).error();
     if (decoded) {
       state = std::move(decoded).value();
       co_return snapshots.back();
@@ -49,7 +50,7 @@ Task<Status> ProducerSnapshots::apply_batches(SegmentPtr segment, Offset from, O
     if (!place) co_return ok();
     begin = place->position;
   }
-  BatchScanner scanner(segment->file, begin, segment->size, BatchScanner::Check::kHeaders);
+  BatchScanner scanner(directory_.env(), segment->file, begin, segment->size, BatchScanner::Check::kHeaders);
   for (;;) {
     auto batch = co_await scanner.next();
     if (!batch) co_return std::move(batch).error();

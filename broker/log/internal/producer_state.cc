@@ -128,6 +128,17 @@ void ProducerState::apply(const BatchHeader& header) {
   bool was_open = producer.txn_first.has_value();
   remember(header, producer);
   if (producer.txn_first && !was_open) open_.emplace(*producer.txn_first, header.producer_id);
+  note_use(header.producer_id, producer, header.last());
+}
+
+void ProducerState::note_use(int64_t id, Producer& producer, Offset last) {
+  idle_.erase({producer.used, id});
+  producer.used = last;
+  if (!producer.txn_first) idle_.emplace(last, id);
+  while (producers_.size() > producers_max_ + open_.size() && !idle_.empty()) {
+    producers_.erase(idle_.begin()->second);
+    idle_.erase(idle_.begin());
+  }
 }
 
 std::optional<ProducerState::CompletedTxn> ProducerState::apply_marker(const BatchHeader& header,
@@ -142,7 +153,10 @@ std::optional<ProducerState::CompletedTxn> ProducerState::apply_marker(const Bat
   }
   producer.coordinator_epoch = std::max(producer.coordinator_epoch, marker.coordinator_epoch);
   producer.last_timestamp_ms = header.max_timestamp;
-  if (!producer.txn_first) return std::nullopt;
+  if (!producer.txn_first) {
+    note_use(header.producer_id, producer, header.last());
+    return std::nullopt;
+  }
   CompletedTxn done;
   done.producer_id = header.producer_id;
   done.first = *producer.txn_first;
@@ -150,6 +164,7 @@ std::optional<ProducerState::CompletedTxn> ProducerState::apply_marker(const Bat
   done.aborted = marker.type == ControlType::kAbort;
   open_.erase({done.first, done.producer_id});
   producer.txn_first.reset();
+  note_use(done.producer_id, producer, done.last);
   done.last_stable = open_.empty() ? done.last + 1 : open_.begin()->first;
   unreplicated_[done.first] = done.last;
   return done;
@@ -166,15 +181,23 @@ void ProducerState::on_high_watermark(Offset high_watermark) {
   std::erase_if(unreplicated_, [&](const auto& txn) { return txn.second < high_watermark; });
 }
 
+bool ProducerState::has_open_transaction(int64_t producer_id) const {
+  auto found = producers_.find(producer_id);
+  return found != producers_.end() && found->second.txn_first.has_value();
+}
+
 void ProducerState::expire(int64_t now_ms, int64_t expiration_ms) {
   std::erase_if(producers_, [&](const auto& entry) {
     const Producer& producer = entry.second;
-    return !producer.txn_first && now_ms - producer.last_timestamp_ms >= expiration_ms;
+    const bool expired = !producer.txn_first && now_ms - producer.last_timestamp_ms >= expiration_ms;
+    if (expired) idle_.erase({producer.used, entry.first});
+    return expired;
   });
 }
 
 void ProducerState::clear() {
   producers_.clear();
+  idle_.clear();
   open_.clear();
   unreplicated_.clear();
 }
@@ -188,67 +211,93 @@ std::vector<ProducerSummary> ProducerState::summaries() const {
   return all;
 }
 
-std::map<int64_t, Offset> ProducerState::last_offsets() const {
-  std::map<int64_t, Offset> all;
-  for (const auto& [id, producer] : producers_)
-    if (!producer.batches.empty()) all.emplace(id, producer.batches.back().last);
+std::unordered_set<Offset> ProducerState::last_offsets() const {
+  std::unordered_set<Offset> all;
+  all.reserve(producers_.size());
+  for (const auto& [id, producer] : producers_) {
+    if (!producer.batches.empty()) all.insert(producer.batches.back().last);
+    if (producer.used >= Offset(0)) all.insert(producer.used);
+  }
   return all;
 }
 
 std::string ProducerState::encode() const {
-  std::string entries;
-  append_be(entries, static_cast<int32_t>(producers_.size()));
+  std::string bytes(kSnapshotHeaderBytes + producers_.size() * kSnapshotEntryBytes, '\0');
+  auto* const begin = reinterpret_cast<std::byte*>(bytes.data());
+  std::byte* at = begin + kSnapshotHeaderBytes;
   for (const auto& [id, producer] : producers_) {
     Batch last;
     last.last = Offset(-1);
     if (!producer.batches.empty()) last = producer.batches.back();
-    append_be(entries, id);
-    append_be(entries, producer.epoch);
-    append_be(entries, last.last_sequence);
-    append_be(entries, last.last.value());
-    append_be(entries, last.offset_delta);
-    append_be(entries, producer.last_timestamp_ms);
-    append_be(entries, producer.coordinator_epoch);
-    append_be(entries, producer.txn_first ? producer.txn_first->value() : int64_t{-1});
+    store_be(at, id);
+    store_be(at + 8, producer.epoch);
+    store_be(at + 10, last.last_sequence);
+    store_be(at + 14, last.last.value());
+    store_be(at + 22, last.offset_delta);
+    store_be(at + 26, producer.last_timestamp_ms);
+    store_be(at + 34, producer.coordinator_epoch);
+    store_be(at + 38, producer.txn_first ? producer.txn_first->value() : int64_t{-1});
+    at += kSnapshotEntryBytes;
   }
-  std::string bytes;
-  append_be(bytes, kSnapshotVersion);
-  append_be(bytes, crc32c(as_bytes(entries)));
-  return bytes + entries;
+  store_be(begin, kSnapshotVersion);
+  store_be(begin + kSnapshotCrcFrom, static_cast<int32_t>(producers_.size()));
+  store_be(begin + kSnapshotCrcAt, crc32c(as_bytes(bytes).subspan(kSnapshotCrcFrom)));
+  return bytes;
 }
 
-Result<ProducerState> ProducerState::decode(std::string_view text) {
-  auto corrupt = [](std::string_view what) {
-    return Error(ErrorCode::kCorrupt, "producer snapshot: " + std::string(what));
-  };
-  ConstBytes bytes = as_bytes(text);
-  if (bytes.size() < kSnapshotHeaderBytes) return corrupt("cut off");
-  if (load_be<int16_t>(bytes.data()) != kSnapshotVersion) return corrupt("unknown version");
+namespace {
+
+Error bad_snapshot(std::string_view what) { return {ErrorCode::kCorrupt, "producer snapshot: " + std::string(what)}; }
+
+// How many entries `bytes` has.
+Result<size_t> check_snapshot(ConstBytes bytes) {
+  if (bytes.size() < kSnapshotHeaderBytes) return bad_snapshot("cut off");
+  if (load_be<int16_t>(bytes.data()) != kSnapshotVersion) return bad_snapshot("unknown version");
   if (load_be<uint32_t>(bytes.data() + kSnapshotCrcAt) != crc32c(bytes.subspan(kSnapshotCrcFrom)))
-    return corrupt("wrong CRC");
-  auto count = load_be<int32_t>(bytes.data() + kSnapshotCrcFrom);
+    return bad_snapshot("wrong CRC");
+  const auto count = load_be<int32_t>(bytes.data() + kSnapshotCrcFrom);
   if (count < 0 || bytes.size() != kSnapshotHeaderBytes + static_cast<size_t>(count) * kSnapshotEntryBytes)
-    return corrupt("its size is not that of its entries");
-  ProducerState state;
+    return bad_snapshot("its size is not that of its entries");
+  return static_cast<size_t>(count);
+}
+
+// The lowest last offset that is still among the `kept` highest of the entries.
+int64_t lowest_last_offset(const std::byte* entries, size_t count, size_t kept) {
+  if (count <= kept || kept == 0) return INT64_MIN;
+  std::vector<int64_t> offsets(count);
+  for (size_t i = 0; i < count; ++i) offsets[i] = load_be<int64_t>(entries + i * kSnapshotEntryBytes + 14);
+  auto lowest = offsets.begin() + static_cast<std::ptrdiff_t>(count - kept);
+  std::nth_element(offsets.begin(), lowest, offsets.end());
+  return *lowest;
+}
+
+}  // namespace
+
+Result<ProducerState> ProducerState::decode(std::string_view text, size_t producers_max) {
+  ConstBytes bytes = as_bytes(text);
+  FARSHORE_TRY(const size_t count, check_snapshot(bytes));
+  ProducerState state(producers_max);
   const std::byte* at = bytes.data() + kSnapshotHeaderBytes;
-  for (int32_t i = 0; i < count; ++i, at += kSnapshotEntryBytes) {
-    auto id = load_be<int64_t>(at);
-    Producer producer;
-    producer.epoch = load_be<int16_t>(at + 8);
+  const int64_t lowest = lowest_last_offset(at, count, producers_max);
+  for (size_t i = 0; i < count; ++i, at += kSnapshotEntryBytes) {
     Batch batch;
-    batch.last_sequence = load_be<int32_t>(at + 10);
     batch.last = Offset(load_be<int64_t>(at + 14));
+    const auto txn_first = load_be<int64_t>(at + 38);
+    if (batch.last.value() < lowest && txn_first < 0) continue;
+    const auto id = load_be<int64_t>(at);
+    Producer& producer = state.producers_[id];
+    producer.epoch = load_be<int16_t>(at + 8);
+    batch.last_sequence = load_be<int32_t>(at + 10);
     batch.offset_delta = load_be<int32_t>(at + 22);
     producer.last_timestamp_ms = batch.timestamp_ms = load_be<int64_t>(at + 26);
     producer.coordinator_epoch = load_be<int32_t>(at + 34);
     producer.from_snapshot = true;
-    auto txn_first = load_be<int64_t>(at + 38);
     if (batch.last.value() >= 0) producer.batches.push_back(batch);
     if (txn_first >= 0) {
       producer.txn_first = Offset(txn_first);
       state.open_.emplace(Offset(txn_first), id);
     }
-    state.producers_[id] = std::move(producer);
+    state.note_use(id, producer, batch.last);
   }
   return state;
 }

@@ -1,6 +1,10 @@
 // ProducerState: the producers of one log, computed from its batches alone: the sequences that make retries harmless,
 // and the open transactions. The same batches give the same state on a leader, on a mirror and after recovery.
 // The rules are those of KIP-98, KIP-360 and Apache Kafka's broker. In memory only.
+//
+// At most `producers_max` producers are remembered. If one more comes, the producer that has written nothing for the
+// longest time (in offsets) is forgotten, as if it had expired. A producer with an open transaction is never forgotten:
+// those come on top of the limit.
 #pragma once
 
 #include <boost/container/small_vector.hpp>
@@ -9,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/log/log.h"
@@ -18,7 +23,10 @@ namespace farshore {
 
 class ProducerState {
  public:
-  static constexpr size_t kRemembered = 5;  // batches per producer; a client has no more in flight
+  static constexpr size_t kRemembered = 5;                      // batches per producer; a client has no more in flight
+  static constexpr size_t kSnapshotBytesMax = size_t{1} << 30;  // of a file that is read; older versions had no limit
+
+  explicit ProducerState(size_t producers_max = LogOptions().producers_max) : producers_max_(producers_max) {}
 
   struct Batch {
     int32_t last_sequence = -1;
@@ -35,6 +43,7 @@ class ProducerState {
     std::optional<Offset> txn_first;
     std::optional<CommittedTxn> last_commit;  // in memory only: Kafka's snapshot format has no field for it
     bool from_snapshot = false;
+    Offset used{-1};                                   // last offset of its newest batch or marker; -1: not known
     boost::container::small_vector<Batch, 1> batches;  // oldest first; empty after a marker of a new epoch
     int32_t last_sequence() const { return batches.empty() ? -1 : batches.back().last_sequence; }
   };
@@ -65,25 +74,31 @@ class ProducerState {
   // transaction below it is decided and committed. nullopt: there is none.
   std::optional<Offset> first_unstable() const;
   void on_high_watermark(Offset high_watermark);
+  bool has_open_transaction(int64_t producer_id) const;
 
   // Forgets the producers whose last batch has a timestamp older than `expiration_ms`, unless they have an open
   // transaction.
   void expire(int64_t now_ms, int64_t expiration_ms);
   void clear();
   std::vector<ProducerSummary> summaries() const;
-  // Producer id -> last offset of its newest batch, which compaction keeps.
-  std::map<int64_t, Offset> last_offsets() const;
+  // Last offsets of the newest data batch and of the newest batch of each producer. Compaction keeps these batches.
+  std::unordered_set<Offset> last_offsets() const;
   size_t size() const { return producers_.size(); }
 
   // The .snapshot file (version 1), with the last batch of each producer.
   std::string encode() const;
-  static Result<ProducerState> decode(std::string_view bytes);
+  // Of more than `producers_max` producers, those that wrote last are kept.
+  static Result<ProducerState> decode(std::string_view bytes, size_t producers_max = LogOptions().producers_max);
 
  private:
   static Verdict check_one(const BatchHeader& header, const Producer* known);
   static void remember(const BatchHeader& header, Producer& producer);
+  // `last` is the last offset of the newest batch of this producer. Forgets another one if there are too many.
+  void note_use(int64_t id, Producer& producer, Offset last);
 
+  size_t producers_max_;
   std::map<int64_t, Producer> producers_;      // ordered, so that snapshots and listings are equal everywhere
+  std::set<std::pair<Offset, int64_t>> idle_;  // last use, producer id; of producers without an open transaction
   std::set<std::pair<Offset, int64_t>> open_;  // first offset, producer id
   std::map<Offset, Offset> unreplicated_;      // decided, marker not yet below the high watermark: first -> last
 };

@@ -145,5 +145,41 @@ TEST(ProducerState, SnapshotRoundTripsAndDamageIsRefused) {
   }
 }
 
+TEST(ProducerState, ProducerIdleForTheLongestIsForgottenBeyondTheLimit) {
+  ProducerState state(100);
+  state.apply(txn_batch(0, 7, 0, 0));
+  for (int64_t id = 1000; id < 1300; ++id) {
+    state.apply(batch(2 * id, id, 0, 5));
+    state.apply(batch(2 * id + 1, 1000, 0, static_cast<int32_t>(id)));  // always in use
+  }
+  EXPECT_EQ(state.size(), 101U) << "the one with a transaction comes on top";
+  EXPECT_EQ(state.first_unstable(), Offset(0)) << "an open transaction is never forgotten";
+  EXPECT_EQ(check(state, batch(5000, 1000, 0, 1299)), AppendOutcome::kDuplicate);
+  EXPECT_EQ(check(state, batch(5000, 1299, 0, 9)), AppendOutcome::kOutOfOrderSequence) << "remembered";
+  EXPECT_EQ(check(state, batch(5000, 1001, 0, 9)), AppendOutcome::kAppended) << "forgotten, as if expired";
+}
+
+TEST(ProducerState, SnapshotOfMoreProducersThanTheLimitIsReadable) {
+  ProducerState large(100'000);
+  large.apply(txn_batch(0, 7, 0, 0));
+  for (int64_t id = 1000; id < 51'000; ++id) large.apply(batch(id, id, 0, 5));
+  auto small = ProducerState::decode(large.encode(), 100);
+  ASSERT_TRUE(small) << small.error().to_string();
+  EXPECT_EQ(small->size(), 101U);
+  EXPECT_EQ(small->first_unstable(), Offset(0));
+  EXPECT_EQ(check(*small, batch(60'000, 50'999, 0, 9)), AppendOutcome::kOutOfOrderSequence) << "the last ones stay";
+  EXPECT_EQ(ProducerState::decode(small->encode(), 100)->encode(), small->encode());
+}
+
+TEST(ProducerState, ProducerMayBeForgottenAgainAfterItsTransaction) {
+  ProducerState state(1);
+  state.apply(txn_batch(0, 7, 0, 0));
+  state.apply_marker(marker_batch(1, 7, 0), ControlMarker{ControlType::kAbort, 0});
+  state.on_high_watermark(Offset(2));
+  state.apply(batch(2, 8, 0, 0));
+  EXPECT_EQ(state.size(), 1U);
+  EXPECT_FALSE(state.first_unstable());
+}
+
 }  // namespace
 }  // namespace farshore

@@ -55,17 +55,13 @@ Task<Result<SegmentPtr>> Recovery::check_durable_segments() {
 }
 
 Task<Status> Recovery::check_durable_segment(SegmentPtr segment, Offset next_base) {
-  auto loaded = co_await directory_.segments().load_indexes(segment);
-  uint64_t from = 0;
-  if (loaded) {
-    if (auto entry = segment->index.last()) from = entry->position;
-  } else if (loaded.error() != ErrorCode::kCorrupt && loaded.error() != ErrorCode::kNotFound) {
-    co_return loaded;
-  }
+  auto last = co_await locator_.indexes().last(segment);
+  if (!last && last.error() != ErrorCode::kCorrupt && last.error() != ErrorCode::kNotFound)
+    co_return std::move(last).error();
+  const uint64_t from = last && *last ? (*last)->position : 0;
   CO_TRY(std::string damage, co_await find_damage(segment, from, next_base));
   if (!damage.empty() && from > 0) {
     // The index may be wrong, and not the segment: read the segment from its beginning.
-    segment->indexes_loaded = false;
     CO_CHECK(co_await locator_.rebuild_indexes(segment, damage));
     CO_TRY(damage, co_await find_damage(segment, 0, next_base));
   }
@@ -75,7 +71,7 @@ Task<Status> Recovery::check_durable_segment(SegmentPtr segment, Offset next_bas
 
 // Walks the batch headers from byte `from` to the end. Empty: they are in order.
 Task<Result<std::string>> Recovery::find_damage(SegmentPtr segment, uint64_t from, Offset next_base) {
-  BatchScanner scanner(segment->file, from, segment->size, BatchScanner::Check::kHeaders);
+  BatchScanner scanner(directory_.env(), segment->file, from, segment->size, BatchScanner::Check::kHeaders);
   std::string damage;
   for (;;) {
     auto batch = co_await scanner.next();
@@ -105,9 +101,9 @@ Task<Status> Recovery::scan_from(SegmentPtr first) {
   for (SegmentPtr segment = first; segment; segment = next) {
     next = state_.segments.after(*segment);
     const uint64_t file_size = segment->file->size();
-    CO_TRY(auto scan,
-           co_await scan_segment(segment, file_size, BatchScanner::Check::kCrc, state_.options.index_interval_bytes,
-                                 &state_.producers, checkpoint_ ? &order : nullptr));
+    CO_TRY(auto scan, co_await scan_segment(directory_.env(), segment, file_size, BatchScanner::Check::kCrc,
+                                            state_.options.index_interval_bytes, &state_.producers,
+                                            checkpoint_ ? &order : nullptr));
     state_.report.scanned_bytes += segment->size;
     const bool epoch_back =
         !scan.epochs.empty() && !epochs_.empty() && scan.epochs.front().first < epochs_.back().first;
@@ -119,6 +115,7 @@ Task<Status> Recovery::scan_from(SegmentPtr first) {
     if (next) {
       segment->finish_times();
       CO_CHECK(co_await directory_.segments().write_indexes(segment));
+      segment->leave_indexes_to_files();
       segment->next = next->base;
     }
   }

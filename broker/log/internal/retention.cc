@@ -17,11 +17,12 @@ Task<Status> Retention::advance_log_start(Offset to) {
 Task<Result<int>> Retention::raise_log_start(Offset to) {
   state_.log_start = to;
   auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), CheckpointFile::Durability::kDurable);
+  if (!saved && LogHealth::refused(saved.error())) co_return std::move(saved).error();
   if (!saved) co_return health_.die(std::move(saved).error());
   if (state_.epochs.truncate_start(state_.log_start)) {
     auto epochs = co_await state_.epochs.save();
     // On a full disk the epoch file is written later: deleting segments makes room for it.
-    if (!epochs && epochs.error() != ErrorCode::kNoSpace) co_return health_.die(std::move(epochs).error());
+    if (!epochs && !LogHealth::refused(epochs.error())) co_return health_.die(std::move(epochs).error());
   }
   co_return co_await delete_segments_below_start();
 }
@@ -38,11 +39,11 @@ Task<Result<int>> Retention::delete_segments_below_start() {
   co_return deleted;
 }
 
-bool Retention::expired(const Segment& segment, int64_t now_ms, uint64_t total_bytes) const {
+bool Retention::expired(const Segment& segment, int64_t newest_ms, int64_t now_ms, uint64_t total_bytes) const {
   const LogOptions& options = state_.options;
   // Without timestamps in its records, a segment's age counts from when this process created or opened it.
-  const int64_t newest = segment.max_timestamp_ms >= 0 ? segment.max_timestamp_ms : segment.created_ms;
-  if (options.retention_ms >= 0 && now_ms - newest > options.retention_ms) return true;
+  const int64_t age_of_ms = newest_ms >= 0 ? newest_ms : segment.created_ms;
+  if (options.retention_ms >= 0 && now_ms - age_of_ms > options.retention_ms) return true;
   return options.retention_bytes >= 0 && total_bytes >= segment.size &&
          total_bytes - segment.size >= static_cast<uint64_t>(options.retention_bytes);
 }
@@ -68,8 +69,8 @@ Task<Result<Offset>> Retention::find_start(int64_t now_ms) {
     const bool active = state_.segments.is_active(segment);
     if (segment->size == 0 && active) break;
     if ((active ? state_.end : segment->next) > state_.high_watermark) break;
-    if (!segment->max_timestamp_known) CO_CHECK(co_await locator_.ensure_indexes(segment));
-    if (!expired(*segment, now_ms, total)) break;
+    CO_TRY(auto newest, co_await locator_.newest(segment));
+    if (!expired(*segment, newest.timestamp_ms, now_ms, total)) break;
     if (active) CO_CHECK(co_await active_.roll(state_.end));
     total -= segment->size;
     start = std::max(start, active ? state_.end : segment->next);

@@ -22,7 +22,7 @@ class Retention {
  private:
   Task<Result<int>> raise_log_start(Offset to);
   Task<Result<Offset>> find_start(int64_t now_ms);
-  bool expired(const Segment& segment, int64_t now_ms, uint64_t total_bytes) const;
+  bool expired(const Segment& segment, int64_t newest_ms, int64_t now_ms, uint64_t total_bytes) const;
 
   LogState& state_;
   LogDirectory& directory_;

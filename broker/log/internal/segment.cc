@@ -5,14 +5,12 @@
 namespace farshore {
 
 void Segment::note(const BatchHeader& header, uint64_t index_interval_bytes) {
-  if (header.max_timestamp > max_timestamp_ms) {
-    max_timestamp_ms = header.max_timestamp;
-    max_timestamp_offset = header.last();
-  }
+  if (!newest) newest.emplace();
+  if (header.max_timestamp > newest->timestamp_ms) newest = Newest{header.max_timestamp, header.last()};
   if (size == 0) first_timestamp_ms = header.max_timestamp;
   if (bytes_since_index > index_interval_bytes) {
     index.append(header.last(), size);
-    times.append(max_timestamp_ms, max_timestamp_offset);
+    times.append(newest->timestamp_ms, newest->offset);
     bytes_since_index = 0;
   }
   if (tail_count_ == 0) tail_whole_ = size == 0;
@@ -46,11 +44,19 @@ void Segment::forget() {
   index = OffsetIndex(base);
   times = TimeIndex(base);
   txns.reset();
-  indexes_loaded = false;
+  indexes_in_memory = false;
   bytes_since_index = 0;
-  max_timestamp_ms = first_timestamp_ms = -1;
-  max_timestamp_known = false;
+  first_timestamp_ms = -1;
+  newest.reset();
   tail_count_ = 0;
+}
+
+void Segment::leave_indexes_to_files() {
+  indexes_in_memory = false;
+  index = OffsetIndex(base);
+  times = TimeIndex(base);
+  offset_file.reset();
+  time_file.reset();
 }
 
 }  // namespace farshore

@@ -1,7 +1,6 @@
-// Segment: one segment of the log: its file, its sizes, and its three indexes in memory. A plain record, which
-// SegmentSet keeps in order. Several coroutines hold it by SegmentPtr: a reader can still read the file of a segment
-// that was removed meanwhile.
-// Executor: the Env's.
+// Segment: one segment of the log: its files and its sizes. The active segment has its indexes in memory; those of a
+// full one are in its files (IndexReader). A plain record, which SegmentSet keeps in order. Several coroutines hold it
+// by SegmentPtr: a reader can still read the file of a segment that was removed meanwhile. Executor: the Env's.
 #pragma once
 
 #include <array>
@@ -33,24 +32,32 @@ struct Segment {
   // Forgets everything that note() counted, so that a scan can count again.
   void forget();
   // Adds the last entry of the time index. Kafka does so, too, when a segment ends.
-  void finish_times() { times.append(max_timestamp_ms, max_timestamp_offset); }
+  void finish_times() {
+    if (newest) times.append(newest->timestamp_ms, newest->offset);
+  }
+  // The index files have every entry: memory need not. Also forgets the open index files, which may be older.
+  void leave_indexes_to_files();
 
   Offset base;  // also the name of the files
   Offset next;  // the offset after the last batch
   std::shared_ptr<File> file;
   uint64_t size = 0;  // bytes of whole batches; the file may be longer while an append is running
 
-  bool indexes_loaded = false;  // false: `index` and `times` are empty and must be loaded before use
+  bool indexes_in_memory = false;  // false: `index` and `times` are empty, the entries are in the files
   OffsetIndex index;
   TimeIndex times;
-  std::optional<TxnIndex> txns;    // nullopt: not loaded
-  uint64_t bytes_since_index = 0;  // bytes after the last entry of `index`
+  std::shared_ptr<File> offset_file, time_file;  // null: not opened yet
+  std::optional<TxnIndex> txns;                  // nullopt: not loaded
+  uint64_t bytes_since_index = 0;                // bytes after the last entry of `index`
 
-  int64_t max_timestamp_ms = -1;
-  Offset max_timestamp_offset;       // last offset of the batch that has it
-  bool max_timestamp_known = false;  // false: an old segment whose indexes were not loaded yet
-  int64_t first_timestamp_ms = -1;   // of the first batch; for segment.ms
-  int64_t created_ms = 0;            // wall clock when this process created or opened the segment
+  // Of a full segment, ask BatchLocator::newest(): unknown until somebody looks into the time index.
+  struct Newest {
+    int64_t timestamp_ms = -1;  // the largest of the segment; -1: no record has a timestamp
+    Offset offset;              // last offset of the batch that has it
+  };
+  std::optional<Newest> newest;     // nullopt: not known
+  int64_t first_timestamp_ms = -1;  // of the first batch; for segment.ms
+  int64_t created_ms = 0;           // wall clock when this process created or opened the segment
 
   uint64_t synced_size = 0;    // everything below is durable
   bool name_synced = false;    // the directory was synced after the file was created

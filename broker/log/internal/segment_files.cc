@@ -15,16 +15,17 @@ Task<Result<SegmentPtr>> SegmentFiles::create(Offset base, std::string_view name
   OpenMode mode;
   mode.create = mode.truncate = true;
   std::string name = path(base, kLog).append(name_suffix);
-  CO_TRY(auto file, co_await env_.files().open(name, mode));
+  CO_TRY(auto file, co_await files_.open(name, mode));
   auto segment = std::make_shared<Segment>(base, std::shared_ptr<File>(std::move(file)));
   segment->created_ms = env_.wall_now().milliseconds_since_epoch;
-  segment->indexes_loaded = segment->max_timestamp_known = true;
+  segment->indexes_in_memory = true;
+  segment->newest.emplace();
   segment->txns.emplace();
   co_return segment;
 }
 
 Task<Result<SegmentPtr>> SegmentFiles::open(Offset base) {
-  CO_TRY(auto file, co_await env_.files().open(path(base, kLog), OpenMode()));
+  CO_TRY(auto file, co_await files_.open(path(base, kLog), OpenMode()));
   co_return std::make_shared<Segment>(base, std::shared_ptr<File>(std::move(file)));
 }
 
@@ -45,12 +46,12 @@ Task<Status> SegmentFiles::write_indexes(SegmentPtr segment) {
 }
 
 Task<Status> SegmentFiles::write(Offset base, std::string_view suffix, std::string content) {
-  return write_file(env_.files(), path(base, suffix), std::move(content), WriteDurability::kCached);
+  return write_file(files_, path(base, suffix), std::move(content), WriteDurability::kCached);
 }
 
 Task<Status> SegmentFiles::sync_indexes(SegmentPtr segment) {
   for (auto suffix : {kOffsetIndex, kTimeIndex, kTxnIndex, kSnapshot}) {
-    auto file = co_await env_.files().open(path(segment->base, suffix), OpenMode());
+    auto file = co_await files_.open(path(segment->base, suffix), OpenMode());
     if (!file && file.error() == ErrorCode::kNotFound) continue;  // deleted meanwhile, or the first segment's snapshot
     if (!file) co_return std::move(file).error();
     CO_CHECK(co_await (*file)->sync());
@@ -61,25 +62,29 @@ Task<Status> SegmentFiles::sync_indexes(SegmentPtr segment) {
 
 Task<Status> SegmentFiles::load_indexes(SegmentPtr segment) {
   constexpr size_t kIndexBytesMax = 1 << 30;
-  CO_TRY(std::string offsets, co_await read_file(env_.files(), path(segment->base, kOffsetIndex), kIndexBytesMax));
-  CO_TRY(std::string times, co_await read_file(env_.files(), path(segment->base, kTimeIndex), kIndexBytesMax));
+  CO_TRY(std::string offsets, co_await read_file(files_, path(segment->base, kOffsetIndex), kIndexBytesMax));
+  CO_TRY(std::string times, co_await read_file(files_, path(segment->base, kTimeIndex), kIndexBytesMax));
   CO_TRY(auto index, OffsetIndex::decode(segment->base, offsets, segment->size));
   CO_TRY(auto time_index, TimeIndex::decode(segment->base, times, segment->next));
-  if (segment->indexes_loaded) co_return ok();  // another coroutine loaded them meanwhile
   segment->index = std::move(index);
   segment->times = std::move(time_index);
-  segment->indexes_loaded = true;
-  if (auto last = segment->times.last()) {
-    segment->max_timestamp_ms = last->timestamp_ms;
-    segment->max_timestamp_offset = last->offset;
-  }
-  segment->max_timestamp_known = true;
+  segment->indexes_in_memory = true;
+  segment->newest.emplace();
+  if (auto last = segment->times.last()) segment->newest = Segment::Newest{last->timestamp_ms, last->offset};
   co_return ok();
+}
+
+Task<Result<std::shared_ptr<File>>> SegmentFiles::index_file(SegmentPtr segment, std::shared_ptr<File>& slot,
+                                                             std::string_view suffix) {
+  if (slot) co_return slot;
+  CO_TRY(auto file, co_await files_.open(path(segment->base, suffix), OpenMode()));
+  if (!slot) slot = std::move(file);  // another coroutine may have been faster
+  co_return slot;
 }
 
 Task<Status> SegmentFiles::remove(Offset base) {
   for (auto suffix : {kOffsetIndex, kTimeIndex, kTxnIndex, kSnapshot, kLog}) {
-    auto removed = co_await env_.files().remove(path(base, suffix));
+    auto removed = co_await files_.remove(path(base, suffix));
     if (!removed && removed.error() != ErrorCode::kNotFound) co_return std::move(removed).error();
   }
   co_return ok();
@@ -90,10 +95,10 @@ Task<Status> SegmentFiles::swap_in_cleaned(Offset base, std::vector<Offset> repl
     if (old != base) CO_CHECK(co_await remove(old));
   for (auto suffix : {kOffsetIndex, kTimeIndex, kTxnIndex, kLog}) {
     std::string name = path(base, suffix);
-    auto renamed = co_await env_.files().rename(name + std::string(kCleaned), name);
+    auto renamed = co_await files_.rename(name + std::string(kCleaned), name);
     if (!renamed && renamed.error() != ErrorCode::kNotFound) co_return renamed;
   }
-  co_return co_await env_.files().sync_dir(directory_);
+  co_return co_await files_.sync_dir(directory_);
 }
 
 }  // namespace farshore

@@ -13,7 +13,8 @@ namespace farshore {
 
 class SegmentFiles {
  public:
-  SegmentFiles(Env& env, std::string directory) : env_(env), directory_(std::move(directory)) {}
+  SegmentFiles(Env& env, FileSystem& files, std::string directory)
+      : env_(env), files_(files), directory_(std::move(directory)) {}
 
   // Creates an empty segment file, named `<base>.log` and `name_suffix`. Its name is not durable yet.
   Task<Result<SegmentPtr>> create(Offset base, std::string_view name_suffix = {});
@@ -25,8 +26,11 @@ class SegmentFiles {
   Task<Status> write_offset_and_time_index(SegmentPtr segment);
   // Syncs the index files, and the producer snapshot at the segment's base offset.
   Task<Status> sync_indexes(SegmentPtr segment);
-  // Loads `.index` and `.timeindex`. kCorrupt, kNotFound: they must be rebuilt from the segment.
+  // Loads `.index` and `.timeindex` of the active segment. kCorrupt, kNotFound: they must be rebuilt from the segment.
   Task<Status> load_indexes(SegmentPtr segment);
+  // The open index file with this suffix; `slot`: the segment's own pointer to it. kNotFound.
+  Task<Result<std::shared_ptr<File>>> index_file(SegmentPtr segment, std::shared_ptr<File>& slot,
+                                                 std::string_view suffix);
   // Removes all files of the segment. The `.log` file goes last: a crash in between leaves no index without a segment.
   Task<Status> remove(Offset base);
   // Puts the cleaned files of the segment at `base` in the place of the files of the `replaced` segments, durably. May
@@ -38,6 +42,7 @@ class SegmentFiles {
   Task<Status> write(Offset base, std::string_view suffix, std::string content);
 
   Env& env_;
+  FileSystem& files_;
   std::string directory_;
 };
 

@@ -4,12 +4,12 @@
 
 namespace farshore {
 
-Task<Result<SegmentScan>> scan_segment(SegmentPtr segment, uint64_t bytes, BatchScanner::Check check,
+Task<Result<SegmentScan>> scan_segment(Reactor& reactor, SegmentPtr segment, uint64_t bytes, BatchScanner::Check check,
                                        uint64_t index_interval_bytes, ProducerState* producers, BatchOrder* order) {
   SegmentScan scan;
   segment->forget();
   if (producers) segment->txns.emplace();
-  BatchScanner scanner(segment->file, 0, bytes, check);
+  BatchScanner scanner(reactor, segment->file, 0, bytes, check);
   for (;;) {
     auto found = co_await scanner.next();
     if (!found) {
@@ -50,8 +50,8 @@ Task<Result<SegmentScan>> scan_segment(SegmentPtr segment, uint64_t bytes, Batch
       scan.epochs.emplace_back(header.epoch(), header.first());
     segment->note(header, index_interval_bytes);
   }
-  segment->indexes_loaded = true;
-  segment->max_timestamp_known = true;
+  segment->indexes_in_memory = true;
+  if (!segment->newest) segment->newest.emplace();
   co_return scan;
 }
 

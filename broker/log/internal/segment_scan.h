@@ -28,7 +28,7 @@ class BatchOrder {
 // it, and makes the transaction index. Without `producers` the segment's transaction index stays unloaded.
 // The scan stops at the first bad byte; the segment's size and next then cover the good batches before it.
 // kIo: the file cannot be read.
-Task<Result<SegmentScan>> scan_segment(SegmentPtr segment, uint64_t bytes, BatchScanner::Check check,
+Task<Result<SegmentScan>> scan_segment(Reactor& reactor, SegmentPtr segment, uint64_t bytes, BatchScanner::Check check,
                                        uint64_t index_interval_bytes, ProducerState* producers,
                                        BatchOrder* order = nullptr);
 

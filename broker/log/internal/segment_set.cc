@@ -3,7 +3,9 @@
 namespace farshore {
 namespace {
 
-constexpr size_t kLoadedIndexesMax = 4;  // old segments per log; their indexes take about 2 MiB each at most
+// Of the full segments of one log: how many transaction indexes with more than kSmallTxnIndex entries stay in memory.
+constexpr size_t kLargeTxnIndexesMax = 2;
+constexpr size_t kSmallTxnIndex = 16;
 
 }  // namespace
 
@@ -24,10 +26,16 @@ uint64_t SegmentSet::size_bytes() const {
   return total;
 }
 
+bool SegmentSet::has(const SegmentPtr& segment) const {
+  auto found = segments_.find(segment->base);
+  return found != segments_.end() && found->second == segment;
+}
+
 void SegmentSet::clear() {
   ++generation_;
+  ++cuts_;
   segments_.clear();
-  loaded_.clear();
+  with_txns_.clear();
 }
 
 Offset SegmentSet::remove_first() {
@@ -41,11 +49,13 @@ Offset SegmentSet::remove_last() {
   const Offset base = segments_.rbegin()->first;
   segments_.erase(base);
   ++generation_;
+  ++cuts_;
   return base;
 }
 
 std::vector<Offset> SegmentSet::cut_to(SegmentPtr kept) {
   ++generation_;
+  ++cuts_;
   std::vector<Offset> gone;
   for (auto at = segments_.upper_bound(kept->base); at != segments_.end(); at = segments_.erase(at))
     gone.push_back(at->first);
@@ -59,15 +69,13 @@ void SegmentSet::replace(const std::vector<SegmentPtr>& group, SegmentPtr cleane
   segments_[cleaned->base] = std::move(cleaned);
 }
 
-void SegmentSet::unload_old_indexes(const SegmentPtr& except) {
-  std::erase_if(loaded_, [](const auto& weak) { return weak.expired(); });
-  while (loaded_.size() > kLoadedIndexesMax) {
-    SegmentPtr old = loaded_.front().lock();
-    loaded_.erase(loaded_.begin());
-    if (!old || old == except || is_active(old)) continue;
-    old->indexes_loaded = false;
-    old->index = OffsetIndex(old->base);
-    old->times = TimeIndex(old->base);
+void SegmentSet::keep_transactions_of(const SegmentPtr& segment) {
+  if (is_active(segment) || !segment->txns || segment->txns->entries().size() <= kSmallTxnIndex) return;
+  std::erase_if(with_txns_, [&](const auto& weak) { return weak.expired() || weak.lock() == segment; });
+  with_txns_.push_back(segment);
+  while (with_txns_.size() > kLargeTxnIndexesMax) {
+    if (SegmentPtr old = with_txns_.front().lock()) old->txns.reset();
+    with_txns_.erase(with_txns_.begin());
   }
 }
 

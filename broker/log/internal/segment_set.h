@@ -31,6 +31,9 @@ class SegmentSet {
   SegmentPtr after(const Segment& segment) const;  // null: none
   uint64_t size_bytes() const;
   uint64_t generation() const { return generation_; }
+  // How often bytes were cut off the end of the log, or all of it. What was learnt from them is then wrong.
+  uint64_t cuts() const { return cuts_; }
+  bool has(const SegmentPtr& segment) const;  // this very segment, not another one with its base offset
 
   void add(SegmentPtr segment) { segments_.emplace(segment->base, std::move(segment)); }
   // The following four raise the generation.
@@ -42,14 +45,14 @@ class SegmentSet {
   // `cleaned` replaces `group`. Both have the same first base offset.
   void replace(const std::vector<SegmentPtr>& group, SegmentPtr cleaned);
 
-  // Of old segments, only the indexes that were loaded last stay in memory.
-  void note_loaded(const SegmentPtr& segment) { loaded_.push_back(segment); }
-  void unload_old_indexes(const SegmentPtr& except);
+  // The transaction index of this full segment was loaded. Of the large ones, only those that were loaded last stay in
+  // memory.
+  void keep_transactions_of(const SegmentPtr& segment);
 
  private:
   Map segments_;
-  uint64_t generation_ = 0;
-  std::vector<std::weak_ptr<Segment>> loaded_;  // old segments whose indexes are in memory, oldest load first
+  uint64_t generation_ = 0, cuts_ = 0;
+  std::vector<std::weak_ptr<Segment>> with_txns_;  // full segments with a large transaction index, oldest load first
 };
 
 }  // namespace farshore

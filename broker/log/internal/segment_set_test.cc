@@ -51,19 +51,26 @@ TEST(SegmentSet, GenerationRisesOnlyIfBytesWereRemovedOrReplaced) {
   EXPECT_EQ(set.count(), 2U);
 }
 
-TEST(SegmentSet, OnlyTheIndexesLoadedLastStayInMemory) {
+TEST(SegmentSet, OnlyTheLargeTransactionIndexesLoadedLastStayInMemory) {
   SegmentSet set;
   for (int64_t base = 0; base < 100; base += 10) set.add(segment(base, base + 10));
+  auto loaded = [&] {
+    int count = 0;
+    for (const auto& [base, each] : set.all()) count += each->txns.has_value();
+    return count;
+  };
   for (const auto& [base, each] : set.all()) {
-    each->indexes_loaded = true;
-    set.note_loaded(each);
-    set.unload_old_indexes(each);
+    each->txns.emplace();
+    set.keep_transactions_of(each);
   }
-  int loaded = 0;
-  for (const auto& [base, each] : set.all()) loaded += each->indexes_loaded;
-  EXPECT_EQ(loaded, 4);
-  EXPECT_TRUE(set.active()->indexes_loaded);
-  EXPECT_FALSE(set.first()->indexes_loaded);
+  EXPECT_EQ(loaded(), 10) << "without entries they take no memory";
+  for (const auto& [base, each] : set.all()) {
+    for (int i = 0; i < 100; ++i) each->txns->append({{7, base, base}, base});
+    set.keep_transactions_of(each);
+  }
+  EXPECT_EQ(loaded(), 3) << "the active segment's, and two";
+  EXPECT_TRUE(set.active()->txns);
+  EXPECT_FALSE(set.first()->txns);
 }
 
 }  // namespace

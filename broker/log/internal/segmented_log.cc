@@ -4,16 +4,16 @@
 
 namespace farshore {
 
-SegmentedLog::SegmentedLog(Env& env, SlabArena& arena, std::string directory, LogOptions options)
-    : directory_(env, directory),
+SegmentedLog::SegmentedLog(Env& env, FileSystem& files, SlabArena& arena, std::string directory, LogOptions options)
+    : directory_(env, files, directory),
       health_(env, directory),
-      state_(env, directory, options),
+      state_(env, files, directory, options),
       writer_(env),
       gate_(env),
       locator_(state_, directory_),
       snapshots_(state_, directory_, locator_),
       aborted_(state_, directory_, locator_, snapshots_),
-      times_(state_, locator_),
+      times_(state_, directory_, locator_),
       reader_(state_, health_, locator_, arena),
       flusher_(state_, directory_, health_),
       active_(state_, directory_, health_, snapshots_, flusher_, gate_),
@@ -21,7 +21,7 @@ SegmentedLog::SegmentedLog(Env& env, SlabArena& arena, std::string directory, Lo
       reset_(state_, directory_),
       truncator_(state_, directory_, health_, locator_, snapshots_, aborted_, reset_),
       retention_(state_, directory_, health_, locator_, active_),
-      cleaner_(state_, directory_, health_, flusher_, writer_) {}
+      cleaner_(state_, directory_, health_, locator_, flusher_, writer_) {}
 
 Task<Status> SegmentedLog::open() {
   LogOpener opener(state_, directory_, health_, locator_, snapshots_, aborted_, reset_, retention_);
@@ -45,6 +45,11 @@ Task<Status> SegmentedLog::begin_epoch(LogEpoch epoch) {
   auto guard = co_await writer_.lock();
   CO_CHECK(health_.usable());
   co_return co_await appender_.begin_epoch(epoch);
+}
+
+Status SegmentedLog::announce_epoch(LogEpoch epoch) {
+  FARSHORE_CHECK(health_.usable());
+  return appender_.announce_epoch(epoch);
 }
 
 Task<Result<LogSlice>> SegmentedLog::read(Offset from, ReadBound bound, size_t bytes_max) {
@@ -134,11 +139,25 @@ Task<Status> SegmentedLog::close() {
   health_.close();
   co_await gate_.close();  // a call that waits for the writer lock finds the log closed
   auto guard = co_await writer_.lock();
-  CO_CHECK(health_.alive());
-  co_return co_await write_clean_end();
+  Status closed = health_.alive();
+  if (closed) closed = co_await write_clean_end();
+  state_.segments.clear();
+  directory_.close();
+  co_return closed;
+}
+
+PartitionCheckpoint SegmentedLog::clean_checkpoint() const {
+  const Segment& last = *state_.segments.active();
+  PartitionCheckpoint clean = state_.checkpoint();
+  clean.clean_segment = last.base;
+  clean.clean_size = static_cast<int64_t>(last.size);
+  clean.clean_end = state_.end;
+  return clean;
 }
 
 Task<Status> SegmentedLog::write_clean_end() {
+  // Nothing was changed since the clean close before: the files say all of it already.
+  if (!state_.epochs.changed() && directory_.checkpoint().stored() == clean_checkpoint()) co_return ok();
   CO_CHECK(co_await flusher_.flush());
   if (state_.epochs.dirty()) CO_CHECK(co_await state_.epochs.save());
   SegmentPtr last = state_.segments.active();
@@ -148,11 +167,7 @@ Task<Status> SegmentedLog::write_clean_end() {
   CO_CHECK(co_await snapshots_.write_synced(state_.end));
   CO_CHECK(co_await snapshots_.remove_stale(state_.end));
   CO_CHECK(co_await directory_.sync());
-  PartitionCheckpoint clean = state_.checkpoint();
-  clean.clean_segment = last->base;
-  clean.clean_size = static_cast<int64_t>(last->size);
-  clean.clean_end = state_.end;
-  CO_CHECK(co_await directory_.checkpoint().save(clean, CheckpointFile::Durability::kDurable));
+  CO_CHECK(co_await directory_.checkpoint().save(clean_checkpoint(), CheckpointFile::Durability::kDurable));
   co_return co_await directory_.gaps().clear();
 }
 

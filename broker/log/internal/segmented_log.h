@@ -21,7 +21,7 @@ namespace farshore {
 
 class SegmentedLog final : public Log {
  public:
-  SegmentedLog(Env& env, SlabArena& arena, std::string directory, LogOptions options);
+  SegmentedLog(Env& env, FileSystem& files, SlabArena& arena, std::string directory, LogOptions options);
 
   // Once, before anything else. Errors as open_log.
   Task<Status> open();
@@ -42,6 +42,7 @@ class SegmentedLog final : public Log {
   EpochEnd epoch_end(LogEpoch epoch) const override { return state_.epochs.cache().end_of(epoch, state_.end); }
   LogEpoch epoch_at(Offset offset) const override { return state_.epoch_at(offset); }
   Task<Status> begin_epoch(LogEpoch epoch) override;
+  Status announce_epoch(LogEpoch epoch) override;
   Task<Result<std::optional<OffsetAndTime>>> offset_for_time(int64_t timestamp_ms) override;
   Task<Result<std::optional<OffsetAndTime>>> offset_of_max_time() override;
   std::vector<ProducerSummary> producers() const override { return state_.producers.summaries(); }
@@ -53,6 +54,7 @@ class SegmentedLog final : public Log {
  private:
   using Inside = Gate::Holder;
   Task<Status> write_clean_end();
+  PartitionCheckpoint clean_checkpoint() const;
 
   LogDirectory directory_;
   LogHealth health_;

@@ -35,15 +35,18 @@ std::string TimeIndex::encode() const {
   return bytes;
 }
 
+TimeIndex::Entry TimeIndex::decode_entry(Offset base, std::string_view bytes) {
+  return {load_be_at<int64_t>(bytes, 0), base + load_be_at<int32_t>(bytes, 8)};
+}
+
 Result<TimeIndex> TimeIndex::decode(Offset base, std::string_view bytes, Offset next) {
   if (bytes.size() % kTimeEntryBytes) return corrupt_index("time", "a cut entry", bytes.size() / kTimeEntryBytes);
   TimeIndex index(base);
   for (size_t at = 0; at < bytes.size(); at += kTimeEntryBytes) {
     size_t i = at / kTimeEntryBytes;
-    auto relative = load_be_at<int32_t>(bytes, at + 8);
-    Entry entry{load_be_at<int64_t>(bytes, at), base + relative};
-    if (entry.timestamp_ms == 0 && relative == 0 && all_zero(bytes.substr(at))) break;
-    if (relative < 0 || entry.offset >= next) return corrupt_index("time", "an offset beyond the segment", i);
+    const Entry entry = decode_entry(base, bytes.substr(at, kTimeEntryBytes));
+    if (entry.timestamp_ms == 0 && entry.offset == base && all_zero(bytes.substr(at))) break;
+    if (entry.offset < base || entry.offset >= next) return corrupt_index("time", "an offset beyond the segment", i);
     if (entry.timestamp_ms < 0) return corrupt_index("time", "a negative timestamp", i);
     if (!index.entries_.empty() &&
         (entry.timestamp_ms <= index.entries_.back().timestamp_ms || entry.offset <= index.entries_.back().offset))

@@ -30,6 +30,7 @@ class TimeIndex {
   size_t size() const { return entries_.size(); }
 
   std::string encode() const;
+  static Entry decode_entry(Offset base, std::string_view bytes);
   // kCorrupt: entries do not ascend, or name an offset outside [base, next).
   static Result<TimeIndex> decode(Offset base, std::string_view bytes, Offset next);
 

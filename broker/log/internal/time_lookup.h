@@ -8,7 +8,8 @@ namespace farshore {
 
 class TimeLookup {
  public:
-  TimeLookup(LogState& state, BatchLocator& locator) : state_(state), locator_(locator) {}
+  TimeLookup(LogState& state, LogDirectory& directory, BatchLocator& locator)
+      : state_(state), directory_(directory), locator_(locator) {}
 
   // What a lookup found.
   struct Answer {
@@ -18,14 +19,18 @@ class TimeLookup {
   };
   // The first record at or above the log start whose timestamp is at least `timestamp_ms`.
   Task<Result<Answer>> first_at_or_after(int64_t timestamp_ms);
-  // The record with the largest timestamp.
+  // The first record with the largest timestamp of all at or above the log start.
   Task<Result<Answer>> with_largest_timestamp();
 
  private:
   Task<Result<std::optional<OffsetAndTime>>> find_in(SegmentPtr segment, int64_t timestamp_ms);
   Task<Result<uint64_t>> search_start(SegmentPtr segment, int64_t timestamp_ms);
+  // The largest timestamp in the segment of records at or above the log start; -1: none has one.
+  Task<Result<int64_t>> newest_readable(SegmentPtr segment);
+  Task<Result<int64_t>> newest_from_log_start(SegmentPtr segment);
 
   LogState& state_;
+  LogDirectory& directory_;
   BatchLocator& locator_;
 };
 

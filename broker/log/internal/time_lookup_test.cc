@@ -28,5 +28,27 @@ TEST_F(TimeLookupTest, FirstRecordAtOrAfterATimestampIsFound) {
   }
 }
 
+TEST_F(TimeLookupTest, LargestTimestampIsThatOfTheRecordsLeftAboveTheLogStart) {
+  auto at = [](std::initializer_list<int64_t> offsets_of_time) {
+    BatchBuilder batch;
+    for (int64_t plus : offsets_of_time) batch.add(1'700'000'000'000 + plus, "k", "v");
+    return batch;
+  };
+  ASSERT_TRUE(append(at({100, 900, 300})));  // offsets 0 to 2
+  ASSERT_TRUE(append(at({500, 400})));       // 3, 4
+  ASSERT_TRUE(append(at({200})));            // 5
+  commit();
+  const int64_t starts[] = {0, 2, 3, 4, 5};
+  const int64_t offsets[] = {1, 3, 3, 4, 5};
+  const int64_t times[] = {900, 500, 500, 400, 200};
+  for (size_t i = 0; i < std::size(starts); ++i) {
+    ASSERT_TRUE(run(log->advance_log_start(Offset(starts[i]))));
+    auto found = run(log->offset_of_max_time()).value();
+    ASSERT_TRUE(found) << "log start " << starts[i];
+    EXPECT_EQ(found->offset, Offset(offsets[i])) << "log start " << starts[i];
+    EXPECT_EQ(found->timestamp_ms, 1'700'000'000'000 + times[i]);
+  }
+}
+
 }  // namespace
 }  // namespace farshore::log_test

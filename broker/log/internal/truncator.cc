@@ -16,7 +16,7 @@ Truncator::Truncator(LogState& state, LogDirectory& directory, LogHealth& health
 
 Status Truncator::outcome(Status done, uint64_t generation_before) {
   if (done) return done;
-  if (generation_before == state_.segments.generation() && done.error() == ErrorCode::kNoSpace) return done;
+  if (generation_before == state_.segments.generation() && LogHealth::refused(done.error())) return done;
   return health_.die(std::move(done).error());
 }
 
@@ -53,8 +53,8 @@ Task<Status> Truncator::cut(Offset to) {
   auto kept = std::make_shared<Segment>(old->base, old->file);
   kept->created_ms = old->created_ms;
   kept->name_synced = true;
-  CO_TRY(auto scan, co_await scan_segment(kept, place ? place->position : old->size, BatchScanner::Check::kHeaders,
-                                          state_.options.index_interval_bytes, nullptr));
+  CO_TRY(auto scan, co_await scan_segment(directory_.env(), kept, place ? place->position : old->size,
+                                          BatchScanner::Check::kHeaders, state_.options.index_interval_bytes, nullptr));
   if (scan.bad) co_return *scan.bad;
   // The batch that holds `to` began below the log start. Nothing readable stays, and the log start never goes back.
   if (kept->next < state_.log_start) co_return co_await reset_.reset_to(state_.log_start);

@@ -25,7 +25,7 @@ struct LogTest : testing::Test {
   sim::SimDisk& disk() { return host->disk(); }
 
   Status open() {
-    auto opened = run(open_log(host->env(), arena, kDir, options));
+    auto opened = run(open_log(host->env(), host->env().files(), arena, kDir, options));
     if (!opened) return std::move(opened).error();
     log = std::move(opened).value();
     return ok();

@@ -33,8 +33,8 @@ Task<Result<std::string>> DataDirectory::claim(const TopicImage& topic, int32_t 
   const TopicId wanted = topic.id;
   std::string directory = log_directory(topic.name, partition);
   std::string id_path = join_path(directory, kPartitionMetadata);
-  CO_CHECK(co_await env_.files().make_dirs(directory));
-  auto text = co_await read_file(env_.files(), id_path, kPartitionMetadataBytesMax);
+  CO_CHECK(co_await files_.make_dirs(directory));
+  auto text = co_await read_file(files_, id_path, kPartitionMetadataBytesMax);
   if (text) {
     CO_TRY(auto id, parse_partition_metadata(*text));
     if (id != wanted)
@@ -43,39 +43,39 @@ Task<Result<std::string>> DataDirectory::claim(const TopicImage& topic, int32_t 
     co_return directory;
   }
   if (text.error() != ErrorCode::kNotFound) co_return std::move(text).error();
-  CO_CHECK(co_await replace_file(env_.files(), id_path, partition_metadata(wanted)));
-  CO_CHECK(co_await env_.files().sync_dir(path_));
+  CO_CHECK(co_await replace_file(files_, id_path, partition_metadata(wanted)));
+  CO_CHECK(co_await files_.sync_dir(path_));
   co_return directory;
 }
 
 Task<Status> DataDirectory::remove(const std::string& topic, int32_t partition) {
   std::string directory = log_directory(topic, partition);
-  CO_TRY(bool there, co_await env_.files().exists(directory));
+  CO_TRY(bool there, co_await files_.exists(directory));
   if (!there) co_return ok();
   std::string aside = directory + "." + env_.random().uuid().to_string() + std::string(kDeletedSuffix);
-  CO_CHECK(co_await env_.files().rename(directory, aside));
-  CO_CHECK(co_await env_.files().sync_dir(path_));
-  co_return co_await env_.files().remove_all(aside);
+  CO_CHECK(co_await files_.rename(directory, aside));
+  CO_CHECK(co_await files_.sync_dir(path_));
+  co_return co_await files_.remove_all(aside);
 }
 
 Task<Status> DataDirectory::clean_up(const ClusterImage& image) {
-  CO_TRY(auto names, co_await env_.files().list(path_));
+  CO_TRY(auto names, co_await files_.list(path_));
   for (const auto& name : names) {
     std::string directory = join_path(path_, name);
     if (name.ends_with(kDeletedSuffix) && name.find('.') != std::string::npos) {
-      CO_CHECK(co_await env_.files().remove_all(directory));
+      CO_CHECK(co_await files_.remove_all(directory));
       continue;
     }
     if (name.ends_with(kStraySuffix)) continue;
-    auto text = co_await read_file(env_.files(), join_path(directory, kPartitionMetadata), kPartitionMetadataBytesMax);
+    auto text = co_await read_file(files_, join_path(directory, kPartitionMetadata), kPartitionMetadataBytesMax);
     if (!text) continue;  // not a log of ours
     auto id = parse_partition_metadata(*text);
     if (!id || image.topic(*id)) continue;
     std::string aside = name + "." + env_.random().uuid().to_string() + std::string(kStraySuffix);
     env_.log().warn("log of a topic that does not exist set aside",
                     {{"directory", name}, {"topic_id", *id}, {"now", aside}});
-    CO_CHECK(co_await env_.files().rename(directory, join_path(path_, aside)));
-    CO_CHECK(co_await env_.files().sync_dir(path_));
+    CO_CHECK(co_await files_.rename(directory, join_path(path_, aside)));
+    CO_CHECK(co_await files_.sync_dir(path_));
   }
   co_return ok();
 }

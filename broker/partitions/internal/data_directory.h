@@ -13,7 +13,8 @@ namespace farshore::broker {
 
 class DataDirectory {
  public:
-  DataDirectory(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
+  // `files`: through which the logs use their files, so that their names are known there.
+  DataDirectory(Env& env, FileSystem& files, std::string path) : env_(env), files_(files), path_(std::move(path)) {}
 
   std::string log_directory(const std::string& topic, int32_t partition) const;
 
@@ -30,6 +31,7 @@ class DataDirectory {
 
  private:
   Env& env_;
+  FileSystem& files_;
   const std::string path_;
 };
 

@@ -2,7 +2,14 @@
 
 #include <utility>
 
+#include "base/turn_budget.h"
+
 namespace farshore::broker {
+namespace {
+
+constexpr size_t kLookBytes = 16 << 10;  // what a look at one log counts in a TurnBudget
+
+}  // namespace
 
 LogMaintenance::LogMaintenance(Env& env, const PartitionOptions& options, Partitions all, Partitions compacted)
     : env_(env),
@@ -33,7 +40,9 @@ Task<void> LogMaintenance::repeat(Duration interval, Task<void> (LogMaintenance:
 }
 
 Task<void> LogMaintenance::apply_retention() {
+  TurnBudget turn(env_);  // a log without work does not suspend, and there may be ten thousand of them
   for (const auto& partition : all_()) {
+    if (turn.spend(kLookBytes)) co_await turn.next_turn();
     if (stopping_.is_set()) break;
     if (skip(*partition)) continue;
     auto removed = co_await partition->log().apply_retention();
@@ -45,7 +54,9 @@ Task<void> LogMaintenance::apply_retention() {
 }
 
 Task<void> LogMaintenance::clean() {
+  TurnBudget turn(env_);
   for (const auto& partition : compacted_()) {
+    if (turn.spend(kLookBytes)) co_await turn.next_turn();
     if (stopping_.is_set()) break;
     if (skip(*partition)) continue;
     auto cleaned = co_await partition->log().clean();
@@ -54,7 +65,9 @@ Task<void> LogMaintenance::clean() {
 }
 
 Task<void> LogMaintenance::flush() {
+  TurnBudget turn(env_);
   for (const auto& partition : all_()) {
+    if (turn.spend(kLookBytes)) co_await turn.next_turn();
     if (stopping_.is_set()) break;
     LogEnds ends = partition->ends();
     if (skip(*partition) || ends.flushed_end >= ends.end) continue;
