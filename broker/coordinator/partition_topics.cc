@@ -50,7 +50,9 @@ Task<Result<int32_t>> PartitionTopics::ensure_topic(InternalTopic wanted, Deadli
 
 Task<Result<std::shared_ptr<CoordinatorLog>>> PartitionTopics::open(std::string topic, int32_t partition,
                                                                     Deadline deadline) {
-  CO_CHECK(co_await partitions_.wait_for(metadata_.image()->revision, deadline));
+  const ImagePtr image = metadata_.image();
+  CO_CHECK(co_await partitions_.wait_for(image->revision, deadline));
+  if (const TopicImage* known = image->topic(topic)) CO_CHECK(co_await partitions_.wait_open(known->id, deadline));
   CO_TRY(PartitionPtr found, partitions_.find(topic, partition));
   std::shared_ptr<CoordinatorLog> log = std::make_shared<PartitionLog>(std::move(found));
   co_return log;

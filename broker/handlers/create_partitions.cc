@@ -59,7 +59,8 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
       auto grown = co_await services.metadata.create_partitions(topic->id, asked.count, deadline);
       if (grown) {
         services.env.log().info("partitions added", {{"topic", asked.name}, {"partitions", asked.count}});
-        (void)co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
+        auto applied = co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
+        if (applied) (void)co_await services.partitions.wait_open((*grown)->id, deadline);
       } else if (grown.error() == ErrorCode::kInvalidArgument) {
         refusal = {Code::kInvalidPartitions, grown.error().detail};
       } else {

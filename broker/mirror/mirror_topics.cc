@@ -114,6 +114,7 @@ Task<Answer> MirrorTopics::grow(TopicPtr topic, int32_t partitions, Deadline dea
   auto grown = co_await metadata_.create_partitions(topic->id, partitions, deadline);
   if (!grown) co_return answer_of(topic, refusal_of(grown.error()));
   auto applied = co_await partitions_.wait_for(metadata_.image()->revision, deadline);
+  if (applied) applied = co_await partitions_.wait_open(topic->id, deadline);
   if (!applied) co_return answer_of(*grown, refusal_of(applied.error()));
   co_return answer_of(*grown);
 }

@@ -49,8 +49,15 @@ class DataDirectoryTest : public ::testing::Test {
   }
   Task<void> remove(std::string name) {
     DataDirectory directory(*env_, env_->files(), "/data");
-    auto removed = co_await directory.remove(name, 0);
+    auto aside = co_await directory.set_aside(name, 0);
+    EXPECT_TRUE(aside);
+    if (!aside || aside->empty()) co_return;
+    auto removed = co_await directory.remove(*aside);
     EXPECT_TRUE(removed);
+  }
+  Task<void> set_aside(std::string name) {
+    DataDirectory directory(*env_, env_->files(), "/data");
+    EXPECT_TRUE(co_await directory.set_aside(name, 0));
   }
   Task<void> clean_up(std::vector<TopicImage> topics) {
     ClusterImage image;
@@ -78,10 +85,31 @@ class DataDirectoryTest : public ::testing::Test {
   Uuid first_, second_;
 };
 
-TEST_F(DataDirectoryTest, DirectoryBelongsToTheTopicIdThatClaimedIt) {
+TEST_F(DataDirectoryTest, DirectoryOfAnotherTopicIdIsSetAsideByAClaim) {
   EXPECT_EQ(claimed(topic("orders", first_)), ErrorCode::kNone);
   EXPECT_EQ(claimed(topic("orders", first_)), ErrorCode::kNone);
-  EXPECT_EQ(claimed(topic("orders", second_)), ErrorCode::kCorrupt);
+  EXPECT_EQ(names(), std::vector<std::string>{"orders-0"});
+  EXPECT_EQ(claimed(topic("orders", second_)), ErrorCode::kNone);
+  EXPECT_EQ(names().size(), 2u);
+  EXPECT_EQ(claimed(topic("orders", second_)), ErrorCode::kNone);
+  EXPECT_EQ(names().size(), 2u);
+}
+
+// 249 characters are allowed, and "-0.<uuid>-delete" has no room beside them in a file name.
+TEST_F(DataDirectoryTest, LongestTopicNameCanBeRemovedAndSetAside) {
+  const std::string longest(249, 'n');
+  EXPECT_EQ(claimed(topic(longest, first_)), ErrorCode::kNone);
+  run(set_aside(longest));
+  ASSERT_EQ(names().size(), 1u);
+  EXPECT_LE(names().front().size(), 255u);
+  run(clean_up({}));  // as after a crash: removed
+  EXPECT_TRUE(names().empty());
+  EXPECT_EQ(claimed(topic(longest, second_)), ErrorCode::kNone);
+  run(clean_up({}));  // a stray
+  ASSERT_EQ(names().size(), 1u);
+  EXPECT_LE(names().front().size(), 255u);
+  EXPECT_TRUE(names().front().ends_with("-stray"));
+  EXPECT_NE(names().front().find("-0."), std::string::npos);
 }
 
 TEST_F(DataDirectoryTest, RemovedDirectoryCanBeClaimedByAnotherTopicId) {

@@ -12,7 +12,7 @@ namespace farshore::broker {
 namespace {
 
 constexpr Duration kApplyPause = seconds(1);  // between tries, after the disk refused
-// How many logs are opened or closed at the same time: that waits for the disk, not for the processor.
+// How many logs of one topic are opened or closed at the same time: that waits for the disk, not for the processor.
 constexpr size_t kOpensMax = 16;
 
 bool active_mirror(const TopicImage& topic) { return topic.mirror && !topic.mirror->writable(); }
@@ -84,6 +84,7 @@ Task<Status> PartitionTable::stop() {
   stopping_.set();
   wake_.notify();
   applied_changed_.notify();
+  opened_.notify();
   co_await maintenance_->stop();
   co_await disk_->stop();
   co_await gate_.close();
@@ -172,13 +173,26 @@ Task<Status> PartitionTable::wait_for(Revision revision, Deadline deadline) {
   co_return ok();
 }
 
-// Makes the table what the image says. Runs in start(), then only in follow_loop().
+Task<Status> PartitionTable::wait_open(TopicId id, Deadline deadline) {
+  for (;;) {
+    auto it = topics_by_id_.find(id);
+    if (it == topics_by_id_.end() || it->second->unopened == 0) co_return ok();
+    if (stopping_.is_set()) co_return Error(ErrorCode::kClosed, "the broker is stopping");
+    CO_CHECK(co_await opened_.wait(deadline));
+  }
+}
+
+// Makes the table what the image says. Runs in start(), then only in follow_loop(). start() waits until every log is
+// open, one topic after another; later, logs are opened and removed beside this.
 Task<Status> PartitionTable::apply(ImagePtr image) {
+  const bool starting = applied_ == 0;
   std::vector<std::shared_ptr<Topic>> gone;
   for (const auto& [name, topic] : topics_)
     if (!image->topic(topic->id)) gone.push_back(topic);
-  for (const auto& topic : gone) co_await remove_topic(topic);
-  Gate opens(env_);
+  for (const auto& topic : gone) {
+    forget_topic(topic);
+    spawn(gate_, "remove topic", remove_topic(topic));
+  }
   for (const auto& [name, wanted] : image->topics) {
     auto it = topics_.find(name);
     if (it != topics_.end() && it->second->image == wanted) continue;
@@ -187,43 +201,72 @@ Task<Status> PartitionTable::apply(ImagePtr image) {
       topic = std::make_shared<Topic>();
       topic->name = name;
       topic->id = wanted->id;
-      topic->options = options_of(*wanted);
       topics_[name] = topic;
       topics_by_id_[wanted->id] = topic;
     } else {
       topic = it->second;
-      topic->options = options_of(*wanted);
-      co_await update_open(*topic, wanted);
     }
+    topic->options = options_of(*wanted);
     topic->image = wanted;
-    size_t first = topic->slots.size();
+    const size_t known = topic->slots.size();
     topic->slots.resize(wanted->partitions.size());
-    for (size_t i = first; i < topic->slots.size(); ++i) {
-      topic->slots[i].error = Error(ErrorCode::kUnavailable, "the partition is being opened");
-      while (opens.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
-      spawn(opens, "open partition", open_slot(topic, wanted, static_cast<int32_t>(i)));
-    }
+    for (size_t i = known; i < topic->slots.size(); ++i)
+      topic->slots[i].error = Error(ErrorCode::kClosed, "the partition is being opened");
+    topic->unopened += topic->slots.size() - known;
+    for (size_t i = 0; i < known; ++i) co_await update_slot(*topic, wanted, i);
+    if (topic->unopened == 0 || topic->opening) continue;
+    topic->opening = true;
+    if (starting)
+      co_await open_topic(topic);
+    else
+      spawn(gate_, "open topic", open_topic(topic));
   }
-  co_await opens.close();
   applied_ = image->revision;
   applied_changed_.notify();
   co_return ok();
 }
 
-Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, TopicPtr image, int32_t partition) {
+// Opens the topic's new logs, also those that are added meanwhile.
+Task<void> PartitionTable::open_topic(std::shared_ptr<Topic> topic) {
+  // An earlier topic of this name still has the directories.
+  while (removing_.contains(topic->name)) (void)co_await opened_.wait(Deadline::never());
+  auto goes_on = [&] { return !stopping_.is_set() && topics_by_id_.contains(topic->id); };
+  while (topic->unopened > 0 && goes_on()) {
+    Gate opens(env_);
+    for (size_t next = topic->slots.size() - topic->unopened; next < topic->slots.size() && goes_on();) {
+      if (opens.count() < kOpensMax)
+        spawn(opens, "open partition", open_slot(topic, static_cast<int32_t>(next++)));
+      else
+        (void)co_await opened_.wait(Deadline::never());
+    }
+    co_await opens.close();
+  }
+  topic->opening = false;
+  opened_.notify();
+}
+
+Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, int32_t partition) {
+  TopicPtr image = topic->image;
+  const bool first = !topic->slots[static_cast<size_t>(partition)].tried;
   auto opened = co_await open_partition(image, partition, topic->options);
   Slot& slot = topic->slots[static_cast<size_t>(partition)];
+  slot.tried = true;
   if (opened) {
     slot.partition = std::move(*opened);
     slot.error = Error();
+    while (image != topic->image) {  // changed while the log was opened
+      image = topic->image;
+      co_await update_slot(*topic, image, static_cast<size_t>(partition));
+    }
   } else {
-    const ErrorCode code = opens_later(opened.error()) ? opened.error().code : ErrorCode::kIo;
-    Error error(code, opened.error().to_string());
+    const bool kept = opens_later(opened.error()) || opened.error() == ErrorCode::kClosed;
+    Error error(kept ? opened.error().code : ErrorCode::kIo, opened.error().to_string());
     if (slot.error.detail != error.detail)  // said once, however often it is tried
       env_.log().error("partition offline",
                        {{"topic", topic->name}, {"partition", partition}, {"error", opened.error()}});
     slot.error = std::move(error);
   }
+  if (first) --topic->unopened;
   opened_.notify();
 }
 
@@ -243,7 +286,7 @@ Task<void> PartitionTable::reopen() {
     for (size_t i = 0; i < topic->slots.size(); ++i) {
       if (topic->slots[i].partition || !opens_later(topic->slots[i].error)) continue;
       while (opens.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
-      spawn(opens, "open partition", open_slot(topic, topic->image, static_cast<int32_t>(i)));
+      spawn(opens, "open partition", open_slot(topic, static_cast<int32_t>(i)));
     }
   }
   co_await opens.close();
@@ -252,8 +295,8 @@ Task<void> PartitionTable::reopen() {
 Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_t index, LogOptions options) {
   const PartitionImage& placed = image->partitions[static_cast<size_t>(index)];
   if (placed.leader != metadata_.self())
-    co_return Error(ErrorCode::kUnsupported, "led by broker " + std::to_string(placed.leader.value()) +
-                                                 ": several brokers in one cluster are not served yet");
+    co_return Error(ErrorCode::kClosed, "led by broker " + std::to_string(placed.leader.value()) +
+                                            ": several brokers in one cluster are not served yet");
   CO_TRY(std::string directory, co_await directory_->claim(*image, index));
   CO_TRY(auto log, co_await open_log(env_, *files_, arena_, directory, options));
   const LogRecovery& recovery = log->recovery();
@@ -276,33 +319,60 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
   co_return partition;
 }
 
-// Configs, access and epochs of open partitions.
-Task<void> PartitionTable::update_open(Topic& topic, TopicPtr image) {
-  for (size_t i = 0; i < topic.slots.size(); ++i) {
-    PartitionPtr partition = topic.slots[i].partition;
-    if (!partition) continue;
-    partition->log().set_options(topic.options);
-    LeadershipEpoch epoch = image->partitions[i].leadership_epoch;
-    if (epoch > partition->leadership_epoch()) {
-      auto raised = co_await partition->set_leadership_epoch(epoch, !active_mirror(*image));
-      if (!raised)
-        env_.log().error("leadership epoch not raised",
-                         {{"topic", topic.name}, {"partition", i}, {"error", raised.error()}});
-    }
-    partition->set_client_access(access_of(*image));  // last: writes begin in the new epoch
+// Configs, access and epoch of an open partition.
+Task<void> PartitionTable::update_slot(const Topic& topic, TopicPtr image, size_t index) {
+  PartitionPtr partition = topic.slots[index].partition;
+  if (!partition) co_return;
+  partition->log().set_options(topic.options);
+  const LeadershipEpoch epoch = image->partitions[index].leadership_epoch;
+  if (epoch > partition->leadership_epoch()) {
+    auto raised = co_await partition->set_leadership_epoch(epoch, !active_mirror(*image));
+    if (!raised)
+      env_.log().error("leadership epoch not raised",
+                       {{"topic", topic.name}, {"partition", index}, {"error", raised.error()}});
   }
+  partition->set_client_access(access_of(*image));  // last: writes begin in the new epoch
 }
 
-Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
+void PartitionTable::forget_topic(const std::shared_ptr<Topic>& topic) {
   topics_by_id_.erase(topic->id);
   if (auto it = topics_.find(topic->name); it != topics_.end() && it->second == topic) topics_.erase(it);
   env_.metrics().remove("topic", topic->name);
-  for (size_t i = 0; i < topic->slots.size(); ++i) {
-    if (auto partition = topic->slots[i].partition) (void)co_await partition->close();
-    auto removed = co_await directory_->remove(topic->name, static_cast<int32_t>(i));
-    if (!removed)
-      env_.log().error("log not removed", {{"topic", topic->name}, {"partition", i}, {"error", removed.error()}});
+  removing_.insert(topic->name);
+}
+
+// First every log is closed and its directory renamed, so that the name is free again. The files go afterwards; a stop
+// or a crash leaves them to the next start.
+Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
+  while (topic->opening) (void)co_await opened_.wait(Deadline::never());
+  Removed removed;
+  Gate closes(env_);
+  for (size_t i = 0; i < topic->slots.size();) {
+    if (closes.count() < kOpensMax)
+      spawn(closes, "remove log", remove_slot(topic, static_cast<int32_t>(i++), removed));
+    else
+      (void)co_await opened_.wait(Deadline::never());
   }
+  co_await closes.close();
+  auto synced = co_await directory_->sync();
+  if (!synced) env_.log().error("logs not removed durably", {{"topic", topic->name}, {"error", synced.error()}});
+  removing_.erase(removing_.find(topic->name));
+  opened_.notify();
+  for (auto& aside : removed) {
+    if (stopping_.is_set()) co_return;
+    auto gone = co_await directory_->remove(aside);
+    if (!gone) env_.log().error("log not removed", {{"directory", aside}, {"error", gone.error()}});
+  }
+}
+
+Task<void> PartitionTable::remove_slot(std::shared_ptr<Topic> topic, int32_t partition, Removed& removed) {
+  if (auto open = topic->slots[static_cast<size_t>(partition)].partition) (void)co_await open->close();
+  auto aside = co_await directory_->set_aside(topic->name, partition);
+  if (!aside)
+    env_.log().error("log not removed", {{"topic", topic->name}, {"partition", partition}, {"error", aside.error()}});
+  else if (!aside->empty())
+    removed.push_back(std::move(*aside));
+  opened_.notify();
 }
 
 Task<void> PartitionTable::follow_loop() {

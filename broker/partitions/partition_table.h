@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,7 +42,8 @@ class PartitionTable {
   Task<Status> stop();
 
   // Errors: kNotFound (no such topic or partition), kIo (offline), kNoSpace (offline until there is space),
-  // kUnavailable (being opened, or no file descriptor was free). No allocation on success.
+  // kUnavailable (no file descriptor was free), kClosed (led by another broker, or being opened: clients ask for the
+  // metadata again). No allocation on success.
   Result<PartitionPtr> find(std::string_view topic, int32_t partition) const;
   Result<PartitionPtr> find(const TopicId& topic, int32_t partition) const;
   std::vector<PartitionPtr> all() const;
@@ -49,8 +51,13 @@ class PartitionTable {
   size_t offline() const;  // of them
   Durability durability() const { return options_.durability; }
 
-  // ok once the table has caught up with the image's `revision`: what a topic's creation waits for.
+  // ok once the table has caught up with the image's `revision`: topics that are gone cannot be found any more, and
+  // open partitions have their new configs, epochs and access. Logs are opened and removed later, beside each other:
+  // thousands of them do not hold up another topic.
   Task<Status> wait_for(Revision revision, Deadline deadline);
+  // After wait_for(): ok once every log of the topic is open or offline, or the topic is gone. What a topic's creation
+  // waits for.
+  Task<Status> wait_open(TopicId topic, Deadline deadline);
 
   uint64_t free_bytes() const;  // on the disk, as of the last look
   // The files of all logs.
@@ -63,6 +70,7 @@ class PartitionTable {
   struct Slot {
     PartitionPtr partition;
     Error error;  // set: offline; kNoSpace, kUnavailable: opened again when there is space, a descriptor
+    bool tried = false;
   };
   struct Topic {
     std::string name;
@@ -70,6 +78,8 @@ class PartitionTable {
     TopicPtr image;  // the one that was applied last
     LogOptions options;
     std::vector<Slot> slots;
+    size_t unopened = 0;   // slots that nobody has begun to open yet, the last ones, or that are being opened
+    bool opening = false;  // open_topic() runs
   };
   struct UuidHash {
     size_t operator()(const Uuid& id) const noexcept;
@@ -77,12 +87,16 @@ class PartitionTable {
   Result<PartitionPtr> slot(const Topic* topic, int32_t partition) const;
   LogOptions options_of(const TopicImage& topic) const;
   std::vector<PartitionPtr> compacted() const;
+  using Removed = std::vector<std::string>;
   Task<Status> apply(ImagePtr image);
-  Task<void> open_slot(std::shared_ptr<Topic> topic, TopicPtr image, int32_t partition);
+  Task<void> open_topic(std::shared_ptr<Topic> topic);
+  Task<void> open_slot(std::shared_ptr<Topic> topic, int32_t partition);
   Task<Result<PartitionPtr>> open_partition(TopicPtr image, int32_t index, LogOptions options);
   Task<void> close_partition(PartitionPtr partition, Status& result);  // `result` is stop()'s, which waits
-  Task<void> update_open(Topic& topic, TopicPtr image);
+  Task<void> update_slot(const Topic& topic, TopicPtr image, size_t index);
+  void forget_topic(const std::shared_ptr<Topic>& topic);
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
+  Task<void> remove_slot(std::shared_ptr<Topic> topic, int32_t partition, Removed& removed);
   Task<void> reopen();
   bool some_wait() const;
   Task<void> follow_loop();
@@ -99,6 +113,7 @@ class PartitionTable {
   bool reopen_ = false;  // tells follow_loop() to open what waits for disk space
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::unordered_map<Uuid, std::shared_ptr<Topic>, UuidHash> topics_by_id_;
+  std::multiset<std::string, std::less<>> removing_;  // names of topics whose logs are not all closed and renamed yet
   Revision applied_ = 0;
   Notifier applied_changed_, opened_, wake_;
   Event stopping_;

@@ -82,6 +82,7 @@ TEST(PartitionTable, FullDiskRefusesClientsButNotGroupsReadsAndDeletions) {
   EXPECT_EQ(appended(cluster, "orders", 0, 100, AppendOrigin::kCoordinator), ErrorCode::kNone);
   EXPECT_EQ(cluster.partition("orders", 0)->ends().high_watermark, Offset(2));
   cluster.run_inside(remove(cluster, "old"));
+  cluster.world().run_for(seconds(1));
   EXPECT_EQ(directories(cluster, "old-"), 0u);
   disk.set_capacity(disk.used_bytes() + 5000000);
   cluster.world().run_for(seconds(3));
@@ -206,6 +207,60 @@ TEST(PartitionTable, LogOfAnotherTopicIsNeitherOpenedNorRemoved) {
   size_t strays = 0;
   cluster.run_inside(has_stray(cluster, strays));
   EXPECT_EQ(strays, 1u);
+}
+
+TEST(PartitionTable, LeftoverThatCannotBeRemovedDoesNotStopAStart) {
+  TestCluster cluster(5);
+  cluster.start();
+  cluster.run_inside(make(cluster, "orders", 1));
+  cluster.run_inside(make(cluster, "old", 1));
+  cluster.world().disk("east-1").fail_next(sim::DiskOp::kRename, "/data/old-0");
+  cluster.run_inside(remove(cluster, "old"));
+  cluster.world().run_for(seconds(1));
+  EXPECT_EQ(directories(cluster, "old-"), 1u);  // the removal failed
+  cluster.kill();
+  cluster.world().disk("east-1").fail_next(sim::DiskOp::kRename, "/data/old-0");
+  cluster.start();
+  EXPECT_EQ(appended(cluster, "orders", 0, 100), ErrorCode::kNone);
+  // The name can be used again, without a restart: the leftover is set aside.
+  cluster.run_inside(make(cluster, "old", 1));
+  EXPECT_EQ(appended(cluster, "old", 0, 100), ErrorCode::kNone);
+  EXPECT_EQ(cluster.partition("old", 0)->ends().end, Offset(1));
+}
+
+Task<void> make_at_once(TestCluster& cluster, std::string name, MonoTime& done) {
+  co_await make(cluster, std::move(name), 1);
+  done = cluster.env().now();
+}
+
+Task<void> remove_and_make_another(TestCluster& cluster, Duration& create_took, MonoTime& started) {
+  Services& services = cluster.services();
+  TopicId id = services.metadata.image()->topic("big")->id;
+  auto removed = co_await services.metadata.delete_topic(id, cluster.env().in(seconds(60)));
+  EXPECT_TRUE(removed);
+  started = cluster.env().now();
+  co_await make(cluster, "after", 1);
+  create_took = cluster.env().now() - started;
+}
+
+TEST(PartitionTable, DeletingManyPartitionsDoesNotHoldUpACreate) {
+  constexpr int32_t kPartitions = 300;
+  TestCluster cluster(6);
+  cluster.start();
+  cluster.run_inside(make(cluster, "big", kPartitions));
+  cluster.world().disk("east-1").set_slow(milliseconds(10), milliseconds(20));
+  Duration create_took{};
+  MonoTime started;
+  cluster.run_inside(remove_and_make_another(cluster, create_took, started));
+  EXPECT_GT(directories(cluster, "big-"), 0u);  // the removal goes on
+  // The same name is free once the old logs are closed and renamed.
+  MonoTime remade;
+  cluster.run_inside(make_at_once(cluster, "big", remade));
+  EXPECT_LT(create_took * 3, remade - started);
+  EXPECT_EQ(appended(cluster, "big", 0, 100), ErrorCode::kNone);
+  cluster.world().disk("east-1").set_normal();
+  cluster.world().run_for(seconds(60));
+  EXPECT_EQ(directories(cluster, "big-"), 1u);
 }
 
 TEST(PartitionTable, DeletionIsFinishedAfterAKillAtAnyPoint) {

@@ -41,7 +41,8 @@ Task<TopicCreator::Created> TopicCreator::create(NewTopic topic, Deadline deadli
     result.topic = std::move(*created);
     env_.log().info("topic created",
                     {{"topic", name}, {"topic_id", result.topic->id}, {"partitions", result.topic->partitions.size()}});
-    (void)co_await partitions_.wait_for(metadata_.image()->revision, deadline);
+    auto applied = co_await partitions_.wait_for(metadata_.image()->revision, deadline);
+    if (applied) (void)co_await partitions_.wait_open(result.topic->id, deadline);
     co_return result;
   }
   const Error& error = created.error();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/env.h"
 #include "broker/metadata/cluster_image.h"
@@ -18,18 +19,27 @@ class DataDirectory {
 
   std::string log_directory(const std::string& topic, int32_t partition) const;
 
-  // Makes the directory of a log, durably, and returns its path. kCorrupt: the directory belongs to another topic id,
-  // or its partition.metadata cannot be read; nothing is changed then. kIo, kNoSpace.
+  // Makes the directory of a log, durably, and returns its path. A directory that belongs to another topic id is set
+  // aside as a stray, as in clean_up(). kCorrupt: its partition.metadata cannot be read; nothing is changed then. kIo,
+  // kNoSpace.
   Task<Result<std::string>> claim(const TopicImage& topic, int32_t partition);
-  // Removes a log: renames its directory first, because the topic may be created again at once. A crash in between
-  // leaves a directory that clean_up() removes.
-  Task<Status> remove(const std::string& topic, int32_t partition);
+  // Removing a log: its directory is renamed first, because the topic may be created again at once; sync(), once for
+  // many; then remove() what set_aside() returned (empty: there was no such log). A crash in between leaves a directory
+  // that clean_up() removes.
+  Task<Result<std::string>> set_aside(std::string topic, int32_t partition);
+  Task<Status> sync();
+  Task<Status> remove(std::string aside);
   // Finishes removals that a crash interrupted. A log whose topic id `image` does not have is renamed to
   // `<topic>-<partition>.<uuid>-stray` and kept: its topic may have been deleted, but the metadata may also be a
-  // restored copy, or another cluster's.
+  // restored copy, or another cluster's. A leftover that cannot be removed or renamed is
+  // reported and stays: it never stops a start. Only a data directory that cannot be listed is an error.
   Task<Status> clean_up(const ClusterImage& image);
 
  private:
+  std::string aside_name(std::string_view name, std::string_view suffix) const;
+  Task<Status> set_stray_aside(std::string name, TopicId id);
+  Task<Status> clean_up_one(const ClusterImage& image, std::string name);
+
   Env& env_;
   FileSystem& files_;
   const std::string path_;
