@@ -32,6 +32,11 @@ struct Compare {
   static Compare absent(std::string key) { return {std::move(key), 0, std::nullopt}; }
 };
 
+// etcd's limits of one transaction (--max-txn-ops, --max-request-bytes): so many conditions, so many operations, so
+// many bytes in all. Who may need more writes in several transactions, the one that makes it visible last.
+inline constexpr size_t kMetaTxnOpsMax = 128;
+inline constexpr size_t kMetaTxnBytesMax = 1536 << 10;
+
 struct MetaTxn {
   std::vector<Compare> conditions;  // all must hold
   std::vector<KvBatch::Op> then;    // applied whole

@@ -13,6 +13,8 @@ namespace farshore::broker {
 namespace {
 
 constexpr int kRetriesMax = 16;  // of one change that keeps losing its compare
+constexpr size_t kPartitionsWithTopicMax =
+    100;  // new ones in the transaction of their topic, which has other operations
 constexpr Duration kFollowDeadline = seconds(10);
 constexpr Duration kFollowPause = milliseconds(500);
 
@@ -29,7 +31,9 @@ Task<Status> MetadataManager::start(std::string cluster_id, Deadline deadline) {
   Registration registration(env_, *store_, self_);
   CO_CHECK(co_await registration.ensure_cluster(std::move(cluster_id), salt_, deadline));
   CO_CHECK(co_await registration.register_broker(deadline));
-  CO_CHECK(co_await load(deadline));
+  std::vector<TopicId> unowned;
+  CO_CHECK(co_await load(deadline, &unowned));
+  co_await remove_unowned(std::move(unowned), deadline);
   CO_TRY(const size_t raised, co_await registration.raise_epochs(image_, deadline));
   if (raised > 0) CO_CHECK(co_await load(deadline));
   spawn(gate_, "metadata follow", follow());
@@ -43,10 +47,22 @@ Task<void> MetadataManager::stop() {
   changes_.close();
 }
 
-Task<Status> MetadataManager::load(Deadline deadline) {
-  const Revision newest = image_ ? image_->revision : 0;
-  auto image = co_await read_image(*store_, self_.id, newest, deadline);
+// Records of partitions whose topic was never made: its creation was interrupted.
+Task<void> MetadataManager::remove_unowned(std::vector<TopicId> topics, Deadline deadline) {
+  for (const auto& id : topics) {
+    MetaTxn txn;
+    std::string prefix = std::string(kPartitionPrefix) + id.to_string() + "/";
+    txn.then.push_back(KvDeleteRange{prefix, prefix_end(prefix)});
+    Apply nothing;
+    auto removed = co_await commit_locked(std::move(txn), std::move(nothing), deadline);
+    if (!removed) env_.log().warn("leftovers of a topic stay", {{"topic_id", id}, {"error", removed.error()}});
+  }
+}
+
+Task<Status> MetadataManager::load(Deadline deadline, std::vector<TopicId>* unowned) {
+  auto image = co_await read_image(*store_, self_.id, seen_, deadline, unowned);
   if (image) {
+    seen_ = (*image)->revision;
     publish(std::move(*image));
     co_return ok();
   }
@@ -72,7 +88,7 @@ Task<void> MetadataManager::follow() {
     Status status;
     if (!probe)
       status = std::move(probe).error();
-    else if (probe->revision != image_->revision)
+    else if (probe->revision != seen_)
       status = co_await load(env_.in(kFollowDeadline));
     if (!status && !stopped_) {
       env_.log().warn("metadata not read", {{"error", status.error()}});
@@ -88,12 +104,14 @@ Task<Result<MetaTxnReply>> MetadataManager::commit_locked(MetaTxn txn, Apply app
   if (stopped_) co_return Error(ErrorCode::kClosed, "the broker is stopping");
   if (failed_) co_return *failed_;
   CO_TRY(auto reply, co_await store_->commit(std::move(txn), deadline));
-  if (reply.succeeded && reply.revision == image_->revision + 1) {
+  if (reply.succeeded && reply.revision == seen_ + 1) {
+    seen_ = reply.revision;
+    if (!apply) co_return reply;  // what others keep in the store is not in the image
     auto image = std::make_shared<ClusterImage>(*image_);
     image->revision = reply.revision;
-    if (apply) apply(*image, reply.revision);
+    apply(*image, reply.revision);
     publish(std::move(image));
-  } else if (reply.revision != image_->revision) {
+  } else if (reply.revision != seen_) {
     CO_CHECK(co_await load(deadline));
   }
   co_return reply;
@@ -109,6 +127,17 @@ void MetadataManager::place(TopicImage& topic) const {
   }
 }
 
+Task<Result<size_t>> MetadataManager::write_ahead(TopicImage& topic, size_t from, Deadline deadline) {
+  while (topic.partitions.size() - from > kPartitionsWithTopicMax) {
+    const size_t to = from + std::min(kMetaTxnOpsMax, topic.partitions.size() - from - kPartitionsWithTopicMax);
+    MetaTxn txn = partitions_txn(topic, from, to);
+    Apply nothing;
+    CO_TRY(auto reply, co_await commit_locked(std::move(txn), std::move(nothing), deadline));
+    for (; from < to; ++from) topic.partitions[from].mod_revision = reply.revision;
+  }
+  co_return from;
+}
+
 Task<Result<TopicPtr>> MetadataManager::create_topic(NewTopic wanted, Deadline deadline) {
   ensure(wanted.partitions > 0 && !wanted.name.empty(), "a new topic was checked");
   auto guard = co_await lock_.lock();
@@ -121,10 +150,11 @@ Task<Result<TopicPtr>> MetadataManager::create_topic(NewTopic wanted, Deadline d
   topic->internal = wanted.internal;
   topic->partitions.resize(static_cast<size_t>(wanted.partitions));
   place(*topic);
-  MetaTxn txn = new_topic_txn(*topic);
-  Apply apply = [topic](ClusterImage& image, Revision revision) {
+  CO_TRY(const size_t written, co_await write_ahead(*topic, 0, deadline));
+  MetaTxn txn = new_topic_txn(*topic, written);
+  Apply apply = [topic, written](ClusterImage& image, Revision revision) {
     topic->mod_revision = revision;
-    for (auto& partition : topic->partitions) partition.mod_revision = revision;
+    for (size_t i = written; i < topic->partitions.size(); ++i) topic->partitions[i].mod_revision = revision;
     put_topic(image, topic);
   };
   auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
@@ -211,7 +241,8 @@ Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit,
     ensure(next->name == now->name && next->id == now->id, "a topic keeps its name and id");
     ensure(next->partitions.size() >= now->partitions.size(), "partitions are never removed");
     place(*next);
-    const TopicChange change(now, next);
+    CO_TRY(const size_t written, co_await write_ahead(*next, now->partitions.size(), deadline));
+    const TopicChange change(now, next, written);
     MetaTxn txn = change.txn();
     if (txn.then.empty() && along.also.empty() && along.conditions.empty()) co_return now;
     txn.conditions.insert(txn.conditions.end(), along.conditions.begin(), along.conditions.end());

@@ -87,7 +87,12 @@ class MetadataManager {
 
  private:
   using Apply = std::function<void(ClusterImage&, Revision)>;
-  Task<Status> load(Deadline deadline);  // reads the whole image again
+  // Reads the whole image again. `unowned`: topic ids that only have partition records.
+  Task<Status> load(Deadline deadline, std::vector<TopicId>* unowned = nullptr);
+  // Writes partitions of `topic` from `from` on, in transactions of their own, until the rest fits into one with the
+  // topic. Returns the first that is not written.
+  Task<Result<size_t>> write_ahead(TopicImage& topic, size_t from, Deadline deadline);
+  Task<void> remove_unowned(std::vector<TopicId> topics, Deadline deadline);
   // Commits under lock_; `apply` changes a copy of the image if nobody else wrote meanwhile, else it is loaded again.
   Task<Result<MetaTxnReply>> commit_locked(MetaTxn txn, Apply apply, Deadline deadline);
   void place(TopicImage& topic) const;  // gives new partitions to this broker
@@ -99,6 +104,7 @@ class MetadataManager {
   BrokerImage self_;
   int64_t salt_ = 0;
   ImagePtr image_;
+  Revision seen_ = 0;  // of the store; image_ is true up to here, and has the revision of its own last change
   Notifier changes_;
   Gate gate_;
   AsyncMutex lock_;  // one change at a time from this process; others are compared away

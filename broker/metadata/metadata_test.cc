@@ -10,6 +10,28 @@ namespace {
 
 constexpr Duration kLimit = seconds(60);
 
+// Passes everything on, and counts what etcd would refuse.
+class LimitedStore final : public MetaStore {
+ public:
+  LimitedStore(std::unique_ptr<MetaStore> store, size_t& beyond, size_t& commits_left)
+      : store_(std::move(store)), beyond_(beyond), commits_left_(commits_left) {}
+  Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override {
+    if (txn.conditions.size() > kMetaTxnOpsMax || txn.then.size() > kMetaTxnOpsMax) ++beyond_;
+    if (commits_left_ == 0) co_return Error(ErrorCode::kUnavailable, "no more commits in this test");
+    --commits_left_;
+    co_return co_await store_->commit(std::move(txn), deadline);
+  }
+  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline) override {
+    return store_->range(std::move(begin), std::move(end), deadline);
+  }
+  Notifier& changes() override { return store_->changes(); }
+
+ private:
+  std::unique_ptr<MetaStore> store_;
+  size_t& beyond_;
+  size_t& commits_left_;
+};
+
 // One broker's metadata on a simulated host; start() again after a kill finds the same disk.
 class Node {
  public:
@@ -38,7 +60,9 @@ class Node {
   MetaStore& store() { return *store_; }
   ImagePtr image() { return manager_->image(); }
   Deadline limit() { return env_->in(kLimit); }
-  int64_t salt = 0;  // for start()
+  int64_t salt = 0;   // for start()
+  size_t beyond = 0;  // transactions that etcd would refuse
+  size_t commits_left = SIZE_MAX;
 
  private:
   static sim::SimOptions options(uint64_t seed) {
@@ -55,7 +79,8 @@ class Node {
     BrokerImage self;
     self.id = BrokerId(1);
     self.advertised = Endpoint{"east-1", 9092};
-    manager_ = std::make_unique<MetadataManager>(*env_, std::move(*store), self);
+    auto limited = std::make_unique<LimitedStore>(std::move(*store), beyond, commits_left);
+    manager_ = std::make_unique<MetadataManager>(*env_, std::move(limited), self);
     manager_->use_salt(salt);
     auto status = co_await manager_->start("", limit());
     EXPECT_TRUE(status) << status.error().to_string();
@@ -103,6 +128,56 @@ TEST(MetadataManager, RestartKeepsTheClusterOfTheFirstStart) {
   EXPECT_EQ(node.image()->cluster_id, id);
   EXPECT_EQ(node.image()->incarnation, incarnation);
   EXPECT_EQ(node.image()->producer_id_salt, salt);
+}
+
+TEST(MetadataManager, TopicOfManyPartitionsIsMadeGrownAndRaisedInTransactionsOfEtcdsSize) {
+  Node node(5);
+  ASSERT_TRUE(node.start());
+  ASSERT_TRUE(created(node, "big", 1000));
+  auto grow = [](Node& n) -> Task<void> {
+    const TopicId id = n.image()->topic("big")->id;
+    auto grown = co_await n.manager().create_partitions(id, 1500, n.limit());
+    EXPECT_TRUE(grown) << grown.error().to_string();
+  };
+  ASSERT_TRUE(node.run(grow(node)));
+  auto expect = [&](int32_t epoch) {
+    const TopicImage* topic = node.image()->topic("big");
+    ASSERT_TRUE(topic);
+    ASSERT_EQ(topic->partitions.size(), 1500u);
+    for (const auto& partition : topic->partitions) EXPECT_EQ(partition.leadership_epoch, LeadershipEpoch(epoch));
+  };
+  expect(0);
+  node.kill();
+  ASSERT_TRUE(node.start());  // raises every epoch: so the image had the right revisions, and the store has them
+  expect(1);
+  EXPECT_EQ(node.beyond, 0u);
+}
+
+TEST(MetadataManager, InterruptedCreationAndGrowthLeaveNothingThatCounts) {
+  for (size_t commits = 0; commits < 12; ++commits) {
+    SCOPED_TRACE("commits " + std::to_string(commits));
+    Node node(6);
+    ASSERT_TRUE(node.start());
+    ASSERT_TRUE(created(node, "small", 1));
+    node.commits_left = commits;
+    const bool made = created(node, "big", 1000).has_value();
+    auto grow = [](Node& n) -> Task<void> {
+      (void)co_await n.manager().create_partitions(n.image()->topic("small")->id, 700, n.limit());
+    };
+    if (!made) node.commits_left = 3;
+    ASSERT_TRUE(node.run(grow(node)));
+    node.kill();
+    node.commits_left = SIZE_MAX;
+    ASSERT_TRUE(node.start());
+    EXPECT_EQ(node.image()->topic("big") != nullptr, made);
+    const size_t partitions = node.image()->topic("small")->partitions.size();
+    EXPECT_TRUE(partitions == 1 || partitions == 700) << partitions;
+    ASSERT_TRUE(node.run(grow(node)));  // over what an interrupted one left
+    EXPECT_EQ(node.image()->topic("small")->partitions.size(), 700u);
+    if (!made) {
+      EXPECT_TRUE(created(node, "big", 1000));
+    }
+  }
 }
 
 TEST(MetadataManager, ConfiguredSaltIsStored) {

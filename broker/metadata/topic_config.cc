@@ -50,27 +50,44 @@ std::vector<ConfigKey> keys() {
   };
 }
 
-// Configs of Kafka that this broker does not have. They are refused by name, so that no operator believes in an effect.
-struct Refused {
-  std::string_view name, reason;
+// Configs of Kafka that have no effect here. One value of each says just that, Kafka's default where it is one; tools
+// set it, and it is stored and shown. Any other value is refused by name, so that no operator believes in an effect.
+struct Inert {
+  std::string_view name;
+  ConfigType type;
+  std::string_view value, reason;
 };
-constexpr std::array kRefused = {
-    Refused{"compression.gzip.level", "batches are never recompressed"},
-    Refused{"compression.lz4.level", "batches are never recompressed"},
-    Refused{"compression.zstd.level", "batches are never recompressed"},
-    Refused{"file.delete.delay.ms", "deleted segments stay readable for those who read them, and go at once"},
-    Refused{"flush.messages", "use the broker's durability=fsync"},
-    Refused{"flush.ms", "use the broker's durability=fsync, or log.flush.interval.ms"},
-    Refused{"follower.replication.throttled.replicas", "a partition has one replica"},
-    Refused{"leader.replication.throttled.replicas", "a partition has one replica"},
-    Refused{"local.retention.bytes", "there is no tiered storage"},
-    Refused{"local.retention.ms", "there is no tiered storage"},
-    Refused{"max.compaction.lag.ms", "compaction has no upper limit of time"},
-    Refused{"preallocate", "segments are not preallocated"},
-    Refused{"remote.storage.enable", "there is no tiered storage"},
-    Refused{"segment.jitter.ms", "segments roll at segment.ms exactly"},
-    Refused{"unclean.leader.election.enable", "a partition has one replica"},
+constexpr std::string_view kNever = "9223372036854775807";
+constexpr std::array kInert = {
+    Inert{"compression.gzip.level", kInt, "-1", "batches are never recompressed"},
+    Inert{"compression.lz4.level", kInt, "9", "batches are never recompressed"},
+    Inert{"compression.zstd.level", kInt, "3", "batches are never recompressed"},
+    Inert{"file.delete.delay.ms", kLong, "60000",
+          "deleted segments stay readable for those who read them, and go at once"},
+    Inert{"flush.messages", kLong, kNever, "use the broker's durability=fsync"},
+    Inert{"flush.ms", kLong, kNever, "use the broker's durability=fsync, or log.flush.interval.ms"},
+    Inert{"follower.replication.throttled.replicas", kList, "", "a partition has one replica"},
+    Inert{"leader.replication.throttled.replicas", kList, "", "a partition has one replica"},
+    Inert{"local.retention.bytes", kLong, "-2", "there is no tiered storage"},
+    Inert{"local.retention.ms", kLong, "-2", "there is no tiered storage"},
+    Inert{"max.compaction.lag.ms", kLong, kNever, "compaction has no upper limit of time"},
+    Inert{"preallocate", kBool, "false", "segments are not preallocated"},
+    Inert{"remote.log.copy.disable", kBool, "false", "there is no tiered storage"},
+    Inert{"remote.log.delete.on.disable", kBool, "false", "there is no tiered storage"},
+    Inert{"remote.storage.enable", kBool, "false", "there is no tiered storage"},
+    Inert{"segment.jitter.ms", kLong, "0", "segments roll at segment.ms exactly"},
+    Inert{"unclean.leader.election.enable", kBool, "false", "a partition has one replica"},
 };
+
+const Inert* find_inert(std::string_view name) {
+  auto it = std::find_if(kInert.begin(), kInert.end(), [&](const Inert& inert) { return inert.name == name; });
+  return it == kInert.end() ? nullptr : &*it;
+}
+
+bool same_but_case(std::string_view a, std::string_view b) {
+  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 // A topic config's broker properties, most specific first; times are scaled to milliseconds.
 struct Inherited {
@@ -134,11 +151,26 @@ const ConfigSchema& topic_schema() {
   return schema;
 }
 
-Status check_topic_config(std::string_view name, std::string_view value) {
-  for (const auto& refused : kRefused)
-    if (refused.name == name)
-      return Error(ErrorCode::kInvalidArgument,
-                   std::string(name) + " is not supported by this broker: " + std::string(refused.reason));
+std::string trimmed_config(std::string_view value) {
+  const auto first = value.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(value.substr(first, value.find_last_not_of(" \t\r\n") + 1 - first));
+}
+
+std::optional<ConfigType> topic_config_type(std::string_view name) {
+  if (const ConfigKey* key = topic_schema().find(name)) return key->type;
+  if (const Inert* inert = find_inert(name)) return inert->type;
+  return std::nullopt;
+}
+
+Status check_topic_config(std::string_view name, std::string_view raw_value) {
+  const std::string value = trimmed_config(raw_value);
+  if (const Inert* inert = find_inert(name)) {
+    if (same_but_case(value, inert->value)) return ok();
+    return Error(ErrorCode::kInvalidArgument,
+                 std::string(name) + " is not supported by this broker: " + std::string(inert->reason) + ". Only '" +
+                     std::string(inert->value) + "' can be set, which has no effect");
+  }
   FARSHORE_CHECK(topic_schema().check(name, value));
   if (name == "cleanup.policy" && value.find_first_not_of(" ,") == std::string_view::npos)
     return Error(ErrorCode::kInvalidArgument, "cleanup.policy is empty: expected delete, compact, or both");
@@ -154,6 +186,7 @@ std::string topic_config(const Config& broker, const TopicConfigs& overrides, st
   if (auto it = overrides.find(std::string(name)); it != overrides.end()) return it->second;
   for (const auto& from : kInherited)
     if (from.topic == name && broker.is_set(from.broker)) return scaled(broker, from);
+  if (const Inert* inert = find_inert(name)) return std::string(inert->value);
   const ConfigKey* key = topic_schema().find(name);
   ensure(key, "an undeclared topic config is read");
   return std::string(key->default_value);
@@ -183,6 +216,16 @@ std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const 
     }
     described.value = topic_config(broker, overrides, key.name);
     described.source = described.synonyms.empty() ? Source::kDefault : described.synonyms.front().source;
+  }
+  for (const auto& inert : kInert) {
+    DescribedConfig& described = result.emplace_back();
+    described.name = inert.name;
+    described.type = inert.type;
+    described.help = inert.reason;
+    described.value = topic_config(broker, overrides, inert.name);
+    const bool set = overrides.contains(described.name);
+    described.source = set ? Source::kTopic : Source::kDefault;
+    if (set) described.synonyms.push_back({described.name, described.value, Source::kTopic});
   }
   return result;
 }

@@ -17,8 +17,12 @@ using TopicConfigs = std::map<std::string, std::string>;
 
 const ConfigSchema& topic_schema();
 
+// Without the white space around it, as Kafka reads values. What is stored is trimmed.
+std::string trimmed_config(std::string_view value);
+// nullopt: there is no such config.
+std::optional<ConfigType> topic_config_type(std::string_view name);
 // kInvalidArgument: an unknown name (the nearest valid one named), a bad value, or a feature that is refused (detail
-// says so; UNSUPPORTED.md).
+// says so; UNSUPPORTED.md). Of a config that has no effect here, the value that says so is allowed.
 Status check_topic_config(std::string_view name, std::string_view value);
 // Checks each of them, and their combination.
 Status check_topic_configs(const TopicConfigs& overrides);

@@ -25,6 +25,32 @@ TEST(TopicConfig, RefusesKafkaConfigsThatWouldDoNothing) {
   EXPECT_TRUE(check_topic_config("cleanup.policy", "compact,delete"));
 }
 
+TEST(TopicConfig, ValueThatSaysNoEffectIsTakenOfConfigsThatHaveNone) {
+  Config broker(broker_schema());
+  const TopicConfigs inert = {{"preallocate", "False"},
+                              {"unclean.leader.election.enable", "false"},
+                              {"flush.messages", " 9223372036854775807 "},
+                              {"flush.ms", "9223372036854775807"},
+                              {"remote.storage.enable", "false"},
+                              {"max.compaction.lag.ms", "9223372036854775807"},
+                              {"segment.jitter.ms", "0"},
+                              {"file.delete.delay.ms", "60000"},
+                              {"follower.replication.throttled.replicas", ""}};
+  EXPECT_TRUE(check_topic_configs(inert)) << check_topic_configs(inert).error().to_string();
+  for (const auto& [name, value] : inert) EXPECT_FALSE(check_topic_config(name, "1")) << name;
+  size_t shown = 0;
+  for (const auto& described : describe_topic_configs(broker, inert))
+    shown += inert.contains(described.name) && described.source == DescribedConfig::Source::kTopic ? 1 : 0;
+  EXPECT_EQ(shown, inert.size());
+}
+
+TEST(TopicConfig, SpacesAroundAValueAreIgnored) {
+  EXPECT_TRUE(check_topic_config("retention.ms", " 1000 "));
+  EXPECT_TRUE(check_topic_config("cleanup.policy", "\tcompact "));
+  EXPECT_EQ(trimmed_config(" 1 000\n"), "1 000");
+  EXPECT_EQ(trimmed_config(" "), "");
+}
+
 TEST(TopicConfig, TakesTheTopicThenTheBrokerThenTheDefault) {
   Config broker(broker_schema());
   TopicConfigs none;

@@ -25,15 +25,20 @@ const std::string* colliding(const ClusterImage& image, std::string_view name) {
 
 }  // namespace
 
-Refusal check_topic_name(const ClusterImage& image, std::string_view name) {
+Refusal check_topic_syntax(std::string_view name) {
   std::string shown(name.substr(0, kTopicNameBytesMax));
   if (name.empty()) return invalid("a topic name is not empty");
   if (name == "." || name == "..") return invalid("a topic name is not '.' or '..'");
   if (name.size() > kTopicNameBytesMax) return invalid("topic name '" + shown + "...' is longer than 249 characters");
   if (!std::all_of(name.begin(), name.end(), name_character))
     return invalid("topic name '" + shown + "' has characters other than ASCII letters, digits, '.', '_' and '-'");
+  return {};
+}
+
+Refusal check_topic_name(const ClusterImage& image, std::string_view name) {
+  if (auto bad = check_topic_syntax(name)) return bad;
   if (const std::string* other = colliding(image, name))
-    return invalid("topic name '" + shown + "' collides with existing topic '" + *other +
+    return invalid("topic name '" + std::string(name) + "' collides with existing topic '" + *other +
                    "': '.' and '_' are the same in names of metrics");
   return {};
 }

@@ -55,13 +55,16 @@ Result<Partitions> decode_partitions(const MetaSnapshot& placed) {
   return by_topic;
 }
 
-Status add_topics(const MetaSnapshot& topics, Partitions by_topic, ClusterImage& image) {
+// What stays in `by_topic` belongs to no topic.
+Status add_topics(const MetaSnapshot& topics, Partitions& by_topic, ClusterImage& image) {
   for (const auto& entry : topics.entries) {
     FARSHORE_TRY(auto topic, decode_topic(entry.key.substr(kTopicPrefix.size()), entry.value));
     topic.mod_revision = entry.mod_revision;
-    auto& partitions = by_topic[topic.id];
-    if (partitions.size() != topic.partitions.size() ||
-        (!partitions.empty() && partitions.rbegin()->first != static_cast<int32_t>(partitions.size()) - 1))
+    auto partitions = std::move(by_topic[topic.id]);
+    by_topic.erase(topic.id);
+    const auto count = static_cast<int32_t>(topic.partitions.size());
+    partitions.erase(partitions.lower_bound(count), partitions.end());
+    if (partitions.size() != topic.partitions.size() || (!partitions.empty() && partitions.begin()->first != 0))
       return Error(ErrorCode::kCorrupt, "topic " + topic.name + " has " + std::to_string(topic.partitions.size()) +
                                             " partitions, but other partition records");
     for (auto& [index, partition] : partitions) topic.partitions[static_cast<size_t>(index)] = std::move(partition);
@@ -73,7 +76,7 @@ Status add_topics(const MetaSnapshot& topics, Partitions by_topic, ClusterImage&
 }  // namespace
 
 Task<Result<std::shared_ptr<ClusterImage>>> read_image(MetaStore& store, BrokerId controller, Revision revision_min,
-                                                       Deadline deadline) {
+                                                       Deadline deadline, std::vector<TopicId>* unowned) {
   for (int attempt = 0; attempt < kReadTriesMax; ++attempt) {
     CO_TRY(auto topics, co_await range_of(store, kTopicPrefix, deadline));
     CO_TRY(auto placed, co_await range_of(store, kPartitionPrefix, deadline));
@@ -93,7 +96,9 @@ Task<Result<std::shared_ptr<ClusterImage>>> read_image(MetaStore& store, BrokerI
     CO_CHECK(add_cluster(cluster, *image));
     CO_CHECK(add_brokers(brokers, *image));
     CO_TRY(auto partitions, decode_partitions(placed));
-    CO_CHECK(add_topics(topics, std::move(partitions), *image));
+    CO_CHECK(add_topics(topics, partitions, *image));
+    if (unowned)
+      for (const auto& [id, records] : partitions) unowned->push_back(id);
     co_return image;
   }
   co_return Error(ErrorCode::kUnavailable, "the metadata changes faster than it can be read");

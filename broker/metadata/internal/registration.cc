@@ -10,8 +10,8 @@
 namespace farshore::broker {
 namespace {
 
-constexpr int kTriesMax = 16;                 // of a write that keeps losing its compare
-constexpr size_t kPartitionsPerTxnMax = 512;  // epoch raises in one transaction
+constexpr int kTriesMax = 16;                            // of a write that keeps losing its compare
+constexpr size_t kPartitionsPerTxnMax = kMetaTxnOpsMax;  // epoch raises in one transaction
 
 }  // namespace
 

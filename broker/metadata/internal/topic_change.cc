@@ -36,8 +36,8 @@ MetaTxn TopicChange::txn() const {
       if (same_partition(partition, now.partitions[i])) continue;
       ensure(partition.leadership_epoch >= now.partitions[i].leadership_epoch, "a leadership epoch never goes down");
       txn.conditions.push_back(Compare::revision_is(key, now.partitions[i].mod_revision));
-    } else {
-      txn.conditions.push_back(Compare::absent(key));
+    } else if (i < written_) {
+      continue;
     }
     txn.then.push_back(KvPut{std::move(key), encode_partition(partition)});
   }
@@ -49,6 +49,7 @@ void TopicChange::apply(ClusterImage& image, Revision revision) const {
   TopicImage& next = *next_;
   next.mod_revision = encode_topic(next) == encode_topic(now) ? now.mod_revision : revision;
   for (size_t i = 0; i < next.partitions.size(); ++i) {
+    if (i >= now.partitions.size() && i < written_) continue;  // it has its own
     bool same = i < now.partitions.size() && same_partition(next.partitions[i], now.partitions[i]);
     next.partitions[i].mod_revision = same ? now.partitions[i].mod_revision : revision;
   }
@@ -67,13 +68,24 @@ bool TopicChange::unchanged_in(const ClusterImage& image) const {
   return found && same_revisions(*found, *now_);
 }
 
-MetaTxn new_topic_txn(const TopicImage& topic) {
+MetaTxn partitions_txn(const TopicImage& topic, size_t from, size_t to) {
+  MetaTxn txn;
+  for (size_t i = from; i < to; ++i)
+    txn.then.push_back(
+        KvPut{partition_key(topic.id, topic.partitions[i].partition), encode_partition(topic.partitions[i])});
+  return txn;
+}
+
+MetaTxn new_topic_txn(const TopicImage& topic, size_t written) {
   MetaTxn txn;
   std::string key = topic_key(topic.name);
   txn.conditions.push_back(Compare::absent(key));
   txn.then.push_back(KvPut{std::move(key), encode_topic(topic)});
-  for (const auto& partition : topic.partitions)
-    txn.then.push_back(KvPut{partition_key(topic.id, partition.partition), encode_partition(partition)});
+  // Another broker may have taken the records of an unfinished creation away, all of them at once.
+  if (written > 0)
+    txn.conditions.push_back(Compare::revision_is(partition_key(topic.id, 0), topic.partitions[0].mod_revision));
+  auto rest = partitions_txn(topic, written, topic.partitions.size());
+  txn.then.insert(txn.then.end(), rest.then.begin(), rest.then.end());
   return txn;
 }
 

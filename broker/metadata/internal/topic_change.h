@@ -11,9 +11,10 @@ namespace farshore::broker {
 
 class TopicChange {
  public:
-  // From `now`, as in the image, to `next`, whose mod_revisions are set when the change is applied.
-  TopicChange(std::shared_ptr<const TopicImage> now, std::shared_ptr<TopicImage> next)
-      : now_(std::move(now)), next_(std::move(next)) {}
+  // From `now`, as in the image, to `next`, whose mod_revisions are set when the change is applied. New partitions
+  // below `written` are in the store already.
+  TopicChange(std::shared_ptr<const TopicImage> now, std::shared_ptr<TopicImage> next, size_t written = 0)
+      : now_(std::move(now)), next_(std::move(next)), written_(written) {}
 
   // Writes what differs, and compares the revision of every key that it replaces. No operation: nothing differs.
   MetaTxn txn() const;
@@ -29,10 +30,14 @@ class TopicChange {
  private:
   std::shared_ptr<const TopicImage> now_;
   std::shared_ptr<TopicImage> next_;
+  size_t written_;
 };
 
-// The transaction that creates a topic, if there is none with its name.
-MetaTxn new_topic_txn(const TopicImage& topic);
+// The transaction that creates a topic, if there is none with its name. Partitions below `written` are in the store
+// already.
+MetaTxn new_topic_txn(const TopicImage& topic, size_t written);
+// The records of partitions [from, to), unconditionally: nobody sees them before their topic says that they are there.
+MetaTxn partitions_txn(const TopicImage& topic, size_t from, size_t to);
 void put_topic(ClusterImage& image, std::shared_ptr<const TopicImage> topic);
 
 }  // namespace farshore::broker
