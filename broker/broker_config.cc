@@ -97,11 +97,18 @@ std::vector<ConfigKey> keys() {
       {"producer.id.expiration.ms", kInt, "86400000", "How long an idle producer's sequence is remembered.", 1},
 
       {"socket.request.max.bytes", kInt, "104857600", "The largest request.", 1024},
-      {"queued.max.request.bytes", kLong, "268435456", "Memory for requests under way, of all connections.", 1048576},
+      {"queued.max.request.bytes", kLong, "268435456",
+       "Memory for large requests under way, of all connections; one request may go beyond it.", 1048576},
+      {"queued.max.response.bytes", kLong, "268435456",
+       "Memory for large responses that clients have not read yet, of all connections. A connection that would need "
+       "more "
+       "is closed.",
+       1048576},
       {"connections.max.idle.ms", kLong, "600000", "A connection without a request for this long is closed.", 1},
       {"socket.write.timeout.ms", kLong, "60000",
        "A client that reads no byte of its response for this long is disconnected.", 1},
-      {"max.connections", kInt, "20000", "Connections at the same time; more wait.", 1},
+      {"max.connections", kInt, "20000",
+       "Connections at the same time; more are refused. Never more than the part of max.open.files that is theirs.", 1},
       {"max.connections.per.ip", kInt, "1000", "Connections of one address at the same time; more are refused.", 1},
       {"max.connection.creation.rate", kInt, "200", "New connections per second; more wait.", 1},
       {"max.incremental.fetch.session.cache.slots", kInt, "1000", "Fetch sessions at the same time.", 0},
@@ -163,6 +170,7 @@ Result<ServerOptions> server_options(const Config& config) {
   options.request_bytes_max = size_of(config, "socket.request.max.bytes");
   options.queued_request_bytes_max = size_of(config, "queued.max.request.bytes");
   options.idle_max = ms_of(config, "connections.max.idle.ms");
+  options.queued_response_bytes_max = size_of(config, "queued.max.response.bytes");
   options.connections_max = size_of(config, "max.connections");
   options.connections_per_ip_max = size_of(config, "max.connections.per.ip");
   options.connection_rate_max = static_cast<double>(config.number("max.connection.creation.rate"));

@@ -16,6 +16,7 @@ namespace farshore {
 namespace {
 
 constexpr int kBacklog = 1024;
+constexpr int kUnsentBytesMax = 1 << 20;
 
 class TcpListener final : public Listener {
  public:
@@ -32,6 +33,9 @@ class TcpListener final : public Listener {
       int fd = ::accept4(socket->fd(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        // The kernel says "writable" while less than half of this is unsent, so a slow reader's progress is seen early
+        // enough for a deadline. Without it, a third of the send buffer (megabytes) must be read first.
+        set_socket_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytesMax);
         auto accepted = std::make_shared<Socket>(socket->reactor(), io_, fd);
         std::unique_ptr<Stream> stream = make_tcp_stream(std::move(accepted), files_, to_endpoint(address));
         co_return stream;

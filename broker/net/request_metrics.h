@@ -21,8 +21,8 @@ class RequestMetrics {
   void served(const ApiEntry& entry, Duration took);
   // An error code in a response, also one of many in it. kNone counts nothing.
   void error(kafka::ErrorCode code);
-  // Why a connection was ended by us: "unknown_api", "unsupported_version", "malformed", "oversized", "refused",
-  // "idle", "slow_reader".
+  // Why a connection was ended by us: "unknown_api", "unsupported_version", "malformed", "oversized", "overloaded",
+  // "refused", "idle", "slow_reader".
   void closed(const char* reason);
 
   Counter& received_bytes;

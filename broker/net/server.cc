@@ -7,6 +7,7 @@
 namespace farshore::broker {
 namespace {
 
+constexpr Duration kRefusalPause = seconds(10);       // between two log lines about it
 constexpr Duration kAcceptPause = milliseconds(100);  // after a failure, e.g. no descriptors left
 
 }  // namespace
@@ -20,8 +21,8 @@ Server::Server(Env& env, SlabArena& arena, ServerOptions options, const ApiTable
       metrics_(metrics),
       services_(services),
       chunks_(arena),
-      frames_(env, "queued.max.request.bytes", options_.queued_request_bytes_max),
-      left_(env),
+      frames_(std::make_unique<FrameMemory>(env, options_.queued_request_bytes_max)),
+      answers_(env, "queued.max.response.bytes", options_.queued_response_bytes_max),
       stopping_(env),
       gate_(env) {}
 
@@ -38,7 +39,6 @@ void Server::start() { spawn(gate_, "accept", accept_loop()); }
 
 void Server::refuse_new() {
   stopping_.set();
-  left_.notify();
   if (listener_) listener_->close();
   for (auto& [id, connection] : connections_) connection->stop();
 }
@@ -64,8 +64,6 @@ Task<void> Server::pace() {
 
 Task<void> Server::accept_loop() {
   while (!stopping_.is_set()) {
-    while (connections_.size() >= options_.connections_max && !stopping_.is_set())
-      (void)co_await left_.wait(Deadline::never());
     co_await pace();
     if (stopping_.is_set()) break;
     auto stream = co_await listener_->accept();
@@ -77,13 +75,14 @@ Task<void> Server::accept_loop() {
     }
     if (stopping_.is_set()) break;
     std::string address = (*stream)->peer().host;
-    if (by_address_[address] >= options_.connections_per_ip_max) {
-      metrics_.closed("refused");
+    auto& of_address = by_address_[address];
+    if (connections_.size() >= options_.connections_max || of_address >= options_.connections_per_ip_max) {
+      refuse(address);
       continue;  // the stream closes as it goes
     }
-    ++by_address_[address];
+    ++of_address;
     uint64_t id = next_id_++;
-    const ConnectionServices shared{env_, arena_, options_, apis_, metrics_, services_, chunks_, frames_};
+    const ConnectionServices shared{env_, arena_, options_, apis_, metrics_, services_, chunks_, *frames_, answers_};
     auto connection = std::make_shared<Connection>(shared, std::move(*stream), id);
     connections_[id] = connection;
     metrics_.connections_accepted.add();
@@ -92,13 +91,25 @@ Task<void> Server::accept_loop() {
   }
 }
 
+// At once: a client that is kept waiting holds a descriptor, which the logs need.
+void Server::refuse(const std::string& address) {
+  metrics_.closed("refused");
+  if (by_address_[address] == 0) by_address_.erase(address);
+  const MonoTime now = env_.now();
+  if (refusal_said_at_ && now < *refusal_said_at_ + kRefusalPause) return;
+  refusal_said_at_ = now;
+  env_.log().warn("connections are refused", {{"peer", address},
+                                              {"connections", connections_.size()},
+                                              {"max.connections in force", options_.connections_max},
+                                              {"max.connections.per.ip", options_.connections_per_ip_max}});
+}
+
 Task<void> Server::serve(std::shared_ptr<Connection> connection, uint64_t id) {
   co_await connection->run();
   auto address = by_address_.find(connection->peer().host);
   if (address != by_address_.end() && --address->second == 0) by_address_.erase(address);
   connections_.erase(id);
   metrics_.connections.set(static_cast<double>(connections_.size()));
-  left_.notify();
 }
 
 }  // namespace farshore::broker

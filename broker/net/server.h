@@ -5,10 +5,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/budget.h"
 #include "base/env.h"
+#include "base/event.h"
 #include "base/gate.h"
 #include "base/slab.h"
 #include "broker/net/api_table.h"
@@ -18,6 +20,7 @@
 namespace farshore::broker {
 
 class Connection;
+class FrameMemory;
 struct Services;
 
 class Server {
@@ -40,6 +43,7 @@ class Server {
   Task<void> accept_loop();
   Task<void> serve(std::shared_ptr<Connection> connection, uint64_t id);
   Task<void> pace();
+  void refuse(const std::string& address);
 
   Env& env_;
   SlabArena& arena_;
@@ -48,14 +52,15 @@ class Server {
   RequestMetrics& metrics_;
   Services& services_;
   SlabWriter chunks_;
-  Budget frames_;
+  std::unique_ptr<FrameMemory> frames_;
+  Budget answers_;
   std::unique_ptr<Listener> listener_;
   std::map<uint64_t, std::shared_ptr<Connection>> connections_;
   std::map<std::string, size_t> by_address_;
   uint64_t next_id_ = 1;
   double tokens_ = 0;  // of the connection rate
   MonoTime refilled_;
-  Notifier left_;
+  std::optional<MonoTime> refusal_said_at_;
   Event stopping_;
   Gate gate_;
 };

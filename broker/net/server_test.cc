@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sim/net.h"
 #include "broker/testing/test_cluster.h"
 #include "proto/kafka/messages/api_versions.h"
 #include "proto/kafka/messages/metadata.h"
@@ -126,6 +127,127 @@ TEST(Server, RefusesConnectionsBeyondTheLimitOfAnAddress) {
   cluster.world().run_for(seconds(5));
   cluster.run(is_refused_or_not(cluster, clients, answered));
   EXPECT_EQ(answered, 4);
+}
+
+Task<void> writes_beside(TestCluster& cluster, std::vector<kafka::Bytes> others, size_t name_bytes, bool& answered) {
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (auto& bytes : others) {
+    auto& client = clients.emplace_back(std::make_unique<TestClient>(cluster.client()));
+    FARSHORE_CO_REQUIRE(co_await client->connect(TestCluster::endpoint()));
+    FARSHORE_CO_REQUIRE(co_await client->send_bytes(std::move(bytes)));
+  }
+  co_await cluster.client().sleep(seconds(1));
+  TestClient client(cluster.client());
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::MetadataRequest request;
+  request.topics.emplace();
+  for (size_t bytes = 0; bytes < name_bytes; bytes += 100) request.topics->emplace_back().name = std::string(100, 'x');
+  auto response = co_await client.call(std::move(request), 9);
+  answered = response.has_value();
+}
+
+// The length of a frame, and this much of it.
+kafka::Bytes announced(int32_t length, size_t sent) {
+  kafka::Bytes bytes(sizeof length + sent);
+  store_be<int32_t>(bytes.data(), length);
+  return bytes;
+}
+
+TEST(Server, AnnouncedFramesTakeNoMemoryFromOthers) {
+  TestCluster cluster(42);
+  cluster.set("queued.max.request.bytes", "4000000");
+  cluster.set("auto.create.topics.enable", "false");
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  cluster.run(writes_beside(cluster, {announced(100'000'000, 8), announced(100'000'000, 8), announced(90'000'000, 8)},
+                            40'000, answered));
+  EXPECT_TRUE(answered);
+}
+
+TEST(Server, ClientThatStopsInsideAFrameGivesItsMemoryToThoseWhoWait) {
+  TestCluster cluster(43);
+  cluster.set("queued.max.request.bytes", "1048576");
+  cluster.set("auto.create.topics.enable", "false");
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  // Both hold all that there is, and one of them what goes beyond it.
+  cluster.run(
+      writes_beside(cluster, {announced(100'000'000, 900'000), announced(100'000'000, 900'000)}, 500'000, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_GE(cluster.ended("oversized"), 1u);
+}
+
+Task<void> asks_for_many(TestCluster& cluster, size_t topics, bool& answered) {
+  TestClient client(cluster.client());
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::MetadataRequest request;
+  request.topics.emplace();
+  for (size_t i = 0; i < topics; ++i) request.topics->emplace_back().name = "abcdefgh";
+  auto response = co_await client.call(std::move(request), 9);
+  answered = response.has_value();
+}
+
+TEST(Server, RequestOfMoreElementsThanAllowedIsNotDecoded) {
+  TestCluster cluster(44);
+  cluster.set("auto.create.topics.enable", "false");
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  cluster.run(asks_for_many(cluster, 300'001, answered));
+  EXPECT_FALSE(answered);
+  EXPECT_EQ(cluster.ended("oversized"), 1u);
+  cluster.run(asks_for_many(cluster, 100'000, answered));
+  EXPECT_TRUE(answered);
+}
+
+// The answer has about 2 MB.
+Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, bool reads, bool& answered) {
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::MetadataRequest request;
+  request.topics.emplace();
+  for (int i = 0; i < 30'000; ++i)
+    request.topics->emplace_back().name = "no-such-topic-with-a-long-name-" + std::to_string(i);
+  FARSHORE_CO_REQUIRE(co_await client.send(request, 9));
+  co_await cluster.client().sleep(seconds(1));
+  if (!reads) co_return;
+  auto response = co_await client.receive<kafka::MetadataRequest>(9);
+  answered = response.has_value();
+}
+
+TEST(Server, LargeResponsesThatNobodyReadsAreLimitedAndHoldUpNoSmallOnes) {
+  TestCluster cluster(46);
+  cluster.set("queued.max.response.bytes", "1048576");
+  cluster.set("auto.create.topics.enable", "false");
+  cluster.world().net().set_window(64 << 10);
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  TestClient silent(cluster.client()), second(cluster.client()), third(cluster.client());
+  cluster.run(asks_for_a_large_answer(cluster, silent, false, answered));
+  cluster.run(asks_for_a_large_answer(cluster, second, true, answered));
+  EXPECT_FALSE(answered);
+  EXPECT_EQ(cluster.ended("overloaded"), 1u);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  int small = 0;
+  cluster.run(is_refused_or_not(cluster, clients, small));
+  EXPECT_EQ(small, 1);
+  silent.close();
+  cluster.world().run_for(seconds(1));
+  cluster.run(asks_for_a_large_answer(cluster, third, true, answered));
+  EXPECT_TRUE(answered);
+}
+
+TEST(Server, ConnectionsBeyondTheirPartOfTheDescriptorsAreRefusedAtOnce) {
+  TestCluster cluster(45);
+  cluster.set("max.open.files", "256");  // 64 of them are for connections
+  ASSERT_TRUE(cluster.try_start());
+  std::vector<std::unique_ptr<TestClient>> clients;
+  int answered = 0;
+  for (int i = 0; i < 66; ++i) cluster.run(is_refused_or_not(cluster, clients, answered));
+  EXPECT_EQ(answered, 64);
+  EXPECT_EQ(cluster.ended("refused"), 2u);
+  clients.clear();
+  cluster.world().run_for(seconds(5));
+  cluster.run(is_refused_or_not(cluster, clients, answered));
+  EXPECT_EQ(answered, 65);
 }
 
 TEST(Server, EndsIdleConnections) {

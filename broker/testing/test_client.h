@@ -76,6 +76,11 @@ class TestClient {
     CO_CHECK(co_await read_exact(*stream_, body, env_.in(limit_)));
     co_return body;
   }
+  Task<Result<kafka::Bytes>> receive_bytes(size_t count) {
+    kafka::Bytes bytes(count);
+    CO_CHECK(co_await read_exact(*stream_, bytes, env_.in(limit_)));
+    co_return bytes;
+  }
   void close() { stream_->close(); }
 
  private:

@@ -140,6 +140,11 @@ int32_t Reader::array(bool flexible, size_t wire_bytes_min, size_t element_bytes
     fail(farshore::ErrorCode::kCorrupt, "array of " + std::to_string(n) + " elements in too few bytes");
     return 0;
   }
+  if (n > elements_left_) {
+    fail(farshore::ErrorCode::kResourceExhausted, "more elements of arrays than are allowed in one message");
+    return 0;
+  }
+  elements_left_ -= n;
   return charge(n * element_bytes) ? static_cast<int32_t>(count) : 0;
 }
 

@@ -29,6 +29,9 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
+  // From here on, all arrays together may have so many elements: decoding more would hold up everybody else.
+  void limit_elements(size_t elements_max) { elements_left_ = elements_max; }
+
   bool ok() const { return error_.code == farshore::ErrorCode::kNone; }
   // True if the only error is that the bytes ended. If the message is still arriving, decoding may succeed later.
   bool ended_early() const { return ended_early_; }
@@ -101,6 +104,7 @@ class Reader {
   const std::byte* at_;
   const std::byte* end_;
   size_t budget_;
+  size_t elements_left_ = SIZE_MAX;
   Error error_;
   bool ended_early_ = false;
 };

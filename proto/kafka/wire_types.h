@@ -82,6 +82,8 @@ class WireMessage {
   const Bytes& owned() const { return owned_; }
   ConstBytes bytes(OwnedRange range) const { return ConstBytes(owned_).subspan(range.offset, range.length); }
   uint64_t size() const { return size_; }
+  // Of size(), what is held in memory of the message's own: not file ranges, not slices.
+  uint64_t memory_bytes() const { return owned_.size(); }
   // One contiguous copy, for tests and for small messages inside others. There must be no file range (ensured).
   Bytes to_bytes() const;
 

@@ -8,7 +8,12 @@ namespace farshore::broker {
 namespace {
 
 constexpr size_t kResponseHeaderBytesMax = 9;  // length, correlation id, no tagged fields
-constexpr uint64_t kFilePartBytes = 4 << 20;   // of a file range, per write deadline
+// A response is written in parts of this size, and each part has the whole deadline: a client that reads slowly but
+// steadily is not cut off. As large as what the network layer writes at once.
+constexpr uint64_t kPartBytes = 256 << 10;
+// Elements of all arrays in one request. Decoding them is one step, in which nobody else is served: some 50 ms.
+constexpr size_t kRequestElementsMax = 300'000;
+constexpr uint64_t kLargeAnswerBytes = 1 << 20;  // smaller ones are always written
 constexpr int16_t kApiVersionsKey = 18;
 constexpr int16_t kUnsupportedVersionCode = 35;
 
@@ -95,6 +100,7 @@ void Connection::refuse(const char* reason, const Error& error) {
 
 Task<bool> Connection::serve(Frame& frame) {
   kafka::Reader reader(frame.bytes.bytes());
+  reader.limit_elements(kRequestElementsMax);
   RequestContext context(server_.services, state_);
   context.api_key = reader.i16();
   context.api_version = reader.i16();
@@ -117,10 +123,25 @@ Task<bool> Connection::serve(Frame& frame) {
   auto body = co_await entry->handler(context, reader);
   if (!body) {
     if (body.error() == ErrorCode::kClosed) co_return false;
-    refuse("malformed", body.error().in(entry->name));
+    refuse(body.error() == ErrorCode::kResourceExhausted ? "oversized" : "malformed", body.error().in(entry->name));
     co_return false;
   }
+  if (frame.memory) {  // of a large request: others need it while the answer is being read
+    context.frame = SlabRef();
+    frame.bytes = Slice();
+    frame.memory.reset();
+  }
   if (!context.no_response) {
+    Budget::Token held;
+    if (const uint64_t bytes = body->memory_bytes(); bytes > kLargeAnswerBytes) {
+      if (server_.answers.used_bytes() > 0 && server_.answers.used_bytes() + bytes > server_.answers.bytes_max()) {
+        refuse("overloaded", Error(ErrorCode::kResourceExhausted,
+                                   "a response of " + std::to_string(bytes) + " bytes to " + entry->name +
+                                       ": others that are not read yet take the memory (queued.max.response.bytes)"));
+        co_return false;
+      }
+      held = server_.answers.take(bytes);
+    }
     auto written = co_await respond(context, *body, info->response_header_version(context.api_version) == 1);
     if (!written) {
       if (written.error() == ErrorCode::kTimedOut) refuse("slow_reader", written.error());
@@ -163,9 +184,7 @@ Task<Status> Connection::respond(const RequestContext& context, const kafka::Wir
   header[8] = std::byte{0};  // no tagged fields
   server_.metrics.sent_bytes.add(size + sizeof(int32_t));
 
-  Env& env = server_.env;
-  Duration limit = server_.options.write_max;
-  boost::container::small_vector<ConstBytes, 16> pieces;
+  WriteList pieces;
   pieces.push_back(ConstBytes(header, header_size));
   for (const auto& piece : body.pieces()) {
     if (const auto* owned = std::get_if<kafka::WireMessage::OwnedRange>(&piece)) {
@@ -173,18 +192,42 @@ Task<Status> Connection::respond(const RequestContext& context, const kafka::Wir
     } else if (const auto* slices = std::get_if<SliceList>(&piece)) {
       for (auto bytes : slices->pieces()) pieces.push_back(bytes);
     } else {
-      const auto& range = std::get<kafka::FileRange>(piece);
-      if (!pieces.empty())
-        CO_CHECK(co_await stream_->write(ConstBytesList(pieces.data(), pieces.size()), env.in(limit)));
+      CO_CHECK(co_await write(pieces));
       pieces.clear();
-      for (uint64_t sent = 0; sent < range.length;) {
-        uint64_t part = std::min(range.length - sent, kFilePartBytes);
-        CO_CHECK(co_await stream_->write_file(*range.file, range.position + sent, part, env.in(limit)));
-        sent += part;
-      }
+      CO_CHECK(co_await write_file(std::get<kafka::FileRange>(piece)));
     }
   }
-  if (!pieces.empty()) CO_CHECK(co_await stream_->write(ConstBytesList(pieces.data(), pieces.size()), env.in(limit)));
+  co_return co_await write(pieces);
+}
+
+Task<Status> Connection::write(const WriteList& pieces) {
+  WriteList part;
+  uint64_t part_bytes = 0;
+  for (ConstBytes piece : pieces) {
+    while (!piece.empty()) {
+      const ConstBytes here = piece.first(std::min<size_t>(piece.size(), kPartBytes - part_bytes));
+      part.push_back(here);
+      part_bytes += here.size();
+      piece = piece.subspan(here.size());
+      if (part_bytes < kPartBytes) continue;
+      CO_CHECK(
+          co_await stream_->write(ConstBytesList(part.data(), part.size()), server_.env.in(server_.options.write_max)));
+      part.clear();
+      part_bytes = 0;
+    }
+  }
+  if (part.empty()) co_return ok();
+  co_return co_await stream_->write(ConstBytesList(part.data(), part.size()),
+                                    server_.env.in(server_.options.write_max));
+}
+
+Task<Status> Connection::write_file(const kafka::FileRange& range) {
+  for (uint64_t sent = 0; sent < range.length;) {
+    const uint64_t part = std::min(range.length - sent, kPartBytes);
+    CO_CHECK(co_await stream_->write_file(*range.file, range.position + sent, part,
+                                          server_.env.in(server_.options.write_max)));
+    sent += part;
+  }
   co_return ok();
 }
 

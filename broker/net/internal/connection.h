@@ -3,9 +3,11 @@
 // Owner: Server.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <memory>
 #include <optional>
 
+#include "base/budget.h"
 #include "base/gate.h"
 #include "broker/net/api_table.h"
 #include "broker/net/internal/frame_reader.h"
@@ -24,7 +26,8 @@ struct ConnectionServices {
   RequestMetrics& metrics;
   Services& services;  // for the handlers
   SlabWriter& chunks;  // see FrameReader
-  Budget& frames;      // queued.max.request.bytes
+  FrameMemory& frames;
+  Budget& answers;  // queued.max.response.bytes
 };
 
 class Connection {
@@ -44,6 +47,9 @@ class Connection {
   Task<bool> serve(Frame& frame);
   Task<bool> refuse_version(RequestContext& context);
   Task<Status> respond(const RequestContext& context, const kafka::WireMessage& body, bool tagged_header);
+  using WriteList = boost::container::small_vector<ConstBytes, 16>;
+  Task<Status> write(const WriteList& pieces);
+  Task<Status> write_file(const kafka::FileRange& range);
   void refuse(const char* reason, const Error& error);
 
   const ConnectionServices server_;

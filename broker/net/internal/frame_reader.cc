@@ -9,12 +9,13 @@ namespace {
 constexpr size_t kLengthBytes = 4;
 // After a large frame another one is likely: what the first read takes beyond the header has to be copied.
 constexpr size_t kProbeBytes = 512;
+constexpr size_t kStepBytesMin = 64 << 10, kStepBytesMax = 1 << 20;  // in which a large request takes memory
 
 }  // namespace
 
-FrameReader::FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, Budget& budget,
+FrameReader::FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, FrameMemory& memory,
                          size_t frame_bytes_max)
-    : env_(env), stream_(stream), arena_(arena), chunks_(chunks), budget_(budget), frame_bytes_max_(frame_bytes_max) {}
+    : env_(env), stream_(stream), arena_(arena), chunks_(chunks), memory_(memory), frame_bytes_max_(frame_bytes_max) {}
 
 // Reads until `bytes_min` unparsed bytes are in the chunk (<= kChunkBytes).
 Task<Status> FrameReader::fill(size_t bytes_min, Duration idle) {
@@ -39,6 +40,40 @@ Task<Status> FrameReader::fill(size_t bytes_min, Duration idle) {
     if (!got) co_return std::move(got).error();
     filled_ += *got;
   }
+  co_return ok();
+}
+
+// Memory is taken step by step, as the bytes arrive. The block for the whole request is made when its first slab is
+// full: then the client means what it announced.
+Task<Status> FrameReader::receive_large(Frame& frame, size_t size, Duration idle) {
+  frame.memory = memory_.open(stream_);
+  frame.bytes = Slice(arena_.allocate(), 0, std::min(size, kSlabBytes));
+  size_t have = 0;
+  while (have < size) {
+    if (have == frame.bytes.size()) {
+      Slice all(arena_.allocate(size), 0, size);
+      std::memcpy(all.mutable_bytes().data(), frame.bytes.bytes().data(), have);
+      frame.bytes = std::move(all);
+    }
+    if (have == frame.memory->bytes()) {
+      const size_t step = std::clamp(have, kStepBytesMin, kStepBytesMax);
+      CO_CHECK(co_await frame.memory->grow(std::min(size - have, step), env_.in(idle)));
+    }
+    MutableBytes room = frame.bytes.mutable_bytes();
+    room = room.subspan(have, std::min(frame.memory->bytes(), room.size()) - have);
+    size_t here = 0;
+    if (have == 0) {  // those that came with the length; fewer than a step
+      here = available() - kLengthBytes;
+      std::memcpy(room.data(), chunk_.bytes().data() + parsed_ + kLengthBytes, here);
+      parsed_ = filled_;
+    }
+    if (here == 0) {
+      CO_TRY(here, co_await stream_.read_some(room, room.size(), env_.in(idle)));
+    }
+    frame.memory->received(here);
+    have += here;
+  }
+  frame.memory->complete();
   co_return ok();
 }
 
@@ -69,24 +104,12 @@ Task<Result<Frame>> FrameReader::next(Duration idle) {
     }
   } else {
     large_before_ = true;
-    auto token = co_await budget_.acquire(size, env_.in(idle));
-    if (!token) co_return std::move(token).error();
-    frame.token = std::move(*token);
-    frame.bytes = Slice(arena_.allocate(size), 0, size);
-    MutableBytes rest = frame.bytes.mutable_bytes();
-    size_t here = available() - kLengthBytes;  // less than the frame: it is larger than the chunk
-    std::memcpy(rest.data(), chunk_.bytes().data() + parsed_ + kLengthBytes, here);
-    parsed_ = filled_;
-    rest = rest.subspan(here);
-    while (!rest.empty()) {
-      auto got = co_await stream_.read_some(rest, rest.size(), env_.in(idle));
-      if (!got) {
-        whole = std::move(got).error();
-        break;
-      }
-      rest = rest.subspan(*got);
-    }
+    whole = co_await receive_large(frame, size, idle);
   }
+  if (!whole && frame.memory && frame.memory->too_slow())
+    co_return Error(ErrorCode::kResourceExhausted, "a request of " + std::to_string(size) +
+                                                       " bytes came too slowly while others waited for its memory "
+                                                       "(queued.max.request.bytes)");
   if (!whole) {
     if (whole.error() == ErrorCode::kConnectionReset)
       co_return Error(ErrorCode::kTruncated, "the connection ended inside a frame");

@@ -3,17 +3,17 @@
 // chunk, and record bytes are received where they will be written from. Executor: the broker's. Owner: Connection.
 #pragma once
 
-#include "base/budget.h"
 #include "base/env.h"
 #include "base/net.h"
 #include "base/slab.h"
+#include "broker/net/internal/frame_memory.h"
 
 namespace farshore::broker {
 
 struct Frame {
-  Slice bytes;                    // without the length
-  Budget::Token token;            // of a large one
-  uint64_t chunk_generation = 0;  // which chunk it lies in; 0: none
+  Slice bytes;                                 // without the length
+  std::unique_ptr<FrameMemory::Share> memory;  // of a large one
+  uint64_t chunk_generation = 0;               // which chunk it lies in; 0: none
   MonoTime received;
 };
 
@@ -22,23 +22,26 @@ class FrameReader {
   static constexpr size_t kChunkBytes = 16 << 10;
 
   // `chunks` is shared by all connections. All references must outlive the reader and the frames.
-  FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, Budget& budget, size_t frame_bytes_max);
+  FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, FrameMemory& memory,
+              size_t frame_bytes_max);
 
   // The next frame. kConnectionReset: the client ended it between two frames; kTruncated: inside one;
-  // kCorrupt: a negative length; kResourceExhausted: longer than allowed; kTimedOut: nothing came for `idle`.
+  // kCorrupt: a negative length; kResourceExhausted: longer than allowed, or too slow while others wait for its memory
+  // (FrameMemory); kTimedOut: nothing came for `idle`.
   Task<Result<Frame>> next(Duration idle);
   // The frame's bytes are not used any more. Call it for every frame, then destroy the frame.
   void done(const Frame& frame);
 
  private:
   Task<Status> fill(size_t bytes_min, Duration idle);
+  Task<Status> receive_large(Frame& frame, size_t size, Duration idle);
   size_t available() const { return filled_ - parsed_; }
 
   Env& env_;
   Stream& stream_;
   SlabArena& arena_;
   SlabWriter& chunks_;
-  Budget& budget_;
+  FrameMemory& memory_;
   size_t frame_bytes_max_;
   Slice chunk_;
   size_t parsed_ = 0, filled_ = 0;  // in the chunk
