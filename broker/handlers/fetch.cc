@@ -1,21 +1,23 @@
 // Fetch 4-18: long poll by min_bytes and max_wait, incremental sessions (KIP-227), topic ids, read_committed with the
 // list of aborted transactions, epoch fencing (KIP-320), divergence (KIP-595). Record bytes go from the segment file to
 // the socket; nothing is read here.
+// Only partitions that moved are looked at: a fetch of thousands of idle ones costs as much as one of none.
 // Only consumers are served. A request that claims to come from a replica is refused (CVE-2018-1288): it would see
 // offsets above the high watermark, and would move it.
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/partition_fetch.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
-#include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/fetch_sessions.h"
-#include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/fetch.h"
 
 namespace farshore::broker {
@@ -28,6 +30,7 @@ using kafka::FetchResponse;
 constexpr int16_t kSessionsFrom = 7;
 constexpr int16_t kTopicIdsFrom = 13;
 constexpr int16_t kReplicaStateFrom = 15;
+constexpr Duration kLargeRequestWaitMax = seconds(1);  // its memory is shared with others (FrameMemory)
 constexpr int8_t kReadCommitted = 1;
 
 bool from_replica(const FetchRequest& request, int16_t version) {
@@ -64,20 +67,6 @@ FetchSessionRequest session_request(FetchRequest& request, int16_t version) {
   return out;
 }
 
-// The data of one partition for the client, at one moment.
-struct Served {
-  FetchSession::Position target;
-  PartitionPtr partition;  // null: `error` says why
-  Code error = Code::kNone;
-  Offset bound{-1};  // what was visible when this was made; another one now is progress
-  LeadershipEpoch epoch{-1};
-  LogEnds ends;
-  bool ends_known = false;
-  LogSlice slice;
-  std::optional<EpochEnd> diverging;
-  std::vector<AbortedTxn> aborted;
-};
-
 class Fetch {
  public:
   Fetch(RequestContext& context, FetchRequest request)
@@ -86,7 +75,11 @@ class Fetch {
         request_(std::move(request)),
         read_committed_(request_.isolation_level == kReadCommitted),
         bytes_max_(std::clamp<int64_t>(request_.max_bytes, 0, services_.config.number("fetch.max.bytes"))),
-        bytes_min_(std::clamp<int64_t>(request_.min_bytes, 0, bytes_max_)) {}
+        bytes_min_(std::clamp<int64_t>(request_.min_bytes, 0, bytes_max_)),
+        woken_(context.services.env) {}
+  ~Fetch() {
+    if (plan_.session) plan_.session->on_wake(nullptr);
+  }
 
   Task<Result<FetchResponse>> run() {
     FetchResponse response;
@@ -101,11 +94,17 @@ class Fetch {
       response.error_code = static_cast<int16_t>(plan_.error);
       co_return response;
     }
-    Deadline deadline(now + milliseconds(std::max(request_.max_wait_ms, 0)));
+    plan_.session->on_wake([this] {
+      stirred_ = true;
+      woken_.notify();
+    });
+    Duration wait_max = milliseconds(std::max(request_.max_wait_ms, 0));
+    if (context_.frame.size() > kSlabBytes) wait_max = std::min(wait_max, kLargeRequestWaitMax);
+    Deadline deadline(now + wait_max);
     for (;;) {
       co_await collect();
-      if (urgent_ || bytes_ >= bytes_min_ || served_.empty() || deadline.passed(services_.env.now())) break;
-      if (progressed()) continue;  // while others were read
+      if (enough() || deadline.passed(services_.env.now())) break;
+      if (stirred_) continue;  // while others were read
       const bool still_there = co_await wait_for_progress(deadline);
       if (!still_there) {
         (void)services_.fetch_sessions.finish(plan_, false, services_.env.now());
@@ -136,135 +135,88 @@ class Fetch {
     }
   }
 
-  Offset visible(const LogEnds& ends) const { return read_committed_ ? ends.last_stable : ends.high_watermark; }
+  PartitionFetch reader() {
+    return PartitionFetch(services_, *plan_.session, context_.api_version >= kTopicIdsFrom, read_committed_);
+  }
 
+  // Looks at what is due. What turns out to have nothing to tell is idle from here on.
   Task<void> collect() {
-    served_.clear();
+    fetched_.clear();
     bytes_ = 0;
-    urgent_ = false;
-    auto& targets = plan_.session->targets();
-    served_.reserve(targets.size());
-    for (auto at = targets.begin(); at != targets.end(); ++at) {
-      Served& served = served_.emplace_back();
-      served.target = at;
-      co_await serve(served);
-      bytes_ += static_cast<int64_t>(served.slice.size_bytes);
-      urgent_ |= served.error != Code::kNone || served.diverging;
+    urgent_ = left_out_ = stirred_ = false;
+    unknown_ = 0;
+    FetchSession& session = *plan_.session;
+    PartitionFetch reader = this->reader();
+    std::vector<FetchSession::Position> due;  // the list changes meanwhile
+    due.reserve(session.due().size());
+    for (auto at = session.due().begin(); at != session.due().end(); ++at) due.push_back(at);
+    FairTurn turn(services_.env);
+    for (auto at : due) {
+      if (turn.over()) co_await turn.yield();
+      auto fetched = co_await reader.read(at, bytes_max_ - bytes_, bytes_ == 0);
+      bytes_ += static_cast<int64_t>(fetched.slice.size_bytes);
+      left_out_ |= fetched.left_out;
+      unknown_ += fetched.unknown ? 1 : 0;
+      urgent_ |= (fetched.error != Code::kNone && !fetched.unknown) || fetched.diverging;
+      const bool told = fetched.left_out || FetchSession::tells(*at, fetched.answer());
+      // A full fetch answers all of them, with what they have at the end.
+      const bool nothing = fetched.error == Code::kNone && !fetched.diverging && !fetched.left_out && !at->moved &&
+                           fetched.slice.size_bytes == 0;
+      if (nothing && (plan_.full || !told)) session.settle(at);
+      if (at->due) fetched_.push_back(std::move(fetched));
     }
   }
 
-  Task<void> serve(Served& served) {
-    const FetchTarget& target = *served.target;
-    FoundPartition found =
-        context_.api_version >= kTopicIdsFrom
-            ? find_partition(services_.partitions, *services_.metadata.image(), target.topic_id, target.partition)
-            : find_partition(services_.partitions, std::string_view(target.topic), target.partition);
-    served.error = found.error;
-    if (!found.partition) co_return;
-    served.partition = std::move(found.partition);
-    Partition& partition = *served.partition;
-    note_ends(served);
-    served.error = check_leader_epoch(partition, target.current_leader_epoch);
-    if (served.error != Code::kNone) co_return;
-    const Offset from(target.fetch_offset);
-    if (target.last_fetched_epoch >= 0) {
-      EpochEnd end = partition.log().epoch_end(LogEpoch(target.last_fetched_epoch));
-      if (end.epoch < LogEpoch(0) || end.end < Offset(0) || from < served.ends.log_start) {
-        served.error = Code::kOffsetOutOfRange;
-        co_return;
-      }
-      if (end.epoch < LogEpoch(target.last_fetched_epoch) || end.end < from) {
-        served.diverging = end;
-        co_return;
-      }
-    }
-    if (from < served.ends.log_start || from > served.ends.end) {
-      served.error = Code::kOffsetOutOfRange;
-      co_return;
-    }
-    if (from >= served.bound) co_return;
-    co_await read(served, from);
-  }
-
-  void note_ends(Served& served) {
-    served.ends = served.partition->ends();
-    served.ends_known = true;
-    served.bound = visible(served.ends);
-    served.epoch = served.partition->leadership_epoch();
-  }
-
-  // The first partition with data gets at least one batch, however large; the others what is left (KIP-74).
-  Task<void> read(Served& served, Offset from) {
-    const bool first = bytes_ == 0;
-    const int64_t left = bytes_max_ - bytes_;
-    const int64_t room = std::min<int64_t>(left, std::max(served.target->bytes_max, 0));
-    if (!first && room <= 0) co_return;
-    Log& log = served.partition->log();
-    auto slice = co_await log.read(from, read_committed_ ? ReadBound::kLastStable : ReadBound::kHighWatermark,
-                                   static_cast<size_t>(std::max<int64_t>(room, 0)));
-    if (!slice) {
-      served.error = kafka_error(slice.error());
-      if (served.error == Code::kKafkaStorageError || served.error == Code::kCorruptMessage)
-        services_.env.log().error("a partition cannot be read", {{"topic", served.partition->topic()},
-                                                                 {"partition", served.partition->partition()},
-                                                                 {"error", slice.error()}});
-      co_return;
-    }
-    if (!first && static_cast<int64_t>(slice->size_bytes) > room) co_return;
-    served.slice = std::move(*slice);
-    if (!read_committed_ || served.slice.size_bytes == 0) co_return;
-    auto aborted = co_await log.aborted_in(served.slice.first, served.slice.next);
-    if (aborted) {
-      served.aborted = std::move(*aborted);
-      co_return;
-    }
-    served.error = kafka_error(aborted.error());  // without the list, aborted records would be shown
-    served.slice = {};
-  }
-
-  // Also when a partition came, went, or changed its leader's epoch.
-  bool progressed() const {
-    return std::any_of(served_.begin(), served_.end(), [&](const Served& served) {
-      if (!served.partition) return false;
-      if (served.partition->closing() || served.partition->leadership_epoch() != served.epoch) return true;
-      LogEnds ends = served.partition->ends();
-      return visible(ends) != served.bound || ends.log_start != served.ends.log_start || ends.end < served.ends.end;
-    });
+  // Kafka's rule: an error is not held back, except that a topic or partition is unknown, while there are others. More
+  // than fits cannot be waited for.
+  bool enough() const {
+    if (urgent_ || bytes_ >= bytes_min_ || (left_out_ && bytes_ > 0)) return true;
+    return unknown_ == plan_.session->size();
   }
 
   // False: the client is gone, or the broker stops. Nothing runs between the caller's look and the wait, so no wake-up
-  // is missed. After a wake-up, collect() looks at the partitions again.
+  // is missed. After a wake-up, collect() looks at what moved.
   Task<bool> wait_for_progress(Deadline deadline) {
-    for (;;) {
-      Wait<void> wait(services_.env);
-      for (auto& served : served_) served.partition->progress().add(wait);
-      context_.connection.closed.add(wait);
-      auto woken = co_await wait.wait(deadline);
-      if (context_.connection.closed.closed()) co_return false;
-      if (!woken || progressed()) co_return true;
-    }
+    Wait<void> wait(services_.env);
+    woken_.add(wait);
+    context_.connection.closed.add(wait);
+    (void)co_await wait.wait(deadline);
+    co_return !context_.connection.closed.closed();
+  }
+
+  // For a full fetch: what is idle, and what moved after it was looked at.
+  void look_at_others() {
+    std::set<uint64_t> have;
+    for (const auto& fetched : fetched_) have.insert(fetched.target->place);
+    PartitionFetch reader = this->reader();
+    FetchSession& session = *plan_.session;
+    for (auto* list : {&session.idle(), &session.due()})
+      for (auto at = list->begin(); at != list->end(); ++at)
+        if (!have.contains(at->place)) fetched_.push_back(reader.look(at));
   }
 
   void answer(FetchResponse& response) {
     FetchSession& session = *plan_.session;
-    for (auto& served : served_) {
-      FetchTarget& target = *served.target;
-      FetchAnswer said;
-      said.error = served.error;
-      if (served.ends_known) {
-        said.high_watermark = served.ends.high_watermark.value();
-        said.log_start = served.ends.log_start.value();
+    if (plan_.full) {
+      look_at_others();
+      std::sort(fetched_.begin(), fetched_.end(),
+                [](const auto& a, const auto& b) { return a.target->place < b.target->place; });
+    }
+    for (auto& fetched : fetched_) {
+      const FetchAnswer said = fetched.answer();
+      if (session.note(*fetched.target, said, plan_.full)) {
+        services_.metrics.error(fetched.error);
+        add(response, *fetched.target, fetched, said);
       }
-      said.has_records = served.slice.size_bytes > 0;
-      said.diverging = served.diverging.has_value();
-      if (!session.note(target, said, plan_.full)) continue;
-      services_.metrics.error(served.error);
-      add(response, target, served, said);
-      if (said.has_records) session.move_to_back(served.target);
+      if (!fetched.target->due) continue;
+      if (said.has_records)
+        session.move_to_back(fetched.target);
+      else if (said.error == Code::kNone && !said.diverging && !fetched.left_out)
+        session.settle(fetched.target);
     }
   }
 
-  void add(FetchResponse& response, const FetchTarget& target, Served& served, const FetchAnswer& said) {
+  void add(FetchResponse& response, const FetchTarget& target, FetchedPartition& served, const FetchAnswer& said) {
     auto& topics = response.responses;
     if (topics.empty() || topics.back().topic != target.topic || topics.back().topic_id != target.topic_id) {
       auto& topic = topics.emplace_back();
@@ -313,9 +265,13 @@ class Fetch {
   bool read_committed_;
   int64_t bytes_max_, bytes_min_;
   FetchPlan plan_;
-  std::vector<Served> served_;
+  Notifier woken_;
+  std::vector<FetchedPartition> fetched_;
   int64_t bytes_ = 0;
-  bool urgent_ = false;  // an error or a divergence is not held back
+  size_t unknown_ = 0;
+  bool urgent_ = false;    // an error or a divergence is not held back
+  bool left_out_ = false;  // something can be read that does not fit
+  bool stirred_ = false;   // a partition moved since collect() began
 };
 
 }  // namespace

@@ -1,7 +1,10 @@
 // Fetch over the network: long polls, byte limits, sessions.
 #include <gtest/gtest.h>
 
+#include "base/sim/net.h"
+#include "broker/handlers/internal/partition_fetch.h"
 #include "broker/handlers/testing/data_client.h"
+#include "proto/kafka/messages/delete_topics.h"
 
 namespace farshore::broker {
 namespace {
@@ -40,11 +43,127 @@ Task<void> long_poll(TestCluster& cluster) {
   EXPECT_GT(late->responses[0].partitions[0].records.size(), 0u) << "what is there is given at the end";
 
   // An error is not held back.
-  auto wrong = fetch_request({at("t", 0, 0), at("absent", 1, 0)}, 5000);
+  auto wrong = fetch_request({at("t", 0, 0), at("t", 1, 99)}, 5000);
   begun = cluster.client().now();
   auto failed = co_await client.call(wrong, 12);
   FARSHORE_CO_REQUIRE(failed);
   EXPECT_LT(cluster.client().now() - begun, seconds(3));
+}
+
+Task<void> deletes_after(TestCluster& cluster, Duration wait, std::string topic) {
+  DataClient client(cluster);
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  co_await cluster.client().sleep(wait);
+  kafka::DeleteTopicsRequest request;
+  request.timeout_ms = 5000;
+  request.topic_names = {topic};
+  EXPECT_TRUE(co_await client.call(std::move(request), 5));
+}
+
+Task<void> unknown_beside_others(TestCluster& cluster) {
+  DataClient client(cluster);
+  FARSHORE_CO_REQUIRE(co_await client.ready("t", 1));
+  FARSHORE_CO_REQUIRE(co_await client.make("other", 1));
+  for (const std::string& topic : {std::string("absent"), std::string("t")}) {  // no such topic, no such partition
+    auto beside = fetch_request({at("t", 0, 0), at(topic, 7, 0)}, 5000);
+    MonoTime begun = cluster.client().now();
+    auto late = co_await client.call(beside, 12);
+    FARSHORE_CO_REQUIRE(late);
+    EXPECT_GE(cluster.client().now() - begun, seconds(5)) << "the others are waited for";
+    EXPECT_EQ(late->responses.back().partitions.back().error_code, wire_code(Code::kUnknownTopicOrPartition));
+  }
+  auto alone = fetch_request({at("absent", 0, 0)}, 5000);
+  MonoTime begun = cluster.client().now();
+  auto at_once = co_await client.call(alone, 12);
+  FARSHORE_CO_REQUIRE(at_once);
+  EXPECT_LT(cluster.client().now() - begun, seconds(3)) << "there is nothing to wait for";
+
+  // One that is deleted during the wait is told at once.
+  cluster.world().spawn(static_cast<sim::SimEnv&>(cluster.client()), deletes_after(cluster, seconds(1), "other"));
+  auto both = fetch_request({at("t", 0, 0), at("other", 0, 0)}, 60000);
+  begun = cluster.client().now();
+  auto deleted = co_await client.call(both, 12);
+  FARSHORE_CO_REQUIRE(deleted && deleted->responses.size() == 2);
+  EXPECT_LT(cluster.client().now() - begun, seconds(10));
+  EXPECT_EQ(deleted->responses[1].partitions[0].error_code, wire_code(Code::kUnknownTopicOrPartition));
+}
+
+TEST(Fetch, UnknownPartitionIsNotAnsweredBeforeTheOthersUnlessItIsAlone) {
+  for (uint64_t seed = 610; seed < 615; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    TestCluster cluster(seed);
+    cluster.start();
+    cluster.run(unknown_beside_others(cluster));
+  }
+}
+
+Task<void> lags_with_large_min_bytes(TestCluster& cluster) {
+  DataClient client(cluster);
+  FARSHORE_CO_REQUIRE(co_await client.ready("t", 2, configs("segment.bytes", "5000")));
+  for (int32_t partition = 0; partition < 2; ++partition)
+    for (int i = 0; i < 8; ++i)
+      EXPECT_EQ((co_await client.produce("t", partition, batch(2, std::string(1000, 'x')))).error_code, 0);
+  struct Case {
+    std::string name;
+    std::vector<Asked> asked;
+    int32_t bytes_max;
+  };
+  const std::vector<Case> cases = {{"the answer is full", {at("t", 0, 0), at("t", 1, 0)}, 3000},
+                                   {"the partition's part is full", {at("t", 0, 0, 3000)}, 1 << 20},
+                                   {"the segment ends, and another one follows", {at("t", 0, 0)}, 1 << 20}};
+  for (const auto& each : cases) {
+    auto request = fetch_request(each.asked, 60000, 1 << 20);
+    request.max_bytes = each.bytes_max;
+    const MonoTime begun = cluster.client().now();
+    auto answered = co_await client.call(request, 12);
+    FARSHORE_CO_REQUIRE(answered);
+    EXPECT_LT(cluster.client().now() - begun, seconds(10)) << each.name;
+  }
+}
+
+TEST(Fetch, MoreThanFitsIsNotWaitedForHoweverLargeMinBytesIs) {
+  TestCluster cluster(14);
+  cluster.start();
+  cluster.run(lags_with_large_min_bytes(cluster));
+}
+
+TEST(Fetch, SessionLooksOnlyAtPartitionsThatMoved) {
+  TestCluster cluster(15);
+  cluster.start();
+  auto make = [](TestCluster& c) -> Task<void> {
+    DataClient client(c);
+    FARSHORE_CO_REQUIRE(co_await client.ready("t", 3));
+  };
+  cluster.run(make(cluster));
+  FetchSession session;
+  for (int32_t partition = 0; partition < 3; ++partition) {
+    FetchTarget target;
+    target.topic = "t";
+    target.partition = partition;
+    session.put(std::move(target));
+  }
+  int woken = 0;
+  session.on_wake([&] { ++woken; });
+  PartitionFetch reader(cluster.services(), session, false, false);
+  while (!session.due().empty()) {
+    EXPECT_EQ(reader.look(session.due().begin()).error, Code::kNone);
+    session.settle(session.due().begin());
+  }
+  EXPECT_EQ(session.idle().size(), 3u);
+  cluster.partition("t", 1)->changed();
+  EXPECT_EQ(woken, 1);
+  ASSERT_EQ(session.due().size(), 1u);
+  auto moved = session.due().begin();
+  EXPECT_EQ(moved->partition, 1);
+  session.settle(moved);
+  EXPECT_EQ(session.due().size(), 1u) << "it moved, and nobody has looked at it";
+  (void)reader.look(moved);
+  cluster.partition("t", 1)->changed();  // meanwhile
+  session.settle(moved);
+  EXPECT_EQ(session.due().size(), 1u);
+  session.forget(*moved);
+  cluster.partition("t", 1)->changed();
+  EXPECT_EQ(session.due().size(), 0u);
 }
 
 TEST(Fetch, LongPollEndsWithDataAtItsDeadlineOrWithAnError) {
@@ -169,6 +288,44 @@ TEST(Fetch, SessionAnswersOnlyChangedPartitions) {
     TestCluster cluster(seed);
     cluster.start();
     cluster.run(sessions(cluster));
+  }
+}
+
+// Reads a response of some megabytes: `piece` bytes every 100 ms, until `pieces_max`.
+Task<void> reads_slowly(TestCluster& cluster, size_t piece, size_t pieces_max, bool& whole) {
+  DataClient client(cluster);
+  FARSHORE_CO_REQUIRE(co_await client.ready("t", 1));
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ((co_await client.produce("t", 0, batch(1, std::string(500'000, 'x')))).error_code, 0);
+  DataClient reader(cluster);
+  FARSHORE_CO_REQUIRE(co_await reader.connect(TestCluster::endpoint()));
+  auto request = fetch_request({at("t", 0, 0, 10 << 20)});
+  FARSHORE_CO_REQUIRE(co_await reader.send(request, 12));
+  auto length = co_await reader.receive_bytes(sizeof(int32_t));
+  FARSHORE_CO_REQUIRE(length);
+  auto left = static_cast<size_t>(load_be<int32_t>(length->data()));
+  EXPECT_GT(left, 1'900'000u);
+  for (size_t pieces = 0; left > 0 && pieces < pieces_max; ++pieces) {
+    const size_t here = std::min(left, piece);
+    auto got = co_await reader.receive_bytes(here);
+    if (!got) co_return;
+    left -= here;
+    co_await cluster.client().sleep(milliseconds(100));
+  }
+  whole = left == 0;
+  if (!whole) co_await cluster.client().sleep(seconds(10));  // connected, and silent
+}
+
+TEST(Fetch, ReaderIsCutOffWhenItStopsAndNotWhenItIsSlow) {
+  for (const bool steady : {true, false}) {
+    TestCluster cluster(17);
+    cluster.set("socket.write.timeout.ms", "3000");
+    cluster.world().net().set_window(64 << 10);
+    cluster.start();
+    bool whole = false;
+    cluster.run(reads_slowly(cluster, 16 << 10, steady ? 1000 : 20, whole));
+    EXPECT_EQ(whole, steady);
+    EXPECT_EQ(cluster.ended("slow_reader"), steady ? 0u : 1u);
   }
 }
 

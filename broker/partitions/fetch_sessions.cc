@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "broker/partitions/partition.h"
 
 namespace farshore::broker {
 namespace {
@@ -27,35 +28,62 @@ void FetchSession::put(FetchTarget target) {
   auto found = index_.find(key_of(target));
   if (found == index_.end()) {
     Key key = key_of(target);
-    index_.emplace(std::move(key), targets_.insert(targets_.end(), std::move(target)));
+    target.place = next_place_++;
+    target.due = true;
+    index_.emplace(std::move(key), due_.insert(due_.end(), std::move(target)));
     return;
   }
   FetchTarget& known = *found->second;
-  target.announced_high_watermark = known.announced_high_watermark;
-  target.announced_log_start = known.announced_log_start;
-  known = std::move(target);
+  known.current_leader_epoch = target.current_leader_epoch;
+  known.fetch_offset = target.fetch_offset;
+  known.last_fetched_epoch = target.last_fetched_epoch;
+  known.bytes_max = target.bytes_max;
+  make_due(found->second);
 }
 
 bool FetchSession::forget(const FetchTarget& which) {
   auto found = index_.find(key_of(which));
   if (found == index_.end()) return false;
-  targets_.erase(found->second);
+  (found->second->due ? due_ : idle_).erase(found->second);
   index_.erase(found);
   return true;
 }
 
+void FetchSession::watch(Position at, Partition& partition) {
+  if (at->watch && at->watch->active() && at->watched == &partition) return;
+  at->watch = std::make_shared<ProgressWatch>([this, at] {
+    at->moved = true;
+    make_due(at);
+    if (wake_) wake_();
+  });
+  at->watched = &partition;
+  partition.progress().watch(*at->watch);
+}
+
+void FetchSession::make_due(Position at) {
+  if (at->due) return;
+  at->due = true;
+  due_.splice(due_.end(), idle_, at);
+}
+
+void FetchSession::settle(Position at) {
+  if (!at->due || at->moved) return;
+  at->due = false;
+  idle_.splice(idle_.end(), due_, at);
+}
+
+bool FetchSession::tells(const FetchTarget& target, const FetchAnswer& answer) {
+  return answer.has_records || answer.diverging || answer.error != kafka::ErrorCode::kNone ||
+         answer.high_watermark != target.announced_high_watermark || answer.log_start != target.announced_log_start;
+}
+
 bool FetchSession::note(FetchTarget& target, const FetchAnswer& answer, bool full) {
-  bool changed = full || answer.has_records || answer.diverging;
-  if (answer.high_watermark != target.announced_high_watermark || answer.log_start != target.announced_log_start)
-    changed = true;
+  const bool told = full || tells(target, answer);
   target.announced_high_watermark = answer.high_watermark;
   target.announced_log_start = answer.log_start;
-  if (answer.error != kafka::ErrorCode::kNone) {
-    // The client hears of an error every time, and of the first answer after it.
-    changed = true;
-    target.announced_high_watermark = -1;
-  }
-  return changed;
+  // The client hears of an error every time, and of the first answer after it.
+  if (answer.error != kafka::ErrorCode::kNone) target.announced_high_watermark = -1;
+  return told;
 }
 
 FetchPlan FetchSessionCache::begin(FetchSessionRequest request, MonoTime now) {

@@ -3,6 +3,7 @@
 // clock (time is an argument). Executor: the broker's.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -13,9 +14,12 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "broker/partitions/progress.h"
 #include "proto/kafka/error_code.h"
 
 namespace farshore::broker {
+
+class Partition;
 
 // One partition of a fetch: the last request for it, and the values last announced to the client.
 struct FetchTarget {
@@ -29,6 +33,13 @@ struct FetchTarget {
   // Last announced; -1: nothing, so the next answer is a change.
   int64_t announced_high_watermark = -1;
   int64_t announced_log_start = -1;
+
+  // The session's own.
+  uint64_t place = 0;                    // in the order in which the client asked
+  bool due = false;                      // in FetchSession::due()
+  bool moved = false;                    // something happened since serving it began
+  std::shared_ptr<ProgressWatch> watch;  // of the partition, while it was found
+  const Partition* watched = nullptr;    // compared only, and only while `watch` is active
 };
 
 // The parts of a partition's response that a session compares.
@@ -40,23 +51,35 @@ struct FetchAnswer {
   bool diverging = false;
 };
 
-// Partitions in the order in which they are served. References stay valid until the partition is forgotten.
+// The partitions that a client follows. Those that are *due* are looked at by a fetch, in the order in which they are
+// served: what the client asked anew, what was not served to its end, errors, and what moved. The others are idle:
+// there is nothing to tell about them, and they cost nothing. References stay valid until the partition is forgotten.
 class FetchSession {
  public:
   using Targets = std::list<FetchTarget>;
   using Position = Targets::iterator;
 
-  // Adds the partition, or replaces what was asked for it before (its place and the announced values stay).
+  // Adds the partition, or replaces what was asked for it before (the announced values stay). It is due.
   void put(FetchTarget target);
   bool forget(const FetchTarget& which);  // by topic and partition; false: was not there
-  Targets& targets() { return targets_; }
-  size_t size() const { return targets_.size(); }
+  Targets& due() { return due_; }
+  Targets& idle() { return idle_; }
+  size_t size() const { return due_.size() + idle_.size(); }
+
+  // Makes `at` due whenever the partition moves, and calls wake().
+  void watch(Position at, Partition& partition);
+  // From now on `at` is idle, unless the partition moved since `moved` was reset.
+  void settle(Position at);
+  // Called when a partition became due by itself; empty: nobody waits.
+  void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
 
   // Notes the answer. True if the client must see it: always for a full fetch, else only a change (records, another
   // high watermark or log start, an error, a divergence).
   bool note(FetchTarget& target, const FetchAnswer& answer, bool full);
+  // What note() would say, without noting it.
+  static bool tells(const FetchTarget& target, const FetchAnswer& answer);
   // Served with records: after all others next time, so that no partition starves behind the byte limits.
-  void move_to_back(Position at) { targets_.splice(targets_.end(), targets_, at); }
+  void move_to_back(Position at) { due_.splice(due_.end(), due_, at); }
 
  private:
   friend class FetchSessionCache;
@@ -71,7 +94,11 @@ class FetchSession {
   };
   static Key key_of(const FetchTarget& target) { return {target.topic, target.topic_id, target.partition}; }
 
-  Targets targets_;
+  void make_due(Position at);
+
+  Targets due_, idle_;
+  uint64_t next_place_ = 0;
+  std::function<void()> wake_;
   std::unordered_map<Key, Position, KeyHash> index_;  // never iterated
   // Set by the cache; id 0: not in it.
   int32_t id_ = 0, next_epoch_ = 1;

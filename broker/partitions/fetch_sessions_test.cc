@@ -42,12 +42,12 @@ struct FetchSessions : testing::Test {
     FetchPlan plan = cache.begin(request(0, 0, std::move(targets)), now);
     EXPECT_EQ(plan.error, ErrorCode::kNone);
     EXPECT_TRUE(plan.full);
-    for (auto& t : plan.session->targets()) EXPECT_TRUE(plan.session->note(t, answer(5), plan.full));
+    for (auto& t : plan.session->due()) EXPECT_TRUE(plan.session->note(t, answer(5), plan.full));
     return cache.finish(plan, true, now);
   }
   std::vector<int32_t> order(FetchSession& session) {
     std::vector<int32_t> partitions;
-    for (auto& t : session.targets()) partitions.push_back(t.partition);
+    for (auto& t : session.due()) partitions.push_back(t.partition);
     return partitions;
   }
 };
@@ -101,7 +101,7 @@ TEST_F(FetchSessions, TopicIdsAndNamesDoNotMixInOneSession) {
 TEST_F(FetchSessions, IncrementalFetchAnswersOnlyChanges) {
   int32_t id = open({target("t", 0)});
   FetchPlan plan = cache.begin(request(id, 1), now);
-  FetchTarget& t = plan.session->targets().front();
+  FetchTarget& t = plan.session->due().front();
   EXPECT_FALSE(plan.session->note(t, answer(5), plan.full)) << "nothing is new";
   EXPECT_TRUE(plan.session->note(t, answer(6), plan.full)) << "the high watermark moved";
   EXPECT_FALSE(plan.session->note(t, answer(6), plan.full));
@@ -117,7 +117,7 @@ TEST_F(FetchSessions, IncrementalFetchAnswersOnlyChanges) {
 TEST_F(FetchSessions, ErrorIsAnsweredEveryTimeAndSoIsItsEnd) {
   int32_t id = open({target("t", 0)});
   FetchPlan plan = cache.begin(request(id, 1), now);
-  FetchTarget& t = plan.session->targets().front();
+  FetchTarget& t = plan.session->due().front();
   auto broken = answer(-1);
   broken.error = ErrorCode::kNotLeaderOrFollower;
   EXPECT_TRUE(plan.session->note(t, broken, plan.full));
@@ -130,9 +130,9 @@ TEST_F(FetchSessions, ChangedPartitionKeepsItsPlaceAndItsAnnouncedValues) {
   int32_t id = open({target("t", 0), target("t", 1)});
   FetchPlan plan = cache.begin(request(id, 1, {target("t", 0, 42), target("t", 2)}), now);
   EXPECT_EQ(order(*plan.session), (std::vector<int32_t>{0, 1, 2}));
-  EXPECT_EQ(plan.session->targets().front().fetch_offset, 42);
-  EXPECT_EQ(plan.session->targets().front().announced_high_watermark, 5);
-  EXPECT_EQ(plan.session->targets().back().announced_high_watermark, -1);
+  EXPECT_EQ(plan.session->due().front().fetch_offset, 42);
+  EXPECT_EQ(plan.session->due().front().announced_high_watermark, 5);
+  EXPECT_EQ(plan.session->due().back().announced_high_watermark, -1);
   EXPECT_EQ(cache.partition_count(), 3u);
   cache.finish(plan, true, now);
 }
@@ -140,12 +140,12 @@ TEST_F(FetchSessions, ChangedPartitionKeepsItsPlaceAndItsAnnouncedValues) {
 TEST_F(FetchSessions, ServedPartitionMovesBehindTheOthers) {
   int32_t id = open({target("t", 0), target("t", 1), target("t", 2)});
   FetchPlan plan = cache.begin(request(id, 1), now);
-  plan.session->move_to_back(plan.session->targets().begin());
+  plan.session->move_to_back(plan.session->due().begin());
   EXPECT_EQ(order(*plan.session), (std::vector<int32_t>{1, 2, 0}));
   // It is still found by its name.
   cache.finish(plan, true, now);
   plan = cache.begin(request(id, 2, {target("t", 0, 9)}), now);
-  EXPECT_EQ(plan.session->targets().back().fetch_offset, 9);
+  EXPECT_EQ(plan.session->due().back().fetch_offset, 9);
 }
 
 TEST_F(FetchSessions, ForgottenPartitionsAreGoneAndTheLastOneEndsTheSession) {

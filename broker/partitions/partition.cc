@@ -13,14 +13,14 @@ constexpr Duration kRefusedPause = milliseconds(100);  // before a sync that was
 bool is_fatal(const Error& error) { return error != ErrorCode::kNoSpace && error != ErrorCode::kUnavailable; }
 
 struct Counted {  // one of the client appends under way, however the coroutine ends
-  Counted(size_t& c, bool count, Notifier& e) : counter(c), counts(count), ended(e) { counter += counts ? 1 : 0; }
+  Counted(size_t& c, bool count, Progress& e) : counter(c), counts(count), ended(e) { counter += counts ? 1 : 0; }
   Counted(const Counted&) = delete;
   ~Counted() {
     if (counts && --counter == 0) ended.notify();
   }
   size_t& counter;
   bool counts;
-  Notifier& ended;
+  Progress& ended;
 };
 
 }  // namespace

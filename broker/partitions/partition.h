@@ -10,6 +10,7 @@
 #include "broker/log/log.h"
 #include "broker/metadata/cluster_image.h"
 #include "broker/partitions/partition_options.h"
+#include "broker/partitions/progress.h"
 
 namespace farshore::broker {
 
@@ -65,8 +66,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // After truncation, promotion, log start or epoch changes made directly on log(): recomputes and notifies.
   void changed();
 
-  // Notified when end, high watermark, last stable offset, log start or epoch moved: long polls wait here.
-  Notifier& progress() { return progress_; }
+  // Notified when end, high watermark, last stable offset, log start or epoch moved: long polls wait here, and
+  // fetch sessions watch.
+  Progress& progress() { return progress_; }
 
   // Refuses appends from now on, ends all waits, waits for appends under way, then closes the log.
   Task<Status> close();
@@ -84,7 +86,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   LeadershipEpoch epoch_;
   std::shared_ptr<DiskState> disk_;
   ClientAccess access_ = ClientAccess::kWritable;
-  Notifier progress_;
+  Progress progress_;
   Gate gate_;
   bool syncing_ = false;
   size_t client_appends_ = 0;  // under way

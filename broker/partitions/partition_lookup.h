@@ -13,7 +13,7 @@ struct FoundPartition {
   PartitionPtr partition;  // null with an error
 };
 
-// UNKNOWN_TOPIC_OR_PARTITION; KAFKA_STORAGE_ERROR (the partition is offline).
+// UNKNOWN_TOPIC_OR_PARTITION; NOT_LEADER_OR_FOLLOWER (elsewhere, or being opened); KAFKA_STORAGE_ERROR (offline).
 FoundPartition find_partition(const PartitionTable& table, std::string_view topic, int32_t partition);
 // The same; and UNKNOWN_TOPIC_ID if `image` has no such topic (a zero id included).
 FoundPartition find_partition(const PartitionTable& table, const ClusterImage& image, const TopicId& topic,

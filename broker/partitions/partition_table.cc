@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kApplyPause = seconds(1);  // between tries, after the disk refused
 // How many logs of one topic are opened or closed at the same time: that waits for the disk, not for the processor.
 constexpr size_t kOpensMax = 16;
+constexpr size_t kRemovesMax = 2;  // few: nobody waits for it as for an open, and the disk's threads are shared
 
 bool active_mirror(const TopicImage& topic) { return topic.mirror && !topic.mirror->writable(); }
 
@@ -155,7 +156,10 @@ bool PartitionTable::disk_full() const { return disk_->state()->full; }
 size_t PartitionTable::offline() const {
   size_t count = 0;
   for (const auto& [name, topic] : topics_)
-    for (const auto& slot : topic->slots) count += !slot.partition || slot.partition->failure() ? 1 : 0;
+    for (const auto& slot : topic->slots) {
+      const bool not_ours_yet = !slot.partition && slot.error == ErrorCode::kClosed;
+      count += !not_ours_yet && (!slot.partition || slot.partition->failure()) ? 1 : 0;
+    }
   return count;
 }
 
@@ -261,7 +265,7 @@ Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, int32_t parti
   } else {
     const bool kept = opens_later(opened.error()) || opened.error() == ErrorCode::kClosed;
     Error error(kept ? opened.error().code : ErrorCode::kIo, opened.error().to_string());
-    if (slot.error.detail != error.detail)  // said once, however often it is tried
+    if (!(error == ErrorCode::kClosed) && slot.error.detail != error.detail)  // said once, however often it is tried
       env_.log().error("partition offline",
                        {{"topic", topic->name}, {"partition", partition}, {"error", opened.error()}});
     slot.error = std::move(error);
@@ -348,7 +352,7 @@ Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
   Removed removed;
   Gate closes(env_);
   for (size_t i = 0; i < topic->slots.size();) {
-    if (closes.count() < kOpensMax)
+    if (closes.count() < kRemovesMax)
       spawn(closes, "remove log", remove_slot(topic, static_cast<int32_t>(i++), removed));
     else
       (void)co_await opened_.wait(Deadline::never());

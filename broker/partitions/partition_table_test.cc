@@ -6,6 +6,7 @@
 #include "base/gate.h"
 #include "base/sim/disk.h"
 #include "broker/metadata/metadata.h"
+#include "broker/partitions/partition_lookup.h"
 #include "broker/partitions/topic_creator.h"
 #include "broker/testing/test_cluster.h"
 #include "proto/batch/builder.h"
@@ -207,6 +208,31 @@ TEST(PartitionTable, LogOfAnotherTopicIsNeitherOpenedNorRemoved) {
   size_t strays = 0;
   cluster.run_inside(has_stray(cluster, strays));
   EXPECT_EQ(strays, 1u);
+}
+
+Task<void> give_away(TestCluster& cluster, std::string name) {
+  MetadataManager::TopicEdit edit = [](TopicImage& topic) -> Status {
+    topic.partitions[1].leader = BrokerId(2);
+    return ok();
+  };
+  Services& services = cluster.services();
+  auto changed = co_await services.metadata.update_topic(services.metadata.image()->topic(name)->id, std::move(edit),
+                                                         cluster.env().in(seconds(60)));
+  EXPECT_TRUE(changed);
+}
+
+TEST(PartitionTable, PartitionLedByAnotherBrokerIsNotOfflineAndItsClientsAreSentOn) {
+  TestCluster cluster(7);
+  cluster.start();
+  cluster.run_inside(make(cluster, "orders", 2));
+  cluster.run_inside(give_away(cluster, "orders"));
+  cluster.kill();
+  cluster.start();
+  EXPECT_EQ(cluster.services().partitions.offline(), 0u);
+  EXPECT_EQ(appended(cluster, "orders", 0, 100), ErrorCode::kNone);
+  auto found = find_partition(cluster.services().partitions, std::string_view("orders"), 1);
+  EXPECT_FALSE(found.partition);
+  EXPECT_EQ(found.error, kafka::ErrorCode::kNotLeaderOrFollower);
 }
 
 TEST(PartitionTable, LeftoverThatCannotBeRemovedDoesNotStopAStart) {
