@@ -224,7 +224,7 @@ GroupCoordinator::Fetched GroupCoordinator::fetch(const std::string& group) {
 }
 
 Task<Code> GroupCoordinator::delete_group(std::string group) {
-  if (group.empty()) co_return Code::kInvalidGroupId;
+  // The empty id too: old consumers without a group commit to it.
   const Found found = shard_of(group);
   if (found.error != Code::kNone) co_return found.error;
   auto reply = found.shard->delete_group(group);
@@ -271,8 +271,6 @@ GroupCoordinator::Listed GroupCoordinator::list() {
 GroupCoordinator::Described GroupCoordinator::describe(const std::string& group) {
   Described described;
   described.group.state = group_state_name(GroupState::kDead);
-  described.error = group.empty() ? Code::kInvalidGroupId : Code::kNone;
-  if (described.error != Code::kNone) return described;
   const Found found = shard_of(group);
   described.error = found.error;
   if (found.error != Code::kNone) return described;

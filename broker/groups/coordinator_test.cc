@@ -78,8 +78,8 @@ TEST_F(CoordinatorTest, EmptyGroupIdIsInvalidForMembersOnly) {
   EXPECT_EQ(call(groups().sync("", SyncRequest(), nullptr)).error, Code::kInvalidGroupId);
   EXPECT_EQ(groups().heartbeat("", identity("m"), 1), Code::kInvalidGroupId);
   EXPECT_EQ(groups().leave("", {}).error, Code::kInvalidGroupId);
-  EXPECT_EQ(call(groups().delete_group("")), Code::kInvalidGroupId);
-  EXPECT_EQ(groups().describe("").error, Code::kInvalidGroupId);
+  EXPECT_EQ(call(groups().delete_group("")), Code::kGroupIdNotFound);
+  EXPECT_EQ(groups().describe("").error, Code::kGroupIdNotFound);
   EXPECT_EQ(commit("", 1), Code::kNone);
   EXPECT_EQ(committed(""), 1);
 }

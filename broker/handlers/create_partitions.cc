@@ -1,15 +1,15 @@
 // CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
-#include <set>
-
+#include "proto/kafka/messages/create_partitions.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
 #include "broker/partitions/topic_creator.h"
-#include "proto/kafka/messages/create_partitions.h"
 
 namespace farshore::broker {
 namespace {
@@ -47,14 +47,18 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
   Services& services = context.services;
   Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
   kafka::CreatePartitionsResponse response;
-  std::set<std::string> seen;
+  Repeats<std::string> repeats;
+  for (const auto& asked : request.topics) repeats.add(asked.name);
+  FairTurn turn(services.env);
   for (const auto& asked : request.topics) {
+    if (turn.over()) co_await turn.yield();
+    if (!repeats.first(asked.name)) continue;
     auto& to = response.results.emplace_back();
     to.name = asked.name;
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.name);
     Refusal refusal = check(services, topic, asked);
-    if (!seen.insert(asked.name).second) refusal = {Code::kInvalidRequest, "the topic is named twice in this request"};
+    if (repeats.repeated(asked.name)) refusal = {Code::kInvalidRequest, "the topic is named twice in this request"};
     if (!refusal && !request.validate_only) {
       auto grown = co_await services.metadata.create_partitions(topic->id, asked.count, deadline);
       if (grown) {

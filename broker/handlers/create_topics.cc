@@ -3,9 +3,11 @@
 
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/topic_config.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/topic_creator.h"
 #include "proto/kafka/messages/create_topics.h"
@@ -50,7 +52,7 @@ Refusal to_new_topic(const Services& services, const Asked& asked, NewTopic& top
   if (reserved.internal) topic.configs = std::move(reserved.configs);
   for (const auto& config : asked.configs) {
     if (!config.value) return {Code::kInvalidConfig, "config " + config.name + " has no value"};
-    topic.configs[config.name] = *config.value;
+    topic.configs[config.name] = trimmed_config(*config.value);
   }
   return {};
 }
@@ -73,17 +75,18 @@ void describe_created(const Services& services, const TopicConfigs& configs, int
 Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context, CreateTopicsRequest request) {
   Services& services = context.services;
   Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
-  std::map<std::string, int> times;
-  for (const auto& asked : request.topics) ++times[asked.name];
+  Repeats<std::string> repeats;
+  for (const auto& asked : request.topics) repeats.add(asked.name);
   CreateTopicsResponse response;
-  std::map<std::string, bool> answered;
+  FairTurn turn(services.env);
   for (const auto& asked : request.topics) {
-    if (!answered.emplace(asked.name, true).second) continue;
+    if (turn.over()) co_await turn.yield();
+    if (!repeats.first(asked.name)) continue;
     auto& to = response.topics.emplace_back();
     to.name = asked.name;
     NewTopic topic;
     Refusal refusal;
-    if (times[asked.name] > 1)
+    if (repeats.repeated(asked.name))
       refusal = {Code::kInvalidRequest, "topic '" + asked.name + "' is named twice in this request"};
     else
       refusal = to_new_topic(services, asked, topic);

@@ -2,10 +2,12 @@
 #include "proto/kafka/messages/delete_topics.h"
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
 
@@ -15,16 +17,22 @@ namespace {
 using Code = kafka::ErrorCode;
 using Deletable = kafka::DeleteTopicsResponse::DeletableTopicResult;
 
-Task<void> delete_one(RequestContext& context, std::optional<std::string> name, TopicId id, Deadline deadline,
-                      Deletable& to) {
+Task<void> delete_one(RequestContext& context, std::optional<std::string> name, TopicId id, bool repeated,
+                      Deadline deadline, Deletable& to) {
   Services& services = context.services;
   ImagePtr image = services.metadata.image();
   const TopicImage* topic = nullptr;
   Code error = Code::kNone;
   std::string message;
-  if (name && !id.is_zero()) {
+  if (repeated) {
+    error = Code::kInvalidRequest;
+    message = "the topic is named twice in this request";
+  } else if (name && !id.is_zero()) {
     error = Code::kInvalidRequest;
     message = "a topic is named by name or by id, not by both";
+  } else if (name ? name->empty() : id.is_zero()) {
+    error = Code::kInvalidRequest;
+    message = "a topic without name and id";
   } else if (name) {
     topic = image->topic(*name);
     if (!topic) error = Code::kUnknownTopicOrPartition;
@@ -46,10 +54,8 @@ Task<void> delete_one(RequestContext& context, std::optional<std::string> name, 
       error = kafka_error(deleted.error());
       message = deleted.error().to_string();
     } else {
-      services.groups.topic_deleted(topic->name);
       services.env.log().info("topic deleted", {{"topic", topic->name}, {"topic_id", topic->id}});
       services.groups.topic_deleted(topic->name);
-      (void)co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
     }
   }
   if (error == Code::kNone) co_return;
@@ -67,18 +73,27 @@ Task<Result<kafka::DeleteTopicsResponse>> handle_delete_topics(RequestContext& c
                                                                kafka::DeleteTopicsRequest request) {
   kafka::DeleteTopicsResponse response;
   Deadline deadline = context.services.env.in(milliseconds(request.timeout_ms));
+  for (auto& name : request.topic_names) request.topics.emplace_back().name = std::move(name);  // up to version 5
+  // By the topic that is meant: it may be named by its name and by its id.
+  const ImagePtr image = context.services.metadata.image();
+  auto meant = [&](const kafka::DeleteTopicsRequest::DeleteTopicState& asked) -> std::pair<std::string, TopicId> {
+    const TopicImage* topic = asked.name ? image->topic(*asked.name) : image->topic(asked.topic_id);
+    if (topic) return {topic->name, topic->id};
+    return {asked.name.value_or(std::string()), asked.topic_id};
+  };
+  Repeats<std::pair<std::string, TopicId>> repeats;
+  for (const auto& topic : request.topics) repeats.add(meant(topic));
+  FairTurn turn(context.services.env);
   for (auto& topic : request.topics) {
+    if (turn.over()) co_await turn.yield();
+    const auto key = meant(topic);
+    if (!repeats.first(key)) continue;
     Deletable to;
-    co_await delete_one(context, std::move(topic.name), topic.topic_id, deadline, to);
+    co_await delete_one(context, std::move(topic.name), topic.topic_id, repeats.repeated(key), deadline, to);
     response.responses.push_back(std::move(to));
   }
-  for (auto& name : request.topic_names) {
-    Deletable to;
-    std::optional<std::string> wanted = std::move(name);
-    TopicId no_id;
-    co_await delete_one(context, std::move(wanted), no_id, deadline, to);
-    response.responses.push_back(std::move(to));
-  }
+  // Their logs go later: a topic that takes one of the names waits for that.
+  (void)co_await context.services.partitions.wait_for(context.services.metadata.image()->revision, deadline);
   co_return response;
 }
 

@@ -3,10 +3,13 @@
 
 #include "broker/handlers/internal/config_resource.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/topic_config.h"
+#include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/messages/describe_configs.h"
@@ -72,7 +75,11 @@ Task<Result<Response>> handle_describe_configs(RequestContext& context, Request 
   const Services& services = context.services;
   ImagePtr image = services.metadata.image();
   Response response;
+  Repeats<std::pair<int8_t, std::string_view>> repeats;
+  FairTurn turn(services.env);
   for (const auto& asked : request.resources) {
+    if (turn.over()) co_await turn.yield();
+    if (!repeats.first({asked.resource_type, asked.resource_name})) continue;
     auto& to = response.results.emplace_back();
     to.resource_type = asked.resource_type;
     to.resource_name = asked.resource_name;
@@ -81,7 +88,9 @@ Task<Result<Response>> handle_describe_configs(RequestContext& context, Request 
       if (const TopicImage* topic = image->topic(asked.resource_name)) {
         describe(request, asked, describe_topic_configs(services.config, topic->configs), to);
       } else {
-        error = Code::kUnknownTopicOrPartition;
+        const Refusal illegal = check_topic_syntax(asked.resource_name);
+        error = illegal ? illegal.code : Code::kUnknownTopicOrPartition;
+        to.error_message = illegal.message;
       }
     } else if (asked.resource_type == kBrokerResource) {
       if (asked.resource_name == std::to_string(services.metadata.self().value())) {

@@ -3,8 +3,10 @@
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/authorized_operations.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
@@ -17,7 +19,11 @@ using Code = kafka::ErrorCode;
 Task<Result<kafka::DescribeGroupsResponse>> handle_describe_groups(RequestContext& context,
                                                                    kafka::DescribeGroupsRequest request) {
   kafka::DescribeGroupsResponse response;
+  Repeats<std::string> repeats;
+  FairTurn turn(context.services.env);
   for (auto& id : request.groups) {
+    if (turn.over()) co_await turn.yield();
+    if (!repeats.first(id)) continue;
     auto described = context.services.groups.describe(id);
     auto& to = response.groups.emplace_back();
     if (described.error == Code::kGroupIdNotFound) {

@@ -1,9 +1,12 @@
 // DescribeProducers 0 (KIP-664): the producers that a partition remembers, and their open transactions.
 #include "proto/kafka/messages/describe_producers.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 
@@ -13,13 +16,22 @@ Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(Request
                                                                          kafka::DescribeProducersRequest request) {
   Services& services = context.services;
   kafka::DescribeProducersResponse response;
+  Repeats<std::pair<std::string_view, int32_t>> repeats;
+  FairTurn turn(services.env);
   for (const auto& topic : request.topics) {
+    const Refusal illegal = check_topic_syntax(topic.name);
     auto& to = response.topics.emplace_back();
     to.name = topic.name;
     for (int32_t index : topic.partition_indexes) {
+      if (turn.over()) co_await turn.yield();
+      if (!repeats.first({topic.name, index})) continue;
       auto& answer = to.partitions.emplace_back();
       answer.partition_index = index;
-      FoundPartition found = find_partition(services.partitions, std::string_view(topic.name), index);
+      FoundPartition found;
+      if (illegal)
+        found.error = illegal.code;
+      else
+        found = find_partition(services.partitions, std::string_view(topic.name), index);
       services.metrics.error(found.error);
       answer.error_code = static_cast<int16_t>(found.error);
       if (!found.partition) continue;

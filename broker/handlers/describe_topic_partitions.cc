@@ -6,7 +6,9 @@
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/partition_description.h"
 #include "broker/handlers/services.h"
+#include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "proto/kafka/messages/describe_topic_partitions.h"
 
@@ -34,7 +36,9 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
   }
   Response response;
   int32_t left = std::clamp(request.response_partition_limit, 1, kPartitionsPerPageMax);
+  FairTurn turn(services.env);
   for (const auto& name : names) {
+    if (turn.over()) co_await turn.yield();
     if (request.cursor && name < request.cursor->topic_name) continue;
     size_t first = 0;
     if (request.cursor && name == request.cursor->topic_name)
@@ -49,8 +53,10 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
     to.name = name;
     const TopicImage* topic = image->topic(name);
     if (!topic) {
-      services.metrics.error(Code::kUnknownTopicOrPartition);
-      to.error_code = static_cast<int16_t>(Code::kUnknownTopicOrPartition);
+      const Refusal illegal = check_topic_syntax(name);
+      const Code error = illegal ? illegal.code : Code::kUnknownTopicOrPartition;
+      services.metrics.error(error);
+      to.error_code = static_cast<int16_t>(error);
       continue;
     }
     to.topic_id = topic->id;

@@ -3,6 +3,7 @@
 #include "proto/kafka/messages/find_coordinator.h"
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
@@ -25,6 +26,8 @@ Task<kafka::FindCoordinatorResponse::Coordinator> find_one(Services& services, i
     error = co_await services.groups.find(std::move(key));
     if (error != Code::kNone) to.error_message = "the coordinator of this group is not available yet: try again";
   } else if (key_type == kTransactionKey) {
+    // The one code that both Java's client and librdkafka take as final here: with others they ask again and again.
+    error = Code::kTransactionalIdAuthorizationFailed;
     to.error_message = "this broker has no transactions";
   } else {
     to.error_message = "this broker coordinates consumer groups only (key type 0)";
@@ -50,7 +53,9 @@ Task<Result<kafka::FindCoordinatorResponse>> handle_find_coordinator(RequestCont
                                                                      kafka::FindCoordinatorRequest request) {
   kafka::FindCoordinatorResponse response;
   if (context.api_version >= 4) {
+    Repeats<std::string> repeats;
     for (auto& key : request.coordinator_keys) {
+      if (!repeats.first(key)) continue;
       auto found = co_await find_one(context.services, request.key_type, std::move(key));
       response.coordinators.push_back(std::move(found));
     }

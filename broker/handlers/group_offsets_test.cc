@@ -150,7 +150,7 @@ Task<void> coordinators(Env& env) {
   auto transactional = find_request("id", 1);
   auto refused = co_await client.call(std::move(transactional), 6);
   FARSHORE_CO_REQUIRE(refused);
-  EXPECT_EQ(refused->coordinators.at(0).error_code, wire_code(Code::kInvalidRequest));
+  EXPECT_EQ(refused->coordinators.at(0).error_code, wire_code(Code::kTransactionalIdAuthorizationFailed));
   EXPECT_NE(refused->coordinators[0].error_message.value_or("").find("transactions"), std::string::npos);
 }
 

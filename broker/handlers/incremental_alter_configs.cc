@@ -4,11 +4,14 @@
 
 #include "broker/handlers/internal/config_resource.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
+#include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
 #include "broker/partitions/topic_creator.h"
@@ -51,29 +54,25 @@ std::string change_list(const std::string& now, const std::string& by, Operation
 // What one resource's request means for `topic`. `changes` is filled.
 Refusal plan(const Services& services, const TopicImage& topic, const Request::AlterConfigsResource& asked,
              MetadataManager::ConfigChanges& changes) {
+  std::set<std::string_view> named;
   for (const auto& config : asked.configs) {
-    if (changes.count(config.name))
+    if (!named.insert(config.name).second)
       return {Code::kInvalidRequest, "config " + config.name + " is changed twice in this request"};
     auto operation = static_cast<Operation>(config.config_operation);
     if (operation < kSet || operation > kSubtract)
       return {Code::kInvalidRequest, "there is no operation " + std::to_string(config.config_operation) +
                                          " (0 set, 1 delete, 2 append, 3 subtract)"};
-    if (operation == kDelete) {
-      // The name must be a known config, or be set now: a config that an older release stored can be deleted.
-      if (!topic_schema().find(config.name) && !topic.configs.count(config.name)) {
-        auto checked = check_topic_config(config.name, "");
-        return {Code::kInvalidConfig, checked ? "unknown config" : checked.error().detail};
-      }
+    if (operation == kDelete) {  // Kafka's rule: what is not set is deleted already, and be it unknown
       changes[config.name] = std::nullopt;
       continue;
     }
     if (!config.value) return {Code::kInvalidRequest, "config " + config.name + " has no value"};
-    std::string value = *config.value;
+    std::string value = trimmed_config(*config.value);
     if (operation != kSet) {
-      const ConfigKey* key = topic_schema().find(config.name);
-      if (key && key->type != ConfigType::kList)
+      const auto type = topic_config_type(config.name);
+      if (type && *type != ConfigType::kList)
         return {Code::kInvalidConfig, "config " + config.name + " is no list: nothing can be added or taken away"};
-      if (key) value = change_list(topic_config(services.config, topic.configs, config.name), value, operation);
+      if (type) value = change_list(topic_config(services.config, topic.configs, config.name), value, operation);
     }
     if (auto checked = check_topic_config(config.name, value); !checked)
       return {Code::kInvalidConfig, checked.error().detail};
@@ -88,18 +87,27 @@ Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context,
   constexpr Duration kLimit = seconds(30);  // the request brings no timeout of its own
   Services& services = context.services;
   Response response;
-  std::set<std::pair<int8_t, std::string>> seen;
+  Repeats<std::pair<int8_t, std::string_view>> repeats;
+  for (const auto& asked : request.resources) repeats.add({asked.resource_type, asked.resource_name});
+  FairTurn turn(services.env);
   for (const auto& asked : request.resources) {
+    if (turn.over()) co_await turn.yield();
+    const std::pair<int8_t, std::string_view> resource(asked.resource_type, asked.resource_name);
+    if (!repeats.first(resource)) continue;
     Refusal refusal;
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.resource_name);
     MetadataManager::ConfigChanges changes;
-    if (!seen.emplace(asked.resource_type, asked.resource_name).second)
+    if (repeats.repeated(resource))
       refusal = {Code::kInvalidRequest, "a resource is named twice in this request"};
     else if (asked.resource_type == kBrokerResource)
       refusal = {Code::kInvalidRequest, "broker configs are read from server.properties at the start, and not changed"};
     else if (asked.resource_type != kTopicResource)
       refusal = {Code::kInvalidRequest, "only topics (2) have configs that can be changed here"};
+    else if (asked.resource_name.empty())
+      refusal = {Code::kInvalidRequest, "there are no defaults of all topics that can be changed here"};
+    else if (auto illegal = check_topic_syntax(asked.resource_name))
+      refusal = std::move(illegal);
     else if (!topic)
       refusal = {Code::kUnknownTopicOrPartition, "there is no topic " + asked.resource_name};
     else

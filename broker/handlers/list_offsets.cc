@@ -9,6 +9,7 @@
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/list_offsets.h"
@@ -104,10 +105,12 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
   for (const auto& topic : request.topics)
     for (const auto& asked : topic.partitions)
       if (!seen.emplace(topic.name, asked.partition_index).second) twice.emplace(topic.name, asked.partition_index);
+  FairTurn turn(services.env);
   for (const auto& topic : request.topics) {
     auto& to = response.topics.emplace_back();
     to.name = topic.name;
     for (const auto& asked : topic.partitions) {
+      if (turn.over()) co_await turn.yield();
       Answer answer;
       answer.partition_index = asked.partition_index;
       Code error = Code::kNone;

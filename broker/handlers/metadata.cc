@@ -5,9 +5,11 @@
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/partition_description.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/topic_creator.h"
 
@@ -53,10 +55,18 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
                     (context.api_version < 4 || request.allow_auto_topic_creation);
   ImagePtr image = services.metadata.image();
   if (everything) {
-    for (const auto& [name, topic] : image->topics) describe_topic(context, *topic, operations, response);
+    FairTurn turn(services.env);
+    for (const auto& [name, topic] : image->topics) {
+      if (turn.over()) co_await turn.yield();
+      describe_topic(context, *topic, operations, response);
+    }
   } else {
     size_t created = 0;
+    Repeats<std::pair<std::string, TopicId>> repeats;
+    FairTurn turn(services.env);
     for (const auto& asked : *request.topics) {
+      if (turn.over()) co_await turn.yield();
+      if (!repeats.first({asked.name.value_or(std::string()), asked.topic_id})) continue;
       const TopicImage* topic = nullptr;
       if (!asked.topic_id.is_zero()) {
         topic = image->topic(asked.topic_id);
@@ -69,9 +79,12 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
         topic = image->topic(name);
         kafka::ErrorCode error = kafka::ErrorCode::kUnknownTopicOrPartition;
         if (!topic) {
-          if (auto bad = check_topic_name(*image, name)) {
+          const bool make = may_create && created < kAutoCreatePerRequestMax;
+          // The names of other topics matter only to one that is made: comparing with all of them takes its time.
+          if (auto bad = make ? check_topic_name(*image, name) : check_topic_syntax(name)) {
             error = bad.code;
-          } else if (may_create && created++ < kAutoCreatePerRequestMax) {
+          } else if (make) {
+            ++created;
             NewTopic wanted = default_topic(services, name);
             auto made = co_await services.topics.create(std::move(wanted), services.env.in(kAutoCreateLimit));
             image = services.metadata.image();

@@ -30,12 +30,13 @@ Task<Result<kafka::OffsetCommitResponse>> handle_offset_commit(RequestContext& c
   std::vector<std::pair<size_t, size_t>> accepted;  // where their codes go
   for (auto& topic : request.topics) {
     auto& to = response.topics.emplace_back();
-    const bool known = image->topic(topic.name) != nullptr;
+    const TopicImage* known = image->topic(topic.name);
+    const size_t partitions = known ? known->partitions.size() : 0;
     for (auto& partition : topic.partitions) {
       auto& result = to.partitions.emplace_back();
       result.partition_index = partition.partition_index;
       Code refused = Code::kNone;
-      if (!known || partition.partition_index < 0)
+      if (partition.partition_index < 0 || static_cast<size_t>(partition.partition_index) >= partitions)
         refused = Code::kUnknownTopicOrPartition;
       else if (partition.committed_metadata &&
                partition.committed_metadata->size() > services.groups.options().metadata_bytes_max)

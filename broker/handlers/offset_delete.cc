@@ -22,7 +22,9 @@ Task<Result<kafka::OffsetDeleteResponse>> handle_offset_delete(RequestContext& c
       TopicPartition key;
       key.topic = topic.name;
       key.partition = partition.partition_index;
-      if (image->topic(topic.name)) wanted.push_back(std::move(key));
+      const TopicImage* known = image->topic(topic.name);
+      const bool there = known && key.partition >= 0 && static_cast<size_t>(key.partition) < known->partitions.size();
+      if (there) wanted.push_back(std::move(key));
     }
   }
   auto deleted = co_await services.groups.delete_offsets(std::move(request.group_id), std::move(wanted));

@@ -3,8 +3,10 @@
 #include "proto/kafka/messages/offset_fetch.h"
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/net/api.h"
+#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
@@ -52,8 +54,14 @@ Task<Result<kafka::OffsetFetchResponse>> handle_offset_fetch(RequestContext& con
   Services& services = context.services;
   kafka::OffsetFetchResponse response;
   if (context.api_version >= 8) {
+    Repeats<std::string> repeats;
+    for (const auto& group : request.groups) repeats.add(group.group_id);
+    FairTurn turn(services.env);
     for (auto& group : request.groups) {
+      if (turn.over()) co_await turn.yield();
+      if (!repeats.first(group.group_id)) continue;
       auto fetched = services.groups.fetch(group.group_id);
+      if (repeats.repeated(group.group_id)) fetched.error = Code::kInvalidRequest;
       services.metrics.error(fetched.error);
       auto& to = response.groups.emplace_back();
       to.group_id = std::move(group.group_id);

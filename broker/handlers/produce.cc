@@ -4,14 +4,18 @@
 // every read_committed reader.
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "base/crc32c.h"
+#include "broker/handlers/internal/bad_records.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
+#include "broker/metadata/topic_config.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
@@ -121,6 +125,9 @@ class Produce {
   Task<Result<kafka::ProduceResponse>> run() {
     context_.no_response = request_.acks == 0;
     Refusal all = check_request();
+    Repeats<std::tuple<std::string, TopicId, int32_t>> repeats;
+    for (const auto& topic : request_.topic_data)
+      for (const auto& data : topic.partition_data) repeats.add({topic.name, topic.topic_id, data.index});
     ImagePtr image = services_.metadata.image();
     response_.responses.reserve(request_.topic_data.size());
     for (auto& topic : request_.topic_data) {
@@ -133,6 +140,8 @@ class Produce {
         answer.index = topic.partition_data[i].index;
         answer.base_offset = -1;
         Refusal refusal = all;
+        if (!refusal && repeats.repeated({topic.name, topic.topic_id, answer.index}))
+          refusal = {Code::kInvalidRequest, "the partition is named twice in this request"};
         if (!refusal && known && known->internal)
           refusal = {Code::kInvalidTopicException, "topic " + known->name + " is the broker's own"};
         if (!refusal) refusal = co_await append(topic, topic.partition_data[i], answer);
@@ -177,6 +186,7 @@ class Produce {
     if (Code code = outcome_error(info->outcome); code != Code::kNone) {
       Refusal refusal = refusal_of(code);
       refusal.message = std::move(info->refusal);
+      name_bad_records(code, topic, data, answer);
       co_return refusal;
     }
     if (info->outcome == AppendOutcome::kAppended) services_.metrics.produced_bytes.add(bytes);
@@ -188,6 +198,23 @@ class Produce {
       pending_.push_back({std::move(found.partition), info->last, response_.responses.size() - 1, at});
     }
     co_return Refusal{};
+  }
+
+  // KIP-467: producers then drop these records, and send the others of their batch again.
+  void name_bad_records(Code code, const kafka::ProduceRequest::TopicProduceData& topic,
+                        const kafka::ProduceRequest::PartitionProduceData& data, PartitionResponse& answer) const {
+    ImagePtr image = services_.metadata.image();
+    const TopicImage* known =
+        context_.api_version >= kTopicIdsFrom ? image->topic(topic.topic_id) : image->topic(topic.name);
+    BatchRun run;
+    if (!known || parse_records(context_, data.records, run)) return;
+    const LogOptions options = log_options(services_.config, *known);
+    const int64_t now_ms = services_.env.wall_now().milliseconds_since_epoch;
+    for (auto& bad : bad_records(run, code, options, now_ms)) {
+      auto& to = answer.record_errors.emplace_back();
+      to.batch_index = bad.index;
+      to.batch_index_error_message = std::move(bad.message);
+    }
   }
 
   // All appends are made already, so that they share their group commits.

@@ -141,6 +141,36 @@ TEST(Produce, RequestThatKafkaRefusesIsRefusedAndWritesNothing) {
   cluster.run(refuses_batches(cluster));
 }
 
+Task<void> names_bad_records(TestCluster& cluster) {
+  DataClient client(cluster);
+  FARSHORE_CO_REQUIRE(co_await client.ready("compacted", 1, configs("cleanup.policy", "compact")));
+  FARSHORE_CO_REQUIRE(co_await client.make("timed", 1, configs("message.timestamp.before.max.ms", "3600000")));
+  const int64_t now = cluster.env().wall_now().milliseconds_since_epoch;
+  for (const Compression codec : {Compression::kNone, Compression::kLz4}) {
+    BatchBuilder keyless;
+    keyless.compression(codec);
+    keyless.add(now, "k", "0").add(now, std::nullopt, "1").add(now, "k", "2").add(now, std::nullopt, "3");
+    auto refused = co_await client.produce("compacted", 0, keyless.build(), 8);
+    EXPECT_EQ(refused.error_code, wire_code(Code::kInvalidRecord));
+    FARSHORE_CO_REQUIRE(refused.record_errors.size() == 2);
+    EXPECT_EQ(refused.record_errors[0].batch_index, 1);
+    EXPECT_EQ(refused.record_errors[1].batch_index, 3);
+    EXPECT_FALSE(refused.record_errors[0].batch_index_error_message.value_or("").empty());
+  }
+  BatchBuilder late;
+  late.add(now - 7'200'000, "k", "old").add(now, "k", "new");
+  auto refused = co_await client.produce("timed", 0, late.build(), 9);
+  EXPECT_EQ(refused.error_code, wire_code(Code::kInvalidTimestamp));
+  FARSHORE_CO_REQUIRE(refused.record_errors.size() == 1);
+  EXPECT_EQ(refused.record_errors[0].batch_index, 0);
+}
+
+TEST(Produce, RefusalNamesTheRecordsThatItIsAbout) {
+  TestCluster cluster(16);
+  cluster.start();
+  cluster.run(names_bad_records(cluster));
+}
+
 Task<void> acks_zero(TestCluster& cluster) {
   DataClient client(cluster);
   FARSHORE_CO_REQUIRE(co_await client.ready("t", 1));
