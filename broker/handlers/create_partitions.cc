@@ -1,12 +1,12 @@
 // CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
 #include "proto/kafka/messages/create_partitions.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
 #include "broker/partitions/topic_creator.h"
@@ -49,9 +49,9 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
   kafka::CreatePartitionsResponse response;
   Repeats<std::string> repeats;
   for (const auto& asked : request.topics) repeats.add(asked.name);
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& asked : request.topics) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     if (!repeats.first(asked.name)) continue;
     auto& to = response.results.emplace_back();
     to.name = asked.name;

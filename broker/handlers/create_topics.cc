@@ -3,11 +3,11 @@
 
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/topic_config.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/topic_creator.h"
 #include "proto/kafka/messages/create_topics.h"
@@ -78,9 +78,9 @@ Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context,
   Repeats<std::string> repeats;
   for (const auto& asked : request.topics) repeats.add(asked.name);
   CreateTopicsResponse response;
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& asked : request.topics) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     if (!repeats.first(asked.name)) continue;
     auto& to = response.topics.emplace_back();
     to.name = asked.name;

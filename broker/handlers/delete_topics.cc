@@ -2,12 +2,12 @@
 #include "proto/kafka/messages/delete_topics.h"
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
 
@@ -83,9 +83,9 @@ Task<Result<kafka::DeleteTopicsResponse>> handle_delete_topics(RequestContext& c
   };
   Repeats<std::pair<std::string, TopicId>> repeats;
   for (const auto& topic : request.topics) repeats.add(meant(topic));
-  FairTurn turn(context.services.env);
+  TurnBudget turn(context.services.env);
   for (auto& topic : request.topics) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     const auto key = meant(topic);
     if (!repeats.first(key)) continue;
     Deletable to;

@@ -3,13 +3,13 @@
 
 #include "broker/handlers/internal/config_resource.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/topic_config.h"
 #include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/messages/describe_configs.h"
@@ -76,9 +76,9 @@ Task<Result<Response>> handle_describe_configs(RequestContext& context, Request 
   ImagePtr image = services.metadata.image();
   Response response;
   Repeats<std::pair<int8_t, std::string_view>> repeats;
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& asked : request.resources) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     if (!repeats.first({asked.resource_type, asked.resource_name})) continue;
     auto& to = response.results.emplace_back();
     to.resource_type = asked.resource_type;

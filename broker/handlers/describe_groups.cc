@@ -3,10 +3,10 @@
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/authorized_operations.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
@@ -20,9 +20,9 @@ Task<Result<kafka::DescribeGroupsResponse>> handle_describe_groups(RequestContex
                                                                    kafka::DescribeGroupsRequest request) {
   kafka::DescribeGroupsResponse response;
   Repeats<std::string> repeats;
-  FairTurn turn(context.services.env);
+  TurnBudget turn(context.services.env);
   for (auto& id : request.groups) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     if (!repeats.first(id)) continue;
     auto described = context.services.groups.describe(id);
     auto& to = response.groups.emplace_back();

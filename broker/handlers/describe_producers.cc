@@ -1,12 +1,12 @@
 // DescribeProducers 0 (KIP-664): the producers that a partition remembers, and their open transactions.
 #include "proto/kafka/messages/describe_producers.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 
@@ -17,13 +17,13 @@ Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(Request
   Services& services = context.services;
   kafka::DescribeProducersResponse response;
   Repeats<std::pair<std::string_view, int32_t>> repeats;
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& topic : request.topics) {
     const Refusal illegal = check_topic_syntax(topic.name);
     auto& to = response.topics.emplace_back();
     to.name = topic.name;
     for (int32_t index : topic.partition_indexes) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       if (!repeats.first({topic.name, index})) continue;
       auto& answer = to.partitions.emplace_back();
       answer.partition_index = index;

@@ -4,11 +4,11 @@
 
 #include "broker/handlers/internal/authorized_operations.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/partition_description.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "proto/kafka/messages/describe_topic_partitions.h"
 
@@ -36,9 +36,9 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
   }
   Response response;
   int32_t left = std::clamp(request.response_partition_limit, 1, kPartitionsPerPageMax);
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& name : names) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     if (request.cursor && name < request.cursor->topic_name) continue;
     size_t first = 0;
     if (request.cursor && name == request.cursor->topic_name)

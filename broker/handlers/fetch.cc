@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/partition_fetch.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/fetch_sessions.h"
 #include "proto/kafka/messages/fetch.h"
@@ -150,9 +150,9 @@ class Fetch {
     std::vector<FetchSession::Position> due;  // the list changes meanwhile
     due.reserve(session.due().size());
     for (auto at = session.due().begin(); at != session.due().end(); ++at) due.push_back(at);
-    FairTurn turn(services_.env);
+    TurnBudget turn(services_.env);
     for (auto at : due) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       auto fetched = co_await reader.read(at, bytes_max_ - bytes_, bytes_ == 0);
       bytes_ += static_cast<int64_t>(fetched.slice.size_bytes);
       left_out_ |= fetched.left_out;

@@ -4,6 +4,7 @@
 
 #include "broker/handlers/internal/config_resource.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
@@ -11,7 +12,6 @@
 #include "broker/metadata/topic_config.h"
 #include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
 #include "broker/partitions/topic_creator.h"
@@ -89,9 +89,9 @@ Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context,
   Response response;
   Repeats<std::pair<int8_t, std::string_view>> repeats;
   for (const auto& asked : request.resources) repeats.add({asked.resource_type, asked.resource_name});
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& asked : request.resources) {
-    if (turn.over()) co_await turn.yield();
+    if (turn.spend(kListElementWork)) co_await turn.next_turn();
     const std::pair<int8_t, std::string_view> resource(asked.resource_type, asked.resource_name);
     if (!repeats.first(resource)) continue;
     Refusal refusal;

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 #include "proto/kafka/messages/list_offsets.h"
@@ -105,12 +105,12 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
   for (const auto& topic : request.topics)
     for (const auto& asked : topic.partitions)
       if (!seen.emplace(topic.name, asked.partition_index).second) twice.emplace(topic.name, asked.partition_index);
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& topic : request.topics) {
     auto& to = response.topics.emplace_back();
     to.name = topic.name;
     for (const auto& asked : topic.partitions) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       Answer answer;
       answer.partition_index = asked.partition_index;
       Code error = Code::kNone;

@@ -4,12 +4,12 @@
 #include "broker/handlers/internal/authorized_operations.h"
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/partition_description.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/topic_name.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/topic_creator.h"
 
@@ -55,17 +55,17 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
                     (context.api_version < 4 || request.allow_auto_topic_creation);
   ImagePtr image = services.metadata.image();
   if (everything) {
-    FairTurn turn(services.env);
+    TurnBudget turn(services.env);
     for (const auto& [name, topic] : image->topics) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       describe_topic(context, *topic, operations, response);
     }
   } else {
     size_t created = 0;
     Repeats<std::pair<std::string, TopicId>> repeats;
-    FairTurn turn(services.env);
+    TurnBudget turn(services.env);
     for (const auto& asked : *request.topics) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       if (!repeats.first({asked.name.value_or(std::string()), asked.topic_id})) continue;
       const TopicImage* topic = nullptr;
       if (!asked.topic_id.is_zero()) {

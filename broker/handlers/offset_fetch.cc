@@ -3,10 +3,10 @@
 #include "proto/kafka/messages/offset_fetch.h"
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
@@ -56,9 +56,9 @@ Task<Result<kafka::OffsetFetchResponse>> handle_offset_fetch(RequestContext& con
   if (context.api_version >= 8) {
     Repeats<std::string> repeats;
     for (const auto& group : request.groups) repeats.add(group.group_id);
-    FairTurn turn(services.env);
+    TurnBudget turn(services.env);
     for (auto& group : request.groups) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       if (!repeats.first(group.group_id)) continue;
       auto fetched = services.groups.fetch(group.group_id);
       if (repeats.repeated(group.group_id)) fetched.error = Code::kInvalidRequest;

@@ -2,10 +2,10 @@
 // compare it with their own history, and so detect a divergence.
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
 #include "broker/handlers/internal/entries.h"
+#include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/net/api.h"
-#include "broker/net/fair_turn.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
 
@@ -15,12 +15,12 @@ Task<Result<kafka::OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch
     RequestContext& context, kafka::OffsetForLeaderEpochRequest request) {
   Services& services = context.services;
   kafka::OffsetForLeaderEpochResponse response;
-  FairTurn turn(services.env);
+  TurnBudget turn(services.env);
   for (const auto& topic : request.topics) {
     auto& to = response.topics.emplace_back();
     to.topic = topic.topic;
     for (const auto& asked : topic.partitions) {
-      if (turn.over()) co_await turn.yield();
+      if (turn.spend(kListElementWork)) co_await turn.next_turn();
       auto& answer = to.partitions.emplace_back();
       answer.partition = asked.partition;
       FoundPartition found = find_partition(services.partitions, std::string_view(topic.topic), asked.partition);

@@ -60,7 +60,7 @@ struct LogSlice {
   Offset first;                      // base offset of the first batch; it may be below the offset asked for
   Offset next;  // every batch of the slice ends below it, and every later one begins at it or above
   uint64_t size_bytes = 0;
-  LogEnds ends;       // at the time of the read
+  LogEnds ends;  // at the time of the read
 };
 
 enum class ReadBound : uint8_t { kHighWatermark, kLastStable, kLogEnd };
