@@ -1,8 +1,6 @@
 #include "base/real/env.h"
 
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -35,49 +33,16 @@ uint64_t kernel_seed() {
   return seed;
 }
 
-spdlog::level::level_enum spdlog_level(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarn:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-  }
-  return spdlog::level::info;
-}
-
-class StderrLogger final : public Logger {
- public:
-  explicit StderrLogger(LogLevel level)
-      : level_(level), out_("farshore", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-    out_.set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-    out_.set_level(spdlog_level(level));
-  }
-  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) override {
-    if (!enabled(level)) return;
-    std::string line = format_log_line(event, fields);
-    out_.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
-  }
-  bool enabled(LogLevel level) const override { return level >= level_; }
-
- private:
-  LogLevel level_;
-  spdlog::logger out_;
-};
-
 }  // namespace
 
 struct RealEnv::Impl {
   explicit Impl(const RealEnvOptions& options)
-      : timers(io, monotonic_now), random(kernel_seed()), log(options.log_level) {}
+      : timers(io, monotonic_now), random(kernel_seed()), log(options.make_logger(options.log_level)) {}
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   Timers timers;
   Random random;
-  StderrLogger log;
+  std::unique_ptr<Logger> log;
   MetricRegistry metrics;
   std::unique_ptr<BlockingPool> pool, names;
   std::unique_ptr<Network> network;
@@ -88,9 +53,9 @@ struct RealEnv::Impl {
 };
 
 RealEnv::RealEnv(RealEnvOptions options) : impl_(std::make_unique<Impl>(options)) {
-  // sendfile has no MSG_NOSIGNAL. An embedder's own handler stays.
   struct sigaction pipe {};
-  if (::sigaction(SIGPIPE, nullptr, &pipe) == 0 && pipe.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+  if (options.ignore_sigpipe && ::sigaction(SIGPIPE, nullptr, &pipe) == 0 && pipe.sa_handler == SIG_DFL)
+    ::signal(SIGPIPE, SIG_IGN);
   impl_->pool =
       std::make_unique<BlockingPool>(*this, "farshore-io", options.blocking_threads, options.blocking_jobs_max);
   // Apart, so that a slow name server never holds up the disk.
@@ -118,7 +83,7 @@ bool RealEnv::dead() const { return impl_->dead; }
 Random& RealEnv::random() { return impl_->random; }
 Network& RealEnv::network() { return *impl_->network; }
 FileSystem& RealEnv::files() { return *impl_->files; }
-Logger& RealEnv::log() { return impl_->log; }
+Logger& RealEnv::log() { return *impl_->log; }
 MetricRegistry& RealEnv::metrics() { return impl_->metrics; }
 BlockingPool& RealEnv::pool() { return *impl_->pool; }
 

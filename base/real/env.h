@@ -16,12 +16,20 @@ namespace farshore {
 
 class BlockingPool;
 
+// A Logger that writes lines to stderr (spdlog).
+std::unique_ptr<Logger> make_stderr_logger(LogLevel level);
+
 struct RealEnvOptions {
+  // First, so that a program which brings another logger does not need spdlog at run time (libfarshore).
+  std::unique_ptr<Logger> (*make_logger)(LogLevel level) = make_stderr_logger;
   LogLevel log_level = LogLevel::kInfo;
   size_t blocking_threads = 4;      // started when needed
   size_t blocking_jobs_max = 1024;  // queued and running; more callers wait
   int socket_send_bytes = 0;        // of every TCP connection; 0: the kernel tunes it
   int socket_receive_bytes = 0;     // set both for long fat paths where net.ipv4.tcp_[rw]mem is small
+  // For the whole process, unless it has a handler of its own: sendfile has no MSG_NOSIGNAL. False where the process
+  // belongs to somebody else: then Stream::write_file() may raise SIGPIPE.
+  bool ignore_sigpipe = true;
 };
 
 class RealEnv final : public Env {
