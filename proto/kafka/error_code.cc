@@ -245,4 +245,16 @@ Error to_error(ErrorCode code, std::string_view what) {
   return Error(nearest(code), std::move(detail)).in(what);
 }
 
+int16_t code_in(const Error& error) {
+  const std::string& text = error.detail;
+  for (const ErrorInfo& info : kErrors) {
+    if (info.code == ErrorCode::kNone) continue;
+    const std::string words = std::string(info.name) + ": " + std::string(info.text);
+    const size_t at = text.find(words);
+    if (at == std::string::npos) continue;
+    if (at == 0 || text[at - 1] == ' ') return static_cast<int16_t>(info.code);
+  }
+  return 0;
+}
+
 }  // namespace farshore::kafka

@@ -167,4 +167,8 @@ bool error_retriable(ErrorCode code);         // false for a code of a later Kaf
 Error to_error(ErrorCode code, std::string_view what);
 inline Error to_error(int16_t code, std::string_view what) { return to_error(static_cast<ErrorCode>(code), what); }
 
+// Kafka's code of an error that to_error() made, also if text was put in front or behind since; 0: another error. For
+// programs that hand the code to their own callers (libfarshore).
+int16_t code_in(const Error& error);
+
 }  // namespace farshore::kafka
