@@ -1,4 +1,4 @@
-#include "offsets/client/failover_consumer.h"
+#include "offsets/client/consumer/failover_consumer.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,113 +9,181 @@
 #include "offsets/client/consumer/internal/delivered_record.h"
 #include "offsets/client/consumer/internal/failover_rule.h"
 #include "offsets/client/consumer/internal/group_member.h"
+#include "offsets/client/consumer/internal/joining.h"
 #include "offsets/client/consumer/internal/place_finder.h"
+#include "offsets/client/consumer/internal/said_problems.h"
 #include "offsets/client/target/mirror_watch.h"
 
-namespace farshore {
+namespace farshore::client {
 namespace {
 
-using client::FailoverRule;
-using client::GroupMember;
-using client::Positions;
-using client::TargetView;
 using Millis = std::chrono::milliseconds;
-constexpr Millis kSlice(100);        // the longest single poll of librdkafka: it delays a failover
-constexpr Millis kMoveCommit(5000);  // to commit the positions at the target, before the group is joined there
+constexpr Millis kSlice(100);        // the longest single poll of librdkafka: it delays a failover and other threads
+constexpr Millis kLookAgain(10);     // from one look at the clusters' answers to the next one
+constexpr Millis kIdle(20);          // while there is nothing to poll
 constexpr Millis kTranslate(10000);  // to translate all positions, on a relay link
 constexpr Millis kMoveAgain(1000);   // from a failed move to the next attempt
+constexpr Millis kCarryAgain(1000);  // from one attempt to commit what a move carried to the next one
+constexpr Millis kCarry(2000);       // of one attempt
+constexpr Millis kAlive(3000);       // a source that was seen within this time is told that the member leaves
+constexpr Millis kTimeoutMax = std::chrono::hours(24);  // longer ones are this long
 
-Millis steady_now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
+Millis steady_ms() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
-Problem check(const FailoverConsumerConfig& config) {
-  const auto invalid = [](const char* text) { return Problem{Problem::Kind::kInvalid, text}; };
+Properties merged(Properties all, const Properties& of_one) {
+  for (const auto& [name, value] : of_one) all[name] = value;
+  return all;
+}
+
+Problem check_config(const FailoverConsumerConfig& config) {
+  const auto invalid = [](const char* text) { return Problem(Problem::Kind::kInvalid, text); };
   if (config.source.empty() || config.target.empty()) return invalid("source and target must be given");
   if (config.group.empty()) return invalid("a group must be given");
   if (config.topics.empty()) return invalid("at least one topic must be given");
   for (const auto& topic : config.topics)
     if (topic.empty() || topic.front() == '^') return invalid("topics are names, not patterns");
   if (config.source_lost_after < std::chrono::seconds(1)) return invalid("source_lost_after must be at least 1 s");
-  return client::check_properties(config.properties);
+  if (config.start_without_target_after && *config.start_without_target_after < std::chrono::seconds(1))
+    return invalid("start_without_target_after must be at least 1 s");
+  for (const auto* each : {&config.properties, &config.source_properties, &config.target_properties})
+    if (auto problem = check_properties(*each)) return problem;
+  return {};
 }
 
 }  // namespace
 
 class FailoverConsumer::Impl {
  public:
-  Impl(FailoverConsumerConfig config, std::vector<std::string> target_topics,
-       std::unique_ptr<client::MirrorWatch> watch)
+  Impl(FailoverConsumerConfig config, std::unique_ptr<MirrorWatch> watch)
       : config_(std::move(config)),
-        target_topics_(std::move(target_topics)),
         watch_(std::move(watch)),
-        places_(std::make_unique<client::PlaceFinder>(config_.target, config_.prefix)),
-        rule_(target_topics_, config_.source_lost_after, steady_now()) {}
+        places_({config_.target, merged(config_.properties, config_.target_properties)}, config_.prefix),
+        rule_({target_topics(config_), config_.source_lost_after, config_.start_without_target_after}, steady_ms()) {}
+
+  static std::vector<std::string> target_topics(const FailoverConsumerConfig& config) {
+    std::vector<std::string> out;
+    for (const auto& topic : config.topics) out.push_back(config.prefix + topic);
+    return out;
+  }
 
   Polled poll(Millis timeout) {
-    std::lock_guard lock(mutex_);
-    const Millis until = steady_now() + timeout;
+    if (timeout < Millis(0)) return told({Problem::Kind::kInvalid, "the timeout of poll is negative"});
+    const Millis until = steady_ms() + std::min(timeout, kTimeoutMax);
     for (;;) {
-      if (closed_) return problem({Problem::Kind::kClosed, "the consumer is closed"});
-      if (move_again_at_ && steady_now() < *move_again_at_) {
-        // No more records of the source are delivered now: the target does not have them.
-        if (steady_now() >= until) return {};
-        std::this_thread::sleep_for(std::min(until - steady_now(), kSlice));
-        continue;
+      if (waiting_.load() > 0) std::this_thread::sleep_for(Millis(1));  // a timed_mutex is not fair
+      {
+        std::unique_lock lock(mutex_, until_time(until));
+        if (!lock) return {};
+        auto out = step(std::clamp(until - steady_ms(), Millis(0), kSlice));
+        if (out.kind != Polled::Kind::kNothing) return out;
       }
-      if (!at_target_.load()) {
-        if (auto bad = follow_rule()) return problem(std::move(bad));
-      } else if (commit_again_at_ && steady_now() >= *commit_again_at_) {
-        commit_again();
-      }
-      if (!events_.empty()) {
-        Polled out;
-        out.kind = Polled::Kind::kEvent;
-        out.event = std::move(events_.front());
-        events_.pop_front();
-        return out;
-      }
-      const Millis left = std::clamp(until - steady_now(), Millis(0), kSlice);
-      if (!member_) {
-        if (left.count() == 0) return {};
-        std::this_thread::sleep_for(std::min(left, Millis(20)));  // until the first answer of the target
-        continue;
-      }
-      if (auto message = member_->poll(left)) return polled(*message);
-      if (steady_now() >= until) return {};
+      if (steady_ms() >= until) return {};
     }
   }
 
   Problem commit(Millis timeout) {
-    std::lock_guard lock(mutex_);
-    if (closed_) return {Problem::Kind::kClosed, "the consumer is closed"};
-    if (!member_) return {};  // nothing was delivered yet
-    return member_->commit(member_->owned(), timeout);
+    if (timeout < Millis(0)) return {Problem::Kind::kInvalid, "the timeout of commit is negative"};
+    timeout = std::min(timeout, kTimeoutMax);
+    const Millis until = steady_ms() + timeout;
+    PendingCommit sent;
+    Problem problem;
+    {
+      auto lock = lock_before_polls(until);
+      if (!lock) return {Problem::Kind::kUnavailable, "commit: another call is under way: call again"};
+      if (closed_) return {Problem::Kind::kClosed, "the consumer is closed"};
+      if (joining_) return joining_->commit_delivered();
+      if (!member_) return {};  // nothing was delivered yet
+      sent = member_->commit(problem);
+    }
+    auto failed = sent.wait(std::max(until - steady_ms(), Millis(1)));
+    return failed ? failed : problem;
   }
 
   void close() {
-    std::lock_guard lock(mutex_);
+    auto lock = lock_before_polls(steady_ms() + kTimeoutMax);
     if (closed_) return;
     closed_ = true;
-    if (member_) member_->close(at_target_.load() || !rule_.source_lost());
+    if (member_) member_->close(at_target_.load() || source_alive());
+    joining_.reset();
     watch_.reset();
   }
 
   bool at_target() const { return at_target_.load(); }
 
  private:
-  static Polled problem(Problem what) {
+  static std::chrono::steady_clock::time_point until_time(Millis until) {
+    return std::chrono::steady_clock::time_point(until);
+  }
+  std::unique_lock<std::timed_mutex> lock_before_polls(Millis until) {
+    ++waiting_;
+    std::unique_lock lock(mutex_, until_time(until));
+    --waiting_;
+    return lock;
+  }
+  bool source_alive() const { return steady_ms() - watch_->source().seen < kAlive; }
+
+  static Polled told(Problem what) {
     Polled out;
     out.kind = Polled::Kind::kProblem;
     out.problem = std::move(what);
     return out;
   }
+  // As a result of poll(), unless it was told a moment ago.
+  Polled problem(Problem what) {
+    if (!what || !said_.tell(what, steady_ms())) return {};
+    return told(std::move(what));
+  }
 
-  Polled polled(const rd_kafka_message_t& message) {
-    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return problem({Problem::Kind::kUnavailable, message.payload ? std::string(rd_kafka_message_errstr(&message))
-                                                                   : rd_kafka_err2str(message.err)});
+  // One short step of poll(); nothing: go on.
+  Polled step(Millis left) {
+    if (closed_) return told({Problem::Kind::kClosed, "the consumer is closed"});
+    if (steady_ms() >= look_again_at_) {
+      look_again_at_ = steady_ms() + kLookAgain;
+      for (auto& each : refusals())
+        if (auto out = problem(std::move(each)); out.kind != Polled::Kind::kNothing) return out;
+      const bool moving = move_again_at_ && steady_ms() < *move_again_at_;
+      if (!moving) {
+        if (auto out = problem(follow_rule()); out.kind != Polled::Kind::kNothing) return out;
+      }
+    }
+    if (joining_) {
+      Problem bad;
+      member_ = joining_->step(steady_ms(), bad);
+      if (member_) {
+        events_.push_back(joining_->take_event());
+        joining_.reset();
+      } else if (auto out = problem(std::move(bad)); out.kind != Polled::Kind::kNothing) {
+        return out;
+      }
+    }
+    if (!events_.empty()) {
+      Polled out;
+      out.kind = Polled::Kind::kEvent;
+      out.event = std::move(events_.front());
+      events_.pop_front();
+      return out;
+    }
+    // During a move that failed no records of the source are delivered: the target does not have them.
+    if (!member_ || move_again_at_) {
+      std::this_thread::sleep_for(std::min(left, kIdle));
+      return {};
+    }
+    return poll_member(left);
+  }
+
+  Polled poll_member(Millis left) {
+    if (member_->carries() && steady_ms() >= carry_again_at_) {
+      carry_again_at_ = steady_ms() + kCarryAgain;
+      if (auto out = problem(member_->commit_carried(kCarry)); out.kind != Polled::Kind::kNothing) return out;
+    }
+    while (auto complaint = member_->complaint())
+      if (auto out = problem(std::move(*complaint)); out.kind != Polled::Kind::kNothing) return out;
+    auto message = member_->poll(left);
+    if (!message) return {};
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return problem(member_->problem_of(*message));
     Polled out;
     out.kind = Polled::Kind::kRecord;
-    out.record = client::delivered_record(message, source_name(rd_kafka_topic_name(message.rkt)));
+    out.record = delivered_record(*message, source_name(rd_kafka_topic_name(message->rkt)));
     return out;
   }
 
@@ -130,9 +198,20 @@ class FailoverConsumer::Impl {
     events_.push_back(std::move(event));
   }
 
+  // Clusters that refuse the watching thread, which only a person can repair.
+  std::vector<Problem> refusals() const {
+    std::vector<Problem> out;
+    const auto view = watch_->view();
+    if (view->refused) out.emplace_back(Problem::Kind::kFailed, "target: " + view->problem, view->kafka_code);
+    const auto source = watch_->source();
+    if (!at_target_.load() && source.refused)
+      out.emplace_back(Problem::Kind::kFailed, "source: " + source.problem, source.kafka_code);
+    return out;
+  }
+
   Problem follow_rule() {
     auto view = watch_->view();
-    auto decision = rule_.decide(*view, watch_->source_seen(), steady_now());
+    auto decision = rule_.decide(*view, watch_->source().seen, steady_ms());
     using Say = FailoverRule::Say;
     switch (decision.say) {
       case Say::kNothing:
@@ -149,116 +228,116 @@ class FailoverConsumer::Impl {
       case Say::kTargetUnknown:
         say(Event::Kind::kTargetUnknown, std::move(decision.text));
         break;
+      case Say::kTargetBack:
+        say(Event::Kind::kTargetBack, std::move(decision.text));
+        break;
     }
     switch (decision.action) {
       case FailoverRule::Action::kNone:
         return {};
       case FailoverRule::Action::kStartSource:
-        say(Event::Kind::kStarted, "started at the source " + config_.source);
-        return join(config_.source, config_.topics, {}, {});
+        start_at_source();
+        return {};
       case FailoverRule::Action::kMoveToTarget:
         return move_to_target(*view);
     }
     return {};
   }
 
-  // Commits `first`, then joins the group.
-  Problem join(const std::string& bootstrap, const std::vector<std::string>& topics, Positions delivered,
-               const Positions& first) {
+  void start_at_source() {
     GroupMember::Options options;
-    options.bootstrap = bootstrap;
+    options.where = "source";
+    options.bootstrap = config_.source;
     options.group = config_.group;
-    options.topics = topics;
-    options.properties = config_.properties;
-    options.delivered = std::move(delivered);
-    Problem bad;
-    member_ = GroupMember::open(std::move(options), bad);
-    if (!member_) {
-      closed_ = true;  // a later attempt would fail in the same way
-      return bad;
-    }
-    first_commit_ = member_->commit(first, kMoveCommit);
-    return member_->subscribe();
+    options.topics = config_.topics;
+    options.properties = merged(config_.properties, config_.source_properties);
+    Event event;
+    event.text = "started at the source " + config_.source;
+    joining_.emplace(std::move(options), std::move(event));
   }
 
   Problem move_to_target(const TargetView& view) {
-    Event event;
-    Positions delivered, owned;
-    client::Places places;
+    Places places;
+    GroupMember::Options options;
     if (member_) {
-      if (auto bad = places_->find(view, member_->positions(), places, kTranslate)) {
+      if (auto bad = places_.find(view, member_->positions(), member_->committed(), places, kTranslate)) {
         rule_.not_moved();
-        move_again_at_ = steady_now() + kMoveAgain;
-        if (bad.kind != Problem::Kind::kUnavailable) bad.kind = Problem::Kind::kFailed;
+        move_again_at_ = steady_ms() + kMoveAgain;
+        if (bad.kind != Problem::Kind::kUnavailable) bad.kind = Problem::Kind::kFailed;  // poll() is to be called again
         return bad;
       }
-      move_again_at_.reset();
-      places_.reset();
-      owned = member_->owned();
-      delivered = member_->positions();
-      // LeaveGroup is sent only to a source that still answers.
-      member_->close(steady_now() - watch_->source_seen() < std::chrono::seconds(3));
+      options.moved = true;
+      options.client_id = member_->member_id();
+      for (const auto& [topic, partition] : member_->owned()) options.kept.emplace(config_.prefix + topic, partition);
+      member_->close(source_alive());  // LeaveGroup is sent only to a source that still answers
       member_.reset();
     }
-    Positions at_target, first;
-    int64_t lost = 0;
-    for (const auto& [key, place] : places) {
-      const auto& [next, continued_at] = place;
-      const std::string name = config_.prefix + key.first;
-      at_target[{name, key.second}] = continued_at;
-      if (!owned.contains(key)) continue;
-      if (view.topics.at(name).partitions.contains(key.second)) first[{name, key.second}] = continued_at;
-      event.partitions.push_back(
-          {key.first, key.second, next.failover_offset, next.position, continued_at, next.consumed_but_lost, false});
-      lost += next.consumed_but_lost;
-    }
+    move_again_at_.reset();
+    options.where = "target";
+    options.bootstrap = config_.target;
+    options.group = config_.group;
+    options.topics = target_topics(config_);
+    options.properties = merged(config_.properties, config_.target_properties);
     at_target_.store(true);
-    auto bad = join(config_.target, target_topics_, std::move(at_target), first);
-    for (auto& partition : event.partitions)
-      partition.committed = !first_commit_ && first.contains({config_.prefix + partition.topic, partition.partition});
-    if (first_commit_) commit_again_at_ = steady_now() + std::chrono::seconds(1);
-    event.kind = delivered.empty() ? Event::Kind::kStarted : Event::Kind::kFailedOver;
-    event.text = (delivered.empty() ? "started at the target " : "failed over to the target ") + config_.target +
-                 (lost > 0 ? ": consumed but lost " + std::to_string(lost) : std::string()) +
-                 (first_commit_ ? " (positions not committed yet: " + first_commit_.text + ")" : std::string());
-    events_.push_back(std::move(event));
-    return bad;
+    watch_->source_is_over();
+    Event event = moved_event(view, places, options);
+    joining_.emplace(std::move(options), std::move(event));
+    return {};
   }
 
-  // Commits as a member of the group, once partitions are assigned.
-  void commit_again() {
-    auto owned = member_->owned();
-    commit_again_at_ = steady_now() + std::chrono::seconds(1);
-    if (!owned.empty() && !member_->commit(owned, Millis(2000))) commit_again_at_.reset();
+  // Tells of the partitions that this member had, and fills in what they carry.
+  Event moved_event(const TargetView& view, const Places& places, GroupMember::Options& options) const {
+    Event event;
+    int64_t lost = 0;
+    for (const auto& [key, place] : places) {
+      const PartitionKey at_target(config_.prefix + key.first, key.second);
+      options.delivered[at_target] = place.at_target;
+      if (!options.kept.contains(at_target)) continue;
+      const bool there = view.topics.at(at_target.first).partitions.contains(key.second);
+      if (there && place.commit_at) options.carried[at_target] = *place.commit_at;
+      auto& out = event.partitions.emplace_back();
+      out.topic = key.first;
+      out.partition = key.second;
+      out.failover_offset = place.next.failover_offset;
+      out.position = place.next.position;
+      out.continued_at = place.at_target;
+      out.consumed_but_lost = place.next.consumed_but_lost;
+      out.committed_at = place.commit_at.value_or(-1);
+      lost += place.next.consumed_but_lost;
+    }
+    event.kind = options.moved ? Event::Kind::kFailedOver : Event::Kind::kStarted;
+    event.text = (options.moved ? "failed over to the target " : "started at the target ") + config_.target +
+                 (lost > 0 ? ": consumed but lost " + std::to_string(lost) : std::string());
+    return event;
   }
 
   const FailoverConsumerConfig config_;
-  const std::vector<std::string> target_topics_;
-  std::mutex mutex_;
-  std::unique_ptr<client::MirrorWatch> watch_;
-  std::unique_ptr<client::PlaceFinder> places_;  // null after the move
+  std::timed_mutex mutex_;
+  std::atomic<int> waiting_ = 0;  // threads that want the lock for something short
+  std::unique_ptr<MirrorWatch> watch_;
+  PlaceFinder places_;
   FailoverRule rule_;
   std::unique_ptr<GroupMember> member_;
+  std::optional<Joining> joining_;
   std::deque<Event> events_;
-  Problem first_commit_;
-  std::optional<Millis> commit_again_at_;
+  SaidProblems said_;
   std::optional<Millis> move_again_at_;  // a move failed: the time of the next attempt
+  Millis carry_again_at_{0}, look_again_at_{0};
   std::atomic<bool> at_target_ = false;
   bool closed_ = false;
 };
 
 std::unique_ptr<FailoverConsumer> FailoverConsumer::open(FailoverConsumerConfig config, Problem& problem) {
-  problem = check(config);
+  problem = check_config(config);
   if (problem) return nullptr;
-  client::MirrorWatchOptions options;
-  options.target = config.target;
-  options.source = config.source;
-  for (const auto& topic : config.topics) options.topics.push_back(config.prefix + topic);
-  auto topics = options.topics;
-  auto watch = client::MirrorWatch::open(options, problem);
+  MirrorWatchOptions options;
+  options.target = {config.target, merged(config.properties, config.target_properties)};
+  options.source = {config.source, merged(config.properties, config.source_properties)};
+  options.topics = Impl::target_topics(config);
+  auto watch = MirrorWatch::open(options, problem);
   if (!watch) return nullptr;
   return std::unique_ptr<FailoverConsumer>(
-      new FailoverConsumer(std::make_unique<Impl>(std::move(config), std::move(topics), std::move(watch))));
+      new FailoverConsumer(std::make_unique<Impl>(std::move(config), std::move(watch))));
 }
 
 FailoverConsumer::FailoverConsumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -268,4 +347,4 @@ Problem FailoverConsumer::commit(Millis timeout) { return impl_->commit(timeout)
 void FailoverConsumer::close() { impl_->close(); }
 bool FailoverConsumer::at_target() const { return impl_->at_target(); }
 
-}  // namespace farshore
+}  // namespace farshore::client

@@ -1,10 +1,10 @@
-/* farshore-example-consumer-c SOURCE TARGET GROUP TOPIC IDLE_MS: a FailoverConsumer in C. Prints one line for each record,
- * `R <partition> <offset> <key>`, and one for each event, `E <text>`. Commits every 500 records and at the end. Ends
- * when it is at the target and no record came for IDLE_MS. */
+/* farshore-example-consumer-c SOURCE TARGET GROUP TOPIC IDLE_MS: a FailoverConsumer in C. Prints one line for each
+ * record, `R <partition> <offset> <key>`, and one for each event, `E <text>`. Commits every 500 records and at the end.
+ * Ends when it is at the target and no record came for IDLE_MS. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "offsets/client/farshore.h"
+#include <farshore/farshore.h>
 
 enum { POLL_MS = 100, COMMIT_EVERY = 500, COMMIT_MS = 10000 };
 
@@ -24,10 +24,10 @@ static void print_event(const farshore_consumer* consumer) {
   size_t i;
   printf("E %s\n", farshore_event_text(consumer));
   for (i = 0; i < farshore_event_partitions(consumer); ++i) {
-    farshore_continued p;
-    if (farshore_event_partition(consumer, i, &p) < 0) continue;
-    printf("E %s[%d] continued at %lld, consumed but lost %lld\n", p.topic, (int)p.partition, (long long)p.continued_at,
-           (long long)p.consumed_but_lost);
+    const farshore_continued* p = farshore_event_partition(consumer, i);
+    printf("E %s[%d] continued at %lld, consumed but lost %lld\n", farshore_continued_topic(p),
+           (int)farshore_continued_partition(p), (long long)farshore_continued_at(p),
+           (long long)farshore_continued_consumed_but_lost(p));
   }
 }
 
@@ -36,7 +36,7 @@ static int consume(farshore_consumer* consumer, long idle_ms) {
   int uncommitted = 0;
   while (!farshore_consumer_at_target(consumer) || idle < idle_ms) {
     const int polled = farshore_consumer_poll(consumer, POLL_MS);
-    if (polled == FARSHORE_CLOSED || polled == FARSHORE_INVALID) return failed("poll");
+    if (polled < 0 && (polled == FARSHORE_INVALID || farshore_last_error_fatal())) return failed("poll");
     idle = polled == FARSHORE_NOTHING ? idle + POLL_MS : 0;
     if (polled == FARSHORE_EVENT) print_event(consumer);
     if (polled < 0) fprintf(stderr, "poll: %s\n", farshore_last_error()); /* it goes on by itself */

@@ -2,13 +2,13 @@
 // and one for each event, `E <text>` (also on stderr), in FILE or on stdout. Commits every 500 records and at the end.
 #include <signal.h>
 
+#include <farshore/failover_consumer.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
-
-#include "offsets/client/failover_consumer.h"
 
 namespace {
 
@@ -57,10 +57,10 @@ int run(farshore::FailoverConsumerConfig config, std::chrono::milliseconds idle_
         event_line(p.topic + "[" + std::to_string(p.partition) + "] failover offset " +
                    std::to_string(p.failover_offset) + ", position " + std::to_string(p.position) + ", continued at " +
                    std::to_string(p.continued_at) + ", consumed but lost " + std::to_string(p.consumed_but_lost) +
-                   (p.committed ? ", committed" : ", not committed"));
+                   ", committed at " + std::to_string(p.committed_at) + (p.committed ? "" : " (not yet)"));
     } else if (polled.kind == Kind::kProblem) {
       if (polled.problem.text != last_problem) event_line(last_problem = polled.problem.text);
-      if (polled.problem.kind == farshore::Problem::Kind::kClosed) {
+      if (polled.problem.fatal) {
         result = 1;
         break;
       }

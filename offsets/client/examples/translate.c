@@ -1,10 +1,10 @@
 /* farshore-example-translate-c TARGET TOPIC PARTITION OFFSET...: for each offset of the source, which one it is at the
- * target: `<source> -> <target>`, with ` (next)` where the target has no such record. Works for mirror links (a Farshore
- * target) and for relay links (any other Kafka), with the gateway and the source gone. */
+ * target: `<source> -> <target>`, with ` (next)` where the target has no such record. Works for mirror links (a
+ * Farshore target) and for relay links (any other Kafka), with the gateway and the source gone. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "offsets/client/farshore.h"
+#include <farshore/farshore.h>
 
 int main(int argc, char** argv) {
   farshore_translator* translator;

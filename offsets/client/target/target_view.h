@@ -25,8 +25,10 @@ struct TopicAtTarget {
 };
 
 struct TargetView {
-  bool answered = false;  // at least once; `topics` is the last answer
-  std::string problem;    // why the last round failed; empty: it succeeded
+  bool answered = false;   // at least once; `topics` is the last answer
+  std::string problem;     // why the last round failed; empty: it succeeded
+  bool refused = false;    // the last round failed in a way that only a person can repair (credentials, permissions)
+  int16_t kafka_code = 0;  // of the broker that refused; 0: none
   std::map<std::string, TopicAtTarget> topics;
 };
 

@@ -1,61 +1,54 @@
-#include "offsets/client/translator.h"
+#include "offsets/client/translator/translator.h"
 
-#include <mutex>
-#include <optional>
+#include <algorithm>
 #include <utility>
 
-#include "offsets/client/target/mirror_watch.h"
-#include "offsets/client/target/relay_lookup.h"
+#include "offsets/client/target/target_lookup.h"
 #include "offsets/client/translator/internal/mirror_limit.h"
 
-namespace farshore {
+namespace farshore::client {
 namespace {
 
-using Direction = client::RelayDirection;
+using Direction = RelayDirection;
 using Clock = std::chrono::steady_clock;
+using TranslatorMillis = std::chrono::milliseconds;
+constexpr TranslatorMillis kTranslateMax = std::chrono::hours(24);  // longer timeouts are this long
 
 }  // namespace
 
 class Translator::Impl {
  public:
-  Impl(Config config, std::unique_ptr<client::MirrorWatch> watch, std::unique_ptr<client::RelayLookup> relays)
-      : config_(std::move(config)), watch_(std::move(watch)), relays_(std::move(relays)) {}
+  Impl(TranslatorConfig config, std::unique_ptr<TargetLookup> target)
+      : config_(std::move(config)), target_(std::move(target)) {}
 
   Position translate(const std::string& topic, int32_t partition, int64_t offset, Direction direction,
-                     std::chrono::milliseconds timeout) {
+                     TranslatorMillis timeout) {
     Position out;
-    const auto began = Clock::now();
+    if (timeout < TranslatorMillis(0)) {
+      out.problem = {Problem::Kind::kInvalid, "the timeout of a translation is negative"};
+      return out;
+    }
+    timeout = std::min(timeout, kTranslateMax);
+    const auto until = Clock::now() + timeout;
     bool farshore = false;
-    out.problem = target_kind(farshore, timeout);
+    out.problem = target_->is_farshore(farshore, timeout);
     if (out.problem) return out;
-    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-    timeout = std::max(timeout - spent, std::chrono::milliseconds(1));
-    return farshore ? mirrored(topic, partition, offset, direction, timeout)
-                    : relayed(topic, partition, offset, direction, timeout);
+    const auto left = std::max(std::chrono::duration_cast<TranslatorMillis>(until - Clock::now()), TranslatorMillis(1));
+    return farshore ? mirrored(topic, partition, offset, direction, left)
+                    : relayed(topic, partition, offset, direction, left);
   }
 
  private:
-  // Asks once: a cluster does not change its kind.
-  Problem target_kind(bool& farshore, std::chrono::milliseconds timeout) {
-    std::lock_guard lock(mutex_);
-    if (!farshore_) {
-      bool answer = false;
-      if (auto problem = relays_->is_farshore(answer, timeout)) return problem;
-      farshore_ = answer;
-    }
-    farshore = *farshore_;
-    return {};
-  }
-
   Position relayed(const std::string& topic, int32_t partition, int64_t offset, Direction direction,
-                   std::chrono::milliseconds timeout) {
-    client::RelayQuestion question;
+                   TranslatorMillis timeout) {
+    RelayQuestion question;
     question.link = config_.link;
     question.topic = topic;
     question.partition = partition;
     question.offset = offset;
     question.direction = direction;
-    auto answer = relays_->ask(std::move(question), timeout);
+    auto answers = target_->ask({std::move(question)}, timeout);
+    auto& answer = answers.front();
     Position out;
     out.limit = answer.limit;
     out.ended = answer.ended;
@@ -72,7 +65,7 @@ class Translator::Impl {
   }
 
   Position mirrored(const std::string& topic, int32_t partition, int64_t offset, Direction direction,
-                    std::chrono::milliseconds timeout) {
+                    TranslatorMillis timeout) {
     Position out;
     std::string name = config_.prefix + topic, answer_name = name;  // the names at the target and in the answer
     if (direction == Direction::kToSource) {
@@ -83,14 +76,10 @@ class Translator::Impl {
       name = topic;
       answer_name = topic.substr(config_.prefix.size());
     }
-    auto view = watch_->fresh(name, timeout);
-    if (!view || !view->problem.empty()) {
-      out.problem = {Problem::Kind::kUnavailable,
-                     "the target does not answer: " + (view ? view->problem : "timed out")};
-      return out;
-    }
-    auto found = view->topics.find(name);
-    auto limit = client::mirror_limit(found == view->topics.end() ? nullptr : &found->second, partition, offset);
+    TopicAtTarget found;
+    out.problem = target_->topic(name, found, timeout);
+    if (out.problem) return out;
+    auto limit = mirror_limit(&found, partition, offset);
     out.limit = limit.limit;
     out.ended = limit.ended;
     out.problem = std::move(limit.problem);
@@ -104,36 +93,27 @@ class Translator::Impl {
     return out;
   }
 
-  const Config config_;
-  std::unique_ptr<client::MirrorWatch> watch_;
-  std::unique_ptr<client::RelayLookup> relays_;
-  std::mutex mutex_;
-  std::optional<bool> farshore_;
+  const TranslatorConfig config_;
+  std::unique_ptr<TargetLookup> target_;
 };
 
-std::unique_ptr<Translator> Translator::open(Config config, Problem& problem) {
-  client::MirrorWatchOptions options;
-  options.target = config.target;
-  options.periodic = false;
-  auto watch = client::MirrorWatch::open(options, problem);
-  if (!watch) return nullptr;
-  auto relays = client::RelayLookup::open(config.target, problem);
-  if (!relays) return nullptr;
-  return std::unique_ptr<Translator>(
-      new Translator(std::make_unique<Impl>(std::move(config), std::move(watch), std::move(relays))));
+std::unique_ptr<Translator> Translator::open(TranslatorConfig config, Problem& problem) {
+  auto target = TargetLookup::open({config.target, config.properties}, problem);
+  if (!target) return nullptr;
+  return std::unique_ptr<Translator>(new Translator(std::make_unique<Impl>(std::move(config), std::move(target))));
 }
 
 Translator::Translator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Translator::~Translator() = default;
 
 Translator::Position Translator::to_target(const std::string& topic, int32_t partition, int64_t source_offset,
-                                           std::chrono::milliseconds timeout) {
+                                           TranslatorMillis timeout) {
   return impl_->translate(topic, partition, source_offset, Direction::kToTarget, timeout);
 }
 
 Translator::Position Translator::to_source(const std::string& topic, int32_t partition, int64_t target_offset,
-                                           std::chrono::milliseconds timeout) {
+                                           TranslatorMillis timeout) {
   return impl_->translate(topic, partition, target_offset, Direction::kToSource, timeout);
 }
 
-}  // namespace farshore
+}  // namespace farshore::client

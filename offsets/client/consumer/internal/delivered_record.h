@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "offsets/client/failover_consumer.h"
+#include "offsets/client/consumer/failover_consumer.h"
 
 namespace farshore::client {
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,31 +11,43 @@
 
 namespace farshore::client {
 
+struct FailoverRuleOptions {
+  std::vector<std::string> topics;  // by their names at the target
+  std::chrono::milliseconds source_lost_after{0};
+  // A silent target may have been failed over long ago, and then the source must not be read. So a start waits for the
+  // target's answer. Given: it waits only so long, because the user chose so.
+  std::optional<std::chrono::milliseconds> start_without_target_after;
+};
+
 class FailoverRule {
  public:
   using Millis = std::chrono::milliseconds;  // since any fixed point in time
   enum class Action { kNone, kStartSource, kMoveToTarget };
-  enum class Say { kNothing, kSourceLost, kSourceBack, kWaiting, kTargetUnknown };
+  enum class Say { kNothing, kSourceLost, kSourceBack, kWaiting, kTargetUnknown, kTargetBack };
   struct Decision {
     Action action = Action::kNone;
     Say say = Say::kNothing;
     std::string text;
   };
 
-  FailoverRule(std::vector<std::string> target_topics, Millis source_lost_after, Millis started);
+  FailoverRule(FailoverRuleOptions options, Millis started);
 
-  // Called often. Returns at most one action and one event each time. After kMoveToTarget it returns nothing more,
-  // unless not_moved() says that the move failed.
+  // Called often. Returns at most one action and one event each time. After kMoveToTarget it only tells whether the
+  // target answers, unless not_moved() says that the move failed.
   Decision decide(const TargetView& target, Millis source_seen, Millis now);
   void not_moved() { moved_ = false; }
   bool source_lost() const { return lost_; }
 
  private:
   bool all_ended(const TargetView& target) const;
+  bool any_ended(const TargetView& target) const;
   std::string why_waiting(const TargetView& target) const;
+  Decision before_start(const TargetView& target, Millis now);
+  Decision waiting(std::string why);
+  Decision watch_target(const TargetView& target);
 
-  const std::vector<std::string> topics_;
-  const Millis lost_after_, started_;
+  const FailoverRuleOptions options_;
+  const Millis started_;
   bool consuming_ = false, lost_ = false, moved_ = false, target_unknown_ = false;
   std::string said_waiting_;
 };

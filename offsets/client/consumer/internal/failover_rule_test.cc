@@ -20,8 +20,12 @@ TargetView target(std::map<std::string, State> states, std::optional<int64_t> fa
   return view;
 }
 
+FailoverRule starting(std::vector<std::string> topics, std::optional<Millis> without_target = std::nullopt) {
+  return FailoverRule({std::move(topics), Millis(10000), without_target}, Millis(0));
+}
+
 FailoverRule consuming(std::vector<std::string> topics) {
-  FailoverRule rule(topics, Millis(10000), Millis(0));
+  FailoverRule rule = starting(topics);
   std::map<std::string, State> states;
   for (const auto& topic : topics) states[topic] = State::kMirror;
   EXPECT_EQ(rule.decide(target(states), Millis(0), Millis(1)).action, Action::kStartSource);
@@ -36,16 +40,68 @@ TEST(FailoverRule, FailedMoveIsDecidedAgain) {
 }
 
 TEST(FailoverRule, NewConsumerStartsAtATargetThatWasFailedOverBefore) {
-  FailoverRule rule({"a"}, Millis(10000), Millis(0));
+  FailoverRule rule = starting({"a"});
   EXPECT_EQ(rule.decide(TargetView{}, Millis(0), Millis(1)).action, Action::kNone);
   EXPECT_EQ(rule.decide(target({{"a", State::kFailedOver}}), Millis(0), Millis(2)).action, Action::kMoveToTarget);
   EXPECT_EQ(rule.decide(target({{"a", State::kFailedOver}}), Millis(0), Millis(3)).action, Action::kNone);
 }
 
-TEST(FailoverRule, SilentTargetDelaysTheStartAtTheSourceByFiveSeconds) {
-  FailoverRule rule({"a"}, Millis(10000), Millis(0));
-  EXPECT_EQ(rule.decide(TargetView{}, Millis(0), Millis(4999)).action, Action::kNone);
-  EXPECT_EQ(rule.decide(TargetView{}, Millis(0), Millis(5000)).action, Action::kStartSource);
+TEST(FailoverRule, SilentTargetHoldsTheStartBackForEverAndIsReportedOnce) {
+  FailoverRule rule = starting({"a"});
+  EXPECT_EQ(rule.decide(TargetView{}, Millis(0), Millis(4999)).say, Say::kNothing);
+  auto said = rule.decide(TargetView{}, Millis(0), Millis(5000));
+  EXPECT_EQ(said.action, Action::kNone);
+  EXPECT_EQ(said.say, Say::kWaiting);
+  EXPECT_NE(said.text.find("start.without.target.after.ms"), std::string::npos) << said.text;
+  TargetView refused;
+  refused.problem = "refused";
+  for (int at = 5001; at < 10000000; at += 99999) {
+    auto decision = rule.decide(refused, Millis(at), Millis(at));
+    EXPECT_EQ(decision.action, Action::kNone);
+    EXPECT_EQ(decision.say, Say::kNothing);
+  }
+  EXPECT_EQ(rule.decide(target({{"a", State::kMirror}}), Millis(0), Millis(10000000)).action, Action::kStartSource);
+}
+
+TEST(FailoverRule, ErrorOfTheTargetAtTheStartIsReportedAtOnce) {
+  FailoverRule rule = starting({"a"});
+  TargetView refused;
+  refused.problem = "SASL authentication failed";
+  auto said = rule.decide(refused, Millis(0), Millis(1));
+  EXPECT_EQ(said.say, Say::kWaiting);
+  EXPECT_NE(said.text.find("SASL"), std::string::npos) << said.text;
+}
+
+TEST(FailoverRule, UserMayChooseToStartWithoutTheTarget) {
+  FailoverRule rule = starting({"a"}, Millis(7000));
+  EXPECT_EQ(rule.decide(TargetView{}, Millis(0), Millis(6999)).action, Action::kNone);
+  auto decision = rule.decide(TargetView{}, Millis(0), Millis(7000));
+  EXPECT_EQ(decision.action, Action::kStartSource);
+  EXPECT_EQ(decision.say, Say::kTargetUnknown);
+}
+
+TEST(FailoverRule, StartWaitsWhileOnlySomeTopicsHaveEnded) {
+  FailoverRule rule = starting({"a", "b"});
+  auto one = target({{"a", State::kFailedOver}, {"b", State::kMirror}});
+  auto decision = rule.decide(one, Millis(1), Millis(1));
+  EXPECT_EQ(decision.action, Action::kNone);
+  EXPECT_EQ(decision.say, Say::kWaiting);
+  auto unknown = target({{"a", State::kFailedOver}, {"b", State::kNotMirror}}, std::nullopt);
+  EXPECT_EQ(rule.decide(unknown, Millis(2), Millis(2)).action, Action::kNone);
+  auto both = target({{"a", State::kFailedOver}, {"b", State::kPromoted}});
+  EXPECT_EQ(rule.decide(both, Millis(3), Millis(3)).action, Action::kMoveToTarget);
+}
+
+TEST(FailoverRule, SilenceOfTheTargetAfterTheMoveIsReported) {
+  auto rule = consuming({"a"});
+  auto view = target({{"a", State::kPromoted}});
+  EXPECT_EQ(rule.decide(view, Millis(1), Millis(2)).action, Action::kMoveToTarget);
+  EXPECT_EQ(rule.decide(view, Millis(1), Millis(3)).say, Say::kNothing);
+  view.problem = "refused";
+  EXPECT_EQ(rule.decide(view, Millis(1), Millis(4)).say, Say::kTargetUnknown);
+  EXPECT_EQ(rule.decide(view, Millis(1), Millis(5)).say, Say::kNothing);
+  view.problem.clear();
+  EXPECT_EQ(rule.decide(view, Millis(1), Millis(6)).say, Say::kTargetBack);
 }
 
 TEST(FailoverRule, PromotionMovesTheConsumerEvenIfTheSourceAnswers) {

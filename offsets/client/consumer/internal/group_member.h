@@ -1,38 +1,40 @@
-// GroupMember: one librdkafka consumer in one group at one cluster. It remembers the position that it delivered of each
-// partition, and starts there if the partition is assigned again.
-// Threads: one. Callbacks of librdkafka run inside poll() and close().
+// GroupMember: one librdkafka consumer in one group at one cluster. It decides itself where each partition starts:
+// after everything that this process delivered and that the group committed. So it knows the position of each
+// partition, also of one without records, and a failover can carry it.
+//
+//   group --assign--> Assignment --poll(): committed offsets, first offsets--> librdkafka --records--> poll()
+//
+// Threads: one at a time. Callbacks of librdkafka run inside poll() and close().
 #pragma once
 
-#include <librdkafka/rdkafka.h>
-
 #include <chrono>
-#include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "offsets/client/api.h"
+#include "offsets/client/consumer/internal/assignment.h"
+#include "offsets/client/consumer/internal/member_properties.h"
+#include "offsets/client/consumer/internal/pending_commit.h"
 
 namespace farshore::client {
-
-using PartitionKey = std::pair<std::string, int32_t>;  // topic (its name at this cluster), partition
-using Positions = std::map<PartitionKey, int64_t>;     // the next offset to deliver
 
 class GroupMember {
  public:
   struct Options {
+    std::string where;  // "source" or "target", for messages
     std::string bootstrap, group;
     std::vector<std::string> topics;
-    std::map<std::string, std::string> properties;
-    Positions delivered;  // delivered before by this process
+    Properties properties;
+    // The rest is set after a move.
+    bool moved = false;
+    std::string client_id;        // of this member; empty: that of the properties
+    Positions delivered;          // up to here this process delivered: a partition never starts below
+    Positions carried;            // what the application committed before the move, and the group may lack here
+    std::set<PartitionKey> kept;  // the partitions that this process had before the move
   };
-  struct FreeMessage {
-    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
-  };
-  using Message = std::unique_ptr<rd_kafka_message_t, FreeMessage>;
 
   // Null, and `problem` is set: kInvalid (a property), kFailed.
   static std::unique_ptr<GroupMember> open(Options options, Problem& problem);
@@ -42,30 +44,47 @@ class GroupMember {
 
   // Joins the group. A commit before this comes from a non-member: Kafka refuses it if the group has members.
   Problem subscribe();
-  // A record, which then counts as delivered; an error, in `err`; or null after `timeout`.
-  Message poll(std::chrono::milliseconds timeout);
-  // kUnavailable: no answer within `timeout`; the commit may have been stored.
-  Problem commit(const Positions& positions, std::chrono::milliseconds timeout);
-  // Ends the consumer. If `politely`, it leaves the group first, which takes at most 3 s. Positions stay readable.
+  // A record, which then counts as delivered; an error, in `err`; or null after `timeout`. Looking up where partitions
+  // start may take 2 s longer.
+  KafkaMessage poll(std::chrono::milliseconds timeout);
+  Problem problem_of(const rd_kafka_message_t& message) const;  // of an error that poll() returned
+  // What librdkafka or a start has complained about since the last call.
+  std::optional<Problem> complaint();
+
+  // Commits the positions of all partitions that are read. `problem` is set if nothing was sent: kUnavailable.
+  PendingCommit commit(Problem& problem);
+  // Commits those of `carried` that are above what the group has committed here, and forgets them. As a member: only of
+  // the partitions that are read. It never lowers a commit. At most `timeout`.
+  Problem commit_carried(std::chrono::milliseconds timeout);
+  bool carries() const { return !carried_.empty(); }
+
+  // Ends the consumer. If `politely`, it leaves the group first, which takes at most 3 s. What it knows stays readable.
   void close(bool politely);
 
-  const Positions& positions() const { return positions_; }  // of all partitions that were ever assigned
-  // Of the partitions that are assigned now. A partition that was lost because the cluster did not answer still counts.
-  Positions owned() const;
+  const Positions& positions() const { return positions_; }  // the next offset to deliver, of all partitions ever read
+  // What the application committed, or the group had committed when a partition was given to this member. A partition
+  // that began at its end (auto.offset.reset=latest) counts as committed there: nothing before it was wanted.
+  const Positions& committed() const { return committed_; }
+  const std::set<PartitionKey>& owned() const { return assignment_.owned(); }
+  std::string member_id() const;  // as the group's coordinator named it; empty: not known
 
  private:
   explicit GroupMember(Options options);
-  static void rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t* list, void* self);
-  void assigned(rd_kafka_topic_partition_list_t* list);
-  void revoked(const rd_kafka_topic_partition_list_t* list);
+  static void on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t* list, void* self);
+  static void on_error(rd_kafka_t* rk, int err, const char* reason, void* self);
+  void start_partitions();
+  std::optional<int64_t> first_offset_of(const PartitionKey& key);
+  void complain(Problem problem);
+  void raise_committed(const PartitionKey& key, int64_t offset);
 
   const Options options_;
-  rd_kafka_t* rk_ = nullptr;
-  Positions positions_;
-  std::set<PartitionKey> owned_;
+  const FirstOffset first_;
+  KafkaHandle rk_;
+  Assignment assignment_;
+  Positions positions_, committed_, carried_;
+  bool subscribed_ = false;
+  std::chrono::milliseconds start_again_at_{0};
+  std::deque<Problem> complaints_;
 };
-
-// kInvalid: names the first property that is unknown, or that the application must not set.
-Problem check_properties(const std::map<std::string, std::string>& properties);
 
 }  // namespace farshore::client

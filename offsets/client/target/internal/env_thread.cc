@@ -6,16 +6,23 @@
 namespace farshore::client {
 namespace {
 
-RealEnvOptions env_options() {
-  RealEnvOptions options;
-  options.log_level = LogLevel::kError;
+class NoLogger final : public Logger {
+ public:
+  void write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
+  bool enabled(LogLevel) const override { return false; }
+};
+
+RealEnvOptions embedded_options() {
+  RealEnvOptions options{
+      .make_logger = [](LogLevel) -> std::unique_ptr<Logger> { return std::make_unique<NoLogger>(); }};
   options.blocking_threads = 1;
+  options.ignore_sigpipe = false;  // this thread blocks all signals, and the process belongs to the application
   return options;
 }
 
 }  // namespace
 
-EnvThread::EnvThread() : env_(env_options()), gate_(env_), closing_(env_) {}
+EnvThread::EnvThread() : env_(embedded_options()), gate_(env_), closing_(env_) {}
 
 EnvThread::~EnvThread() { ensure(!thread_.joinable(), "end() was called before the destruction of an EnvThread"); }
 

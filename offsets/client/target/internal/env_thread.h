@@ -1,7 +1,7 @@
 // EnvThread: an Env that runs on its own thread inside an application. The thread blocks all signals, so the
-// application's signal handlers run on the application's threads. The Env logs errors only: failures are reported in
-// results. Threads: construct, start() and end() on the application's threads; everything else runs on the Env's
-// thread.
+// application's signal handlers run on the application's threads. Nothing else of the process is changed, and nothing
+// is logged: failures are reported in results. Threads: construct, start() and end() on the application's threads;
+// everything else runs on the Env's thread.
 #pragma once
 
 #include <functional>

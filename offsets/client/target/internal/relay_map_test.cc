@@ -3,93 +3,15 @@
 
 #include <array>
 
-#include "proto/batch/builder.h"
-#include "proto/kafka/fake/testing/kafka_world.h"
-#include "proto/link/group_memory.h"
-#include "proto/link/relay_topic.h"
+#include "offsets/client/target/internal/relay_fixture.h"
 
 namespace farshore::client {
 namespace {
 
 using Direction = RelayDirection;
 
-class RelayMapTest : public kafka::KafkaFixture {
+class RelayMapTest : public RelayFixture {
  public:
-  RelayMapTest() : KafkaFixture("app") {
-    Uuid link, topic;
-    link.bytes.fill(0x11);
-    topic.bytes.fill(0x22);
-    key_.link = LinkId(link);
-    key_.source_topic = SourceTopicId(topic);
-  }
-
-  void add_topics() {
-    kafka_.add_topic("__farshore_links", 1);
-    kafka_.add_topic(kTranslationTopic, kTranslationLogPartitions);
-    kafka_.add_topic("east.orders", 1);
-    store_link("link/e2w/topic/east.orders", link_json(false));
-  }
-  RelayTopic relay_topic() const {
-    RelayTopic topic;
-    topic.link = key_.link;
-    topic.topic = "east.orders";
-    topic.source_topic = "orders";
-    topic.source_id = key_.source_topic;
-    topic.partitions = 1;
-    return topic;
-  }
-  std::string link_json(bool ended, int version = 1) const {
-    RelayTopic topic = relay_topic();
-    if (ended) topic.promotion.emplace();
-    std::string json = encode(topic);
-    json.replace(json.find("\"v\":1"), 5, "\"v\":" + std::to_string(version));
-    return json;
-  }
-  void store_link(const std::string& key, const std::string& value) {
-    BatchBuilder builder;
-    builder.add(1, std::string_view(key), std::string_view(value));
-    kafka_.append("__farshore_links", 0, builder.build());
-  }
-  void log(const TranslationRecord& record) {
-    auto encoded = encode_translation(record).value();
-    std::optional<std::string_view> value;
-    if (encoded.value) value = *encoded.value;
-    BatchBuilder builder;
-    builder.add(1, std::string_view(encoded.key), value);
-    kafka_.append(kTranslationTopic, translation_log_partition(key_), builder.build());
-  }
-  void log_run(int64_t source, int64_t target, int64_t length) {
-    RunRecord record;
-    record.key = key_;
-    record.run.source = SourceOffset(source);
-    record.run.target = TargetOffset(target);
-    record.run.length = length;
-    record.run.source_epoch = LogEpoch(4);
-    log(record);
-  }
-  void log_anchor(kafka::ProducerIdentity producer, int32_t sequence, int64_t source) {
-    AnchorRecord record;
-    record.key = key_;
-    record.anchor.producer = producer;
-    record.anchor.sequence = sequence;
-    record.anchor.source = SourceOffset(source);
-    record.anchor.source_epoch = LogEpoch(4);
-    record.anchor.target_from = TargetOffset(kafka_.partition("east.orders", 0).end);
-    log(record);
-  }
-  int64_t append(std::optional<kafka::ProducerIdentity> producer, int32_t sequence, int64_t records) {
-    BatchBuilder builder;
-    if (producer) builder.producer(producer->id, producer->epoch, sequence);
-    for (int64_t i = 0; i < records; ++i) builder.add(1, std::nullopt, std::string_view("v"));
-    return kafka_.append("east.orders", 0, builder.build());
-  }
-  void marker(kafka::ProducerIdentity producer) {
-    BatchBuilder builder;
-    builder.producer(producer.id, producer.epoch, -1).transactional();
-    builder.add_marker(ControlType::kAbort, 0, 1);
-    kafka_.append("east.orders", 0, builder.build());
-  }
-
   static Task<Result<RelayAnswer>> ask(RelayMap& map, Deadline deadline, Direction direction, int64_t offset,
                                        std::string link = "") {
     RelayQuestion question;
@@ -97,7 +19,11 @@ class RelayMapTest : public kafka::KafkaFixture {
     question.topic = direction == Direction::kToTarget ? "orders" : "east.orders";
     question.offset = offset;
     question.direction = direction;
-    co_return co_await map.ask(std::move(question), deadline);
+    std::vector<RelayQuestion> questions{std::move(question)};
+    auto answers = co_await map.ask(std::move(questions), deadline);
+    last_limit_ = answers.front().limit;
+    if (answers.front().error.code != ErrorCode::kNone) co_return answers.front().error;
+    co_return std::move(answers.front());
   }
 
   // Every offset up to `source_end`, in both directions.
@@ -120,10 +46,10 @@ class RelayMapTest : public kafka::KafkaFixture {
     }
     auto beyond = co_await ask(map, soon(), Direction::kToTarget, source_end + 1);
     EXPECT_ERROR(beyond, ErrorCode::kOutOfRange);
-    EXPECT_EQ(map.limit(), source_end);
+    EXPECT_EQ(last_limit_, source_end);
   }
 
-  LinkPartition key_;
+  static inline int64_t last_limit_ = -1;
 };
 
 // A random relay: runs that are logged, partly or not at all, takeovers with their markers, gaps at the source, foreign
@@ -205,7 +131,7 @@ ASYNC_TEST_F(RelayMapTest, MissingLinksTopicsAndOffsetsAreNamedInErrors) {
   EXPECT_FALSE(found->ended);
   store_link("link/other/topic/other.orders", link_json(false));
   none = co_await ask(map, soon(), Direction::kToTarget, 12);
-  EXPECT_ERROR(none, ErrorCode::kConflict);
+  EXPECT_ERROR(none, ErrorCode::kInvalidArgument);
   found = co_await ask(map, soon(), Direction::kToTarget, 12, "e2w");
   CO_ASSERT_OK(found);
   store_link("link/e2w/topic/east.orders", link_json(true));
@@ -215,34 +141,6 @@ ASYNC_TEST_F(RelayMapTest, MissingLinksTopicsAndOffsetsAreNamedInErrors) {
   store_link("link/e2w/topic/east.orders", link_json(false, 2));
   none = co_await ask(map, soon(), Direction::kToTarget, 12, "e2w");
   EXPECT_ERROR(none, ErrorCode::kUnsupported);
-}
-
-ASYNC_TEST_F(RelayMapTest, EndedTopicHasItsEndInOffsetsOfBothClusters) {
-  RelayMap map(env_, *cluster_);
-  auto none = co_await map.topics(soon());  // no relay link was ever made to this cluster
-  CO_ASSERT_OK(none);
-  EXPECT_TRUE(none->empty());
-  add_topics();
-  auto found = co_await map.topics(soon());
-  CO_ASSERT_OK(found);
-  CO_ASSERT(found->count("east.orders") == 1);
-  EXPECT_FALSE(found->at("east.orders").ended);
-  EXPECT_EQ(found->at("east.orders").link, "e2w");
-  RelayTopic topic = relay_topic();
-  PromotionRecord::PartitionEnd end;
-  end.failover_offset = SourceOffset(15);
-  end.failover_target_offset = TargetOffset(40);
-  topic.promotion.emplace().kind = PromotionKind::kPromote;
-  topic.promotion->partitions.push_back(end);
-  store_link("link/e2w/topic/east.orders", encode(topic));
-  store_link("link/e2w/group/readers/topic/x", encode(GroupMemory()));  // a group id may hold a '/'
-  found = co_await map.topics(soon());
-  CO_ASSERT_OK(found);
-  const RelayedTopic& ended = found->at("east.orders");
-  EXPECT_TRUE(ended.ended && ended.promoted);
-  CO_ASSERT(ended.ends.count(0) == 1);
-  EXPECT_EQ(ended.ends.at(0).source, 15);
-  EXPECT_EQ(ended.ends.at(0).target, 40);
 }
 
 ASYNC_TEST_F(RelayMapTest, OffsetBelowAllRunsGivesTheFirstRecordIfAsked) {
@@ -256,10 +154,11 @@ ASYNC_TEST_F(RelayMapTest, OffsetBelowAllRunsGivesTheFirstRecordIfAsked) {
     question.topic = "orders";
     question.offset = source;
     question.below_is_first = true;
-    auto got = co_await map.ask(std::move(question), soon());
-    CO_ASSERT_OK(got);
-    EXPECT_EQ(got->offset, target) << source;
-    EXPECT_EQ(got->exact, source == 11) << source;
+    std::vector<RelayQuestion> questions{std::move(question)};
+    auto got = co_await map.ask(std::move(questions), soon());
+    EXPECT_EQ(got.front().error.code, ErrorCode::kNone);
+    EXPECT_EQ(got.front().offset, target) << source;
+    EXPECT_EQ(got.front().exact, source == 11) << source;
   }
 }
 
@@ -300,6 +199,116 @@ ASYNC_TEST_F(RelayMapTest, LogThatLostItsEndIsReadAgain) {
   got = co_await ask(map, soon(), Direction::kToTarget, 12);
   CO_ASSERT_OK(got);
   EXPECT_EQ(got->offset, 12);
+}
+
+constexpr int16_t kFetchKey = 1, kListOffsetsKey = 2;
+
+// The target's own producers write for years behind the end of a relay.
+ASYNC_TEST_F(RelayMapTest, LookUpAfterTheEndReadsNoneOfTheTargetsOwnRecords) {
+  add_topics();
+  append(std::nullopt, -1, 5);
+  kafka::ProducerIdentity producer;
+  producer.id = 77;
+  producer.epoch = 0;
+  log_anchor(producer, 0, 0);
+  log_run(0, 0, 5);
+  RelayTopic topic = relay_topic();
+  PromotionRecord::PartitionEnd end;
+  end.failover_offset = SourceOffset(5);
+  end.failover_target_offset = TargetOffset(5);
+  topic.promotion.emplace().partitions.push_back(end);
+  store_link("link/e2w/topic/east.orders", encode(topic));
+  for (int i = 0; i < 50; ++i) append(std::nullopt, -1, 100);
+  RelayMap map(env_, *cluster_);
+  auto first = co_await ask(map, soon(), Direction::kToTarget, 3);
+  CO_ASSERT_OK(first);
+  EXPECT_EQ(first->offset, 3);
+  EXPECT_EQ(kafka_.requests[kFetchKey], 2);  // of the links and of the translation log
+  auto again = co_await ask(map, soon(), Direction::kToTarget, 3);
+  CO_ASSERT_OK(again);
+  EXPECT_EQ(kafka_.requests[kFetchKey], 2);
+}
+
+// While the relay runs, other producers may write, too: each of their batches is looked at once.
+ASYNC_TEST_F(RelayMapTest, BatchesOfOthersBehindTheLastRunAreReadOnce) {
+  add_topics();
+  kafka::ProducerIdentity producer;
+  producer.id = 77;
+  producer.epoch = 0;
+  log_anchor(producer, 0, 0);
+  append(producer, 0, 5);
+  for (int i = 0; i < 50; ++i) append(std::nullopt, -1, 100);
+  RelayMap map(env_, *cluster_);
+  auto first = co_await ask(map, soon(), Direction::kToTarget, 3);
+  CO_ASSERT_OK(first);
+  const int fetches = kafka_.requests[kFetchKey];
+  auto again = co_await ask(map, soon(), Direction::kToTarget, 4);
+  CO_ASSERT_OK(again);
+  EXPECT_EQ(again->offset, 4);
+  EXPECT_EQ(kafka_.requests[kFetchKey], fetches);
+  const int64_t next = append(producer, 5, 5);
+  again = co_await ask(map, soon(), Direction::kToTarget, 7);
+  CO_ASSERT_OK(again);
+  EXPECT_EQ(again->offset, next + 2);
+  EXPECT_EQ(kafka_.requests[kFetchKey], fetches + 1);
+}
+
+// A call that has no time reads one answer of the target; the next call goes on behind it.
+ASYNC_TEST_F(RelayMapTest, LogThatTakesLongerThanOneCallIsReadOverSeveral) {
+  add_topics();
+  append(std::nullopt, -1, 5);
+  const std::string large(700 << 10, 'x');
+  for (int i = 0; i < 12; ++i) {
+    BatchBuilder builder;
+    builder.add(1, std::nullopt, std::string_view(large));  // without a key: of no relayed partition
+    kafka_.append(kTranslationTopic, translation_log_partition(key_), builder.build());
+  }
+  log_run(0, 0, 5);
+  SlabArena arena;
+  TranslationImage image(env_, *cluster_, arena, translation_log_partition(key_));
+  TopicPartition log_at{kTranslationTopic, translation_log_partition(key_)};
+  auto end = co_await kafka::partition_offset(*cluster_, log_at, kafka::OffsetOf::kEnd, soon());
+  CO_ASSERT_OK(end);
+  int calls = 0;
+  for (;; ++calls) {
+    auto read = co_await image.catch_up(*end, Deadline(env_.now()));
+    if (read) break;
+    EXPECT_ERROR(read, ErrorCode::kTimedOut);
+    CO_ASSERT(calls < 30);
+  }
+  EXPECT_GT(calls, 2);
+  auto found = co_await image.store().to_target(key_, SourceOffset(3), std::nullopt);
+  CO_ASSERT_OK(found);
+  EXPECT_EQ(found->offset, 3);
+}
+
+ASYNC_TEST_F(RelayMapTest, ManyPartitionsAreAskedAboutInFewRequests) {
+  constexpr int kPartitions = 60;
+  kafka_.add_topic("__farshore_links", 1);
+  kafka_.add_topic(kTranslationTopic, kTranslationLogPartitions);
+  kafka_.add_topic("east.orders", kPartitions);
+  RelayTopic topic = relay_topic();
+  topic.partitions = kPartitions;
+  store_link("link/e2w/topic/east.orders", encode(topic));
+  std::vector<RelayQuestion> questions;
+  for (int p = 0; p < kPartitions; ++p) {
+    key_.partition = PartitionId(p);
+    log_run(p, 0, 5);
+    RelayQuestion question;
+    question.topic = "orders";
+    question.partition = p;
+    question.offset = p + 3;
+    questions.push_back(std::move(question));
+  }
+  RelayMap map(env_, *cluster_);
+  auto answers = co_await map.ask(std::move(questions), soon());
+  for (const auto& answer : answers) {
+    EXPECT_EQ(answer.error.code, ErrorCode::kNone) << answer.error.to_string();
+    EXPECT_EQ(answer.offset, 3);
+  }
+  EXPECT_LE(kafka_.requests[kListOffsetsKey], 3);
+  EXPECT_LT(kafka_.requests[kFetchKey],
+            2 * kTranslationLogPartitions);  // for each log partition, not for each question
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "offsets/client/api.h"
+#include "offsets/client/problem.h"
 #include "offsets/client/target/target_view.h"
 
 namespace farshore::client {

@@ -13,24 +13,31 @@
 // the answer is not rounded down. If an offset has no record at the other cluster (a gap, a transaction marker, another
 // producer's record), the next record there is given, with `exact` false.
 //
-// Threads: any; calls wait for each other. It runs two threads of its own, with all signals blocked.
+// Threads: any, side by side: a long call does not hold up a short one, unless both need the same part of a
+// translation. It runs a thread of its own, with all signals blocked.
+//
+// Header only, on top of farshore.h.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
-#include "offsets/client/api.h"
+#include "farshore/problem.h"
 
 namespace farshore {
 
-class FARSHORE_API Translator {
+class Translator {
  public:
   struct Config {
-    std::string target;  // host:port[,host:port...]; plain text
+    std::string target;  // host:port[,host:port...]
     std::string prefix;  // mirror mode, of the link: a topic is called prefix + name at the target
     std::string link;    // relay mode: the link's name; empty: the only link that has the topic
+    // As librdkafka's: security.protocol (plaintext, sasl_plaintext), sasl.mechanism (PLAIN, SCRAM-SHA-256,
+    // SCRAM-SHA-512), sasl.username, sasl.password. Others are ignored.
+    std::map<std::string, std::string> properties;
   };
   struct Position {
     // kUnavailable: call again. kNotMirrored: no link of this target has the topic; check its name and the link's.
@@ -46,8 +53,19 @@ class FARSHORE_API Translator {
   };
 
   // Returns null and sets `problem` on failure: kInvalid. Does not connect yet.
-  static std::unique_ptr<Translator> open(Config config, Problem& problem);
-  ~Translator();
+  static std::unique_ptr<Translator> open(const Config& config, Problem& problem) {
+    detail::Config names;
+    problem = Problem();
+    names.set("target", config.target, problem);
+    names.set("prefix", config.prefix, problem);
+    names.set("link", config.link, problem);
+    for (const auto& [name, value] : config.properties) names.set(name, value, problem);
+    if (problem) return nullptr;
+    farshore_translator* handle = farshore_translator_open_config(names.handle);
+    if (!handle) problem = detail::problem_of(farshore_last_error_result());
+    return handle ? std::unique_ptr<Translator>(new Translator(handle)) : nullptr;
+  }
+  ~Translator() { farshore_translator_close(handle_); }
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
 
@@ -55,14 +73,33 @@ class FARSHORE_API Translator {
   // mode the first call reads the whole translation of the partition. If it times out, the next call continues where it
   // stopped.
   Position to_target(const std::string& topic, int32_t partition, int64_t source_offset,
-                     std::chrono::milliseconds timeout = std::chrono::seconds(10));
+                     std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
+    return position(partition, farshore_to_target(handle_, topic.c_str(), partition, source_offset,
+                                                  detail::milliseconds_of(timeout)));
+  }
   Position to_source(const std::string& topic, int32_t partition, int64_t target_offset,
-                     std::chrono::milliseconds timeout = std::chrono::seconds(10));
+                     std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
+    return position(partition, farshore_to_source(handle_, topic.c_str(), partition, target_offset,
+                                                  detail::milliseconds_of(timeout)));
+  }
 
  private:
-  class Impl;
-  explicit Translator(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Translator(farshore_translator* handle) : handle_(handle) {}
+
+  Position position(int32_t partition, int64_t result) const {
+    Position out;
+    out.problem = detail::problem_of(result);
+    out.limit = farshore_translation_limit(handle_);
+    out.ended = farshore_translation_ended(handle_) != 0;
+    if (out.problem) return out;
+    out.topic = farshore_translated_topic(handle_);
+    out.partition = partition;
+    out.offset = result;
+    out.exact = farshore_translated_exactly(handle_) != 0;
+    return out;
+  }
+
+  farshore_translator* const handle_;
 };
 
 }  // namespace farshore
