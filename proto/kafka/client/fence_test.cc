@@ -2,6 +2,7 @@
 #include "proto/kafka/client/fence.h"
 
 #include "proto/batch/builder.h"
+#include "proto/kafka/client/id_owner.h"
 #include "proto/kafka/fake/testing/kafka_world.h"
 #include "proto/kafka/messages/produce.h"
 
@@ -149,6 +150,44 @@ ASYNC_TEST_F(FenceTest, FailsAtTheDeadlineIfTheClusterIsSilent) {
   kafka_.fate = [](int16_t) { return FakeKafka::Fate::kLoseRequest; };
   auto owner = co_await fence(*cluster_, kId, both(), soon());
   EXPECT_FALSE(owner);
+}
+
+ASYNC_TEST_F(FenceTest, OwnerOfAnIdIsTheLastWhoTookItOver) {
+  std::vector<std::string> ids{kId, "farshore.other"};
+  auto before = co_await id_owners(*cluster_, ids, soon());
+  CO_ASSERT_OK(before);
+  CO_ASSERT(before->size() == 2);
+  EXPECT_FALSE(before->at(kId)) << "nobody has used it";
+  auto first = co_await take_over();
+  CO_ASSERT_OK(first);
+  auto second = co_await take_over();
+  CO_ASSERT_OK(second);
+  auto after = co_await id_owners(*cluster_, ids, soon());
+  CO_ASSERT_OK(after);
+  EXPECT_TRUE(after->at(kId) == *second);
+  kafka_.transactional_ids.clear();  // expired
+  after = co_await id_owners(*cluster_, ids, soon());
+  CO_ASSERT_OK(after);
+  EXPECT_FALSE(after->at(kId));
+}
+
+ASYNC_TEST_F(FenceTest, OwnerIsLeftOutWhileTheCoordinatorDoesNotAnswer) {
+  auto owner = co_await take_over();
+  CO_ASSERT_OK(owner);
+  kafka_.fate = [](int16_t key) { return key == 65 ? FakeKafka::Fate::kLoseRequest : FakeKafka::Fate::kAnswer; };
+  std::vector<std::string> ids{kId};
+  auto owners = co_await id_owners(*cluster_, ids, soon());
+  CO_ASSERT_OK(owners);
+  EXPECT_TRUE(owners->empty());
+}
+
+ASYNC_TEST_F(FenceTest, LifetimeOfAnIdIsTheBrokersConfig) {
+  auto none = co_await id_lifetime(*cluster_, soon());
+  EXPECT_ERROR(none, farshore::ErrorCode::kNotFound);
+  kafka_.broker_configs["transactional.id.expiration.ms"] = "604800000";
+  auto lifetime = co_await id_lifetime(*cluster_, soon());
+  CO_ASSERT_OK(lifetime);
+  EXPECT_EQ(*lifetime, hours(7 * 24));
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ struct FakeCluster {
   int answers_concurrent_transactions = 0;  // this many EndTxn and AddPartitionsToTxn get that error first
   FakeChances chances;
   std::optional<ErrorCode> refuse_next_produce;          // the error of the next Produce; nothing is written
+  std::map<std::string, std::string> broker_configs;     // as DescribeConfigs of a broker shows them
   std::map<std::string, int64_t> config_minimums;        // smaller values of these topic configs are refused ...
   ErrorCode config_refusal = ErrorCode::kInvalidConfig;  // ... with this error
 

@@ -12,6 +12,7 @@
 #include "proto/kafka/messages/create_topics.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/describe_producers.h"
+#include "proto/kafka/messages/describe_transactions.h"
 #include "proto/kafka/messages/end_txn.h"
 #include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/find_coordinator.h"
@@ -160,6 +161,9 @@ Task<bool> FakeKafka::handle(Call& call) {
       co_return true;
     case EndTxnRequest::kApiKey:
       transaction_apis_->end_txn(call);
+      co_return true;
+    case DescribeTransactionsRequest::kApiKey:
+      transaction_apis_->describe_transactions(call);
       co_return true;
     case LinkStateRequest::kApiKey:
       link_state_api_->link_state(call);

@@ -10,6 +10,12 @@
 
 namespace farshore::kafka {
 
+namespace {
+
+constexpr int8_t kFakeBrokerResource = 4;
+
+}  // namespace
+
 // The text is Apache Kafka 4.1.1's.
 Refusal TopicApis::check(const std::string& name, const std::string& value) const {
   auto minimum = cluster_.config_minimums.find(name);
@@ -56,11 +62,12 @@ void TopicApis::describe_configs(FakeCall& call) {
     result.resource_type = resource.resource_type;
     result.resource_name = resource.resource_name;
     auto it = cluster_.topics.find(resource.resource_name);
-    if (it == cluster_.topics.end()) {
+    const bool of_broker = resource.resource_type == kFakeBrokerResource;
+    if (!of_broker && it == cluster_.topics.end()) {
       result.error_code = wire(ErrorCode::kUnknownTopicOrPartition);
       continue;
     }
-    for (const auto& [name, value] : it->second.configs) {
+    for (const auto& [name, value] : of_broker ? cluster_.broker_configs : it->second.configs) {
       auto& config = result.configs.emplace_back();
       config.name = name;
       config.value = value;

@@ -4,6 +4,7 @@
 
 #include "proto/kafka/fake/internal/wire_code.h"
 #include "proto/kafka/messages/add_partitions_to_txn.h"
+#include "proto/kafka/messages/describe_transactions.h"
 #include "proto/kafka/messages/end_txn.h"
 #include "proto/kafka/messages/init_producer_id.h"
 
@@ -96,6 +97,25 @@ void TransactionApis::end_txn(FakeCall& call) {
   response.error_code = wire(code);
   // An abort of a transaction that has already ended succeeds.
   if (code == ErrorCode::kNone && !owner.partitions.empty()) end_later(request.transactional_id);
+  call.reply(response);
+}
+
+void TransactionApis::describe_transactions(FakeCall& call) {
+  auto request = call.decode<DescribeTransactionsRequest>();
+  DescribeTransactionsResponse response;
+  for (const std::string& id : request.transactional_ids) {
+    auto& answer = response.transaction_states.emplace_back();
+    answer.transactional_id = id;
+    auto it = cluster_.transactional_ids.find(id);
+    if (it == cluster_.transactional_ids.end() || it->second.producer_id < 0) {
+      answer.error_code = wire(ErrorCode::kTransactionalIdNotFound);
+      answer.producer_id = answer.producer_epoch = -1;
+      continue;
+    }
+    answer.transaction_state = it->second.partitions.empty() ? "CompleteAbort" : "Ongoing";
+    answer.producer_id = it->second.producer_id;
+    answer.producer_epoch = it->second.epoch;
+  }
   call.reply(response);
 }
 

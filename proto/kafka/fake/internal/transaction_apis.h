@@ -1,4 +1,5 @@
-// FakeKafka's transaction coordinator: InitProducerId, AddPartitionsToTxn and EndTxn (abort only). It writes abort
+// FakeKafka's transaction coordinator: InitProducerId, AddPartitionsToTxn, EndTxn (abort only) and
+// DescribeTransactions. It writes abort
 // markers to the partitions some milliseconds after EndTxn, one after the other.
 #pragma once
 
@@ -21,6 +22,7 @@ class TransactionApis {
   void init_producer_id(FakeCall& call);
   void add_partitions(FakeCall& call);
   void end_txn(FakeCall& call);
+  void describe_transactions(FakeCall& call);
 
  private:
   ErrorCode check(const FakeTransactionalId& owner, int64_t producer_id, int16_t epoch);
