@@ -71,7 +71,11 @@ std::string prefix_end(char table, const LinkPartition& key) {
 }
 
 std::string run_key(const LinkPartition& key, LogEpoch epoch, SourceOffset source) {
-  std::string out = prefix(kRunRows, key);
+  return place_key(kRunRows, key, epoch, source);
+}
+
+std::string place_key(char table, const LinkPartition& key, LogEpoch epoch, SourceOffset source) {
+  std::string out = prefix(table, key);
   add_epoch(out, epoch.value());
   add<int64_t>(out, source.value());
   return out;
@@ -124,6 +128,27 @@ Result<TranslationRun> read_target(std::string_view key, std::string_view value)
   return run;
 }
 
+std::string block_target_key(const LinkPartition& key, TargetOffset target) {
+  std::string out = prefix(kBlockTargetRows, key);
+  add<int64_t>(out, target.value());
+  return out;
+}
+
+std::string block_target_value(const TranslationRun& first) {
+  std::string out;
+  add_epoch(out, first.source_epoch.value());
+  add<int64_t>(out, first.source.value());
+  return out;
+}
+
+Result<std::pair<LogEpoch, SourceOffset>> read_block_target(std::string_view value) {
+  Numbers numbers(value);
+  const LogEpoch epoch(numbers.next_epoch());
+  const SourceOffset source(numbers.next<int64_t>());
+  if (!numbers.done()) return damaged("place of a block");
+  return std::pair(epoch, source);
+}
+
 std::string anchor_key(const LinkPartition& key, const RelayAnchor& anchor) {
   std::string out = prefix(kAnchorRows, key);
   add<int64_t>(out, anchor.producer.id);
@@ -137,6 +162,7 @@ std::string anchor_value(const RelayAnchor& anchor) {
   add<int64_t>(out, anchor.source.value());
   add_epoch(out, anchor.source_epoch.value());
   add<int64_t>(out, anchor.target_from.value());
+  if (anchor.settles) add<uint8_t>(out, 1);
   return out;
 }
 
@@ -149,6 +175,7 @@ Result<RelayAnchor> read_anchor(std::string_view key, std::string_view value) {
   anchor.source = SourceOffset(rest.next<int64_t>());
   anchor.source_epoch = LogEpoch(rest.next_epoch());
   anchor.target_from = TargetOffset(rest.next<int64_t>());
+  if (!rest.done()) anchor.settles = rest.next<uint8_t>() == 1;
   if (!name.done() || !rest.done()) return damaged("anchor");
   return anchor;
 }

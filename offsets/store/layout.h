@@ -10,12 +10,19 @@
 namespace farshore::offsets::layout {
 
 inline constexpr char kRunRows = 'r', kTargetRows = 't', kAnchorRows = 'a', kAppliedRows = 'p', kUnloggedRows = 'u';
+// Sealed runs (run_table.h), and the same by target.
+inline constexpr char kBlockRows = 'b', kBlockTargetRows = 'c';
 inline constexpr char kIdentityKey[] = "m/log";
+// Before the identity once a run was sealed: programs that know no blocks take the image for another log's, and rebuild
+// it.
+inline constexpr std::string_view kSealedMark = "sealed:";
 
 // Of one table ('r', 't', 'a'), all rows of a key: [prefix, prefix_end).
 std::string prefix(char table, const LinkPartition& key);
 std::string prefix_end(char table, const LinkPartition& key);
 
+// A row of a table that is ordered by the runs' place.
+std::string place_key(char table, const LinkPartition& key, LogEpoch epoch, SourceOffset source);
 std::string run_key(const LinkPartition& key, LogEpoch epoch, SourceOffset source);
 std::string run_value(const TranslationRun& run);
 Result<TranslationRun> read_run(std::string_view key, std::string_view value);
@@ -24,6 +31,11 @@ Result<TranslationRun> read_run(std::string_view key, std::string_view value);
 std::string target_key(const LinkPartition& key, TargetOffset target);
 std::string target_value(const TranslationRun& run);
 Result<TranslationRun> read_target(std::string_view key, std::string_view value);
+
+// Where the block of sealed runs is whose first run is at this target.
+std::string block_target_key(const LinkPartition& key, TargetOffset target);
+std::string block_target_value(const TranslationRun& first);
+Result<std::pair<LogEpoch, SourceOffset>> read_block_target(std::string_view value);
 
 std::string anchor_key(const LinkPartition& key, const RelayAnchor& anchor);
 std::string anchor_value(const RelayAnchor& anchor);

@@ -12,33 +12,21 @@ using Rows = std::vector<std::pair<std::string, std::string>>;
 constexpr size_t kPage = 128;
 constexpr LogEpoch kNewest{std::numeric_limits<int32_t>::max() - 1};
 
-bool before(const TranslationRun& a, const TranslationRun& b) {
-  return std::pair(a.source_epoch, a.source) < std::pair(b.source_epoch, b.source);
+// Of put_run(): what the new run contradicts goes. The order is the same in both offsets, so it is a tail.
+bool cut_by_run(TranslationRun& old, const TranslationRun& run) {
+  if (place_of_run(old) >= place_of_run(run) || old.target >= run.target) {
+    old.length = 0;
+    return true;
+  }
+  old.length = std::min<int64_t>(old.length, run.target - old.target);
+  if (old.source_epoch == run.source_epoch) old.length = std::min<int64_t>(old.length, run.source - old.source);
+  return false;
 }
 
-void put(KvBatch& batch, const LinkPartition& key, const TranslationRun& run) {
-  batch.put(layout::run_key(key, run.source_epoch, run.source), layout::run_value(run));
-  batch.put(layout::target_key(key, run.target), layout::target_value(run));
-}
-
-void erase(KvBatch& batch, const LinkPartition& key, const TranslationRun& run) {
-  batch.erase(layout::run_key(key, run.source_epoch, run.source));
-  batch.erase(layout::target_key(key, run.target));
-}
-
-// The row of the 'r' table that comes last in [begin, end), or first.
-Task<Result<std::optional<TranslationRun>>> last_in(KvStore& kv, std::string begin, std::string end) {
-  CO_TRY(Rows rows, co_await kv.scan_reverse(std::move(begin), std::move(end), 1));
-  if (rows.empty()) co_return std::optional<TranslationRun>();
-  CO_TRY(TranslationRun run, layout::read_run(rows.front().first, rows.front().second));
-  co_return std::optional<TranslationRun>(run);
-}
-
-Task<Result<std::optional<TranslationRun>>> first_in(KvStore& kv, std::string begin, std::string end) {
-  CO_TRY(Rows rows, co_await kv.scan(std::move(begin), std::move(end), 1));
-  if (rows.empty()) co_return std::optional<TranslationRun>();
-  CO_TRY(TranslationRun run, layout::read_run(rows.front().first, rows.front().second));
-  co_return std::optional<TranslationRun>(run);
+// Of lower_claim(): what lies at or above the target of `by` goes.
+bool cut_at_target(TranslationRun& old, const TranslationRun& by) {
+  old.length = std::clamp<int64_t>(by.target - old.target, 0, old.length);
+  return old.length == 0;
 }
 
 Translated at_target(TargetOffset offset, LogEpoch epoch, bool exact) { return {offset.value(), epoch, exact}; }
@@ -50,33 +38,7 @@ Task<Status> TranslationStore::put_run(LinkPartition key, TranslationRun run, Sy
   if (run.length < 0 || run.source.value() < 0 || run.target.value() < 0 || run.source_epoch.value() < -1 ||
       run.source_epoch > kNewest)
     co_return Error(ErrorCode::kInvalidArgument, "a run with numbers that cannot be");
-  KvBatch batch;
-  std::string end = layout::prefix_end(layout::kRunRows, key);
-  // From the newest backwards, what this run contradicts; the order is the same in both offsets, so it is a tail.
-  for (bool more = true; more;) {
-    CO_TRY(Rows rows, co_await kv_.scan_reverse(layout::prefix(layout::kRunRows, key), end, kPage));
-    more = rows.size() == kPage;
-    for (const auto& [row_key, value] : rows) {
-      CO_TRY(TranslationRun old, layout::read_run(row_key, value));
-      const bool after = !before(old, run) || old.target >= run.target;
-      if (after) {
-        offsets::erase(batch, key, old);
-        continue;
-      }
-      int64_t kept = std::min<int64_t>(old.length, run.target - old.target);
-      if (old.source_epoch == run.source_epoch) kept = std::min<int64_t>(kept, run.source - old.source);
-      if (kept < old.length) {
-        old.length = kept;
-        offsets::put(batch, key, old);
-      }
-      more = false;
-      break;
-    }
-    if (!rows.empty()) end = rows.back().first;
-  }
-  if (run.length > 0) offsets::put(batch, key, run);
-  if (batch.empty()) co_return ok();
-  co_return co_await kv_.write(std::move(batch), sync);
+  co_return co_await runs_.cut_and_put(key, run, cut_by_run, run.length > 0, sync);
 }
 
 Task<Status> TranslationStore::put_anchor(LinkPartition key, RelayAnchor anchor, Sync sync) {
@@ -100,22 +62,10 @@ Task<Status> TranslationStore::apply(TranslationRecord record, Sync sync) {
 }
 
 Task<Status> TranslationStore::lower_claim(LinkPartition key, TargetOffset target) {
-  KvBatch batch;
-  for (size_t seen = kPage; seen == kPage;) {
-    CO_TRY(auto above, co_await runs_above(key, target, kPage));
-    seen = above.size();
-    for (TranslationRun& run : above) {
-      if (run.target >= target) {
-        offsets::erase(batch, key, run);
-      } else {
-        run.length = target - run.target;
-        offsets::put(batch, key, run);
-      }
-    }
-    // Also where nothing changes: what was lowered before is durable then.
-    CO_CHECK(co_await kv_.write(std::exchange(batch, KvBatch()), Sync::kYes));
-  }
-  co_return ok();
+  TranslationRun by;
+  by.target = target;
+  // Written also where nothing changes: what was lowered before is durable then.
+  co_return co_await runs_.cut_and_put(key, by, cut_at_target, /*put=*/false, Sync::kYes);
 }
 
 Task<Status> TranslationStore::put_unlogged(LinkPartition key, TranslationRun run, TargetOffset logged_end) {
@@ -144,13 +94,7 @@ Task<Status> TranslationStore::all_logged(LinkPartition key) {
 }
 
 Task<Status> TranslationStore::erase_run(LinkPartition key, LogEpoch epoch, SourceOffset source) {
-  std::string row = layout::run_key(key, epoch, source);
-  CO_TRY(auto value, co_await kv_.get(row));
-  if (!value) co_return ok();
-  CO_TRY(TranslationRun run, layout::read_run(row, *value));
-  KvBatch batch;
-  offsets::erase(batch, key, run);
-  co_return co_await kv_.write(std::move(batch), Sync::kNo);
+  co_return co_await runs_.erase(key, RunPlace{epoch, source});
 }
 
 Task<Status> TranslationStore::erase_anchor(LinkPartition key, RelayAnchor anchor) {
@@ -161,7 +105,8 @@ Task<Status> TranslationStore::erase_anchor(LinkPartition key, RelayAnchor ancho
 
 Task<Status> TranslationStore::erase(LinkPartition key) {
   KvBatch batch;
-  for (char table : {layout::kRunRows, layout::kTargetRows, layout::kAnchorRows, layout::kUnloggedRows})
+  runs_.erase_all(batch, key);
+  for (char table : {layout::kAnchorRows, layout::kUnloggedRows})
     batch.erase_range(layout::prefix(table, key), layout::prefix_end(table, key));
   co_return co_await kv_.write(std::move(batch), Sync::kNo);
 }
@@ -185,8 +130,7 @@ Task<Result<Claims>> TranslationStore::claims(LinkPartition key) {
     if (rows.size() < kPage) break;
     from = rows.back().first + '\0';
   }
-  CO_TRY(out.last_run,
-         co_await last_in(kv_, layout::prefix(layout::kRunRows, key), layout::prefix_end(layout::kRunRows, key)));
+  CO_TRY(out.last_run, co_await runs_.last_in(key, kFirstPlace, std::nullopt));
   co_return out;
 }
 
@@ -195,85 +139,84 @@ Task<Result<std::vector<TranslationRun>>> TranslationStore::runs(LinkPartition k
   std::vector<TranslationRun> out;
   if (items_max == 0) co_return out;
   CO_TRY(auto lineage, co_await lineage_epoch(key, from, kNewest));
-  std::string begin = layout::prefix(layout::kRunRows, key);
+  RunPlace begin = kFirstPlace;
   if (lineage) {
-    begin = layout::run_key(key, *lineage, from);
+    begin = RunPlace{*lineage, from};
     // The one that begins below may reach beyond.
-    CO_TRY(auto reaching, co_await last_in(kv_, layout::run_key(key, *lineage, SourceOffset(0)), begin));
+    const RunPlace lineage_begin{*lineage, SourceOffset(0)};
+    CO_TRY(auto reaching, co_await runs_.last_in(key, lineage_begin, begin));
     if (reaching && reaching->source_end() > from) out.push_back(*reaching);
   }
-  CO_TRY(Rows rows, co_await kv_.scan(begin, layout::prefix_end(layout::kRunRows, key), items_max - out.size()));
-  for (const auto& [row_key, value] : rows) {
-    CO_TRY(TranslationRun run, layout::read_run(row_key, value));
-    out.push_back(run);
-  }
+  CO_TRY(auto rest, co_await runs_.list(key, begin, items_max - out.size()));
+  out.insert(out.end(), rest.begin(), rest.end());
   co_return out;
 }
 
 Task<Result<std::vector<TranslationRun>>> TranslationStore::runs_above(LinkPartition key, TargetOffset target,
                                                                        size_t items_max) {
-  std::vector<TranslationRun> out;
-  std::string begin = layout::prefix(layout::kTargetRows, key);
-  CO_TRY(Rows rows, co_await kv_.scan_reverse(begin, layout::prefix_end(layout::kTargetRows, key), items_max));
-  for (const auto& [row_key, value] : rows) {
-    CO_TRY(TranslationRun run, layout::read_target(row_key, value));
-    if (run.target_end() <= target) break;
-    out.push_back(run);
-  }
-  co_return out;
+  co_return co_await runs_.reaching_above(key, target, items_max);
 }
 
 // The newest epoch, at most `epoch_max`, that had begun at `offset`: as Kafka's leader epoch cache answers. None: the
 // offset lies below all that is known.
 Task<Result<std::optional<LogEpoch>>> TranslationStore::lineage_epoch(LinkPartition key, SourceOffset offset,
                                                                       LogEpoch epoch_max) {
-  const std::string begin = layout::prefix(layout::kRunRows, key);
-  std::string end = layout::run_key(key, epoch_max + 1, SourceOffset(0));
+  RunPlace end{epoch_max + 1, SourceOffset(0)};
   for (;;) {
-    CO_TRY(auto last, co_await last_in(kv_, begin, end));
+    CO_TRY(auto last, co_await runs_.last_in(key, kFirstPlace, end));
     if (!last) co_return std::optional<LogEpoch>();
     const LogEpoch epoch = last->source_epoch;
-    end = layout::run_key(key, epoch, SourceOffset(0));
-    CO_TRY(auto first, co_await first_in(kv_, end, layout::run_key(key, epoch + 1, SourceOffset(0))));
+    end = RunPlace{epoch, SourceOffset(0)};
+    const RunPlace epoch_end{epoch + 1, SourceOffset(0)};
+    CO_TRY(auto first, co_await runs_.first_in(key, end, epoch_end));
     if (first && first->source <= offset) co_return std::optional<LogEpoch>(epoch);
   }
 }
 
 Task<Error> TranslationStore::not_translated(LinkPartition key, std::string what) {
-  auto any = co_await last_in(kv_, layout::prefix(layout::kRunRows, key), layout::prefix_end(layout::kRunRows, key));
+  auto any = co_await runs_.last_in(key, kFirstPlace, std::nullopt);
   if (!any) co_return std::move(any).error();
   if (!*any) co_return Error(ErrorCode::kNotFound, "nothing was relayed of this partition");
   co_return Error(ErrorCode::kOutOfRange, std::move(what));
+}
+
+Task<Result<std::optional<KnownEnd>>> TranslationStore::known_end_of(LinkPartition key) {
+  CO_TRY(Claims known, co_await claims(key));
+  co_return known_end(known.anchors, known.last_run);
 }
 
 Task<Result<Translated>> TranslationStore::to_target(LinkPartition key, SourceOffset offset,
                                                      std::optional<LogEpoch> epoch) {
   const std::string text = "source offset " + std::to_string(offset.value());
   CO_TRY(auto lineage, co_await lineage_epoch(key, offset, epoch.value_or(kNewest)));
-  if (!lineage) co_return co_await not_translated(key, text + " lies below the first record that was relayed");
-  const std::string above = layout::run_key(key, *lineage, offset + 1);
-  CO_TRY(auto at, co_await last_in(kv_, layout::run_key(key, *lineage, SourceOffset(0)), above));
+  if (!lineage) {
+    CO_TRY(auto any, co_await runs_.last_in(key, kFirstPlace, std::nullopt));
+    CO_TRY(auto known, co_await known_end_of(key));
+    if (!any && known && offset <= known->source)
+      co_return at_target(known->target, known->epoch, offset == known->source);
+    co_return co_await not_translated(key, text + " lies below the first record that was relayed");
+  }
+  const RunPlace begin{*lineage, SourceOffset(0)}, above{*lineage, offset + 1};
+  CO_TRY(auto at, co_await runs_.last_in(key, begin, above));
   if (at && offset < at->source_end()) co_return at_target(at->target + (offset - at->source), *lineage, true);
-  CO_TRY(auto next, co_await first_in(kv_, above, layout::prefix_end(layout::kRunRows, key)));
+  CO_TRY(auto next, co_await runs_.first_in(key, above, std::nullopt));
   if (next) co_return at_target(next->target, next->source_epoch, false);
   if (at && offset == at->source_end()) co_return at_target(at->target_end(), *lineage, true);
+  CO_TRY(auto known, co_await known_end_of(key));
+  if (known && offset <= known->source) co_return at_target(known->target, known->epoch, offset == known->source);
   co_return co_await not_translated(key, text + " is beyond what the target has acknowledged");
 }
 
 Task<Result<Translated>> TranslationStore::to_source(LinkPartition key, TargetOffset offset) {
   const std::string text = "target offset " + std::to_string(offset.value());
-  std::string begin = layout::prefix(layout::kTargetRows, key), end = layout::prefix_end(layout::kTargetRows, key);
-  std::string above = layout::target_key(key, offset + 1);
-  CO_TRY(Rows below, co_await kv_.scan_reverse(begin, above, 1));
-  if (below.empty()) co_return co_await not_translated(key, text + " lies below the first record that was relayed");
-  CO_TRY(TranslationRun at, layout::read_target(below.front().first, below.front().second));
-  if (offset < at.target_end()) co_return at_source(at.source + (offset - at.target), at.source_epoch, true);
-  CO_TRY(Rows rows, co_await kv_.scan(above, end, 1));
-  if (!rows.empty()) {
-    CO_TRY(TranslationRun next, layout::read_target(rows.front().first, rows.front().second));
-    co_return at_source(next.source, next.source_epoch, false);
-  }
-  if (offset == at.target_end()) co_return at_source(at.source_end(), at.source_epoch, true);
+  CO_TRY(auto at, co_await runs_.last_below(key, offset + 1));
+  if (!at) co_return co_await not_translated(key, text + " lies below the first record that was relayed");
+  if (offset < at->target_end()) co_return at_source(at->source + (offset - at->target), at->source_epoch, true);
+  CO_TRY(auto next, co_await runs_.first_from(key, offset + 1));
+  if (next) co_return at_source(next->source, next->source_epoch, false);
+  if (offset == at->target_end()) co_return at_source(at->source_end(), at->source_epoch, true);
+  CO_TRY(auto known, co_await known_end_of(key));
+  if (known && offset <= known->target) co_return at_source(known->source, known->epoch, offset == known->target);
   co_return co_await not_translated(key, text + " is beyond what was relayed");
 }
 
@@ -300,7 +243,9 @@ Task<Status> TranslationStore::set_applied(int32_t log_partition, AppliedTo to, 
 
 Task<Result<std::string>> TranslationStore::log_identity() {
   CO_TRY(auto value, co_await kv_.get(layout::kIdentityKey));
-  co_return value.value_or(std::string());
+  std::string identity = value.value_or(std::string());
+  if (identity.starts_with(layout::kSealedMark)) identity.erase(0, layout::kSealedMark.size());
+  co_return identity;
 }
 
 Task<Status> TranslationStore::set_log_identity(std::string identity) {

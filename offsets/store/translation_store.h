@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "base/kv.h"
+#include "offsets/store/run_table.h"
+#include "offsets/translation/anchor.h"
 #include "offsets/translation/records.h"
 
 namespace farshore::offsets {
@@ -40,7 +42,8 @@ struct AppliedTo {
 class TranslationStore {
  public:
   // `kv` outlives it, and only this object uses it.
-  explicit TranslationStore(KvStore& kv) : kv_(kv) {}
+  explicit TranslationStore(KvStore& kv, size_t sealed_runs = RunTable::kSealedRuns)
+      : kv_(kv), runs_(kv, sealed_runs) {}
 
   // --- writing. A run removes all that is claimed at or after its (source epoch, source) and at or above its target,
   // then claims its range: the one that grows, written again, and the one that comes after a loss are the same case.
@@ -71,6 +74,8 @@ class TranslationStore {
   Task<Result<std::vector<TranslationRun>>> runs_above(LinkPartition key, TargetOffset target, size_t items_max);
   // The record at a source offset, and back. An offset that holds no record at the other end (a gap, a foreign record,
   // a marker) gives the next one, exact = false; the end of the last run gives the end, exact: the next to come.
+  // Behind the last run, up to the newest anchor, there is no record either: the source had only gaps and transaction
+  // markers there. So an offset up to the anchor gives where the next record will be; the anchor's own is exact.
   // `epoch`: where the source lost and rewrote offsets, which of the two is meant (of the record at `offset`, or of the
   // one before it); none: the newest.
   // kOutOfRange: beyond the claims, or below the first run. kNotFound: nothing is known of this key.
@@ -87,8 +92,10 @@ class TranslationStore {
 
  private:
   Task<Result<std::optional<LogEpoch>>> lineage_epoch(LinkPartition key, SourceOffset offset, LogEpoch epoch_max);
+  Task<Result<std::optional<KnownEnd>>> known_end_of(LinkPartition key);
   Task<Error> not_translated(LinkPartition key, std::string what);
   KvStore& kv_;
+  RunTable runs_;
 };
 
 }  // namespace farshore::offsets

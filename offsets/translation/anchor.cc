@@ -59,6 +59,19 @@ std::optional<PlacedBatch> place_batch(std::span<const RelayAnchor> anchors, con
   return placed;
 }
 
+std::optional<KnownEnd> known_end(std::span<const RelayAnchor> anchors, const std::optional<TranslationRun>& last_run) {
+  std::optional<KnownEnd> known;
+  const RelayAnchor* newest = newest_anchor(anchors);
+  if (newest) known = KnownEnd{newest->target_from, newest->source, newest->source_epoch};
+  if (last_run) {
+    const KnownEnd by_run{last_run->target_end(), last_run->source_end(), last_run->source_epoch};
+    // Where an anchor begins at the end of the run, the record before it is the run's last: its epoch counts.
+    if (!known || by_run.target > known->target || by_run.source == known->source) known = by_run;
+    if (newest && newest->target_from > known->target) known->target = newest->target_from;
+  }
+  return known;
+}
+
 void cut_below(TranslationRun& run, TargetOffset claimed_to) {
   const int64_t claimed = std::clamp<int64_t>(claimed_to - run.target, 0, run.length);
   run.source += claimed;

@@ -60,6 +60,18 @@ struct PlacedBatch {
 // The source offsets of `batch`; none: no anchor covers it, so it is not of this relay.
 std::optional<PlacedBatch> place_batch(std::span<const RelayAnchor> anchors, const RelayedBatch& batch);
 
+// How far a relay is known to have come: every record of it below `target` at the target came from below `source`, and
+// no record below `source` is missing at the target: what is not there does not exist (a gap, a transaction marker).
+// `epoch` is that of the record before `source`; of the one at `source`, if that record does not exist.
+struct KnownEnd {
+  TargetOffset target;
+  SourceOffset source;
+  LogEpoch epoch{-1};
+};
+// By what is written down: the claimed run with the highest source end, and the anchors, each of which was written when
+// everything before it was acknowledged. None: nothing was ever written down.
+std::optional<KnownEnd> known_end(std::span<const RelayAnchor> anchors, const std::optional<TranslationRun>& last_run);
+
 // Removes the part of the run below `claimed_to` at the target. The length may become 0.
 void cut_below(TranslationRun& run, TargetOffset claimed_to);
 

@@ -298,5 +298,56 @@ TEST(AnchorOf, AnyAnchorsInAnyOrderGiveWhatTheNaiveRuleGives) {
   EXPECT_GT(found, 2000);
 }
 
+// A relay appends runs and, at gaps and transaction markers, anchors. Whatever part of its runs is written down:
+// nothing below the known end is missing, and with a fresh anchor the end is exact.
+TEST(KnownEnd, IsNeverBeyondWhatWasRelayedAndExactBehindAnAnchor) {
+  Random random(announced_seed(20261130));
+  for (int round = 0; round < 500; ++round) {
+    std::vector<RelayAnchor> anchors;
+    std::optional<TranslationRun> written, grown;
+    int64_t source = random.between(0, 50), target = random.between(0, 50);
+    int32_t sequence = 0, epoch = 1;
+    for (int step = 0; step < 20; ++step) {
+      const bool gap = anchors.empty() || random.below(3) == 0;
+      if (gap) {
+        source += random.between(0, 5);
+        epoch += static_cast<int32_t>(random.below(2));
+        target += random.between(0, 3);  // a takeover's marker, or another program's record
+        written = grown;                 // the journal writes what waits before an anchor
+        RelayAnchor anchor;
+        anchor.producer = kafka::ProducerIdentity{7, 1};
+        anchor.sequence = sequence;
+        anchor.source = SourceOffset(source);
+        anchor.source_epoch = LogEpoch(epoch);
+        anchor.target_from = TargetOffset(target);
+        anchors.push_back(anchor);
+      } else {
+        const int64_t length = random.between(1, 9);
+        TranslationRun run;
+        run.source = SourceOffset(source);
+        run.target = TargetOffset(target);
+        run.length = length;
+        run.source_epoch = LogEpoch(epoch);
+        if (!grown || !extend_run(*grown, run)) grown = run;
+        source += length;
+        target += length;
+        sequence += static_cast<int32_t>(length);
+        if (random.below(2) == 0) written = grown;
+      }
+      const auto known = known_end(anchors, written);
+      ASSERT_TRUE(known.has_value());
+      ASSERT_LE(known->source.value(), source);
+      ASSERT_LE(known->target.value(), target);
+      if (gap || written == grown) {
+        ASSERT_EQ(known->source.value(), source);
+        ASSERT_EQ(known->target.value(), target);
+      }
+      ASSERT_GE(known->source, anchors.back().source);
+    }
+  }
+}
+
+TEST(KnownEnd, IsUnknownIfNothingWasWrittenDown) { EXPECT_FALSE(known_end({}, std::nullopt).has_value()); }
+
 }  // namespace
 }  // namespace farshore

@@ -108,6 +108,7 @@ struct Encoder {
     value.source = record.anchor.source.value();
     value.source_epoch = record.anchor.source_epoch.value();
     value.target_from = record.anchor.target_from.value();
+    value.settles = record.anchor.settles;
     FARSHORE_TRY(out.value, encode(kVersion, value));
     return ok();
   }
@@ -151,6 +152,7 @@ Result<TranslationRecord> decode_anchor(kafka::Reader& key_reader, std::optional
     record.anchor.source = SourceOffset(value.source);
     record.anchor.source_epoch = LogEpoch(value.source_epoch);
     record.anchor.target_from = TargetOffset(value.target_from);
+    record.anchor.settles = value.settles;
   }
   if (auto wrong = fault(record); !wrong.empty()) return Error(ErrorCode::kCorrupt, std::string(wrong)).in("anchor");
   return TranslationRecord(std::move(record));

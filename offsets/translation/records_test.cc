@@ -200,5 +200,20 @@ TEST(TranslationRecords, DecoderSurvivesFlippedBytes) {
   }
 }
 
+TEST(TranslationRecords, AnchorThatSettlesComesBackAndOthersAreWrittenAsBefore) {
+  AnchorRecord record;
+  record.key.partition = PartitionId(3);
+  record.anchor.producer = {7, 2};
+  record.anchor.source = SourceOffset(50);
+  record.anchor.target_from = TargetOffset(70);
+  const auto plain = encode_translation(record).value();
+  EXPECT_EQ(plain.value->back(), '\0') << "no tagged fields";
+  record.anchor.settles = true;
+  const auto settles = encode_translation(record).value();
+  EXPECT_EQ(settles.key, plain.key);
+  EXPECT_GT(settles.value->size(), plain.value->size());
+  EXPECT_EQ(decode_translation(settles.key, *settles.value).value(), TranslationRecord(record));
+}
+
 }  // namespace
 }  // namespace farshore

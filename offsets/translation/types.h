@@ -26,6 +26,9 @@ struct RelayAnchor {
   SourceOffset source;        // its offset at the source
   LogEpoch source_epoch{-1};  // of all records under this anchor
   TargetOffset target_from;   // no record under this anchor is below this offset at the target
+  // An operator gave up what is not known to be at the target before `source`: batches below target_from that nothing
+  // explains stay as they are, and are not asked about any more.
+  bool settles = false;
   friend bool operator==(const RelayAnchor&, const RelayAnchor&) = default;
 };
 
