@@ -26,6 +26,12 @@ std::string encode(const RelayTopic& topic) {
             {"caught_up", topic.caught_up},
             {"declared", std::move(declared)},
             {"state", name(topic.promotion ? MirrorState::kStopped : MirrorState::kActive)}};
+  for (const GivenUpRange& each : topic.given_up)
+    json["given_up"].push_back(Json{{"partition", each.partition},
+                                    {"from", each.from.value()},
+                                    {"to", each.to.value()},
+                                    {"wall_ms", each.wall_ms},
+                                    {"why", each.why}});
   if (topic.promotion) json["promotion"] = relay_promotion_to_json(*topic.promotion);
   return dump_stored(json);
 }
@@ -44,6 +50,12 @@ Result<RelayTopic> decode_relay_topic(std::string_view text) {
     topic.caught_up = from.at("caught_up").get<bool>();
     for (const auto& [key, value] : from.at("declared").items())
       topic.declared[key] = value.is_null() ? std::nullopt : std::optional(value.get<std::string>());
+    if (from.contains("given_up")) {
+      for (const Json& each : from.at("given_up"))
+        topic.given_up.push_back({each.at("partition").get<int32_t>(), SourceOffset(each.at("from").get<int64_t>()),
+                                  SourceOffset(each.at("to").get<int64_t>()), each.at("wall_ms").get<int64_t>(),
+                                  each.at("why").get<std::string>()});
+    }
     if (!from.contains("promotion")) return;
     auto promotion = relay_promotion_from_json(from.at("promotion"));
     if (!promotion) throw BadStoredValue{std::move(promotion).error()};

@@ -8,11 +8,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "proto/link/promotion_record.h"
 
 namespace farshore {
+
+// Source offsets [from, to) of a partition that an operator gave up: they were not known to be at the target. Kept for
+// ever, to be shown.
+struct GivenUpRange {
+  int32_t partition = 0;
+  SourceOffset from, to;
+  int64_t wall_ms = 0;
+  std::string why;  // why the partition had FAILED
+  friend bool operator==(const GivenUpRange&, const GivenUpRange&) = default;
+};
 
 struct RelayTopic {
   LinkId link;  // if it is not the id of the link with that name, a deleted link left the entry
@@ -25,6 +36,7 @@ struct RelayTopic {
   // What retention.* becomes when the relay has caught up; no value: the target's default. Stored because the source
   // may be lost by then.
   std::map<std::string, std::optional<std::string>> declared;
+  std::vector<GivenUpRange> given_up;        // oldest first
   std::optional<PromotionRecord> promotion;  // the relay has ended, for ever
   friend bool operator==(const RelayTopic&, const RelayTopic&) = default;
 };

@@ -12,6 +12,9 @@ TEST(RelayTopic, RoundTripsWithAndWithoutItsEnd) {
   auto back = decode_relay_topic(encode(topic));
   ASSERT_TRUE(back) << back.error().to_string();
   EXPECT_EQ(*back, topic);
+  topic.given_up = {{2, SourceOffset(10), SourceOffset(15), 1790000000123, "refused"},
+                    {3, SourceOffset(0), SourceOffset(0), 1, ""}};
+  EXPECT_EQ(decode_relay_topic(encode(topic)).value(), topic);
   topic.promotion.reset();
   EXPECT_EQ(decode_relay_topic(encode(topic)).value(), topic);
 }
