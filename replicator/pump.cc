@@ -9,7 +9,7 @@ namespace farshore::replicator {
 
 // Exists only while bytes are held or appends are under way.
 struct PartitionPump::Held {
-  BatchRun ready;                                        // received and checked, not yet taken
+  BatchQueue ready;                                      // received and checked, not yet taken
   boost::container::small_vector<SourceOffset, 8> sent;  // where each append under way will end
   bool idle() const { return ready.empty() && sent.empty(); }
 };
@@ -82,7 +82,7 @@ const Error& PartitionPump::failure() const {
 
 std::optional<FetchPosition> PartitionPump::next() const {
   if (phase_ != PumpPhase::kRunning) return std::nullopt;
-  size_t buffered = held_ ? held_->ready.bytes.size() : 0;
+  size_t buffered = held_ ? held_->ready.bytes() : 0;
   if (buffered >= options_.buffered_bytes_max) return std::nullopt;
   FetchPosition position;
   position.offset = received_end_;
@@ -148,7 +148,7 @@ size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchR
   if (phase_ != PumpPhase::kRunning) return 0;
   note_caught_up();
   if (can_send()) driver_.pump_can_send(*this);
-  size_t buffered = held_ ? held_->ready.bytes.size() : 0;
+  size_t buffered = held_ ? held_->ready.bytes() : 0;
   return buffered >= options_.buffered_bytes_max ? 0 : options_.buffered_bytes_max - buffered;
 }
 
@@ -211,9 +211,9 @@ bool PartitionPump::can_send() const {
   return !source_sent_ && (!held_ || held_->idle());
 }
 
-size_t PartitionPump::ready_bytes() const { return held_ ? held_->ready.bytes.size() : 0; }
+size_t PartitionPump::ready_bytes() const { return held_ ? held_->ready.bytes() : 0; }
 
-std::optional<Pumped> PartitionPump::take(size_t bytes_max) {
+std::optional<Pumped> PartitionPump::take(size_t bytes_max, BatchQueue::Joins joins) {
   if (!can_send()) return std::nullopt;
   Pumped pumped;
   pumped.pump = this;
@@ -225,20 +225,11 @@ std::optional<Pumped> PartitionPump::take(size_t bytes_max) {
   pumped.source = source_;
   Held& held = this->held();
   if (!held.ready.empty()) {
-    bool was_full = held.ready.bytes.size() >= options_.buffered_bytes_max;
-    size_t count = 0, bytes = 0;
-    for (const BatchHeader& batch : held.ready.batches) {
-      if (count > 0 && bytes + batch.size_bytes() > bytes_max) break;
-      bytes += batch.size_bytes();
-      ++count;
-    }
-    if (count == held.ready.batches.size())
-      pumped.run = std::exchange(held.ready, {});
-    else
-      pumped.run = held.ready.take_front(count);
+    bool was_full = held.ready.bytes() >= options_.buffered_bytes_max;
+    pumped.run = held.ready.take(bytes_max, joins);
     sent_end_ = next_of(pumped.run.batches.back());
     sent_epoch_ = pumped.run.batches.back().epoch();
-    if (was_full && held.ready.bytes.size() < options_.buffered_bytes_max) driver_.pump_fetch_changed(*this);
+    if (was_full && held.ready.bytes() < options_.buffered_bytes_max) driver_.pump_fetch_changed(*this);
   }
   held.sent.push_back(sent_end_);
   source_sent_ = true;
@@ -346,7 +337,7 @@ PumpProgress PartitionPump::progress(MonoTime now) const {
   progress.lag = high_watermarks_.lag(target_high_watermark_, now);
   progress.bytes = bytes_;
   progress.batches = batches_;
-  progress.buffered_bytes = held_ ? held_->ready.bytes.size() : 0;
+  progress.buffered_bytes = held_ ? held_->ready.bytes() : 0;
   progress.last_news = last_news_;
   progress.failure = failure();
   return progress;

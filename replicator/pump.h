@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "proto/batch/batch_queue.h"
 #include "replicator/high_watermarks.h"
 #include "replicator/source_state.h"
 
@@ -133,9 +134,9 @@ class PartitionPump {
   // --- The sink's side.
   bool can_send() const;
   size_t ready_bytes() const;
-  // The next run to append, of about `bytes_max` (at least one batch). Empty: the append carries only the source's
-  // state.
-  std::optional<Pumped> take(size_t bytes_max);
+  // The next run to append, of about `bytes_max` (at least one batch; no more than `joins` takes together). Empty: the
+  // append carries only the source's state.
+  std::optional<Pumped> take(size_t bytes_max, BatchQueue::Joins joins = nullptr);
   void on_appended(uint32_t generation, const AppendAck& ack);
   // `now_has`: the target's state, if its answer contained one (with a new session).
   void on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has);

@@ -17,7 +17,7 @@ KafkaBackend::KafkaBackend(Env& env, Connector& connector, ClusterAdmin& target,
 
 Task<Status> KafkaBackend::still_ours(Deadline deadline) {
   CO_CHECK(co_await store_.list(std::string(kLinkKeyPrefix), deadline));
-  co_return ok();
+  co_return co_await store_.keep_control(deadline);
 }
 
 Result<std::unique_ptr<LinkTarget>> KafkaBackend::make_target(const StoredLink& link) {

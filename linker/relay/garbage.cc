@@ -44,9 +44,10 @@ Task<Status> RelayGarbage::forget_topic(RelayTopic topic, Deadline deadline) {
     CO_TRY(TopicPartition log, co_await journal_.log_of(key, deadline));
     // Fences the log only. The topic itself stays as it is, and may be gone.
     std::vector<TopicPartition> partitions{log};
+    const MonoTime owned_until = env_.now() + replicator::RelaySinkOptions().ownership_max;
     CO_TRY(auto owner,
            co_await kafka::fence(cluster_, replicator::relay_transactional_id(key), std::move(partitions), deadline));
-    CO_CHECK(co_await journal_.take_over(key, owner, deadline));
+    CO_CHECK(co_await journal_.take_over(key, owner, owned_until, deadline));
     CO_CHECK(co_await journal_.forget(key, deadline));
   }
   env_.log().info("the translation of a deleted link's topic is forgotten",

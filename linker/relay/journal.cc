@@ -47,14 +47,16 @@ Task<void> KafkaRelayJournal::stop() {
 
 KafkaRelayJournal::KeyPtr KafkaRelayJournal::taken_over(const LinkPartition& key) const {
   auto found = keys_.find(key);
-  return found == keys_.end() || !found->second->writer ? nullptr : found->second;
+  return found == keys_.end() || !found->second->writer || found->second->lost ? nullptr : found->second;
 }
 
 bool KafkaRelayJournal::written_here(const LinkPartition& name) const {
-  const KeyPtr key = taken_over(name);
-  if (!key || key->generation != image_.generation()) return false;
-  // A key that was fenced is another gateway's; one whose image is behind is repaired by JournalCheckpoints.
-  return !key->stopped() || key->image_behind;
+  auto found = keys_.find(name);
+  if (found == keys_.end() || !found->second->writer) return false;
+  const JournalKey& key = *found->second;
+  if (key.image_behind) return true;  // JournalCheckpoints reads it anew, and nobody else meanwhile
+  // A key that was fenced is another gateway's.
+  return !key.lost && !key.stopped() && key.generation == image_.generation();
 }
 
 bool KafkaRelayJournal::image_lacks_something() const {
@@ -82,7 +84,7 @@ Task<Result<JournalTurn>> KafkaRelayJournal::turn_of(LinkPartition pump, Deadlin
 }
 
 Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(LinkPartition pump, kafka::ProducerIdentity owner,
-                                                                   Deadline deadline) {
+                                                                   MonoTime owned_until, Deadline deadline) {
   KeyPtr& found = keys_[pump];
   if (!found) found = std::make_shared<JournalKey>(env_, pump);
   KeyPtr key = found;
@@ -95,11 +97,34 @@ Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(LinkPartition
   CO_TRY(offsets::Claims claims, co_await store_.claims(key->name));
   key->continue_at(claims);
   key->anchors = claims.anchors;
-  key->in_store = key->overflowed = key->image_behind = false;
+  key->in_store = key->overflowed = key->image_behind = key->lost = false;
   key->failure = {};
+  key->owned_until = owned_until;
   key->writer =
       std::make_unique<kafka::FencedWriter>(env_, cluster_, log_partition(translation_log_partition(key->name)), owner);
   co_return to_relay_claims(std::move(claims));
+}
+
+void KafkaRelayJournal::owned_until(const LinkPartition& pump, MonoTime until) {
+  if (const KeyPtr key = taken_over(pump)) key->owned_until = std::max(key->owned_until, until);
+}
+
+void KafkaRelayJournal::lost(const LinkPartition& pump, const Error& fenced) {
+  const KeyPtr key = taken_over(pump);
+  if (!key) return;
+  key->failure = fenced;
+  key->lost = key->image_behind = true;
+  key->owned_until = MonoTime();
+  checkpoints_.wake();
+}
+
+std::optional<Error> KafkaRelayJournal::wants_takeover(const LinkPartition& pump) {
+  const KeyPtr key = taken_over(pump);
+  if (!key || !key->stopped() || key->image_behind || env_.now() < key->retake_at) return std::nullopt;
+  key->retake_at = env_.now() + key->pause();
+  if (key->failure == ErrorCode::kFenced) return key->failure;  // who has the partition is found out by the link
+  return Error(ErrorCode::kUnavailable,
+               "its map is not written down, so the partition is taken over again: " + key->failure.to_string());
 }
 
 // The log alone decides: runs that were acknowledged and not written are found at the target again, and written then.
@@ -110,7 +135,7 @@ Task<Status> KafkaRelayJournal::read_log(JournalKey& key, kafka::ProducerIdentit
     CO_CHECK(co_await store_.drop_unlogged(key.name));
   }
   CO_CHECK(co_await image_.read_to_marker(translation_log_partition(key.name), owner, deadline));
-  if (key.image_behind) CO_CHECK(co_await image_.read_key(key.name, deadline));
+  if (key.image_behind) CO_CHECK(co_await image_.read_key(key.name, nullptr, deadline));
   key.generation = image_.generation();
   co_return ok();
 }
@@ -156,6 +181,10 @@ Task<Status> KafkaRelayJournal::forget(LinkPartition pump, Deadline deadline) {
 
 Task<Status> KafkaRelayJournal::bring_image_up_to_date(LinkPartition pump, Deadline deadline) {
   const int32_t partition = translation_log_partition(pump);
+  auto found = keys_.find(pump);
+  if (found != keys_.end() && found->second->lost && found->second->image_behind)
+    co_return Error(ErrorCode::kUnavailable,
+                    "another gateway took the partition over: its map is read again; ask again");
   KeyPtr key = taken_over(pump);
   if (!key) co_return co_await image_.read_to_end(partition, deadline);
   if (key->generation != image_.generation()) {
@@ -206,7 +235,7 @@ RelayJournalStatus KafkaRelayJournal::status() const {
   RelayJournalStatus out;
   for (const auto& entry : keys_) {
     const JournalKey& key = *entry.second;
-    if (!key.writer) continue;
+    if (!key.writer || key.lost) continue;
     ++out.keys;
     if (key.stopped()) ++out.keys_stopped;
     if (!key.behind()) continue;

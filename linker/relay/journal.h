@@ -42,7 +42,10 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
 
   Task<Result<TopicPartition>> log_of(LinkPartition key, Deadline deadline) override;
   Task<Result<replicator::RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner,
-                                                  Deadline deadline) override;
+                                                  MonoTime owned_until, Deadline deadline) override;
+  void owned_until(const LinkPartition& key, MonoTime until) override;
+  void lost(const LinkPartition& key, const Error& fenced) override;
+  std::optional<Error> wants_takeover(const LinkPartition& key) override;
   Task<Status> write_anchor(LinkPartition key, RelayAnchor anchor, Deadline deadline) override;
   void relayed(const LinkPartition& key, const TranslationRun& run) override;
   Task<Result<replicator::RelayClaims>> lower_claim(LinkPartition key, TargetOffset target, Deadline deadline) override;
@@ -66,7 +69,7 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
  private:
   using KeyPtr = std::shared_ptr<JournalKey>;
 
-  KeyPtr taken_over(const LinkPartition& key) const;  // null: not taken over
+  KeyPtr taken_over(const LinkPartition& key) const;  // null: not taken over, or lost since
   bool written_here(const LinkPartition& name) const;
   bool image_lacks_something() const;
   Task<Status> until_idle(KeyPtr key, Deadline deadline);

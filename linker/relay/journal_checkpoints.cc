@@ -38,8 +38,8 @@ bool JournalCheckpoints::anything_behind() const {
 bool JournalCheckpoints::due(const JournalKey& key) const {
   if (key.busy) return false;
   if (key.image_behind) return env_.now() >= key.checkpoint_at;
-  if (!key.writer || key.stopped() || !key.behind()) return false;
-  return env_.now() >= key.checkpoint_at || key.closed.size() >= options_.runs_per_batch_max;
+  if (!key.writer || key.stopped() || !key.behind() || env_.now() >= key.owned_until) return false;
+  return env_.now() >= key.checkpoint_at || (key.failures == 0 && key.closed.size() >= options_.runs_per_batch_max);
 }
 
 void JournalCheckpoints::start_due_work() {
@@ -85,10 +85,27 @@ Task<void> JournalCheckpoints::repair_image(JournalTurn given) {
   wake_.notify();
 }
 
-// The local disk may have room again; what it refused is in the log.
+// What waited of a key that another gateway has now: it is found at the target by that gateway.
+Task<Status> JournalCheckpoints::drop_what_waited(JournalKey& key) {
+  key.continue_at(offsets::Claims());
+  if (!key.in_store) co_return ok();
+  auto storing = co_await key.storing.lock();
+  CO_CHECK(co_await store_.drop_unlogged(key.name));
+  key.in_store = false;
+  co_return ok();
+}
+
+// The local disk may have room again; what it refused is in the log, as is what another gateway wrote.
 Task<void> JournalCheckpoints::read_image(JournalKey& key) {
   const LinkPartition name = key.name;
-  auto read = co_await image_.read_key(name, env_.in(options_.checkpoint_limit));
+  if (key.lost) {
+    auto dropped = co_await drop_what_waited(key);
+    if (!dropped) co_return;
+    LogImage::Done done = [&key] { key.image_behind = false; };
+    (void)co_await image_.read_key(name, std::move(done), env_.in(options_.checkpoint_limit));  // or in the next round
+    co_return;
+  }
+  auto read = co_await image_.read_key(name, nullptr, env_.in(options_.checkpoint_limit));
   if (read && key.in_store && !key.behind()) {
     auto storing = co_await key.storing.lock();
     read = co_await store_.all_logged(key.name);

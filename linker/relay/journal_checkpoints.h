@@ -31,6 +31,7 @@ class JournalCheckpoints {
   bool anything_behind() const;
   Task<void> checkpoint(JournalTurn turn);
   Task<void> repair_image(JournalTurn turn);
+  Task<Status> drop_what_waited(JournalKey& key);
   Task<void> read_image(JournalKey& key);
 
   Env& env_;

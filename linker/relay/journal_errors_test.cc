@@ -99,7 +99,7 @@ ASYNC_TEST_F(RelayJournalErrorsTest, TakeoverThatFailedHalfWayCanBeRepeated) {
   auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), soon());
   CO_ASSERT_OK(owner);
   kafka_.fate = [](int16_t api) { return api == kFetchKey ? Fate::kSilence : Fate::kAnswer; };
-  auto half = co_await gateway.journal->take_over(key, *owner, env_.in(seconds(2)));
+  auto half = co_await gateway.journal->take_over(key, *owner, env_.now() + hours(10), env_.in(seconds(2)));
   EXPECT_FALSE(half);
   // Nobody's now: nothing is remembered for it, and nothing written.
   gateway.journal->relayed(key, run_of(10, 10, 10));
@@ -113,6 +113,111 @@ ASYNC_TEST_F(RelayJournalErrorsTest, TakeoverThatFailedHalfWayCanBeRepeated) {
   EXPECT_EQ(*claims->last_run, run_of(0, 0, 10));
   CO_DO(co_await gateway.anchor(key, 0, 100, 100));
   co_await gateway.stop();
+}
+
+// As when somebody sets max.message.bytes of the log too low for a while.
+ASYNC_TEST_F(RelayJournalErrorsTest, CheckpointThatIsRefusedAsTooLargeIsTriedAgainInSmallerBatches) {
+  JournalGateway gateway(*this);
+  const auto key = key_number(1);
+  CO_DO(co_await gateway.take(key));
+  auto& log = kafka_.partition(kTranslationTopic, translation_log_partition(key));
+  const size_t before = std::exchange(log.batch_bytes_max, 20);
+  for (int64_t i = 0; i < 40; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
+  while (!(gateway.journal->status().last_error == ErrorCode::kInvalidArgument)) co_await env_.sleep(milliseconds(100));
+  EXPECT_EQ(gateway.journal->status().keys_stopped, 0u);
+  EXPECT_FALSE(gateway.journal->wants_takeover(key)) << "nothing is in doubt: a takeover would help nobody";
+  co_await env_.sleep(seconds(10));
+  EXPECT_EQ(gateway.journal->status().keys_behind, 1u);
+  log.batch_bytes_max = 700;  // less than one batch of all that waits
+  for (int i = 0; i < 600 && gateway.journal->status().keys_behind > 0; ++i) co_await env_.sleep(seconds(1));
+  EXPECT_EQ(gateway.journal->status().keys_behind, 0u);
+  log.batch_bytes_max = before;
+  co_await gateway.restart();
+  co_await expect_target(gateway, key, 39 * 20, 39 * 30);
+  co_await expect_target(gateway, key, 0, 0);
+  co_await gateway.stop();
+}
+
+ASYNC_TEST_F(RelayJournalErrorsTest, WriteWhoseFateIsUnknownAsksForATakeoverAtGrowingIntervals) {
+  RelayJournalOptions options;
+  options.checkpoint_limit = seconds(3);
+  JournalGateway gateway(*this, options);
+  const auto key = key_number(1);
+  CO_DO(co_await gateway.take(key));
+  kafka_.fate = [](int16_t api) { return api == kProduceKey ? Fate::kLoseRequest : Fate::kAnswer; };
+  std::vector<MonoTime> asked;
+  gateway.journal->relayed(key, run_of(0, 0, 10));
+  while (asked.size() < 4) {
+    co_await env_.sleep(milliseconds(100));
+    if (!gateway.journal->wants_takeover(key)) continue;
+    asked.push_back(env_.now());
+    CO_DO(co_await gateway.take(key));
+    gateway.journal->relayed(key, run_of(0, 0, 10));  // found at the target again
+  }
+  for (size_t i = 2; i < asked.size(); ++i) EXPECT_GT(asked[i] - asked[i - 1], asked[i - 1] - asked[i - 2]);
+  kafka_.fate = nullptr;
+  CO_DO(co_await gateway.take(key));
+  gateway.journal->relayed(key, run_of(0, 0, 10));
+  co_await gateway.until_written();
+  EXPECT_EQ(gateway.journal->status().keys_stopped, 0u);
+  co_await expect_target(gateway, key, 9, 9);
+  co_await gateway.stop();
+}
+
+ASYNC_TEST_F(RelayJournalErrorsTest, NothingIsWrittenWhileTheOwnershipIsNotConfirmed) {
+  JournalGateway gateway(*this);
+  const auto key = key_number(1);
+  TopicPartition log{kTranslationTopic, translation_log_partition(key)};
+  auto opened = co_await gateway.journal->log_of(key, soon());
+  CO_ASSERT_OK(opened);
+  std::vector<TopicPartition> partitions{log};
+  auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test.1", std::move(partitions), soon());
+  CO_ASSERT_OK(owner);
+  CO_DO(co_await gateway.journal->take_over(key, *owner, env_.now() + seconds(5), soon()));
+  co_await env_.sleep(seconds(6));
+  const int written = kafka_.requests[kProduceKey];
+  gateway.journal->relayed(key, run_of(0, 0, 10));
+  RelayAnchor anchor = anchor_of(*owner, 0, 0, 0);
+  auto anchored = co_await gateway.journal->write_anchor(key, anchor, soon());
+  EXPECT_ERROR(anchored, ErrorCode::kUnavailable);
+  co_await env_.sleep(seconds(5));
+  EXPECT_EQ(kafka_.requests[kProduceKey], written);
+  EXPECT_EQ(gateway.journal->status().keys_stopped, 0u);
+  gateway.journal->owned_until(key, env_.now() + minutes(1));
+  CO_DO(co_await gateway.journal->write_anchor(key, anchor, soon()));
+  co_await gateway.until_written();
+  co_await gateway.stop();
+}
+
+// The fence is noticed by the data, not by a write to the log: the image must still show what the other gateway writes.
+ASYNC_TEST_F(RelayJournalErrorsTest, LostKeyIsReadFromTheLogFromThenOn) {
+  JournalGateway old(*this), fresh(*this);
+  const auto key = key_number(1), neighbour = key_number(2);
+  CO_DO(co_await old.take(key));
+  CO_DO(co_await old.take(neighbour));
+  old.journal->relayed(key, run_of(0, 0, 10));
+  co_await old.until_written();
+  CO_DO(co_await fresh.take(key));
+  fresh.journal->relayed(key, run_of(10, 12, 5));
+  co_await fresh.until_written();
+  auto passed = co_await old.journal->claims(neighbour, soon());  // reads the log past what `fresh` wrote
+  CO_ASSERT_OK(passed);
+  old.journal->lost(key, Error(ErrorCode::kFenced, "another gateway"));
+  fresh.journal->relayed(key, run_of(15, 17, 5));
+  co_await fresh.until_written();
+  for (int i = 0; i < 100; ++i) {
+    auto got = co_await old.journal->to_target(key, SourceOffset(19), std::nullopt, soon());
+    if (got) break;
+    co_await env_.sleep(milliseconds(200));
+  }
+  for (JournalGateway* each : {&old, &fresh}) {
+    co_await expect_target(*each, key, 9, 9);
+    co_await expect_target(*each, key, 14, 16);
+    co_await expect_target(*each, key, 19, 21);
+  }
+  EXPECT_EQ(old.journal->status().keys, 1u);
+  co_await old.stop();
+  co_await fresh.stop();
 }
 
 ASYNC_TEST_F(RelayJournalErrorsTest, ForgetThatFailedHalfWayCanBeRepeated) {

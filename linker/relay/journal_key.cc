@@ -53,7 +53,10 @@ bool JournalKey::add(const TranslationRun& run, size_t pending_max) {
   return true;
 }
 
+Duration JournalKey::pause() const { return std::min<Duration>(seconds(1) * (1 << std::min(failures, 9)), minutes(5)); }
+
 JournalBatch JournalKey::gather(size_t runs_max) const {
+  runs_max = std::max<size_t>(1, runs_max >> too_large);
   JournalBatch batch;
   batch.closed = std::min(closed.size(), runs_max);
   for (size_t i = 0; i < batch.closed; ++i) batch.add(name, closed[i]);
@@ -71,7 +74,7 @@ JournalBatch JournalKey::gather(size_t runs_max) const {
         anchor.target_from < last.target_end())
       reached = i;
   }
-  for (size_t i = 0; i < std::min(reached, kAnchorsPerBatchMax); ++i) batch.erase(name, anchors[i]);
+  for (size_t i = 0; i < std::min({reached, kAnchorsPerBatchMax, runs_max}); ++i) batch.erase(name, anchors[i]);
   return batch;
 }
 

@@ -37,9 +37,13 @@ struct JournalKey {
   bool add(const TranslationRun& run, size_t pending_max);
   bool behind() const { return !closed.empty() || (open && open->length > open_logged); }
   bool stopped() const { return failure.code != ErrorCode::kNone; }
-  // What waits, at most `runs_max` runs; and tombstones of anchors before the newest one that these runs have reached:
-  // all their records are below the runs' end, so no scan of the target needs these anchors again.
+  // What waits, at most `runs_max` runs; and as many tombstones of anchors before the newest one that these runs have
+  // reached: all their records are below the runs' end, so no scan of the target needs these anchors again. Fewer of
+  // both after the log has refused a batch as too large.
   JournalBatch gather(size_t runs_max) const;
+  // A write failed: how long until the next try. It grows with each failure in a row.
+  void write_failed() { ++failures; }
+  Duration pause() const;
   // The log has acknowledged the batch.
   void acknowledged(const JournalBatch& batch);
   // After a takeover, or after claims were lowered: the log holds exactly these claims.
@@ -50,6 +54,11 @@ struct JournalKey {
   bool busy = false;                            // a JournalTurn of the key exists
   AsyncMutex storing;                           // one writer of the local image at a time
   Error failure;                                // nothing more is written until the next takeover; kNone: none
+  bool lost = false;                            // another gateway has the partition
+  MonoTime owned_until{};                       // nothing is sent later (replicator/relay/ownership.h)
+  int failures = 0;                             // writes that failed since the last one that did not
+  int too_large = 0;                            // refused as too large, less those taken since: halves a batch each
+  MonoTime retake_at{};                         // when a takeover may help, if `failure` is set
   bool overflowed = false;                      // nothing more is kept either
 
   std::deque<TranslationRun> closed;   // whole runs, in source order

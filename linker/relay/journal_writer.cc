@@ -5,6 +5,8 @@
 namespace farshore::linker {
 namespace {
 
+constexpr int kTooLargeMax = 16;  // halvings: then a batch is one record
+
 Result<std::vector<kafka::KeyedRecord>> encode(const std::vector<TranslationRecord>& records) {
   std::vector<kafka::KeyedRecord> out;
   for (const TranslationRecord& record : records) {
@@ -21,23 +23,43 @@ Result<std::vector<kafka::KeyedRecord>> encode(const std::vector<TranslationReco
 void JournalWriter::stop_key(JournalKey& key, Error why) {
   if (!key.stopped()) {
     key.failure = why;
-    env_.log().error("the map of a relayed partition is not written down any more",
-                     {{"source_topic", key.name.source_topic.to_string()},
-                      {"partition", key.name.partition.value()},
-                      {"error", why}});
+    note_failure(key, why);
   }
   last_error_ = std::move(why);
 }
 
+// Logged at the first failure of several in a row.
+void JournalWriter::note_failure(JournalKey& key, const Error& why) {
+  key.write_failed();
+  key.checkpoint_at = key.retake_at = env_.now() + key.pause();
+  if (key.failures == 1)
+    env_.log().error("the map of a relayed partition cannot be written down; it is tried again",
+                     {{"source_topic", key.name.source_topic.to_string()},
+                      {"partition", key.name.partition.value()},
+                      {"error", why}});
+  last_error_ = why;
+}
+
 Task<Status> JournalWriter::write(JournalKey& key, JournalBatch batch, Deadline deadline) {
   if (batch.records.empty()) co_return ok();
+  if (env_.now() >= key.owned_until)
+    co_return Error(ErrorCode::kUnavailable,
+                    "target: it is not known whether this gateway still owns the partition: the coordinator of its "
+                    "transactional id does not answer");
   CO_TRY(auto records, encode(batch.records));
-  auto written = co_await key.writer->append(std::move(records), deadline);
+  auto written = co_await key.writer->append(std::move(records), std::min(deadline, Deadline(key.owned_until)));
   if (!written) {
     Error why = std::move(written).error();
-    stop_key(key, why);
+    if (why == ErrorCode::kInvalidArgument) {
+      key.too_large = std::min(key.too_large + 1, kTooLargeMax);
+      note_failure(key, why);
+    } else {
+      stop_key(key, why);
+    }
     co_return why;
   }
+  key.failures = 0;
+  key.too_large = std::max(0, key.too_large - 1);
   auto storing = co_await key.storing.lock();
   Status applied;
   for (TranslationRecord& record : batch.records) {
@@ -70,7 +92,9 @@ Task<Status> JournalWriter::write_anchor(JournalKey& key, RelayAnchor anchor, De
       batch.anchor = anchor;
       batch.add(key.name, anchor);
     }
+    const size_t records = batch.records.size();
     auto written = co_await write(key, std::move(batch), deadline);
+    if (!written && written.error() == ErrorCode::kInvalidArgument && records > 1) continue;  // a smaller one
     if (!written || last) co_return written;
   }
 }

@@ -16,7 +16,9 @@ class JournalWriter {
   JournalWriter(Env& env, offsets::TranslationStore& store, const RelayJournalOptions& options)
       : env_(env), store_(store), options_(options) {}
 
-  // After an error nothing more is written for the key until its next takeover.
+  // kUnavailable: the ownership of the key is not confirmed (JournalKey::owned_until). kInvalidArgument: the log
+  // refuses the batch as too large; nothing was written, and the next batch is smaller. After both, the key is tried
+  // again after JournalKey::pause(). After any other error nothing more is written for the key until its next takeover.
   Task<Status> write(JournalKey& key, JournalBatch batch, Deadline deadline);
   // Writes waiting runs: at most one batch.
   Task<Status> write_pending(JournalKey& key, Deadline deadline);
@@ -34,6 +36,7 @@ class JournalWriter {
   const Error& last_error() const { return last_error_; }
 
  private:
+  void note_failure(JournalKey& key, const Error& why);
   // Erased records do not move the end of the claims.
   Task<Status> write_erased(JournalKey& key, JournalBatch batch, Deadline deadline);
   Task<Status> void_anchors_above(JournalKey& key, TargetOffset target, Deadline deadline);

@@ -122,13 +122,17 @@ Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::Partiti
   co_return co_await store_.set_applied(index, to);
 }
 
-Task<Status> LogImage::read_key(LinkPartition key, Deadline deadline) {
+Task<Status> LogImage::read_key(LinkPartition key, Done done, Deadline deadline) {
   const int32_t index = translation_log_partition(key);
+  std::shared_ptr<Partition> log = partition(index);
+  auto guard = co_await log->turn.lock();
   CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
   CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
   TranslationLogReader reader(env_, cluster_, arena_, index, start);
   Sink sink(*this, [key](const LinkPartition& each) { return each == key; });
-  co_return co_await reader.read_to(end, sink, deadline);
+  CO_CHECK(co_await reader.read_to(end, sink, deadline));
+  if (done) done();
+  co_return ok();
 }
 
 Task<Status> LogImage::read_to_marker(int32_t index, kafka::ProducerIdentity owner, Deadline deadline) {

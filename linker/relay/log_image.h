@@ -39,8 +39,9 @@ class LogImage {
   // Applies the partition up to its present end: for keys that another gateway may own.
   Task<Status> read_to_end(int32_t partition, Deadline deadline);
   // Applies all that the log says of one key, from its start. The caller keeps all others from writing the key
-  // meanwhile.
-  Task<Status> read_key(LinkPartition key, Deadline deadline);
+  // meanwhile. `done` (may be empty) is called when it is read, before anything else of that partition is applied.
+  using Done = std::function<void()>;
+  Task<Status> read_key(LinkPartition key, Done done, Deadline deadline);
   // Raised whenever the store is emptied: all partitions must then be read again.
   uint64_t generation() const { return generation_; }
 

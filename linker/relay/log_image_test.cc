@@ -90,7 +90,8 @@ Task<void> one(JournalGateway& gateway, int32_t n, int& left) {
   auto owner = co_await kafka::fence(*gateway.cluster, "farshore.test." + std::to_string(n), std::move(partitions),
                                      gateway.fixture.soon());
   CO_ASSERT_OK(owner);
-  CO_DO(co_await gateway.journal->take_over(key, *owner, gateway.fixture.soon()));
+  CO_DO(
+      co_await gateway.journal->take_over(key, *owner, gateway.fixture.env_.now() + hours(10), gateway.fixture.soon()));
   RelayAnchor anchor = anchor_of(*owner, 0, n, n);
   CO_DO(co_await gateway.journal->write_anchor(key, anchor, gateway.fixture.soon()));
   gateway.journal->relayed(key, run_of(n, 1000 + n, 1));
@@ -135,7 +136,7 @@ ASYNC_TEST_F(RelayImageTest, TakeoverOfANeighbourKeepsTheRunsOfAKeyInTheSameLogP
   for (int64_t i = 5; i < 10; ++i) gateway.journal->relayed(key, run_of(i * 20, i * 30, 10));
   co_await gateway.until_written();
   const auto neighbour = key_number(n);
-  CO_DO(co_await gateway.journal->take_over(neighbour, *owner, soon()));
+  CO_DO(co_await gateway.journal->take_over(neighbour, *owner, env_.now() + hours(10), soon()));
   for (int64_t i = 0; i < 10; ++i) co_await expect_target(gateway, key, i * 20 + 9, i * 30 + 9);
   co_await gateway.stop();
 }

@@ -4,6 +4,11 @@
 #include <limits>
 
 namespace farshore::linker {
+namespace {
+
+constexpr int32_t kPartitionsAtOnceMax = 1000;  // the sink limits how many of them work, and not only wait
+
+}  // namespace
 
 Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   CO_CHECK(co_await relay_.topics.load(deadline));
@@ -17,17 +22,15 @@ Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   record.wall_ms = relay_.env.wall_now().milliseconds_since_epoch;
   if (!request_.dry_run)
     for (const auto& key : request_.pumps) pumps_.pause(key);
-  for (int32_t p = 0; p < topic.partitions; ++p) {
-    const LinkPartition key{relay_.link, topic.source_id, PartitionId(p)};
-    const bool pumped = static_cast<size_t>(p) < request_.pumps.size();
-    CO_TRY(auto out, co_await end_partition(key, pumped && !request_.dry_run, deadline));
-    if (!pumped) out.note = "by what was written down: nothing is relayed any more";
+  co_await end_partitions(topic, deadline);
+  for (auto& [p, ended] : ended_) {
+    if (!ended) co_return std::move(ended).error();
     const int64_t wanted = end_to_reach(p);
-    if (out.failover_offset.value() < wanted)
+    if (ended->failover_offset.value() < wanted)
       co_return Error(ErrorCode::kConflict, "partition " + std::to_string(p) + " is relayed up to " +
-                                                std::to_string(out.failover_offset.value()) + ", the source ends at " +
-                                                std::to_string(wanted));
-    record.partitions.push_back(std::move(out));
+                                                std::to_string(ended->failover_offset.value()) +
+                                                ", the source ends at " + std::to_string(wanted));
+    record.partitions.push_back(std::move(*ended));
   }
   add_what_was_seen(record, request_.pumps, pumps_, relay_.env.now());
   if (request_.dry_run) co_return record;
@@ -35,6 +38,26 @@ Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   CO_CHECK(co_await relay_.topics.put(topic, deadline));
   if (!topic.caught_up) co_await restore_retention(std::move(topic), deadline);
   co_return record;
+}
+
+// Side by side: a takeover waits for round trips to the target, and sometimes half a minute for a former owner.
+Task<void> RelayEnd::end_partitions(RelayTopic topic, Deadline deadline) {
+  Gate gate(relay_.env);
+  next_ = 0;
+  for (int32_t i = 0; i < std::min(topic.partitions, kPartitionsAtOnceMax); ++i)
+    spawn(gate, "relay end", end_next(topic, deadline));
+  co_await gate.close();
+}
+
+Task<void> RelayEnd::end_next(RelayTopic topic, Deadline deadline) {
+  while (next_ < topic.partitions) {
+    const int32_t p = next_++;
+    const LinkPartition key{relay_.link, topic.source_id, PartitionId(p)};
+    const bool pumped = static_cast<size_t>(p) < request_.pumps.size();
+    auto ended = co_await end_partition(key, pumped && !request_.dry_run, deadline);
+    if (ended && !pumped) ended->note = "by what was written down: nothing is relayed any more";
+    ended_.emplace(p, std::move(ended));
+  }
 }
 
 int64_t RelayEnd::end_to_reach(int32_t partition) const {
@@ -49,10 +72,11 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(LinkPartition 
   out.new_epoch = LeadershipEpoch(-1);  // the epochs of a Kafka target are its own
   out.last_epoch = LogEpoch(-1);
   CO_TRY(auto claims, co_await relay_.journal.claims(key, deadline));
-  if (!claims.last_run) co_return out;
-  out.failover_offset = claims.last_run->source_end();
-  out.failover_target_offset = claims.last_run->target_end();
-  out.last_epoch = claims.last_run->source_epoch;
+  const auto known = known_end(claims.anchors, claims.last_run);
+  if (!known) co_return out;
+  out.failover_offset = known->source;
+  out.failover_target_offset = known->target;
+  out.last_epoch = known->epoch;
   co_return out;
 }
 

@@ -4,6 +4,9 @@
 // Executor: the Env's. Owner: the call.
 #pragma once
 
+#include <map>
+
+#include "base/gate.h"
 #include "linker/relay/journal.h"
 #include "linker/relay/relay_topic_store.h"
 #include "linker/target/link_target.h"
@@ -29,6 +32,8 @@ class RelayEnd {
   Task<Result<PromotionRecord>> run(Deadline deadline);
 
  private:
+  Task<void> end_partitions(RelayTopic topic, Deadline deadline);  // all of them: into ended_
+  Task<void> end_next(RelayTopic topic, Deadline deadline);        // one after the other, until none is left
   Task<Result<PromotionRecord::PartitionEnd>> end_partition(LinkPartition key, bool may_take_over, Deadline deadline);
   int64_t end_to_reach(int32_t partition) const;  // a failover has none: the smallest number
   // By the journal's claims; target offset -1: nothing was relayed.
@@ -40,6 +45,8 @@ class RelayEnd {
   const Relay relay_;
   const EndOfTopic request_;
   replicator::Replicator& pumps_;
+  int32_t next_ = 0;  // the first partition that no end_next() has begun
+  std::map<int32_t, Result<PromotionRecord::PartitionEnd>> ended_;
 };
 
 }  // namespace farshore::linker

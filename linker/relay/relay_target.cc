@@ -9,6 +9,12 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kTranslateLimit = seconds(10);  // a log that was never read is read first
+constexpr size_t kGivenUpMax = 100;                // ranges of a topic
+
+std::string given_up_text(const GivenUpRange& range) {
+  return "records: source offsets " + std::to_string(range.from.value()) + " to " + std::to_string(range.to.value()) +
+         " of partition " + std::to_string(range.partition) + " were given up (" + range.why + ")";
+}
 
 }  // namespace
 
@@ -38,7 +44,13 @@ Status RelayTarget::fits(const ClusterIdentity& target) const {
 Task<Result<std::vector<TargetTopic>>> RelayTarget::adopt(Deadline deadline) {
   CO_CHECK(co_await topics_.load(deadline));
   std::vector<TargetTopic> out;
-  for (const RelayTopic& topic : topics_.topics()) out.push_back(target_topic(topic));
+  for (const RelayTopic& topic : topics_.topics()) {
+    out.push_back(target_topic(topic));
+    if (topic.promotion) continue;
+    // Followed already, unless the gateway ended before the partition could go on.
+    for (const GivenUpRange& each : topic.given_up)
+      sink_.go_on_at({link_, topic.source_id, PartitionId(each.partition)}, {each.to, /*decided_now=*/false});
+  }
   co_return out;
 }
 
@@ -61,6 +73,32 @@ Task<Result<PromotionRecord>> RelayTarget::end(EndOfTopic request, replicator::R
 
 Task<Status> RelayTarget::forget_below(LinkPartition key, SourceOffset log_start, Deadline deadline) {
   return services_.journal.forget_below(key, log_start, deadline);
+}
+
+Task<Status> RelayTarget::give_up(TargetTopic which, int32_t partition, SourceOffset to, std::string why,
+                                  Deadline deadline) {
+  CO_CHECK(co_await topics_.load(deadline));
+  const RelayTopic* before = topics_.find(which.topic);
+  if (!before || before->promotion || partition < 0 || partition >= before->partitions)
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "topic " + which.topic + " is not relayed, or has no partition " + std::to_string(partition));
+  RelayTopic topic = *before;
+  const LinkPartition key{link_, topic.source_id, PartitionId(partition)};
+  CO_TRY(auto claims, co_await services_.journal.claims(key, deadline));
+  const auto known = known_end(claims.anchors, claims.last_run);
+  const SourceOffset from = known ? known->source : SourceOffset(0);
+  if (to < from)
+    co_return Error(ErrorCode::kInvalidArgument, "the source offsets below " + std::to_string(from.value()) +
+                                                     " of partition " + std::to_string(partition) +
+                                                     " are at the target: go on there, or at a higher one");
+  if (topic.given_up.size() >= kGivenUpMax)
+    co_return Error(ErrorCode::kResourceExhausted,
+                    "topic " + topic.topic + " has given up " + std::to_string(kGivenUpMax) +
+                        " ranges already: delete it at the target and create a new link");
+  topic.given_up.push_back({partition, from, to, env_.wall_now().milliseconds_since_epoch, std::move(why)});
+  CO_CHECK(co_await topics_.put(std::move(topic), deadline));
+  sink_.go_on_at(key, {to, /*decided_now=*/true});
+  co_return ok();
 }
 
 std::optional<TargetOffset> RelayTarget::end_at_target(const LinkPartition& key, SourceOffset) const {
@@ -91,6 +129,7 @@ Task<Result<ConfigPlan>> RelayTarget::configs(std::string name, std::map<std::st
   auto retention = RelayTopicConfigs::declared_retention(followed);
   CO_TRY(RelayTopic topic, co_await note_retention(*before, std::move(retention), caught_up, deadline));
   plan.wanted = std::move(followed);
+  for (const GivenUpRange& each : topic.given_up) plan.drift.push_back(given_up_text(each));
   if (auto it = plan.wanted.find("compression.type"); it != plan.wanted.end() && it->second != "producer")
     plan.drift.push_back("compression.type: source " + it->second + ", target producer (batches are not recompressed)");
   for (const auto& [key, value] : RelayTopicConfigs::own()) plan.wanted[key] = value;
@@ -113,6 +152,9 @@ Task<Result<std::optional<TargetOffset>>> RelayTarget::to_target(LinkPartition k
   // Below everything that was relayed: a consumer goes on at the first record that was.
   CO_TRY(auto first, co_await services_.translations.runs(key, SourceOffset(0), 1));
   if (!first.empty() && offset < first.front().source) co_return first.front().target;
+  // Nothing was relayed yet, and the partition was empty when the relay began: all that will come is at or above 0.
+  if (first.empty() && found.error() == ErrorCode::kNotFound && services_.journal.relayed_end(key))
+    co_return TargetOffset(0);
   co_return std::optional<TargetOffset>();
 }
 

@@ -45,6 +45,8 @@ class RelayTarget final : public LinkTarget {
                       Deadline deadline) override;
   Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline) override;  // TopicPresence
   Task<Status> forget_below(LinkPartition key, SourceOffset log_start, Deadline deadline) override;
+  Task<Status> give_up(TargetTopic topic, int32_t partition, SourceOffset to, std::string why,
+                       Deadline deadline) override;
   std::optional<TargetOffset> end_at_target(const LinkPartition& key, SourceOffset) const override;
   void close() override;
 

@@ -3,11 +3,14 @@
 #include "proto/batch/records.h"
 #include "proto/kafka/client/compacted_topic.h"
 #include "proto/kafka/client/fence.h"
+#include "proto/kafka/client/id_owner.h"
 
 namespace farshore::linker {
 namespace {
 
 constexpr int kLostRacesMax = 5;
+constexpr Duration kConfirmedFor = seconds(5);
+constexpr Duration kLifetimeAskEvery = hours(1), kLifetimeDefault = hours(7 * 24);
 constexpr int kEmptyReadsMax = 3;  // in a row, below the end: compaction has left a gap
 
 }  // namespace
@@ -35,6 +38,8 @@ Status KafkaLinkStore::apply(const BatchHeader& header, const SliceList& bytes, 
     std::string key(*record.key);
     if (key == kControllerKey) {
       controller_ = std::string(record.value.value_or(""));
+      // A marker tells nothing where the target had forgotten our id: the other controller has another producer id.
+      if (writer_ && controller_ != name_) fenced_ = true;
       continue;
     }
     std::optional<std::string> value;
@@ -84,6 +89,7 @@ Task<Status> KafkaLinkStore::take_control_locked(Deadline deadline) {
 }
 
 Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
+  const MonoTime began = env_.now();
   TopicPartition partition{kLinksTopic, 0};
   // From now on no takeover that began earlier can be completed. A controller that completed one is not fenced yet.
   CO_TRY(auto owner, co_await kafka::raise_epoch(cluster_, options_.transactional_id, deadline));
@@ -110,6 +116,7 @@ Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
   records.push_back(std::move(record));
   CO_CHECK(co_await writer_->append(std::move(records), deadline));
   began_with_ = controller_ = name_;
+  confirmed_ = used_ = began;
   co_return ok();
 }
 
@@ -117,6 +124,47 @@ Task<Status> KafkaLinkStore::ensure_control(Deadline deadline) {
   if (fenced_) co_return fenced();
   if (writer_ && writer_->usable()) co_return ok();
   co_return co_await take_control_locked(deadline);
+}
+
+// The fence is void once the target has forgotten the id (proto/kafka/client/id_owner.h): then we are not the
+// controller.
+Task<Status> KafkaLinkStore::confirm_control(Deadline deadline) {
+  if (env_.now() - confirmed_ < kConfirmedFor) co_return ok();
+  const MonoTime asked = env_.now();
+  std::vector<std::string> ids{options_.transactional_id};
+  auto owners = co_await kafka::id_owners(cluster_, std::move(ids), deadline);
+  if (!owners && owners.error() != ErrorCode::kUnsupported) co_return std::move(owners).error();
+  if (owners) {
+    auto owner = owners->find(options_.transactional_id);
+    if (owner == owners->end())
+      co_return Error(ErrorCode::kUnavailable, "the target's coordinator does not say who controls the links");
+    // Forgotten: whoever came meanwhile has written its name, which the takeover reads.
+    if (!owner->second) co_return co_await take_control_locked(deadline);
+    fenced_ = *owner->second != writer_->owner();
+    if (fenced_) co_return fenced();
+  }
+  confirmed_ = asked;
+  co_return ok();
+}
+
+Task<Status> KafkaLinkStore::keep_control(Deadline deadline) {
+  auto guard = co_await turn_.lock();
+  CO_CHECK(co_await ensure_control(deadline));
+  CO_CHECK(co_await confirm_control(deadline));
+  if (!id_lifetime_ || env_.now() - used_ >= kLifetimeAskEvery) {
+    auto lifetime = co_await kafka::id_lifetime(cluster_, deadline);
+    id_lifetime_ = lifetime ? *lifetime : kLifetimeDefault;
+  }
+  if (env_.now() - used_ < std::min<Duration>(*id_lifetime_ / 4, kLifetimeAskEvery)) co_return ok();
+  std::vector<TopicPartition> partitions{writer_->partition()};
+  auto used = co_await kafka::send_markers(cluster_, options_.transactional_id, writer_->owner(), std::move(partitions),
+                                           deadline);
+  if (!used && used.error() == ErrorCode::kFenced) {
+    fenced_ = true;
+    co_return fenced();
+  }
+  if (used) used_ = env_.now();
+  co_return used;
 }
 
 Task<Status> KafkaLinkStore::catch_up(Deadline deadline) {
@@ -163,6 +211,7 @@ Task<Result<int64_t>> KafkaLinkStore::replace(StoredEntry entry, Deadline deadli
   auto guard = co_await turn_.lock();
   if (entry.key.empty()) co_return Error(ErrorCode::kInvalidArgument, "an entry needs a key");
   CO_CHECK(co_await ensure_control(deadline));
+  CO_CHECK(co_await confirm_control(deadline));
   auto known = entries_.find(entry.key);
   const int64_t revision = known == entries_.end() ? 0 : known->second.revision;
   if (revision != entry.revision)

@@ -44,6 +44,9 @@ class KafkaLinkStore final : public LinkStore {
   // Becomes the controller, also after kFenced; the previous controller is fenced. After any other error, a repeated
   // call goes on with the same takeover, and returns kFenced if another gateway has taken control since it began.
   Task<Status> take_control(Deadline deadline);
+  // To be called every few seconds. Asks the target whether this is still the controller (kFenced), and uses the
+  // transactional id, which the target would forget otherwise: after that nothing fences a former controller.
+  Task<Status> keep_control(Deadline deadline);
   bool in_control() const { return writer_ != nullptr && !fenced_; }
 
  private:
@@ -55,7 +58,8 @@ class KafkaLinkStore final : public LinkStore {
   Task<Status> take_control_locked(Deadline deadline);
   // kFenced: another gateway raised the epoch meanwhile, or wrote its name as controller.
   Task<Status> try_to_take(Deadline deadline);
-  Task<Status> catch_up(Deadline deadline);  // reads to the end of the topic; kFenced
+  Task<Status> confirm_control(Deadline deadline);  // asks, unless it asked a moment ago
+  Task<Status> catch_up(Deadline deadline);         // reads to the end of the topic; kFenced
   // After a write with an unknown outcome: takes control, and reads whether the entry is there.
   Task<Result<int64_t>> decide(StoredEntry entry, Deadline deadline);
   void remember(const std::string& key, std::optional<std::string> value, int64_t revision);  // nullopt: forgets
@@ -74,6 +78,8 @@ class KafkaLinkStore final : public LinkStore {
   size_t entries_bytes_ = 0;
   std::string controller_;                 // the name that was read last
   std::optional<std::string> began_with_;  // the name read when our takeover began, or ours; none: it has not begun
+  MonoTime confirmed_{}, used_{};          // when the target was asked for the owner of our id; when the id was used
+  std::optional<Duration> id_lifetime_;    // none: not asked yet
   bool fenced_ = false;
 };
 

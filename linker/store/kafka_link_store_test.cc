@@ -184,5 +184,54 @@ ASYNC_TEST_F(KafkaLinkStoreTest, TooManyBytesOfEntriesAreRefusedWithTheLimit) {
   EXPECT_ERROR(listed, ErrorCode::kResourceExhausted);
 }
 
+// The target has forgotten the transactional id, so no marker fences the old controller.
+ASYNC_TEST_F(KafkaLinkStoreTest, ControllerWhoseIdWasForgottenStopsWhenAnotherOneIsThere) {
+  for (bool writes : {true, false}) {
+    KafkaLinkStore old(env_, *cluster_);
+    StoredEntry a = entry(writes ? "link/a" : "link/b", "1", 0), b = entry("link/c", "1", 0);
+    CO_DO(co_await put(old, a, soon()));
+    kafka_.transactional_ids.clear();  // expired
+    KafkaLinkStore fresh(env_, *cluster_);
+    CO_DO(co_await fresh.take_control(soon()));
+    co_await env_.sleep(seconds(6));
+    if (writes) {
+      auto late = co_await put(old, b, soon());
+      EXPECT_ERROR(late, ErrorCode::kFenced);
+    } else {
+      auto listed = co_await old.list("link/", soon());
+      EXPECT_ERROR(listed, ErrorCode::kFenced);
+    }
+    EXPECT_FALSE(old.in_control());
+    auto left = co_await fresh.list("link/c", soon());
+    CO_ASSERT_OK(left);
+    EXPECT_TRUE(left->empty());
+  }
+}
+
+ASYNC_TEST_F(KafkaLinkStoreTest, ControllerWhoseIdWasForgottenGoesOnWhenItIsAlone) {
+  KafkaLinkStore store(env_, *cluster_);
+  StoredEntry a = entry("link/a", "1", 0), b = entry("link/b", "1", 0);
+  CO_DO(co_await put(store, a, soon()));
+  kafka_.transactional_ids.clear();  // expired
+  co_await env_.sleep(seconds(6));
+  CO_DO(co_await store.keep_control(soon()));
+  CO_DO(co_await put(store, b, soon()));
+  EXPECT_TRUE(store.in_control());
+}
+
+ASYNC_TEST_F(KafkaLinkStoreTest, ControllerUsesItsIdBeforeItExpires) {
+  constexpr int16_t kEndTxn = 26;
+  kafka_.broker_configs["transactional.id.expiration.ms"] = "40000";
+  KafkaLinkStore store(env_, *cluster_);
+  CO_DO(co_await store.take_control(soon()));
+  const int before = kafka_.requests[kEndTxn];
+  for (int i = 0; i < 100; ++i) {
+    CO_DO(co_await store.keep_control(soon()));
+    co_await env_.sleep(seconds(2));
+  }
+  EXPECT_GE(kafka_.requests[kEndTxn] - before, 200 / 40 * 2);
+  EXPECT_LE(kafka_.requests[kEndTxn] - before, 200 / 40 * 8);
+}
+
 }  // namespace
 }  // namespace farshore::linker

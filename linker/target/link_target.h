@@ -102,6 +102,13 @@ class LinkTarget {
   virtual std::optional<TargetOffset> end_at_target(const LinkPartition&, SourceOffset mirrored_end) const {
     return TargetOffset(mirrored_end.value());
   }
+  // An operator gives up the source offsets before `to` that are not known to be at the target: the partition, which
+  // has FAILED with `why`, goes on at `to` when its pump is restarted. Recorded at the target for ever, and shown with
+  // the topic's drift. kInvalidArgument: `to` is below what is known to be at the target.
+  virtual Task<Status> give_up(TargetTopic, int32_t, SourceOffset, std::string, Deadline) {
+    co_return Error(ErrorCode::kUnsupported,
+                    "--go-on-at is for relays: a mirror goes on where its log at the target ends");
+  }
   // Closes connections. The replicator stops the sink.
   virtual void close() = 0;
 };

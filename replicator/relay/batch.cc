@@ -13,10 +13,22 @@ Error unsupported(const BatchHeader& batch, const char* why) {
                "the batch at source offset " + std::to_string(batch.base_offset) + " cannot be relayed yet: " + why);
 }
 
+std::string refusal_text(int16_t code, const std::optional<std::string>& message) {
+  std::string text(kafka::error_name(static_cast<kafka::ErrorCode>(code)));
+  if (message && !message->empty()) text += ": " + *message;
+  return text;
+}
+
+std::string refused_text(const RefusedBatch& batch) {
+  return "the batch at source offset " + std::to_string(batch.source.value()) + " (" + std::to_string(batch.bytes) +
+         " bytes) is refused by target topic " + batch.target_topic + "-" + std::to_string(batch.partition);
+}
+
 }  // namespace
 
+bool carries_no_record(const BatchHeader& batch) { return batch.control() || batch.record_count == 0; }
+
 Status can_relay_raw(const BatchHeader& batch) {
-  if (batch.control()) return unsupported(batch, "it is a control batch (the topic has transactions)");
   if (batch.transactional()) return unsupported(batch, "it is part of a transaction");
   if (batch.log_append_time())
     return unsupported(batch,
@@ -41,11 +53,8 @@ void stamp_for_relay(BatchRun& run, kafka::ProducerIdentity producer, int32_t se
 
 Error produce_error(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch) {
   using Code = kafka::ErrorCode;
-  std::string text(kafka::error_name(static_cast<Code>(code)));
-  if (message && !message->empty()) text += ": " + *message;
-  const std::string what = "the batch at source offset " + std::to_string(batch.source.value()) + " (" +
-                           std::to_string(batch.bytes) + " bytes) is refused by target topic " + batch.target_topic +
-                           "-" + std::to_string(batch.partition) + ": ";
+  const std::string text = refusal_text(code, message);
+  const std::string what = refused_text(batch) + ": ";
   switch (static_cast<Code>(code)) {
     case Code::kInvalidProducerEpoch:
     case Code::kProducerFenced:
@@ -82,6 +91,35 @@ Error produce_error(int16_t code, const std::optional<std::string>& message, con
       // Also DUPLICATE_SEQUENCE_NUMBER and OUT_OF_ORDER_SEQUENCE_NUMBER: what happened is found out by a takeover.
       return Error(ErrorCode::kUnavailable, text);
   }
+}
+
+bool refused_for_now(int16_t code) {
+  switch (static_cast<kafka::ErrorCode>(code)) {
+    case kafka::ErrorCode::kUnknownTopicOrPartition:
+    case kafka::ErrorCode::kUnknownTopicId:
+    case kafka::ErrorCode::kLeaderNotAvailable:
+    case kafka::ErrorCode::kNotLeaderOrFollower:
+    case kafka::ErrorCode::kRequestTimedOut:
+    case kafka::ErrorCode::kBrokerNotAvailable:
+    case kafka::ErrorCode::kReplicaNotAvailable:
+    case kafka::ErrorCode::kNetworkException:
+    case kafka::ErrorCode::kNotEnoughReplicas:
+    case kafka::ErrorCode::kNotEnoughReplicasAfterAppend:
+    case kafka::ErrorCode::kKafkaStorageError:
+    case kafka::ErrorCode::kFencedLeaderEpoch:
+    case kafka::ErrorCode::kUnknownLeaderEpoch:
+    case kafka::ErrorCode::kThrottlingQuotaExceeded:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Error always_refused(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch, int times) {
+  return Error(ErrorCode::kInvalidArgument, refused_text(batch) + " " + std::to_string(times) +
+                                                " times in a row: " + refusal_text(code, message) +
+                                                "; when the target takes such batches, 'farshore mirror resume' goes "
+                                                "on here");
 }
 
 }  // namespace farshore::replicator

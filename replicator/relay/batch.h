@@ -12,8 +12,13 @@
 
 namespace farshore::replicator {
 
-// kUnsupported, with the reason, for what Kafka would refuse or change: transactional and control batches, offsets
-// without a record inside (after compaction), LogAppendTime (a CreateTime target would show the original times).
+// The batch takes offsets at the source and holds no record of an application: a transaction marker (each takeover of a
+// relay leaves one, so a relayed topic is full of them), or a batch whose records were all compacted away. It is passed
+// over: nothing of it is written to the target, and an anchor behind it records that.
+bool carries_no_record(const BatchHeader& batch);
+
+// kUnsupported, with the reason, for what Kafka would refuse or change: transactional batches, offsets without a record
+// inside (after compaction), LogAppendTime (a CreateTime target would show the original times).
 Status can_relay_raw(const BatchHeader& batch);
 
 // Makes the only batch of `run` ours: producer, sequence, base offset 0, no leader epoch, no delete horizon (it is the
@@ -33,5 +38,11 @@ struct RefusedBatch {
 // partition over. kInvalidArgument, kPermissionDenied: final; the detail names the batch and the setting to change.
 // After any other error the batch may be stored or not: the partition is taken over again.
 Error produce_error(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch);
+
+// The code speaks of the target's condition (no leader, too few replicas, a full disk), not of the batch: the same
+// batch may be taken later, however often it is refused now.
+bool refused_for_now(int16_t code);
+// The target has refused this batch `times` times in a row with the same code. Final: kInvalidArgument.
+Error always_refused(int16_t code, const std::optional<std::string>& message, const RefusedBatch& batch, int times);
 
 }  // namespace farshore::replicator

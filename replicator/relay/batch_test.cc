@@ -53,8 +53,7 @@ TEST(RelayBatch, BatchThatCannotBeRelayedUnchangedIsRefusedWithTheReason) {
   batch.record_count = 2;
   batch.last_offset_delta = 1;
   EXPECT_TRUE(can_relay_raw(batch));
-  const std::pair<int16_t, const char*> bits[] = {
-      {0x08, "LogAppendTime"}, {0x10, "transaction"}, {0x20, "control"}, {0x30, "control"}};
+  const std::pair<int16_t, const char*> bits[] = {{0x08, "LogAppendTime"}, {0x10, "transaction"}};
   for (const auto& [bit, word] : bits) {
     batch.attributes = bit;
     Status refused = can_relay_raw(batch);
@@ -86,6 +85,19 @@ TEST(RelayBatch, RefusalIsFinalOnlyIfTryingAgainCannotHelp) {
                     Code::kNotLeaderOrFollower, Code::kRequestTimedOut, Code::kNotEnoughReplicasAfterAppend,
                     Code::kUnknownServerError})
     EXPECT_EQ(mean(code).code, ErrorCode::kUnavailable);
+}
+
+TEST(RelayBatch, MarkersAndEmptyBatchesCarryNoRecord) {
+  BatchHeader batch;
+  batch.record_count = 1;
+  EXPECT_FALSE(carries_no_record(batch));
+  for (int16_t attributes : {0x20, 0x30}) {
+    batch.attributes = attributes;
+    EXPECT_TRUE(carries_no_record(batch));
+  }
+  batch.attributes = 0;
+  batch.record_count = 0;
+  EXPECT_TRUE(carries_no_record(batch));
 }
 
 }  // namespace

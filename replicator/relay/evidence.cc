@@ -1,5 +1,6 @@
 #include "replicator/relay/evidence.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -8,29 +9,6 @@ namespace farshore::replicator {
 namespace {
 
 constexpr SourceOffset kSourceUnknown{std::numeric_limits<int64_t>::max()};
-
-// A known-good position: every record of ours before `target` came from before `source`, and no record before `source`
-// is missing at the target.
-struct Known {
-  TargetOffset target;
-  SourceOffset source;
-  LogEpoch epoch{-1};
-};
-
-// The furthest position that the claims vouch for; none if nothing was ever written down.
-std::optional<Known> known_by_claims(const RelayClaims& claims) {
-  std::optional<Known> known;
-  const RelayAnchor* newest = newest_anchor(claims.anchors);
-  if (newest) known = Known{newest->target_from, newest->source, newest->source_epoch};
-  if (claims.last_run) {
-    const TranslationRun& run = *claims.last_run;
-    Known by_run{run.target_end(), run.source_end(), run.source_epoch};
-    // Where an anchor begins at the end of the run, the record before it is the run's last: its epoch counts.
-    if (!known || by_run.target > known->target || by_run.source == known->source) known = by_run;
-    if (newest && newest->target_from > known->target) known->target = newest->target_from;
-  }
-  return known;
-}
 
 std::string name_of(kafka::ProducerIdentity producer) {
   return "producer " + std::to_string(producer.id) + " epoch " + std::to_string(producer.epoch);
@@ -68,13 +46,13 @@ class Follower {
     if (run.length > 0 && (found.empty() || !extend_run(found.back(), run))) found.push_back(run);
     end_ = run.source_end();
     last_ = &batch;
-    last_known = Known{batch.next(), *end_, run.source_epoch};
+    last_known = KnownEnd{batch.next(), *end_, run.source_epoch};
     complete_ = true;
     return std::nullopt;
   }
 
   std::vector<TranslationRun> found;
-  std::optional<Known> last_known;  // behind the last batch
+  std::optional<KnownEnd> last_known;  // behind the last batch
 
  private:
   // Nothing is missing between the batch before and this one.
@@ -92,7 +70,7 @@ class Follower {
 
 // The target may have deleted relayed records before the scan. The broker's memory may still tell how far they went.
 std::variant<RelayResume, RelayUncertain> by_memory(const RelayClaims& claims, const RelayEvidence& evidence,
-                                                    Known known) {
+                                                    KnownEnd known) {
   const int64_t deleted = evidence.scanned_from - known.target;
   RelayUncertain uncertain{known.source, known.source + deleted, ""};
   const std::string range = "the target deleted its offsets " + std::to_string(known.target.value()) + " to " +
@@ -133,7 +111,24 @@ std::variant<RelayResume, RelayUncertain> without_claims(const RelayEvidence& ev
 }  // namespace
 
 TargetOffset scan_from(const RelayClaims& claims) {
-  return claims.last_run ? claims.last_run->target_end() : lowest_target(claims.anchors);
+  TargetOffset from = claims.last_run ? claims.last_run->target_end() : lowest_target(claims.anchors);
+  for (const RelayAnchor& anchor : claims.anchors) {
+    if (anchor.settles) from = std::max(from, anchor.target_from);
+  }
+  return from;
+}
+
+std::optional<RelayResume> go_on_at(const RelayGoOn& word, const RelayClaims& claims,
+                                    const std::variant<RelayResume, RelayUncertain>& found) {
+  if (const auto* resume = std::get_if<RelayResume>(&found)) {
+    if (word.source <= resume->source) return std::nullopt;
+    return RelayResume{word.source, LogEpoch(-1), resume->found};
+  }
+  const auto& uncertain = std::get<RelayUncertain>(found);
+  const auto known = known_end(claims.anchors, claims.last_run);
+  const bool followed = known && word.source <= known->source && !word.decided_now;
+  if (word.source < uncertain.from || followed) return std::nullopt;
+  return RelayResume{word.source, LogEpoch(-1), {}};
 }
 
 std::variant<RelayResume, RelayUncertain> resume_from(const RelayClaims& claims, const RelayEvidence& evidence,
@@ -142,7 +137,7 @@ std::variant<RelayResume, RelayUncertain> resume_from(const RelayClaims& claims,
   for (const RelayedBatch& batch : evidence.seen) {
     if (auto uncertain = follower.add(batch)) return *uncertain;
   }
-  std::optional<Known> known = known_by_claims(claims);
+  std::optional<KnownEnd> known = known_end(claims.anchors, claims.last_run);
   if (!known) return without_claims(evidence, fresh);
   if (follower.last_known) {
     // The claims may vouch for a position behind the last batch. Then nothing was relayed after it.

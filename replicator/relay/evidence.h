@@ -49,6 +49,16 @@ struct RelayUncertain {
   std::string reason;     // for people
 };
 
+// The operator's word for a partition of which nothing tells how far it came, or whose next batch the target refuses:
+// go on at `source`. What is before it, and not known to be at the target, is given up.
+struct RelayGoOn {
+  SourceOffset source;
+  bool decided_now = false;  // else: decided before, and read from what is stored
+};
+// Where the word leads, after `found` was decided; nothing: it was followed before, or speaks of another place.
+std::optional<RelayResume> go_on_at(const RelayGoOn& word, const RelayClaims& claims,
+                                    const std::variant<RelayResume, RelayUncertain>& found);
+
 // From where the target must be scanned to find all that is not claimed yet; the highest offset if there is nothing to
 // find. The target's log start may be higher by now.
 TargetOffset scan_from(const RelayClaims& claims);

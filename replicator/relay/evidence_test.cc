@@ -227,5 +227,32 @@ TEST(RelayEvidence, SequencesThatWrapAreFollowed) {
   EXPECT_EQ(at.source, SourceOffset(far + 5));
 }
 
+TEST(RelayEvidence, OperatorsWordIsFollowedOnceAndOnlyWhereNothingIsKnown) {
+  const RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
+  const std::variant<RelayResume, RelayUncertain> at30 = RelayResume{SourceOffset(30), LogEpoch(3), {run(20, 30, 10)}};
+  const std::variant<RelayResume, RelayUncertain> lost =
+      RelayUncertain{SourceOffset(30), SourceOffset(50), "forgotten"};
+  EXPECT_FALSE(go_on_at({SourceOffset(30), true}, claims, at30)) << "it is there anyway";
+  EXPECT_FALSE(go_on_at({SourceOffset(10), true}, claims, at30));
+  auto over = go_on_at({SourceOffset(35), true}, claims, at30);
+  ASSERT_TRUE(over);
+  EXPECT_EQ(over->source, SourceOffset(35));
+  EXPECT_EQ(over->found.size(), 1u) << "what was found is told all the same";
+  EXPECT_FALSE(go_on_at({SourceOffset(29), true}, claims, lost)) << "records that are at the target would come twice";
+  for (int64_t to : {30, 40, 50}) EXPECT_EQ(go_on_at({SourceOffset(to), true}, claims, lost)->source, SourceOffset(to));
+  // Read from what is stored, after a restart: followed before, if the claims have come so far.
+  EXPECT_FALSE(go_on_at({SourceOffset(30), false}, claims, lost));
+  EXPECT_TRUE(go_on_at({SourceOffset(31), false}, claims, lost));
+}
+
+TEST(RelayEvidence, ScanBeginsBehindWhatWasSettled) {
+  RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
+  RelayAnchor settles = anchor(1, 0, 50, 70, -1);
+  settles.settles = true;
+  claims.anchors.push_back(settles);
+  EXPECT_EQ(scan_from(claims), TargetOffset(70));
+  EXPECT_EQ(resumed(claims, evidence(70, 75)).source, SourceOffset(50));
+}
+
 }  // namespace
 }  // namespace farshore::replicator

@@ -31,8 +31,16 @@ class RelayJournal {
 
   // Called once per takeover, after the abort marker of `owner` was asked for: reads log_of(key) at least up to that
   // marker (so that nothing older can still appear), and returns the claims in it. From here on writes are made as
-  // `owner`, sequences from 0.
-  virtual Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, Deadline deadline) = 0;
+  // `owner`, sequences from 0; none is sent after `owned_until` (ownership.h).
+  virtual Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, MonoTime owned_until,
+                                              Deadline deadline) = 0;
+  // The target has confirmed that `owner` of the last take_over() still owns the partition: a later `owned_until`.
+  virtual void owned_until(const LinkPartition& key, MonoTime until) = 0;
+  // Another gateway owns the partition now: nothing more is written, and what is known of it is read from the log.
+  virtual void lost(const LinkPartition& key, const Error& fenced) = 0;
+  // Set if the log refuses what is to be written, or its fate is unknown, so that only a takeover goes on. The caller
+  // takes the partition over again. The journal answers so at growing intervals, not at each question.
+  virtual std::optional<Error> wants_takeover(const LinkPartition& key) = 0;
 
   // Acknowledged by the log of record (acks=all) when it resolves. kFenced: another gateway has the partition. Any
   // other error: it may or may not be there; the caller runs a takeover. The caller has everything below the anchor

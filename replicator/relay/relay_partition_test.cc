@@ -44,13 +44,19 @@ class RelayPartitionTest : public PumpTest {
     taken.resume.source_epoch = LogEpoch(2);
     taken.target_end = TargetOffset(40);
     taken.epoch = LeadershipEpoch(1);
-    partition_.end_takeover(taken, lane_);
+    partition_.end_takeover(taken, MonoTime::max(), lane_);
     pump().on_target(pump().generation(), partition_.state(), {});
+  }
+  const BatchHeader* take_next() {
+    RelaySinkOptions options;
+    options.batches_in_flight_max = kInFlightMax;
+    auto taken = partition_.take_next(options, merged_);
+    return taken ? *taken : nullptr;
   }
   // A batch at `base` is fetched, and held by the partition.
   void hold(int64_t base, int records = 1, int32_t epoch = 3) {
     fetched(batch(base, records, epoch), state(1000));
-    ASSERT_TRUE(partition_.take_next(kInFlightMax));
+    ASSERT_TRUE(take_next());
   }
   RelayPartition::Acknowledged acknowledge() {
     auto out = partition_.pop_acknowledged();
@@ -65,6 +71,7 @@ class RelayPartitionTest : public PumpTest {
   NoSink no_sink_;
   SinkLaneOptions lane_options_;
   SinkLane lane_;
+  SlabArena merged_;
   RelayPartition partition_{pump(), SinkTarget{"orders", TargetTopicId{{9}}}, 1};
 };
 
@@ -75,7 +82,10 @@ TEST_F(RelayPartitionTest, FirstBatchAfterATakeoverNeedsAnAnchor) {
   EXPECT_EQ(partition_.anchor_for_next(), expected);
   partition_.use_anchor(expected);
   EXPECT_FALSE(partition_.needs_anchor(kAnchorIntervalMax));
-  EXPECT_TRUE(partition_.needs_anchor(4));  // it covers fewer records than the batch has
+  EXPECT_FALSE(partition_.needs_anchor(4)) << "a new anchor covers one batch, however large: it ends";
+  partition_.stamp(1);
+  hold(105, 5);
+  EXPECT_TRUE(partition_.needs_anchor(9));
 }
 
 TEST_F(RelayPartitionTest, GapAndNewEpochNeedAnAnchorAndAPlainSuccessorDoesNot) {
@@ -120,7 +130,7 @@ TEST_F(RelayPartitionTest, MoreBatchesThanAllowedAreNotTaken) {
     partition_.stamp(static_cast<uint64_t>(i));
   }
   fetched(batch(102), state(1000));
-  EXPECT_FALSE(partition_.take_next(kInFlightMax));
+  EXPECT_FALSE(take_next());
 }
 
 TEST_F(RelayPartitionTest, AnswersOutOfOrderAreHandedOnInOrder) {
@@ -151,13 +161,13 @@ TEST_F(RelayPartitionTest, ClosedPartitionForgetsItsFlights) {
 TEST_F(RelayPartitionTest, BatchHeldWhenThePumpWasResetIsDropped) {
   hold(100, 5);
   pump().on_append_failed(pump().generation(), Error(ErrorCode::kUnavailable), std::nullopt);
-  EXPECT_FALSE(partition_.take_next(kInFlightMax));
+  EXPECT_FALSE(take_next());
 }
 
 TEST_F(RelayPartitionTest, SourceStateWithoutBatchesIsAnsweredAtOnce) {
   fetched(BatchRun(), state(1000));
   EXPECT_TRUE(pump().can_send());
-  EXPECT_FALSE(partition_.take_next(kInFlightMax));
+  EXPECT_FALSE(take_next());
   EXPECT_FALSE(pump().can_send());
   EXPECT_EQ(pump().progress(now_).target_end, SourceOffset(100));
 }

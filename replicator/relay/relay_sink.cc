@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replicator/relay/batch.h"
+#include "replicator/relay/produce_answers.h"
 #include "replicator/relay/takeover.h"
 
 namespace farshore::replicator {
@@ -16,6 +17,10 @@ std::string name_of(const SinkTarget& target, const LinkPartition& key) {
   return target.topic + "-" + std::to_string(key.partition.value());
 }
 
+Error was_paused() {
+  return {ErrorCode::kUnavailable, "the gateway process was paused for too long: the partition is taken over again"};
+}
+
 Error relayed_no_more() { return Error(ErrorCode::kClosed, "the partition was removed from the link"); }
 
 }  // namespace
@@ -26,11 +31,13 @@ RelaySink::RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journ
       journal_(journal),
       options_(options),
       clock_(env, options.pause_max),
+      slots_(env, options.takeovers_at_once_max),
       changed_(env),
       stopping_(env),
       lanes_(env, target, SinkLaneOptions{"relay sink lane", options.timeout, options.idle_max},
              static_cast<SinkLaneOwner&>(*this)),
-      gate_(env) {}
+      gate_(env),
+      ownership_(env, target, options_, static_cast<RelayOwnership::Partitions&>(*this), gate_) {}
 
 // --- partitions
 
@@ -64,6 +71,7 @@ void RelaySink::fail(const LinkPartition& key, uint64_t attempt, const Error& er
   RelayPartition* partition = find(key, attempt);
   if (!partition || !partition->open()) return;
   partition->close();
+  if (error == ErrorCode::kFenced) journal_.lost(key, error);
   partition->pump().on_append_failed(partition->pump().generation(), error, std::nullopt);
 }
 
@@ -79,24 +87,39 @@ Task<void> RelaySink::watch_for_stalls() {
 
 void RelaySink::retake_all() {
   clock_.tick();
-  Error error(ErrorCode::kUnavailable,
-              "the gateway process was paused for too long: the partition is taken over again");
   std::vector<std::pair<LinkPartition, uint64_t>> all;
   for (auto& [key, partition] : partitions_) {
     if (partition.open()) all.emplace_back(key, partition.attempt());
   }
-  for (const auto& [key, attempt] : all) fail(key, attempt, error);
+  for (const auto& [key, attempt] : all) fail(key, attempt, was_paused());
+}
+
+// --- the ownership
+
+std::vector<OwnedPartition> RelaySink::owned() {
+  std::vector<OwnedPartition> owned;
+  for (const auto& [key, partition] : partitions_) {
+    if (partition.open()) owned.push_back(partition.owned());
+  }
+  return owned;
+}
+
+void RelaySink::still_owned(const OwnedPartition& owned, MonoTime asked) {
+  RelayPartition* partition = find(owned.key, owned.attempt);
+  if (!partition || !partition->open()) return;
+  const bool waits = !may_send(*partition);
+  partition->owned_until(asked + options_.ownership_max);
+  journal_.owned_until(owned.key, asked + options_.ownership_max);
+  if (auto why = journal_.wants_takeover(owned.key)) return fail(owned.key, owned.attempt, *why);
+  if (waits) queue(owned.key, *partition);
 }
 
 // --- control
 
 // An anchor of the former attempt must not come after what the new one reads.
-Task<Status> RelaySink::wait_for_turn(LinkPartition key, uint64_t attempt) {
+Task<Status> RelaySink::wait_for_anchor(LinkPartition key) {
   const Deadline patience = env_.in(options_.takeover_limit);
-  while (anchoring_.count(key) || takeovers_ >= options_.takeovers_at_once_max) {
-    CO_CHECK(co_await changed_.wait(patience));
-    if (!wanted(key, attempt)) co_return relayed_no_more();
-  }
+  while (anchoring_.count(key)) CO_CHECK(co_await changed_.wait(patience));
   co_return ok();
 }
 
@@ -109,26 +132,44 @@ Task<Result<TargetState>> RelaySink::open(LinkPartition key) {
     watching_ = true;
     clock_.tick();
     spawn(gate_, "relay stall watch", watch_for_stalls());
+    if (!options_.test_only_skip_ownership) ownership_.start();
   }
-  CO_CHECK(co_await wait_for_turn(key, attempt));
+  TakeoverSlots::Slot slot(slots_);
+  CO_CHECK(co_await wait_for_anchor(key));
+  CO_CHECK(co_await slot.enter(env_.in(options_.takeover_limit)));
   if (!wanted(key, attempt)) co_return relayed_no_more();
   SinkTarget target = find(key, attempt)->target();
-  RelayTakeover takeover(env_, cluster_, journal_, options_, key, std::move(target),
+  RelayTakeover takeover(env_, cluster_, journal_, options_, slot, key, std::move(target),
                          [this, key, attempt] { return wanted(key, attempt); });
-  ++takeovers_;
+  if (auto word = words_.find(key); word != words_.end()) takeover.go_on_at(word->second);
   auto taken = co_await takeover.run();
-  --takeovers_;
-  changed_.notify();
+  slot.leave();
   if (!taken) {
     Error error = std::move(taken).error();
+    if (error == ErrorCode::kFenced && wanted(key, attempt)) journal_.lost(key, error);
     // Made or grown a moment ago, and this broker has not heard of it. What is gone the owner finds by the topic's id.
     if (error == ErrorCode::kNotFound) error.code = ErrorCode::kUnavailable;
     co_return error;
   }
   partition = find(key, attempt);
   if (!partition || stopping_.is_set()) co_return relayed_no_more();
-  partition->end_takeover(*taken, lanes_.to(taken->broker));
+  partition->end_takeover(*taken, taken->owned_at + options_.ownership_max, lanes_.to(taken->broker));
   for (const TranslationRun& run : taken->resume.found) journal_.relayed(key, run);
+  if (!taken->gave_up) co_return partition->state();
+  co_return co_await settle(key, attempt);
+}
+
+Task<Result<TargetState>> RelaySink::settle(LinkPartition key, uint64_t attempt) {
+  const RelayAnchor made = find(key, attempt)->anchor_that_settles();
+  auto written = co_await journal_.write_anchor(key, made, env_.in(options_.timeout));
+  RelayPartition* partition = find(key, attempt);
+  if (!partition || stopping_.is_set()) co_return relayed_no_more();
+  if (!written) {
+    partition->close();
+    co_return Error(ErrorCode::kUnavailable, written.error().to_string())
+        .in("anchor of " + name_of(partition->target(), key));
+  }
+  words_.erase(key);
   co_return partition->state();
 }
 
@@ -160,6 +201,8 @@ Task<Result<TargetState>> RelaySink::advance_log_start(LinkPartition key, PumpSe
 Task<void> RelaySink::stop() {
   stopping_.set();
   changed_.close();
+  slots_.close();
+  ownership_.stop();
   co_await lanes_.stop();
   co_await gate_.close();
 }
@@ -184,7 +227,7 @@ void RelaySink::lane_send(SinkLane& lane) {
     RelayPartition* partition = find(key);
     if (!partition || partition->lane() != &lane) continue;
     partition->queued = false;
-    if (!partition->open()) continue;
+    if (!partition->open() || !may_send(*partition)) continue;
     if (bytes >= options_.request_bytes_max) {
       queue(key, *partition);
       continue;
@@ -195,24 +238,30 @@ void RelaySink::lane_send(SinkLane& lane) {
   }
   if (sent.empty()) return;
   const bool by_id = std::all_of(sent.begin(), sent.end(), [](const Sent& each) { return !each.topic_id.is_zero(); });
-  auto on_answer = [this, sent = std::move(sent)](Result<kafka::ProduceResponse> response) {
-    answered(sent, response);
+  auto on_answer = [this, by_id, sent = std::move(sent)](Result<kafka::ProduceResponse> response) {
+    answered(sent, by_id, response);
   };
   lane.send(std::move(request), std::move(on_answer), by_id ? kafka::Client::kNewest : kProduceByName);
 }
 
 // The partition's next batch may leave now. What it waits for queues the partition again.
 bool RelaySink::next(const LinkPartition& key, RelayPartition& partition) {
-  const BatchHeader* batch = partition.take_next(options_.batches_in_flight_max);
+  auto taken = partition.take_next(options_, arena_);
+  if (!taken) {  // each batch by itself, then
+    fail(key, partition.attempt(), Error(ErrorCode::kUnavailable, taken.error().to_string()));
+    return false;
+  }
+  const BatchHeader* batch = *taken;
   if (!batch) return false;
-  if (Status raw = can_relay_raw(*batch); !raw) {
+  const bool empty = carries_no_record(*batch);
+  if (Status raw = can_relay_raw(*batch); !empty && !raw) {
     if (partition.idle()) fail(key, partition.attempt(), raw.error());
     return false;
   }
-  if (partition.needs_anchor(options_.anchor_records_max)) {
+  if (empty || partition.needs_anchor(options_.anchor_records_max)) {
     // Only when everything before it was acknowledged: that makes the anchor evidence (evidence.h).
     if (!partition.idle() || !anchoring_.insert(key).second) return false;
-    const RelayAnchor made = partition.anchor_for_next();
+    const RelayAnchor made = empty ? partition.anchor_behind_next() : partition.anchor_for_next();
     if (!spawn(gate_, "relay anchor", write_anchor(key, partition.attempt(), made))) anchoring_.erase(key);
     return false;
   }
@@ -230,7 +279,11 @@ Task<void> RelaySink::write_anchor(LinkPartition key, uint64_t attempt, RelayAnc
     co_return;
   }
   partition->use_anchor(made);
-  queue(key, *partition);
+  if (auto passed = partition->pass_over()) {
+    partition->pump().on_appended(passed->generation, passed->ack);
+    partition = find(key, attempt);
+  }
+  if (partition) queue(key, *partition);
 }
 
 // Moves the held batch of the partition into the request; returns its size in bytes.
@@ -281,16 +334,11 @@ Task<Status> RelaySink::lane_reopens(SinkLane& lane) {
   co_return ok();
 }
 
-Status RelaySink::lane_may_still_send() {
-  if (!clock_.stalled()) return ok();
-  return Error(
-      ErrorCode::kUnavailable,
-      "the gateway process was paused too long before it sent this request; the partition is taken over again");
-}
+Status RelaySink::lane_may_still_send() { return clock_.stalled() ? Status(was_paused()) : ok(); }
 
 // --- answers
 
-void RelaySink::answered(const std::vector<Sent>& sent, const Result<kafka::ProduceResponse>& response) {
+void RelaySink::answered(const std::vector<Sent>& sent, bool by_id, const Result<kafka::ProduceResponse>& response) {
   if (!response) {
     for (const Sent& each : sent) {
       if (const RelayPartition* partition = find(each.key, each.attempt))
@@ -298,22 +346,9 @@ void RelaySink::answered(const std::vector<Sent>& sent, const Result<kafka::Prod
     }
     return;
   }
-  const bool by_id = std::all_of(sent.begin(), sent.end(), [](const Sent& each) { return !each.topic_id.is_zero(); });
-  std::map<std::pair<std::string, int32_t>, const Answer*> by_name;
-  std::map<std::pair<TopicId, int32_t>, const Answer*> by_topic_id;
-  for (const auto& topic : response->responses) {
-    for (const Answer& each : topic.partition_responses) {
-      by_name[{topic.name, each.index}] = &each;
-      by_topic_id[{topic.topic_id, each.index}] = &each;
-    }
-  }
-  for (const Sent& each : sent) {
-    const Answer* answer = nullptr;
-    const int32_t index = each.key.partition.value();
-    if (auto it = by_name.find({each.topic, index}); it != by_name.end()) answer = it->second;
-    if (auto it = by_topic_id.find({each.topic_id, index}); by_id && it != by_topic_id.end()) answer = it->second;
-    deliver(each, answer);
-  }
+  const ProduceAnswers answers(*response);
+  for (const Sent& each : sent)
+    deliver(each, answers.find(each.topic, by_id ? each.topic_id : TopicId(), each.key.partition.value()));
 }
 
 void RelaySink::deliver(const Sent& sent, const Answer* answer) {
@@ -329,8 +364,7 @@ void RelaySink::deliver(const Sent& sent, const Answer* answer) {
     using Code = kafka::ErrorCode;
     const TopicPartition at{partition->target().topic, sent.key.partition.value()};
     if (kafka::error_retriable(static_cast<Code>(answer->error_code))) cluster_.forget_leader(at);
-    RefusedBatch refused{at.topic, at.partition, flight->source, flight->bytes, flight->max_timestamp_ms};
-    Error error = produce_error(answer->error_code, answer->error_message, refused);
+    const Error error = partition->refused(*flight, answer->error_code, answer->error_message, options_);
     return fail(sent.key, sent.attempt, error);
   }
   if (answer->base_offset < partition->target_end().value()) {

@@ -2,14 +2,15 @@
 // batch is stamped with our own producer id, epoch and sequence, the CRC is combined, the payload stays as it is. The
 // target picks the offsets; RelayJournal keeps the translation of source offsets to target offsets.
 //
-//   open() ---------> RelayTakeover (takeover.h): fence, find the source offset, continue from sequence 0 under a new
-//   epoch lane_send() ----> RelayPartition: next batch, an anchor if it needs one, stamp --> Produce --> answers, in
-//   order
+//   open() ---------> RelayTakeover: fence, find the source offset, continue from sequence 0 under a new epoch
+//   lane_send() ----> RelayPartition: next batch, an anchor if it needs one, stamp --> Produce --> answers, in order
+//   RelayOwnership -> still the owner? Nothing is sent for a partition of which that is not known.
 //
 // Nothing is ever retried by sequence. After any result that is not a plain acknowledgement the partition is taken over
 // again (Kafka forgets producers by the batches' own timestamps, so a retry of old data could be appended twice).
-// A batch that cannot be relayed unchanged in this version (transactional, control, with gaps inside, LogAppendTime)
-// fails the partition with kUnsupported and the reason, after everything before it was acknowledged. An anchor is
+// A batch that cannot be relayed unchanged in this version (transactional, with gaps inside, LogAppendTime) fails the
+// partition with kUnsupported and the reason, after everything before it was acknowledged. A batch without records (a
+// transaction marker) is passed over; an anchor behind it records that. An anchor is
 // written, and waited for, whenever there is a gap in the source offsets or the source's epoch changes, once everything
 // before it was acknowledged: a source with gaps between its batches is relayed one round trip per gap.
 // Executor: the replicator's. Memory: what is in flight keeps its budget until it is answered.
@@ -32,10 +33,10 @@
 
 namespace farshore::replicator {
 
-class RelaySink final : public BatchSink, private SinkLaneOwner {
+class RelaySink final : public BatchSink, private SinkLaneOwner, private RelayOwnership::Partitions {
  public:
-  // All references outlive it. The transactional id of a partition is
-  // farshore.<link id>.<source topic id>.<partition>: one ambiguous result takes over one partition, not its link.
+  // All references outlive it. Each partition has a transactional id of its own: one ambiguous result takes over one
+  // partition, not its link.
   RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journal, RelaySinkOptions options);
 
   void attach(PartitionPump& pump, SinkTarget target) override;
@@ -48,6 +49,8 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   // The next batch begins a new anchor at `to`. If records before it were relayed or dropped meanwhile, the answer is
   // first the target's end. The pump then requests the gap again, from that end.
   Task<Result<TargetState>> advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) override;
+  // The next takeover of the partition follows the operator's word (evidence.h), and records that durably.
+  void go_on_at(const LinkPartition& key, RelayGoOn word) { words_[key] = word; }
   size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
   Duration round_trip() const override { return lanes_.round_trip(); }
   Task<void> stop() override;
@@ -66,11 +69,19 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   RelayPartition* find(const LinkPartition& key, uint64_t attempt);
   void fail(const LinkPartition& key, uint64_t attempt, const Error& error);
   void queue(const LinkPartition& key, RelayPartition& partition);
-  Task<Status> wait_for_turn(LinkPartition key, uint64_t attempt);
+  Task<Status> wait_for_anchor(LinkPartition key);
+  Task<Result<TargetState>> settle(LinkPartition key, uint64_t attempt);
   bool wanted(const LinkPartition& key, uint64_t attempt) { return find(key, attempt) && !stopping_.is_set(); }
 
   Task<void> watch_for_stalls();
   void retake_all();
+
+  std::vector<OwnedPartition> owned() override;
+  void still_owned(const OwnedPartition& owned, MonoTime asked) override;
+  void lost(const OwnedPartition& owned, const Error& fenced) override { fail(owned.key, owned.attempt, fenced); }
+  bool may_send(const RelayPartition& partition) const {
+    return partition.owned_at(env_.now()) || options_.test_only_skip_ownership;
+  }
 
   bool lane_may_send(const SinkLane& lane) override;
   void lane_send(SinkLane& lane) override;
@@ -82,7 +93,7 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   bool next(const LinkPartition& key, RelayPartition& partition);
   Task<void> write_anchor(LinkPartition key, uint64_t attempt, RelayAnchor made);
   size_t add(const LinkPartition& key, RelayPartition& partition, Produce& request, std::vector<Sent>& sent);
-  void answered(const std::vector<Sent>& sent, const Result<kafka::ProduceResponse>& response);
+  void answered(const std::vector<Sent>& sent, bool by_id, const Result<kafka::ProduceResponse>& response);
   void deliver(const Sent& sent, const Answer* answer);
   void acknowledge(const LinkPartition& key, uint64_t attempt);
 
@@ -90,16 +101,19 @@ class RelaySink final : public BatchSink, private SinkLaneOwner {
   kafka::ClusterClient& cluster_;
   RelayJournal& journal_;
   const RelaySinkOptions options_;
+  SlabArena arena_;  // of merged batches
   std::map<LinkPartition, RelayPartition> partitions_;
-  std::set<LinkPartition> anchoring_;  // an anchor is being written; also of an older attempt
+  std::map<LinkPartition, RelayGoOn> words_;  // of partitions that were given up in part; at most one each
+  std::set<LinkPartition> anchoring_;         // an anchor is being written; also of an older attempt
   uint64_t attempts_ = 0, flights_ = 0;
-  int takeovers_ = 0;  // under way
   bool watching_ = false;
   StallClock clock_;
-  Notifier changed_;  // a takeover or an anchor ended
+  TakeoverSlots slots_;
+  Notifier changed_;  // an anchor ended
   Event stopping_;
   SinkLanes lanes_;
   Gate gate_;
+  RelayOwnership ownership_;
 };
 
 }  // namespace farshore::replicator

@@ -21,6 +21,8 @@ class Scenario {
     options_.sink.test_only_skip_marker = planted == Planted::kNoMarker;
     options_.claim_chance = random_.below(3) == 0 ? 0.0 : 0.2;
     if (random_.below(4) == 0) options_.sink.anchor_records_max = 20;
+    const size_t merged_bytes_max[] = {0, 500, 3000, 128 << 10};
+    options_.sink.merged_bytes_max = merged_bytes_max[random_.below(4)];
     forgets_ = random_.below(2) == 0;
     world_.kafka.chances = {0.03, 0.05, 0.1};
     if (random_.below(4) == 0) world_.kafka.version_max[0] = 12;
@@ -62,6 +64,10 @@ class Scenario {
       // Three days old or of today.
       const int64_t at = now_ms() - (random_.below(2) == 0 ? 3 * kDayMs : 0);
       source.append(static_cast<int>(random_.between(1, 8)), epoch_, at, gap);
+      if (random_.below(15) != 0) continue;
+      BatchBuilder marker;
+      marker.base_offset(source.end).leader_epoch(epoch_).producer(55, 1, -1).add_marker(ControlType::kAbort, 0, at);
+      source.add(marker);
     }
   }
   int64_t now_ms() { return world_.kafka_env.wall_now().milliseconds_since_epoch; }

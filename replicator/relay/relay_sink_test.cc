@@ -61,10 +61,43 @@ TEST(RelaySink, AnchorCoversALimitedNumberOfRecords) {
   for (int i = 0; i < 10; ++i) world.source[0].append(2, 3, kNowMs);
   RelayGateway::Options options;
   options.sink.anchor_records_max = 5;
+  options.sink.merged_bytes_max = 0;
   world.start_gateway(options);
   ASSERT_TRUE(world.until_caught_up());
   EXPECT_EQ(world.wrong(), "");
   EXPECT_EQ(world.down.anchors, 5);
+}
+
+TEST(RelaySink, SmallBatchesThatWaitTravelInFewRequests) {
+  RelayWorld world(21);
+  for (int i = 0; i < 2000; ++i) world.source[0].append(1, 3, kNowMs);
+  RelayGateway::Options options;
+  options.source_batches_max = 200;
+  world.start_gateway(options);
+  ASSERT_TRUE(world.until_caught_up()) << text_of(world.gateway().failures);
+  EXPECT_EQ(world.wrong(), "");
+  EXPECT_LT(world.kafka.requests[kProduce], 2000 / 20);
+  EXPECT_EQ(world.down.anchors, 1) << "merged batches follow each other like any others";
+}
+
+TEST(RelaySink, RefusedMergedBatchGoesInItsPartsSoThatTheBadOneIsNamed) {
+  RelayWorld world(22);
+  for (int i = 0; i < 5; ++i) world.source[0].append(1, 3, kNowMs);
+  world.source[0].append(50, 3, kNowMs);
+  for (int i = 0; i < 5; ++i) world.source[0].append(1, 3, kNowMs);
+  world.target().batch_bytes_max = 300;
+  RelayGateway::Options options;
+  options.source_batches_max = 200;
+  world.start_gateway(options);
+  ASSERT_TRUE(world.until([&] { return !world.gateway().failures.empty(); }));
+  EXPECT_NE(world.gateway().failures[0].detail.find("source offset 5 ("), std::string::npos)
+      << text_of(world.gateway().failures);
+  EXPECT_EQ(world.target().values().size(), 5u);
+  world.target().batch_bytes_max = 1 << 20;
+  world.gateway().failures.clear();
+  world.gateway().pump(0).restart();
+  ASSERT_TRUE(world.until_caught_up()) << text_of(world.gateway().failures);
+  EXPECT_EQ(world.wrong(), "");
 }
 
 TEST(RelaySink, TargetWithoutTopicIdsIsAskedByTopicName) {
@@ -150,7 +183,6 @@ TEST(RelaySink, BatchThatCannotBeRelayedUnchangedFailsThePartitionAfterEarlierBa
     std::function<void(BatchBuilder&)> make;
   };
   const Case cases[] = {{"transaction", [](BatchBuilder& b) { b.transactional().add(kNowMs, "k", "v"); }},
-                        {"control", [](BatchBuilder& b) { b.add_marker(ControlType::kCommit, 0, kNowMs); }},
                         {"LogAppendTime", [](BatchBuilder& b) { b.log_append_time(kNowMs).add(kNowMs, "k", "v"); }},
                         {"compacted", [](BatchBuilder& b) { b.add(kNowMs, "k", "v").add_at(35, kNowMs, "k", "v"); }}};
   for (const Case& each : cases) {

@@ -8,7 +8,7 @@ namespace farshore::replicator {
 
 namespace {
 
-constexpr int32_t kAnswerBytesMax = 4 << 20;
+constexpr int32_t kAnswerBytesMax = 1 << 20;   // of each takeover at once
 constexpr int64_t kMergedLengthMax = 1 << 29;  // well below what an anchor may reach
 constexpr size_t kSeenMax = 1 << 20;           // separate ranges of relayed batches
 constexpr Duration kPollMin = milliseconds(5), kPollMax = milliseconds(200);

@@ -26,23 +26,20 @@ Error uncertain_error(const RelayUncertain& uncertain) {
                "it is not known whether source offsets from " + std::to_string(uncertain.from.value()) +
                    (open_end ? " on" : " to " + std::to_string(uncertain.to.value())) + " are at the target (" +
                    uncertain.reason +
-                   "): compare both topics, then fail it over, or delete it at the target and create a new link");
+                   "): compare both topics; then go on with 'farshore mirror resume --go-on-at PARTITION:OFFSET', fail "
+                   "it over, or delete it at the target and create a new link");
 }
 
 }  // namespace
 
-std::string relay_transactional_id(const LinkPartition& key) {
-  return "farshore." + key.link.to_string() + "." + key.source_topic.to_string() + "." +
-         std::to_string(key.partition.value());
-}
-
 RelayTakeover::RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
-                             const RelaySinkOptions& options, LinkPartition key, SinkTarget target,
-                             std::function<bool()> wanted)
+                             const RelaySinkOptions& options, TakeoverSlots::Slot& slot, LinkPartition key,
+                             SinkTarget target, std::function<bool()> wanted)
     : env_(env),
       cluster_(cluster),
       journal_(journal),
       options_(options),
+      slot_(slot),
       key_(key),
       target_(std::move(target)),
       at_{target_.topic, key.partition.value()},
@@ -56,19 +53,20 @@ Status RelayTakeover::still_wanted() const {
 Task<Result<RelayTakenOver>> RelayTakeover::run() {
   const Deadline deadline = limit();
   CO_CHECK(co_await check_topic(deadline));
-  CO_TRY(TopicPartition log, co_await journal_.log_of(key_, deadline));
+  CO_TRY(taken_.log, co_await journal_.log_of(key_, deadline));
   CO_CHECK(still_wanted());
   CO_TRY(before_, co_await ends(deadline));
   CO_TRY(remembered_, co_await remembered_producers(cluster_, at_, deadline));
   CO_CHECK(still_wanted());
-  CO_CHECK(co_await fence_older_owners(std::move(log), deadline));
-  CO_CHECK(still_wanted());
-  CO_TRY(claims_, co_await journal_.take_over(key_, taken_.producer, deadline));
-  CO_CHECK(still_wanted());
-  CO_CHECK(co_await lower_to_epoch_end(deadline));
-  if (names_another(claims_, taken_.producer)) CO_CHECK(co_await wait_for_old_producer());
+  CO_CHECK(co_await take(deadline));
+  if (names_another(claims_, taken_.producer)) {
+    CO_CHECK(co_await wait_for_old_producer());
+    CO_CHECK(co_await take(limit()));
+  }
+  CO_CHECK(co_await lower_to_epoch_end(limit()));
   CO_CHECK(co_await scan());
   CO_CHECK(decide());
+  CO_CHECK(co_await confirm_ownership());
   CO_TRY(kafka::Leader leader, co_await cluster_.leader(at_, limit()));
   taken_.broker = leader.broker;
   co_return std::move(taken_);
@@ -93,14 +91,42 @@ Task<Status> RelayTakeover::check_topic(Deadline deadline) {
   co_return ok();
 }
 
-Task<Status> RelayTakeover::fence_older_owners(TopicPartition log, Deadline deadline) {
+Task<Status> RelayTakeover::take(Deadline deadline) {
+  taken_.taken = taken_.owned_at = env_.now();
+  CO_CHECK(co_await fence_older_owners(deadline));
+  CO_CHECK(still_wanted());
+  CO_TRY(claims_,
+         co_await journal_.take_over(key_, taken_.producer, taken_.owned_at + options_.ownership_max, deadline));
+  co_return still_wanted();
+}
+
+Task<Status> RelayTakeover::fence_older_owners(Deadline deadline) {
   std::string transactional_id = relay_transactional_id(key_);
   if (options_.test_only_skip_marker) {
     CO_TRY(taken_.producer, co_await kafka::raise_epoch(cluster_, std::move(transactional_id), deadline));
   } else {
-    std::vector<TopicPartition> both{at_, std::move(log)};
+    std::vector<TopicPartition> both{at_, taken_.log};
     CO_TRY(taken_.producer, co_await kafka::fence(cluster_, std::move(transactional_id), std::move(both), deadline));
   }
+  co_return ok();
+}
+
+Task<Status> RelayTakeover::confirm_ownership() {
+  const MonoTime asked = env_.now();
+  if (asked - taken_.owned_at < options_.ownership_max / 2 || options_.test_only_skip_ownership) co_return ok();
+  const std::string id = relay_transactional_id(key_);
+  std::vector<std::string> ids{id};
+  auto owners = co_await kafka::id_owners(cluster_, std::move(ids), env_.in(options_.timeout));
+  if (owners) CO_CHECK(relay_owner_is(*owners, id, taken_.producer));
+  if (!owners && owners.error() != ErrorCode::kUnsupported) co_return std::move(owners).error();
+  taken_.owned_at = asked;
+  journal_.owned_until(key_, asked + options_.ownership_max);
+  co_return ok();
+}
+
+Task<Status> RelayTakeover::lower_claim(TargetOffset target) {
+  CO_CHECK(co_await confirm_ownership());
+  CO_TRY(claims_, co_await journal_.lower_claim(key_, target, limit()));
   co_return ok();
 }
 
@@ -113,18 +139,19 @@ Task<Status> RelayTakeover::lower_to_epoch_end(Deadline deadline) {
                                                       {"partition", at_.partition},
                                                       {"from", end->value()},
                                                       {"claimed_to", claims_.last_run->target_end().value()}});
-  CO_TRY(claims_, co_await journal_.lower_claim(key_, *end, deadline));
-  co_return ok();
+  co_return co_await lower_claim(*end);
 }
 
-// No marker of ours fences the old producer id. The takeover waits until its requests have arrived or are lost, and
-// reads up to where the partition ends then.
+// No marker of ours fences the old producer id. The takeover waits until its owner has stopped and its requests have
+// arrived or are lost, and reads up to where the partition ends then.
 Task<Status> RelayTakeover::wait_for_old_producer() {
   const Deadline until = env_.in(options_.old_producer_wait);
+  slot_.leave();
   while (!until.passed(env_.now())) {
     co_await env_.sleep(std::min<Duration>(options_.old_producer_wait, kWantedInterval));
     CO_CHECK(still_wanted());
   }
+  CO_CHECK(co_await slot_.enter(limit()));
   CO_TRY(Ends now, co_await ends(limit()));
   scan_to_min_ = now.high_watermark;
   co_return ok();
@@ -144,7 +171,7 @@ Task<Status> RelayTakeover::scan() {
     CO_CHECK(still_wanted());
     // A claim beyond our own marker: the target lost its end, and cannot say so by epochs.
     if (lowered || !claims_.last_run || claims_.last_run->target_end() <= scanned_.to) co_return ok();
-    CO_TRY(claims_, co_await journal_.lower_claim(key_, before_.high_watermark, limit()));
+    CO_CHECK(co_await lower_claim(before_.high_watermark));
   }
 }
 
@@ -157,6 +184,12 @@ Status RelayTakeover::decide() {
   // Records that were appended after the broker was asked, and deleted before the scan, cannot be detected.
   if (scanned_.from <= before_.high_watermark) evidence.remembered = std::move(remembered_);
   auto decided = resume_from(claims_, evidence);
+  if (auto given = word_ ? farshore::replicator::go_on_at(*word_, claims_, decided) : std::nullopt) {
+    taken_.gave_up = true;
+    env_.log().warn("a partition goes on by the operator's word; what was before it is given up",
+                    {{"topic", at_.topic}, {"partition", at_.partition}, {"source_offset", given->source.value()}});
+    decided = std::move(*given);
+  }
   if (auto* uncertain = std::get_if<RelayUncertain>(&decided)) return uncertain_error(*uncertain);
   taken_.resume = std::move(std::get<RelayResume>(decided));
   taken_.epoch = scanned_.epoch;

@@ -8,6 +8,10 @@
 //   5. scan the target from the end of the claims up to our marker: the evidence
 //   6. decide at which source offset to continue (evidence.h)
 //
+// If the target has given the transactional id another producer id, nothing fences the former owner. It stops by itself
+// (ownership.h). The takeover waits until it surely has, and does steps 2 and 3 again: what that owner wrote last is
+// before the second marker.
+//
 // Executor: the Env's. Source: KIP-98, KIP-360, KIP-664; docs/decisions/0066-relay-never-resends-by-sequence.md.
 #pragma once
 
@@ -19,29 +23,33 @@
 #include "proto/kafka/client/cluster_client.h"
 #include "replicator/relay/evidence.h"
 #include "replicator/relay/options.h"
+#include "replicator/relay/ownership.h"
 #include "replicator/relay/scan.h"
+#include "replicator/relay/takeover_slots.h"
 #include "replicator/sink.h"
 
 namespace farshore::replicator {
 
-// The transactional id of a partition. Its producer epoch decides which gateway may relay the partition: farshore.<link
-// id>.<source topic id>.<partition>.
-std::string relay_transactional_id(const LinkPartition& key);
-
 struct RelayTakenOver {
   kafka::ProducerIdentity producer;
+  TopicPartition log;  // of the log of record
+  MonoTime taken;      // when the fence was asked for
+  MonoTime owned_at;   // when the ownership was confirmed last
   RelayResume resume;
   TargetOffset target_end;    // no batch of ours is at or above it
   LeadershipEpoch epoch{-1};  // of the leader that wrote our marker
   int32_t broker = -1;        // the leader
   TopicId topic_id;           // zero: the target is too old to have ids
+  bool gave_up = false;       // it goes on by the operator's word: an anchor that settles is due
 };
 
 class RelayTakeover {
  public:
-  // References outlive it. `wanted` is asked between the steps; false ends the takeover with kClosed.
+  // References outlive it. `slot`: its own, entered; it leaves the slot while it waits for a former owner. `wanted` is
+  // asked between the steps; false ends the takeover with kClosed.
   RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal, const RelaySinkOptions& options,
-                LinkPartition key, SinkTarget target, std::function<bool()> wanted);
+                TakeoverSlots::Slot& slot, LinkPartition key, SinkTarget target, std::function<bool()> wanted);
+  void go_on_at(std::optional<RelayGoOn> word) { word_ = word; }  // before run()
 
   // Once. Errors: kFenced (lost to another gateway), kInvalidArgument (the target topic is another one now),
   // kOutOfRange (no evidence is left; the detail names the source offsets), kPermissionDenied, kNotFound (a broker does
@@ -56,7 +64,12 @@ class RelayTakeover {
   Status still_wanted() const;
   Task<Result<Ends>> ends(Deadline deadline);
   Task<Status> check_topic(Deadline deadline);
-  Task<Status> fence_older_owners(TopicPartition log, Deadline deadline);
+  // Fences, and reads the claims.
+  Task<Status> take(Deadline deadline);
+  Task<Status> fence_older_owners(Deadline deadline);
+  // Asks the target again if it was asked long ago: a takeover may take longer than an ownership is good for.
+  Task<Status> confirm_ownership();
+  Task<Status> lower_claim(TargetOffset target);
   Task<Status> lower_to_epoch_end(Deadline deadline);
   Task<Status> wait_for_old_producer();
   Task<Status> scan();
@@ -66,10 +79,12 @@ class RelayTakeover {
   kafka::ClusterClient& cluster_;
   RelayJournal& journal_;
   const RelaySinkOptions& options_;
+  TakeoverSlots::Slot& slot_;
   const LinkPartition key_;
   const SinkTarget target_;
   const TopicPartition at_;
   const std::function<bool()> wanted_;
+  std::optional<RelayGoOn> word_;
   Ends before_;  // asked before the fence
   std::vector<RememberedProducer> remembered_;
   RelayClaims claims_;

@@ -52,7 +52,7 @@ struct JournalGateway {
     std::vector<TopicPartition> partitions{log};
     CO_TRY(owner, co_await kafka::fence(*cluster, "farshore.test." + std::to_string(key.partition.value()),
                                         std::move(partitions), fixture.soon()));
-    co_return co_await journal->take_over(key, owner, fixture.soon());
+    co_return co_await journal->take_over(key, owner, fixture.env_.now() + hours(10), fixture.soon());
   }
   Task<Status> anchor(LinkPartition key, int32_t sequence, int64_t source, int64_t target_from) {
     RelayAnchor what = anchor_of(owner, sequence, source, target_from);

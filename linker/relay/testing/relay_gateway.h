@@ -72,7 +72,7 @@ struct RelayGateway {
     std::vector<TopicPartition> partitions{log};
     CO_TRY(auto owner, co_await kafka::fence(*cluster, replicator::relay_transactional_id(key), std::move(partitions),
                                              fixture.soon()));
-    co_return co_await journal.take_over(key, owner, fixture.soon());
+    co_return co_await journal.take_over(key, owner, fixture.env_.now() + hours(10), fixture.soon());
   }
   Task<void> until_written() {
     for (int i = 0; i < 100 && journal.status().keys_behind > 0; ++i) co_await fixture.env_.sleep(milliseconds(200));

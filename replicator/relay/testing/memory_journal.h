@@ -33,19 +33,25 @@ class MemoryJournal final : public RelayJournal {
     co_await env_.sleep(milliseconds(env_.random().between(0, 3)));
     co_return TopicPartition{kRelayLog, 0};
   }
-  Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, Deadline deadline) override {
+  Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, MonoTime owned_until,
+                                      Deadline deadline) override {
     while (wait_for_marker && epoch_of(owner.id) < owner.epoch) {  // reads up to the marker
       if (deadline.passed(env_.now())) co_return Error(ErrorCode::kTimedOut);
       co_await env_.sleep(milliseconds(2));
     }
     if (fenced(owner)) co_return Error(ErrorCode::kFenced);
     owners_[key] = owner;
+    owned_until_[key] = owned_until;
     open_.erase(key);
     co_return down_.claims[key];
   }
+  void owned_until(const LinkPartition& key, MonoTime until) override { owned_until_[key] = until; }
+  void lost(const LinkPartition&, const Error&) override { ++times_lost; }
+  std::optional<Error> wants_takeover(const LinkPartition&) override { return std::exchange(ask_for_takeover, {}); }
   Task<Status> write_anchor(LinkPartition key, RelayAnchor anchor, Deadline) override {
     const kafka::ProducerIdentity owner = owners_[key];
     co_await env_.sleep(milliseconds(env_.random().between(0, 20)));
+    if (!owned(key)) co_return Error(ErrorCode::kUnavailable, "the ownership is not confirmed");
     if (fenced(owner)) co_return Error(ErrorCode::kFenced, "the log of record");
     down_.claims[key].anchors.push_back(anchor);
     ++down_.anchors;
@@ -82,7 +88,9 @@ class MemoryJournal final : public RelayJournal {
   }
 
   bool wait_for_marker = true;
-  int fail_anchors = 0, lowered = 0;
+  int fail_anchors = 0, lowered = 0, times_lost = 0;
+  std::optional<Error> ask_for_takeover;
+  bool skip_ownership = false;
 
  private:
   FakePartition& log() { return kafka_.partition(kRelayLog, 0); }
@@ -92,14 +100,16 @@ class MemoryJournal final : public RelayJournal {
   }
   bool fenced(kafka::ProducerIdentity owner) { return wait_for_marker && epoch_of(owner.id) > owner.epoch; }
   void claim(const LinkPartition& key, const TranslationRun& run) {
-    if (!fenced(owners_[key])) down_.claims[key].last_run = run;
+    if (!fenced(owners_[key]) && owned(key)) down_.claims[key].last_run = run;
   }
+  bool owned(const LinkPartition& key) { return env_.now() < owned_until_[key] || skip_ownership; }
 
   Env& env_;
   FakeKafka& kafka_;
   WrittenDown& down_;
   const double claim_chance_;
   std::map<LinkPartition, kafka::ProducerIdentity> owners_;
+  std::map<LinkPartition, MonoTime> owned_until_;
   std::map<LinkPartition, std::optional<TranslationRun>> open_;
 };
 

@@ -52,16 +52,19 @@ class RelayGateway final : private PumpDriver, private PumpListener {
   struct Options {
     RelaySinkOptions sink;
     double claim_chance = 0.3;
+    int64_t source_batches_max = 6;  // of an answer of the source
   };
   RelayGateway(sim::SimEnv& e, FakeKafka& kafka, WrittenDown& down, std::map<int32_t, SourcePartition>& source,
                const Options& options)
       : env(e),
         source_(source),
+        source_batches_max_(options.source_batches_max),
         target_(env, env.network(), cluster()),
         journal(env, kafka, down, options.claim_chance),
         sink(env, target_, journal, options.sink),
         gate_(env) {
     journal.wait_for_marker = !options.sink.test_only_skip_marker;
+    journal.skip_ownership = options.sink.test_only_skip_ownership;
     const TargetTopicId id(kafka.topics.at(kRelayTopic).id);
     for (auto& [index, partition] : source_) {
       Work& work = work_[index];
@@ -94,6 +97,7 @@ class RelayGateway final : private PumpDriver, private PumpListener {
     bool controlling = false;
   };
   std::map<int32_t, SourcePartition>& source_;
+  const int64_t source_batches_max_;
   SlabArena arena_;
   kafka::ClusterClient target_;
 
@@ -172,7 +176,7 @@ class RelayGateway final : private PumpDriver, private PumpListener {
         continue;
       }
       std::vector<std::byte> bytes;
-      int64_t count = env.random().between(1, 6);
+      int64_t count = env.random().between(1, source_batches_max_);
       for (const auto& batch : source.batches) {
         if (batch.header.next().value() <= position->offset.value()) continue;
         if (count-- == 0) break;
