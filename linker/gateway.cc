@@ -177,7 +177,15 @@ Result<std::vector<std::string>> Gateway::topics_of(const Link& link,
 Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
+  if (request.go_on_at_size() > 0 && (paused || topics.size() != 1))
+    co_return Error(ErrorCode::kInvalidArgument, "--go-on-at is for one topic that is resumed: name it alone");
   api::MirrorsReply reply;
+  for (const api::GoOnAt& each : request.go_on_at()) {
+    const SourceOffset to(each.source_offset());
+    reply.add_plan("give up what is not known to be at the target before source offset " + std::to_string(to.value()) +
+                   " of partition " + std::to_string(each.partition()));
+    if (!request.dry_run()) CO_CHECK(co_await link->give_up(topics.front(), each.partition(), to, deadline));
+  }
   for (const auto& topic : topics) {
     reply.add_plan((paused ? "pause " : "resume ") + topic);
     if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline));

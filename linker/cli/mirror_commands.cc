@@ -1,3 +1,4 @@
+#include <charconv>
 #include <iostream>
 
 #include "linker/cli/session.h"
@@ -7,7 +8,7 @@ namespace {
 
 struct MirrorOptions {
   std::string link, topic, source_topic, state;
-  std::vector<std::string> topics;
+  std::vector<std::string> topics, go_on_at;
   bool all = false, dry_run = false, source_quiesced = false, allow_source_writes = false;
   int64_t deadline_ms = 0;
 };
@@ -135,12 +136,29 @@ void verify(Session& session, const MirrorOptions& options) {
   });
 }
 
+std::optional<int64_t> whole_number(const std::string& text) {
+  int64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
 void pause_or_resume(Session& session, const MirrorOptions& options,
                      grpc::Status (api::Control::Stub::*method)(grpc::ClientContext*, const api::MirrorsRequest&,
                                                                 api::MirrorsReply*)) {
   api::MirrorsRequest request;
   fill(request, options);
   request.set_dry_run(options.dry_run);
+  for (const std::string& text : options.go_on_at) {
+    api::GoOnAt& at = *request.add_go_on_at();
+    const size_t colon = text.find(':');
+    const auto offset = colon == std::string::npos ? std::nullopt : whole_number(text.substr(colon + 1));
+    const auto partition = whole_number(text.substr(0, colon));
+    if (!offset || !partition || *partition > INT32_MAX)
+      throw CommandFailed{"--go-on-at wants PARTITION:OFFSET, not " + text, 2};
+    at.set_partition(static_cast<int32_t>(*partition));
+    at.set_source_offset(*offset);
+  }
   auto reply = session.call(method, request);
   if (session.json()) return session.print(reply);
   for (const auto& line : reply.plan()) std::cout << (options.dry_run ? "would " : "") << line << '\n';
@@ -207,8 +225,11 @@ void add_mirror_commands(CLI::App& app, Session& session) {
   many("pause", "stop mirroring these topics")->callback([&session, options] {
     pause_or_resume(session, *options, &api::Control::Stub::PauseMirrors);
   });
-  many("resume", "mirror these topics again; also tries FAILED topics again, after a repair")
-      ->callback([&session, options] { pause_or_resume(session, *options, &api::Control::Stub::ResumeMirrors); });
+  auto* resumes = many("resume", "mirror these topics again; also tries FAILED topics again, after a repair");
+  resumes->add_option("--go-on-at", options->go_on_at,
+                      "PARTITION:OFFSET of a FAILED relay: go on at this source offset, and give up what is before it "
+                      "and not known to be at the target; the range is recorded and shown");
+  resumes->callback([&session, options] { pause_or_resume(session, *options, &api::Control::Stub::ResumeMirrors); });
   auto* promotes =
       many("promote", "planned switch: wait until all records are mirrored, then make the topics writable");
   promotes->add_flag("--source-quiesced", options->source_quiesced, "producers at a Kafka source have been stopped");

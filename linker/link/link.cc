@@ -96,6 +96,15 @@ Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline)
   co_return ok();
 }
 
+Task<Status> Link::give_up(std::string name, int32_t partition, SourceOffset to, Deadline deadline) {
+  CO_TRY(MirrorTopic * topic, topics_.get(name));
+  if (topic->state() != MirrorState::kFailed)
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "mirror topic " + name + " is " + std::string(farshore::name(topic->state())) +
+                        ": source offsets are given up (--go-on-at) only of a topic that is FAILED");
+  co_return co_await target_->give_up(topic->as_target_topic(), partition, to, topic->reason(), deadline);
+}
+
 Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, Deadline deadline) {
   CO_TRY(MirrorTopic * mirror, topics_.get(topic));
   Failover verb(parts(), *mirror, std::move(progress));

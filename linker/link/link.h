@@ -54,6 +54,8 @@ class Link final {
   Task<Status> forget(Deadline deadline);  // deletes the stored definition
   // kInvalidArgument: the topic's state does not allow it.
   Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline);
+  // LinkTarget::give_up; the topic must be FAILED, and is to be resumed then.
+  Task<Status> give_up(std::string topic, int32_t partition, SourceOffset to, Deadline deadline);
 
   // Errors of all four: kNotFound for a topic that is no mirror topic of this link, else those of the verb.
   Task<Status> failover(std::string topic, bool dry_run, Progress progress, Deadline deadline);
