@@ -14,6 +14,7 @@
 #include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/mirror_topics.h"
 #include "broker/mirror/promotions.h"
+#include "broker/mirror/topic_fences.h"
 #include "broker/net/request_metrics.h"
 #include "broker/net/server.h"
 #include "broker/partitions/fetch_sessions.h"
@@ -88,10 +89,11 @@ struct Broker::Parts {
         internal_topics(metadata, partitions, topics),
         groups(env, arena, internal_topics, options.groups),
         mirror_topics(metadata, partitions, topics),
+        topic_fences(env, metadata, partitions),
         mirror_targets(env, metadata),
         promotions(env, arena, metadata, partitions, producer_ids, mirror_targets),
-        services{env,          config, apis,          metrics,        metadata,  partitions, topics, fetch_sessions,
-                 producer_ids, groups, mirror_topics, mirror_targets, promotions},
+        services{env,          config, apis,          metrics,      metadata,       partitions, topics, fetch_sessions,
+                 producer_ids, groups, mirror_topics, topic_fences, mirror_targets, promotions},
         server(env, arena, options.server, apis, metrics, services) {}
 
   Env& env;
@@ -109,6 +111,7 @@ struct Broker::Parts {
   PartitionTopics internal_topics;
   GroupCoordinator groups;
   MirrorTopics mirror_topics;
+  TopicFences topic_fences;
   MirrorTargets mirror_targets;
   Promotions promotions;
   Services services;
@@ -172,6 +175,7 @@ Task<Status> Broker::start_parts() {
   CO_CHECK(co_await parts.producer_ids.start(env_.in(kMetadataLimit)));
   CO_CHECK(co_await parts.partitions.start());
   parts.promotions.start();
+  parts.topic_fences.start();
   parts.groups.start();
   parts.server.start();
   parts.ready = true;
@@ -195,6 +199,7 @@ Task<void> Broker::stop() {
   co_await parts.groups.stop();
   co_await parts.server.stop();
   co_await parts.promotions.stop();
+  co_await parts.topic_fences.stop();
   auto closed = co_await parts.partitions.stop();
   co_await parts.metadata.stop();
   if (closed) env_.log().info("broker stopped", {{"broker", parts.options.id}});

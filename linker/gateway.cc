@@ -5,6 +5,7 @@
 #include "linker/link_creation.h"
 #include "linker/link_deletion.h"
 #include "linker/link_request.h"
+#include "linker/orphan_failover.h"
 #include "linker/printable.h"
 #include "proto/link/link_properties.h"
 
@@ -12,6 +13,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
+constexpr size_t kTopicsAtOnce = 64;  // of one verb
 
 // The last message about a topic whose verb failed.
 template <class Message>
@@ -85,7 +87,7 @@ Task<Result<api::Link>> Gateway::describe_link(std::string name) {
   co_return link->view().describe();
 }
 
-Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Deadline deadline) {
+Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Deadline deadline, CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   Link::Edit edit = [&request](StoredLink& stored) -> Status {
     for (const auto& [key, value] : request.set()) FARSHORE_CHECK(set_property(stored.spec, key, value));
@@ -93,28 +95,30 @@ Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Dea
   };
   StoredLink check = link->definition();
   CO_CHECK(edit(check));
-  if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline));
+  if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline, std::move(caller)));
   co_return link->view().describe();
 }
 
-Task<Result<api::Link>> Gateway::pause_link(std::string name, bool paused, Deadline deadline) {
+Task<Result<api::Link>> Gateway::pause_link(std::string name, bool paused, Deadline deadline, CallerPtr caller) {
   CO_TRY(auto link, links_.find(name));
   Link::Edit edit = [paused](StoredLink& stored) -> Status {
     stored.state = paused ? LinkState::kPaused : LinkState::kActive;
     stored.state_reason = paused ? "paused by its operator" : "";
     return ok();
   };
-  CO_CHECK(co_await link->update(std::move(edit), deadline));
+  CO_CHECK(co_await link->update(std::move(edit), deadline, std::move(caller)));
   co_return link->view().describe();
 }
 
-Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest request, Deadline deadline) {
+Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest request, Deadline deadline,
+                                                        CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   LinkDeletion deletion(links_, link);
-  co_return co_await deletion.run(request.dry_run(), request.force(), deadline);
+  co_return co_await deletion.run(request.dry_run(), request.force(), deadline, std::move(caller));
 }
 
-Task<Result<api::MirrorTopic>> Gateway::create_mirror(api::CreateMirrorRequest request, Deadline deadline) {
+Task<Result<api::MirrorTopic>> Gateway::create_mirror(api::CreateMirrorRequest request, Deadline deadline,
+                                                      CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   const std::string name = target_topic_name(link->definition().spec, request.source_topic());
   if (!request.topic().empty() && request.topic() != name)
@@ -132,7 +136,7 @@ Task<Result<api::MirrorTopic>> Gateway::create_mirror(api::CreateMirrorRequest r
   CO_CHECK(edit(check));
   api::MirrorTopic out;
   if (request.dry_run()) co_return out;
-  CO_CHECK(co_await link->update(std::move(edit), deadline));
+  CO_CHECK(co_await link->update(std::move(edit), deadline, caller));
   while (!link->topics().find(name)) {
     auto waited = co_await stopping_.wait(std::min(deadline, env_.in(milliseconds(50))));
     if (waited || deadline.passed(env_.now()))
@@ -174,7 +178,8 @@ Result<std::vector<std::string>> Gateway::topics_of(const Link& link,
   return topics;
 }
 
-Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline) {
+Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline,
+                                                       CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
   if (request.go_on_at_size() > 0 && (paused || topics.size() != 1))
@@ -188,39 +193,100 @@ Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest reque
   }
   for (const auto& topic : topics) {
     reply.add_plan((paused ? "pause " : "resume ") + topic);
-    if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline));
+    if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline, caller));
     if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
   }
   co_return reply;
 }
 
-Task<Status> Gateway::failover(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline) {
+Task<Result<api::MirrorsReply>> Gateway::unfence_mirrors(api::MirrorsRequest request, Deadline deadline) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
+  api::MirrorsReply reply;
   for (const auto& topic : topics) {
-    auto done = co_await link->failover(topic, request.dry_run(), progress, deadline);
-    if (!done) progress(failed<api::VerbProgress>(topic, done.error()));
+    if (request.dry_run()) {
+      reply.add_plan("let clients of the source write to the topic of mirror " + topic + " again");
+    } else {
+      CO_TRY(const size_t lifted, co_await link->unfence(topic, deadline));
+      reply.add_plan(topic + ": " + (lifted == 0 ? "no fence at the source" : "clients of the source can write again"));
+    }
+    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
+  }
+  co_return reply;
+}
+
+Task<void> Gateway::run_one(OneTopic one, std::string topic, TopicVerb::Progress progress, Deadline deadline,
+                            Notifier& ended) {
+  auto done = co_await one(topic, deadline);
+  if (!done) progress(failed<api::VerbProgress>(topic, done.error()));
+  ended.notify();
+}
+
+Task<void> Gateway::side_by_side(std::vector<std::string> topics, OneTopic one, TopicVerb::Progress progress,
+                                 Deadline deadline, CallerPtr caller) {
+  const MonoTime begun = env_.now();
+  Gate running(env_);
+  Notifier ended(env_);
+  for (const auto& topic : topics) {
+    while (running.count() >= kTopicsAtOnce) (void)co_await ended.wait(Deadline::never());
+    const Deadline own = deadline.is_never() ? deadline : env_.in(deadline.at() - begun);
+    if (gone(caller))
+      progress(failed<api::VerbProgress>(topic, given_up()));
+    else
+      spawn(running, "verb", run_one(one, topic, progress, own, ended));
+  }
+  co_await running.close();
+}
+
+Task<Status> Gateway::failover(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
+                               CallerPtr caller) {
+  if (request.link().empty())
+    co_return co_await failover_of_orphans(std::move(request), std::move(progress), deadline, std::move(caller));
+  CO_TRY(auto link, links_.find(request.link()));
+  CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
+  OneTopic one = [link, dry_run = request.dry_run(), progress, caller](std::string topic, Deadline own) {
+    return link->failover(std::move(topic), dry_run, progress, own, caller);
+  };
+  co_await side_by_side(std::move(topics), std::move(one), progress, deadline, caller);
+  co_return ok();
+}
+
+Task<Status> Gateway::failover_of_orphans(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
+                                          CallerPtr caller) {
+  OrphanFailover orphans(target_, links_);
+  std::vector<std::string> topics(request.topics().begin(), request.topics().end());
+  if (request.all()) {
+    CO_TRY(topics, co_await orphans.find(deadline));
+  }
+  if (topics.empty())
+    co_return Error(ErrorCode::kNotFound, "every mirror at the target has a link: give --link and its topics");
+  for (const auto& topic : topics) {
+    auto done = co_await orphans.run(topic, request.dry_run(), caller, deadline);
+    progress(done ? std::move(*done) : failed<api::VerbProgress>(topic, done.error()));
   }
   co_return ok();
 }
 
-Task<Status> Gateway::promote(api::PromoteRequest request, TopicVerb::Progress progress, Deadline deadline) {
+Task<Status> Gateway::promote(api::PromoteRequest request, TopicVerb::Progress progress, Deadline deadline,
+                              CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
   PromotionOptions options;
   options.source_quiesced = request.source_quiesced();
   options.allow_source_writes = request.allow_source_writes();
-  for (const auto& topic : topics) {
-    auto done = co_await link->promote(topic, request.dry_run(), options, progress, deadline);
-    if (!done) progress(failed<api::VerbProgress>(topic, done.error()));
-  }
+  OneTopic one = [link, dry_run = request.dry_run(), options, progress, caller](std::string topic, Deadline own) {
+    return link->promote(std::move(topic), dry_run, options, progress, own, caller);
+  };
+  co_await side_by_side(std::move(topics), std::move(one), progress, deadline, caller);
   co_return ok();
 }
 
-Task<Status> Gateway::verify(api::VerifyRequest request, Verification::Report report, Deadline deadline) {
+Task<Status> Gateway::verify(api::VerifyRequest request, Verification::Report report, Deadline deadline,
+                             CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
   for (const auto& topic : topics) {
+    if (gone(caller)) co_return given_up();
     auto done = co_await link->verify(topic, report, deadline);
     if (!done) report(failed<api::VerifyProgress>(topic, done.error()));
   }

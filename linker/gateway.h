@@ -31,24 +31,40 @@ class Gateway {
   Task<Result<api::CreateLinkReply>> create_link(api::CreateLinkRequest request, Deadline deadline);
   Task<Result<api::ListLinksReply>> list_links();
   Task<Result<api::Link>> describe_link(std::string link);
-  Task<Result<api::Link>> update_link(api::UpdateLinkRequest request, Deadline deadline);
-  Task<Result<api::Link>> pause_link(std::string link, bool paused, Deadline deadline);
-  Task<Result<api::DeleteLinkReply>> delete_link(api::DeleteLinkRequest request, Deadline deadline);
-  Task<Result<api::MirrorTopic>> create_mirror(api::CreateMirrorRequest request, Deadline deadline);
+  // `caller`, here and below: nothing is done any more once he has left. Null: he never leaves.
+  Task<Result<api::Link>> update_link(api::UpdateLinkRequest request, Deadline deadline, CallerPtr caller = nullptr);
+  Task<Result<api::Link>> pause_link(std::string link, bool paused, Deadline deadline, CallerPtr caller = nullptr);
+  Task<Result<api::DeleteLinkReply>> delete_link(api::DeleteLinkRequest request, Deadline deadline,
+                                                 CallerPtr caller = nullptr);
+  Task<Result<api::MirrorTopic>> create_mirror(api::CreateMirrorRequest request, Deadline deadline,
+                                               CallerPtr caller = nullptr);
   Task<Result<api::ListMirrorsReply>> list_mirrors(api::ListMirrorsRequest request);
   Task<Result<api::MirrorTopic>> describe_mirror(api::MirrorRef request);
-  Task<Result<api::MirrorsReply>> pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline);
+  Task<Result<api::MirrorsReply>> pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline,
+                                                CallerPtr caller = nullptr);
+  Task<Result<api::MirrorsReply>> unfence_mirrors(api::MirrorsRequest request, Deadline deadline);
   // `progress` is called on the executor, with the outcome of every topic; the returned status is about the request as
-  // a whole.
-  Task<Status> failover(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline);
-  Task<Status> promote(api::PromoteRequest request, TopicVerb::Progress progress, Deadline deadline);
-  Task<Status> verify(api::VerifyRequest request, Verification::Report report, Deadline deadline);
+  // a whole. Topics run side by side, and each has the whole time until `deadline` from when it begins.
+  Task<Status> failover(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
+                        CallerPtr caller = nullptr);
+  Task<Status> promote(api::PromoteRequest request, TopicVerb::Progress progress, Deadline deadline,
+                       CallerPtr caller = nullptr);
+  Task<Status> verify(api::VerifyRequest request, Verification::Report report, Deadline deadline,
+                      CallerPtr caller = nullptr);
   Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
   Task<Result<api::ListGroupSyncReply>> group_sync(api::ListGroupSyncRequest request);
   api::StatusReply status(const api::StatusRequest& request) const;
 
  private:
   void show_metrics();
+  using OneTopic = std::function<Task<Status>(std::string topic, Deadline deadline)>;
+  // Calls `one` for each topic, some of them at the same time; tells `progress` what failed.
+  Task<void> side_by_side(std::vector<std::string> topics, OneTopic one, TopicVerb::Progress progress,
+                          Deadline deadline, CallerPtr caller);
+  static Task<void> run_one(OneTopic one, std::string topic, TopicVerb::Progress progress, Deadline deadline,
+                            Notifier& ended);
+  Task<Status> failover_of_orphans(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
+                                   CallerPtr caller);
   // The named topics, or all of the link. kNotFound: one is no mirror topic of it.
   static Result<std::vector<std::string>> topics_of(const Link& link,
                                                     const google::protobuf::RepeatedPtrField<std::string>& named,

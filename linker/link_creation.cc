@@ -57,6 +57,7 @@ Task<Status> LinkCreation::examine(Deadline deadline) {
   stored.id = LinkId(env_.random().uuid());
   stored.epoch = kFirstLinkEpoch;
   stored.created_ms = env_.wall_now().milliseconds_since_epoch;
+  stored.writer = env_.random().uuid().to_string();
   CO_TRY(target_, links_.backend()->make_target(stored));
   CO_TRY(auto target, co_await identify(target_->cluster(), soon(deadline)));
   CO_TRY(auto own, co_await identify(own_target_, soon(deadline)));

@@ -12,13 +12,18 @@ void LinkDeletion::plan() {
     reply_.add_plan("leave " + name + (relay ? " as it is" : " as a read-only mirror") + ", which nothing fills (" +
                     std::string(farshore::name(topic->state())) + ")");
   }
+  if (!relay && live_topics_ > 0)
+    reply_.add_plan(
+        "leave these mirrors to a new link of the same source, which adopts them, or to 'farshore mirror failover "
+        "TOPIC' "
+        "(without --link), which makes them writable");
   if (relay && topics > 0)
     reply_.add_plan("forget the offset translation of " + std::to_string(topics) +
                     " topics: who has not moved to the target yet cannot be told any more where to go on");
   reply_.add_plan("forget link " + link_->name());
 }
 
-Task<Result<api::DeleteLinkReply>> LinkDeletion::run(bool dry_run, bool force, Deadline deadline) {
+Task<Result<api::DeleteLinkReply>> LinkDeletion::run(bool dry_run, bool force, Deadline deadline, CallerPtr caller) {
   plan();
   if (dry_run) co_return std::move(reply_);
   const std::string name = link_->name();
@@ -27,7 +32,7 @@ Task<Result<api::DeleteLinkReply>> LinkDeletion::run(bool dry_run, bool force, D
                                                      " mirror topics that are not STOPPED: promote or fail them over "
                                                      "first, or give --force (they stay as they are)");
   auto guard = co_await links_.lock();
-  CO_CHECK(co_await link_->forget(deadline));
+  CO_CHECK(co_await link_->forget(deadline, std::move(caller)));
   links_.remove(name);
   co_await link_->stop();
   auto collected = co_await links_.backend()->collect_garbage(name, deadline);

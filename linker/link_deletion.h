@@ -12,8 +12,8 @@ class LinkDeletion {
   // `links` outlives it.
   LinkDeletion(LinkRegistry& links, LinkRegistry::LinkPtr link) : links_(links), link_(std::move(link)) {}
 
-  // kInvalidArgument without `force`: some mirror topics are not STOPPED.
-  Task<Result<api::DeleteLinkReply>> run(bool dry_run, bool force, Deadline deadline);
+  // kInvalidArgument without `force`: some mirror topics are not STOPPED. kClosed: `caller` has left, nothing was done.
+  Task<Result<api::DeleteLinkReply>> run(bool dry_run, bool force, Deadline deadline, CallerPtr caller);
 
  private:
   void plan();

@@ -89,6 +89,7 @@ Task<Status> LinkTakeover::take_over(StoredEntry entry, Deadline deadline) {
   if (!link) co_return std::move(link).error().in(entry.key);
   if (links_.has(link->spec.name)) co_return ok();
   link->epoch = link->epoch + 1;
+  link->writer = env_.random().uuid().to_string();
   entry.value = encode(*link);
   CO_TRY(const int64_t revision, co_await links_.backend()->store().replace(std::move(entry), deadline));
   if (stopping_.is_set()) co_return Error(ErrorCode::kClosed);

@@ -2,6 +2,7 @@
 // expects it. Each partition is checked and answered by itself.
 #include "proto/kafka/messages/mirror_append.h"
 
+#include "base/gate.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
@@ -51,6 +52,23 @@ Task<Refusal> append_one(RequestContext& context, const Request& request, const 
   co_return co_await context.services.mirror_targets.append(std::move(partition), std::move(append), deadline);
 }
 
+Task<void> serve_append(RequestContext& context, const Request& request, const MirrorTopics::Answer& topic,
+                        const Request::MirrorAppendPartition& from, const TopicId& topic_id,
+                        Response::MirrorAppendPartitionResult& to, Deadline deadline) {
+  Services& services = context.services;
+  to.partition = from.partition;
+  auto found = find_partition(services.partitions, *services.metadata.image(), topic_id, from.partition);
+  Refusal refusal = refusal_of(found.error);
+  if (found.partition) {
+    refusal = co_await append_one(context, request, topic, from, found.partition, deadline);
+    describe(*found.partition, to, found.partition->log());
+  }
+  if (!refusal) co_return;
+  services.metrics.error(refusal.code);
+  to.error_code = static_cast<int16_t>(refusal.code);
+  to.error_message = std::move(refusal.message);
+}
+
 }  // namespace
 
 Task<Result<Response>> handle_mirror_append(RequestContext& context, Request request) {
@@ -58,26 +76,23 @@ Task<Result<Response>> handle_mirror_append(RequestContext& context, Request req
   const Deadline deadline =
       services.env.in(std::clamp<Duration>(milliseconds(request.timeout_ms), milliseconds(1), kAppendLimitMax));
   Response response;
+  // All partitions at once: each waits for its own sync, and the disk serves them side by side.
+  std::vector<MirrorTopics::Answer> topics;
+  topics.reserve(request.topics.size());
+  response.topics.reserve(request.topics.size());
+  Gate appends(services.env);
   for (const auto& from_topic : request.topics) {
-    auto topic =
-        services.mirror_topics.find(from_topic.topic_id, LinkId(request.link_id), LinkEpoch(request.link_epoch));
+    topics.push_back(
+        services.mirror_topics.find(from_topic.topic_id, LinkId(request.link_id), LinkEpoch(request.link_epoch)));
     auto& to_topic = response.topics.emplace_back();
     to_topic.topic_id = from_topic.topic_id;
-    for (const auto& from : from_topic.partitions) {
-      auto& to = to_topic.partitions.emplace_back();
-      to.partition = from.partition;
-      auto found = find_partition(services.partitions, *services.metadata.image(), from_topic.topic_id, from.partition);
-      Refusal refusal = refusal_of(found.error);
-      if (found.partition) {
-        refusal = co_await append_one(context, request, topic, from, found.partition, deadline);
-        describe(*found.partition, to, found.partition->log());
-      }
-      if (!refusal) continue;
-      services.metrics.error(refusal.code);
-      to.error_code = static_cast<int16_t>(refusal.code);
-      to.error_message = std::move(refusal.message);
-    }
+    to_topic.partitions.resize(from_topic.partitions.size());
+    for (size_t i = 0; i < from_topic.partitions.size(); ++i)
+      spawn(appends, "mirror append",
+            serve_append(context, request, topics.back(), from_topic.partitions[i], from_topic.topic_id,
+                         to_topic.partitions[i], deadline));
   }
+  co_await appends.close();
   co_return response;
 }
 

@@ -1,5 +1,5 @@
-// MirrorControl 1 (private): everything about mirror partitions that is not an append. Operations: see the schema.
-// This file decodes, dispatches to broker/mirror, and describes the result.
+// MirrorControl 1 and 2 (private): everything about mirror partitions that is not an append. Operations: see the
+// schema. This file decodes, dispatches to broker/mirror, and describes the result.
 #include "proto/kafka/messages/mirror_control.h"
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/mirror_topics.h"
 #include "broker/mirror/promotions.h"
+#include "broker/mirror/topic_fences.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_lookup.h"
@@ -42,6 +43,19 @@ void describe_promotion(const TopicImage& topic, PartitionResult& to) {
 void describe_topic(const TopicImage& topic, TopicResult& to) {
   to.topic_id = topic.id;
   to.name = topic.name;
+  for (const auto& fence : topic.fences) {
+    if (!fence.holds()) continue;
+    auto& out = to.fences.emplace_back();
+    out.link_id = fence.link.value();
+    out.link_epoch = fence.number.epoch.value();
+    out.attempt = fence.number.attempt;
+    out.until_ms = fence.until_ms;
+  }
+  if (topic.read_only) {  // of nobody
+    auto& out = to.fences.emplace_back();
+    out.attempt = -1;
+    out.until_ms = kFenceForever;
+  }
   if (!topic.mirror) return;
   const MirrorImage& mirror = *topic.mirror;
   // Ended from step 1 on: nothing undoes it, even if clients cannot write yet.
@@ -78,6 +92,17 @@ MirrorTopics::NewMirror new_mirror(const Request& request, const TopicRequest& f
   for (const auto& cluster : from.source_provenance) wanted.mirror.provenance.emplace_back(cluster);
   wanted.dry_run = request.dry_run;
   return wanted;
+}
+
+TopicFences::Change fence_change(const Request& request, const TopicRequest& from) {
+  TopicFences::Change change;
+  change.holds = !from.partitions.empty() && from.partitions.front().read_only;
+  change.nobody = from.fence_attempt < 0;
+  change.fence.link = LinkId(request.link_id);
+  change.fence.number = {LinkEpoch(request.link_epoch), from.fence_attempt};
+  if (from.fence_ms >= 0) change.lasts = milliseconds(from.fence_ms);
+  change.valid_until = WallTime{request.valid_until_ms};
+  return change;
 }
 
 // One request. Topics are served one after the other, and a refusal of one does not touch the others.
@@ -137,6 +162,8 @@ Task<Refusal> MirrorControl::check_link(TopicPtr topic, const TopicRequest& from
     co_return refuse(Code::kInconsistentTopicId, "topic " + topic->name + " mirrors source topic " +
                                                      source.to_string() + ", not " + from.source_topic_id.to_string());
   if (request_.dry_run) co_return Refusal{};
+  refusal = co_await services_.mirror_topics.check_stored_epoch(LinkId(request_.link_id), epoch, deadline_);
+  if (refusal) co_return refusal;
   co_return co_await services_.mirror_topics.take_link_epoch(topic, epoch, deadline_);
 }
 
@@ -154,8 +181,7 @@ Task<void> MirrorControl::serve(const TopicRequest& from, TopicResult& to) {
   Refusal refusal;
   if (!any_topic()) refusal = co_await check_link(topic, from);
   if (is(kSetReadOnly) && !request_.dry_run) {
-    const bool read_only = !from.partitions.empty() && from.partitions.front().read_only;
-    MirrorTopics::Answer fenced = co_await services_.mirror_topics.set_read_only(topic, read_only, deadline_);
+    TopicFences::Answer fenced = co_await services_.topic_fences.change(topic, fence_change(request_, from), deadline_);
     topic = fenced.topic;
     refusal = std::move(fenced.refusal);
   }
@@ -180,6 +206,7 @@ Task<void> MirrorControl::end(TopicPtr topic, const TopicRequest& from, TopicRes
   PromotionPlan plan;
   plan.kind = is(kPromote) ? PromotionKind::kPromote : PromotionKind::kFailover;
   plan.dry_run = request_.dry_run;
+  plan.valid_until = WallTime{request_.valid_until_ms};
   plan.ends.resize(topic->partitions.size());
   if (is(kPromote))
     for (const auto& asked : from.partitions)
@@ -223,8 +250,8 @@ Task<void> MirrorControl::serve_partitions(TopicPtr topic, const TopicRequest& f
     if (found.partition) {
       refusal = co_await serve_partition(found.partition, asked, result);
       describe_partition(*topic, *found.partition, result);
-      if (is(kDescribe)) describe_promotion(*topic, result);
     }
+    if (is(kDescribe)) describe_promotion(*topic, result);  // of an offline partition too
     set(result, std::move(refusal));
     to.partitions.push_back(std::move(result));
   }
@@ -279,7 +306,7 @@ void MirrorControl::describe_partition(const TopicImage& topic, Partition& parti
   to.last_stable_offset = ends.last_stable.value();
   to.last_epoch = partition.log().last_epoch().value();
   to.leadership_epoch = partition.leadership_epoch().value();
-  to.read_only = topic.read_only;
+  to.read_only = topic.fenced();
   to.source_high_watermark = target->source.high_watermark.value();
   to.source_log_start = target->source.log_start.value();
   to.source_leader_epoch = target->source.leader_epoch.value();
@@ -299,6 +326,12 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
     response.error_code = static_cast<int16_t>(Code::kInvalidRequest);
     response.error_message = "there is no operation " + std::to_string(request.op) + " (0 open to " +
                              std::to_string(wire_value(kMirrorOperations.back())) + " create topic)";
+    co_return response;
+  }
+  response.now_ms = services.env.wall_now().milliseconds_since_epoch;
+  if (request.valid_until_ms >= 0 && response.now_ms > request.valid_until_ms) {
+    response.error_code = static_cast<int16_t>(Code::kRequestTimedOut);
+    response.error_message = "the request came after who asked for it had given it up; nothing was done";
     co_return response;
   }
   response.producer_id_salt = static_cast<int32_t>(services.producer_ids.salt());

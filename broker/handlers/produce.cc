@@ -99,9 +99,14 @@ Refusal check_access(const Partition& partition) {
       return {};
     case ClientAccess::kMirror:
       return {Code::kInvalidRequest, "topic " + partition.topic() + " is a mirror: only its link writes to it"};
+    case ClientAccess::kFenced:
+      // Retriable, and nothing was appended: if the promotion is given up, the client has lost no record.
+      return {Code::kNotEnoughReplicas,
+              "topic " + partition.topic() + " takes no writes while its mirror at another cluster is being promoted"};
     case ClientAccess::kReadOnly:
-      return {Code::kInvalidRequest,
-              "topic " + partition.topic() + " is read-only: a promotion of its mirror is under way"};
+      return {Code::kInvalidRequest, "topic " + partition.topic() +
+                                         " is read-only: its mirror at another cluster was promoted, write there "
+                                         "(to write here again: farshore mirror unfence)"};
   }
   return {Code::kUnknownServerError, {}};
 }

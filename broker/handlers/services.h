@@ -13,6 +13,7 @@ class GroupCoordinator;   // groups/coordinator.h
 class MetadataManager;    // metadata/metadata.h: the image, and every change to it
 class MirrorTargets;      // mirror/mirror_targets.h: sessions and appends of mirror partitions
 class MirrorTopics;       // mirror/mirror_topics.h
+class TopicFences;        // mirror/topic_fences.h
 class PartitionTable;     // partitions/partition_table.h: the open partitions of this broker
 class ProducerIds;        // metadata/producer_ids.h
 class Promotions;         // mirror/promotions.h
@@ -31,6 +32,7 @@ struct Services {
   ProducerIds& producer_ids;
   GroupCoordinator& groups;
   MirrorTopics& mirror_topics;
+  TopicFences& topic_fences;
   MirrorTargets& mirror_targets;
   Promotions& promotions;
 };

@@ -14,6 +14,7 @@
 #include "base/net.h"
 #include "proto/link/mirror_state.h"
 #include "proto/link/promotion_record.h"
+#include "proto/link/write_fence.h"
 
 namespace farshore::broker {
 
@@ -33,6 +34,12 @@ struct MirrorImage {
   // that ended is PENDING_STOPPED until then.
   bool ended() const { return promotion.has_value(); }
   bool writable() const { return state == MirrorState::kStopped; }  // by clients
+  // The same of one partition: one that was offline when the mirror ended follows later.
+  bool writable(size_t partition) const {
+    if (!writable()) return false;
+    return !promotion || partition >= promotion->partitions.size() ||
+           promotion->partitions[partition].state == EndState::kDone;
+  }
 };
 
 struct PartitionImage {
@@ -49,8 +56,11 @@ struct TopicImage {
   std::map<std::string, std::string> configs;  // overrides only
   std::vector<PartitionImage> partitions;      // index = partition id
   std::optional<MirrorImage> mirror;           // stays after promotion, as provenance
-  bool read_only = false;  // writes fenced by MirrorControl (a promote in progress at the other end)
-  bool internal = false;   // __consumer_offsets and the like
+  bool read_only =
+      false;  // a fence of nobody: set by a gateway of an older release, and only it or an operator lifts it
+  std::vector<WriteFence> fences;  // of links that mirror this topic somewhere else, and promote it there
+  bool fenced() const { return read_only || any_fence_holds(fences); }
+  bool internal = false;  // __consumer_offsets and the like
   Revision mod_revision = 0;
 };
 

@@ -140,10 +140,6 @@ Task<void> creation(LinkWorld& world) {
   auto recreated = co_await gateway.control(std::move(request));
   EXPECT_CODE(recreated, Code::kInconsistentTopicId);
   request = create("orders", east, {});
-  request.link_id = Uuid{{8}};
-  auto owned = co_await gateway.control(std::move(request));
-  EXPECT_CODE(owned, Code::kPolicyViolation);
-  request = create("orders", east, {});
   request.topics[0].num_partitions = LinkWorld::kPartitions + 2;
   auto grown = co_await gateway.control(std::move(request));
   EXPECT_CODE(grown, Code::kNone);

@@ -101,14 +101,31 @@ Task<Refusal> MirrorTargets::append_run(PartitionPtr partition, BatchRun run, De
 
 Task<Status> MirrorTargets::raise_leadership(PartitionPtr partition, LogEpoch epoch, Deadline deadline) {
   const LeadershipEpoch wanted(epoch.value());
-  const auto index = static_cast<size_t>(partition->partition());
-  MetadataManager::TopicEdit edit = [wanted, index](TopicImage& topic) -> Status {
-    if (index >= topic.partitions.size()) return Error(ErrorCode::kNotFound, "the partition is gone");
-    topic.partitions[index].leadership_epoch = std::max(topic.partitions[index].leadership_epoch, wanted);
+  const TopicId topic = partition->topic_id();
+  auto wish = [&] { raises_[topic].insert_or_assign(partition->partition(), std::pair(partition, wanted)); };
+  wish();  // one wish a partition: its appends come one after the other
+  auto guard = co_await raising_.lock();
+  if (partition->leadership_epoch() >= wanted) co_return ok();  // by another one's transaction
+  wish();                                                       // again, if that transaction failed
+  const auto waiting = raises_.extract(topic);
+  const Raises& raises = waiting.mapped();
+  MetadataManager::TopicEdit edit = [raises](TopicImage& image) -> Status {
+    for (const auto& [index, raise] : raises) {
+      if (static_cast<size_t>(index) >= image.partitions.size())
+        return Error(ErrorCode::kNotFound, "the partition is gone");
+      auto& placed = image.partitions[static_cast<size_t>(index)].leadership_epoch;
+      placed = std::max(placed, raise.second);
+    }
     return ok();
   };
-  CO_CHECK(co_await metadata_.update_topic(partition->topic_id(), std::move(edit), deadline));
-  co_return co_await partition->set_leadership_epoch(wanted, /*begin_log_epoch=*/false);
+  CO_CHECK(co_await metadata_.update_topic(topic, std::move(edit), deadline));
+  Status result;
+  for (const auto& [index, raise] : raises) {
+    const LeadershipEpoch raised = std::max(raise.second, raise.first->leadership_epoch());
+    auto set = co_await raise.first->set_leadership_epoch(raised, /*begin_log_epoch=*/false);
+    if (!set && raise.first == partition) result = std::move(set);
+  }
+  co_return result;
 }
 
 Task<MirrorTargets::Truncated> MirrorTargets::truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch,

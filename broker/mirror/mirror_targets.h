@@ -29,7 +29,7 @@ struct SourceSeen {
 
 class MirrorTargets {
  public:
-  MirrorTargets(Env& env, MetadataManager& metadata) : env_(env), metadata_(metadata) {}
+  MirrorTargets(Env& env, MetadataManager& metadata) : env_(env), metadata_(metadata), raising_(env) {}
 
   struct Target {
     explicit Target(Reactor& reactor) : lock(reactor) {}
@@ -77,11 +77,16 @@ class MirrorTargets {
  private:
   Refusal check_position(const Partition& partition, const Target& target, const Append& append) const;
   Task<Refusal> append_run(PartitionPtr partition, BatchRun run, Deadline deadline);
+  // Durably. Partitions of one topic that wait for it at the same time share one metadata transaction: after an
+  // election at the source all of them come at once.
   Task<Status> raise_leadership(PartitionPtr partition, LogEpoch epoch, Deadline deadline);
 
   Env& env_;
   MetadataManager& metadata_;
   std::map<std::pair<TopicId, int32_t>, std::shared_ptr<Target>> targets_;
+  using Raises = std::map<int32_t, std::pair<PartitionPtr, LeadershipEpoch>>;  // by partition
+  std::map<TopicId, Raises> raises_;                                           // that wait
+  AsyncMutex raising_;
 };
 
 }  // namespace farshore::broker

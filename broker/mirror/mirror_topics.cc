@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "broker/metadata/topic_config.h"
-#include "broker/partitions/partition_lookup.h"
 
 namespace farshore::broker {
 namespace {
@@ -20,6 +19,11 @@ Answer answer_of(TopicPtr topic, Refusal refusal = {}) {
   return answer;
 }
 
+Refusal newer_gateway(LinkEpoch newer, LinkEpoch epoch) {
+  return refuse(Code::kProducerFenced, "a newer gateway has the link (epoch " + std::to_string(newer.value()) +
+                                           ", yours is " + std::to_string(epoch.value()) + ")");
+}
+
 Refusal check_link(const TopicImage& topic, const LinkId& link, LinkEpoch epoch) {
   if (!topic.mirror) return refuse(Code::kPolicyViolation, "topic " + topic.name + " is no mirror");
   const MirrorImage& mirror = *topic.mirror;
@@ -27,10 +31,7 @@ Refusal check_link(const TopicImage& topic, const LinkId& link, LinkEpoch epoch)
     return refuse(Code::kPolicyViolation, "topic " + topic.name + " belongs to link " + mirror.link.to_string());
   if (mirror.ended())
     return refuse(Code::kPolicyViolation, "topic " + topic.name + " was promoted: it is no mirror any more");
-  if (epoch < mirror.link_epoch)
-    return refuse(Code::kProducerFenced, "a newer gateway has the link (epoch " +
-                                             std::to_string(mirror.link_epoch.value()) + ", yours is " +
-                                             std::to_string(epoch.value()) + ")");
+  if (epoch < mirror.link_epoch) return newer_gateway(mirror.link_epoch, epoch);
   return {};
 }
 
@@ -60,26 +61,11 @@ Task<Refusal> MirrorTopics::take_link_epoch(TopicPtr topic, LinkEpoch epoch, Dea
   co_return refusal_of(changed.error());
 }
 
-Task<Answer> MirrorTopics::set_read_only(TopicPtr topic, bool read_only, Deadline deadline) {
-  MetadataManager::TopicEdit edit = [read_only](TopicImage& image) -> Status {
-    image.read_only = read_only;
-    return ok();
-  };
-  auto changed = co_await metadata_.update_topic(topic->id, std::move(edit), deadline);
-  if (!changed) co_return answer_of(topic, refusal_of(changed.error()));
-  topic = *changed;
-  auto applied = co_await partitions_.wait_for(metadata_.image()->revision, deadline);
-  if (!applied) co_return answer_of(topic, refusal_of(applied.error()));
-  if (!read_only) co_return answer_of(topic);
-  // Writes that passed their check a moment before are still acknowledged. The caller reads the ends next, and must
-  // find these writes below them.
-  for (size_t p = 0; p < topic->partitions.size(); ++p) {
-    auto found = find_partition(partitions_, *metadata_.image(), topic->id, static_cast<int32_t>(p));
-    if (!found.partition) co_return answer_of(topic, refuse(found.error, "partition " + std::to_string(p)));
-    auto settled = co_await found.partition->settle(deadline);
-    if (!settled) co_return answer_of(topic, refusal_of(settled.error()));
-  }
-  co_return answer_of(topic);
+Task<Refusal> MirrorTopics::check_stored_epoch(LinkId link, LinkEpoch epoch, Deadline deadline) {
+  auto stored = co_await links_.find(link, deadline);
+  if (!stored) co_return refusal_of(stored.error());
+  if (*stored && (*stored)->epoch > epoch) co_return newer_gateway((*stored)->epoch, epoch);
+  co_return Refusal{};
 }
 
 Refusal MirrorTopics::check_source(const NewMirror& wanted) const {
@@ -102,6 +88,7 @@ Refusal MirrorTopics::check_existing(const TopicImage& there, const NewMirror& w
   const MirrorImage& mirror = *there.mirror;
   if (mirror.link != wanted.mirror.link)
     return refuse(Code::kPolicyViolation, topic + " belongs to another link (" + mirror.link.to_string() + ")");
+  if (mirror.link_epoch > wanted.mirror.link_epoch) return newer_gateway(mirror.link_epoch, wanted.mirror.link_epoch);
   if (mirror.writable()) return refuse(Code::kPolicyViolation, topic + " was promoted: it is no mirror any more");
   if (mirror.ended()) return refuse(Code::kLeaderNotAvailable, topic + " is being promoted");  // for a moment
   if (mirror.source_cluster_id != wanted.mirror.source_cluster_id || mirror.source_topic != wanted.mirror.source_topic)
@@ -119,11 +106,46 @@ Task<Answer> MirrorTopics::grow(TopicPtr topic, int32_t partitions, Deadline dea
   co_return answer_of(*grown);
 }
 
+Task<Answer> MirrorTopics::adopt(TopicPtr topic, const NewMirror& wanted, Deadline deadline) {
+  const LinkId before = topic->mirror->link;
+  auto stored = co_await links_.find(before, deadline);
+  if (!stored) co_return answer_of(topic, refusal_of(stored.error()));
+  if (*stored) co_return answer_of(topic, check_existing(*topic, wanted));  // its link lives
+  const LinkId link = wanted.mirror.link;
+  const LinkEpoch epoch = wanted.mirror.link_epoch;
+  const MirrorImage& mirror = *topic->mirror;
+  if (mirror.source_cluster_id != wanted.mirror.source_cluster_id || mirror.source_topic != wanted.mirror.source_topic)
+    co_return answer_of(
+        topic, refuse(Code::kInconsistentTopicId,
+                      "topic " + topic->name + " is the mirror of another topic (" + mirror.source_topic.to_string() +
+                          "), and its link was deleted: delete it, or make it writable with 'farshore "
+                          "mirror failover " +
+                          topic->name + "' (without --link)"));
+  if (wanted.dry_run) co_return answer_of(topic);
+  MetadataManager::TopicEdit edit = [before, link, epoch](TopicImage& image) -> Status {
+    if (!image.mirror || image.mirror->link != before || image.mirror->ended())
+      return Error(ErrorCode::kConflict, "the mirror was adopted or ended by somebody else meanwhile");
+    image.mirror->link = link;  // appends of the old link are refused from now on
+    image.mirror->link_epoch = epoch;
+    return ok();
+  };
+  auto adopted = co_await metadata_.update_topic(topic->id, std::move(edit), deadline);
+  if (!adopted) co_return answer_of(topic, refusal_of(adopted.error()));
+  co_return answer_of(*adopted);
+}
+
 Task<Answer> MirrorTopics::create(NewMirror wanted, Deadline deadline) {
   if (Refusal refusal = check_source(wanted)) co_return answer_of(nullptr, std::move(refusal));
+  Refusal fenced = co_await check_stored_epoch(wanted.mirror.link, wanted.mirror.link_epoch, deadline);
+  if (fenced) co_return answer_of(nullptr, std::move(fenced));
   ImagePtr image = metadata_.image();
   if (auto there = image->topics.find(wanted.name); there != image->topics.end()) {
     TopicPtr topic = there->second;
+    if (topic->mirror && !topic->mirror->ended() && topic->mirror->link != wanted.mirror.link) {
+      Answer adopted = co_await adopt(topic, wanted, deadline);
+      if (adopted.refusal || wanted.dry_run) co_return adopted;
+      topic = adopted.topic;
+    }
     if (Refusal refusal = check_existing(*topic, wanted)) co_return answer_of(topic, std::move(refusal));
     if (static_cast<size_t>(wanted.partitions) <= topic->partitions.size() || wanted.dry_run)
       co_return answer_of(topic);

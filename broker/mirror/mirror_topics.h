@@ -1,6 +1,6 @@
-// MirrorTopics: the mirror topics in the metadata: which link may write one, their creation, and the fence of a
-// promotion at the other end.
-// Executor: the broker's. Owner: Broker. Durability: link epochs, mirrors and fences are durable when a call returns.
+// MirrorTopics: the mirror topics in the metadata: which link may write one, their creation, and their adoption by a
+// new link once their own link was deleted. Executor: the broker's. Owner: Broker. Durability: link epochs and mirrors
+// are durable when a call returns.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
+#include "broker/mirror/stored_links.h"
 #include "broker/partitions/partition_table.h"
 #include "broker/partitions/topic_creator.h"
 
@@ -17,7 +18,7 @@ namespace farshore::broker {
 class MirrorTopics {
  public:
   MirrorTopics(MetadataManager& metadata, PartitionTable& partitions, TopicCreator& creator)
-      : metadata_(metadata), partitions_(partitions), creator_(creator) {}
+      : metadata_(metadata), partitions_(partitions), creator_(creator), links_(metadata) {}
 
   struct Answer {
     TopicPtr topic;  // the newest state; null if there is none
@@ -27,6 +28,11 @@ class MirrorTopics {
   // The topic, if `link` at `epoch` may write it. UNKNOWN_TOPIC_ID, POLICY_VIOLATION (no mirror, of another link, or
   // promoted), PRODUCER_FENCED (a newer gateway has the link).
   Answer find(const TopicId& topic, const LinkId& link, LinkEpoch epoch) const;
+
+  // PRODUCER_FENCED: the stored link has a higher epoch, so a newer gateway has it. Checked before everything that a
+  // gateway asks for once, as opposed to appends: these compare with the topic's link epoch. ok for a link that is not
+  // stored.
+  Task<Refusal> check_stored_epoch(LinkId link, LinkEpoch epoch, Deadline deadline);
 
   // Raises the topic's link epoch to `epoch`, so that gateways with a lower one are refused. PRODUCER_FENCED: it is
   // higher already.
@@ -39,23 +45,23 @@ class MirrorTopics {
     MirrorImage mirror;    // its provenance: that of the source topic, without the source cluster
     bool dry_run = false;  // nothing is changed
   };
-  // Creates a mirror, or grows the one that is there. INVALID_REQUEST (the data comes from this cluster: a cycle),
+  // Creates a mirror, or grows the one that is there, or adopts one of the same source topic whose link was deleted.
+  // PRODUCER_FENCED (a newer gateway has the link), INVALID_REQUEST (the data comes from this cluster: a cycle),
   // TOPIC_ALREADY_EXISTS (no mirror), POLICY_VIOLATION (of another link, or promoted), LEADER_NOT_AVAILABLE (being
   // promoted: ask again), INCONSISTENT_TOPIC_ID (it mirrors another topic), and what TopicCreator refuses.
   Task<Answer> create(NewMirror wanted, Deadline deadline);
 
-  // Takes clients' writes away, or gives them back. When it returns, all writes that were let in before are committed,
-  // so the ends of the partitions stay as they are.
-  Task<Answer> set_read_only(TopicPtr topic, bool read_only, Deadline deadline);
-
  private:
   Refusal check_source(const NewMirror& wanted) const;
+  // `topic` is a mirror of another link. The answer has the topic as the wanted link's own; or says why not.
+  Task<Answer> adopt(TopicPtr topic, const NewMirror& wanted, Deadline deadline);
   static Refusal check_existing(const TopicImage& there, const NewMirror& wanted);
   Task<Answer> grow(TopicPtr topic, int32_t partitions, Deadline deadline);
 
   MetadataManager& metadata_;
   PartitionTable& partitions_;
   TopicCreator& creator_;
+  StoredLinks links_;
 };
 
 }  // namespace farshore::broker

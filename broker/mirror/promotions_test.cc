@@ -215,5 +215,65 @@ Task<void> promote_waits(LinkWorld& world) {
 }
 TEST_F(PromotionApi, PromotionIsRefusedUntilTheAgreedEndIsMirrored) { world.run(promote_waits(world)); }
 
+Task<void> append_to(LinkWorld& world, int32_t partition, int records) {
+  RawGateway gateway(world);
+  gateway.partition_index = partition;
+  FARSHORE_CO_REQUIRE(co_await gateway.ready());
+  EXPECT_EQ(co_await gateway.open(), 0);
+  auto appended = co_await gateway.append(source_batch(0, records, 3), 0, -1);
+  EXPECT_CODE(appended, Code::kNone);
+}
+Task<void> end_mirror(LinkWorld& world, MirrorOperation how, RawGateway::TopicResult& ended) {
+  RawGateway gateway(world);
+  FARSHORE_CO_REQUIRE(co_await gateway.ready());
+  auto request = gateway.control_request(how);
+  request.topics[0].partitions.clear();
+  ended = co_await gateway.control(std::move(request));
+}
+ClientAccess access_of(LinkWorld& world, int32_t partition) {
+  return world.partition("west-1", partition)->client_access();
+}
+
+TEST_F(PromotionApi, EndThatWasWrittenDownIsNeverAheadOfTheLogAfterAPowerLoss) {
+  world.run(append_to(world, 0, 5));
+  RawGateway::TopicResult ended;
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  EXPECT_CODE(ended, Code::kNone);
+  world.power_off("west-1", sim::PowerLoss::kDropAll);  // durability=page-cache: nothing else has synced the log
+  world.start_broker("west-1");
+  EXPECT_GE(world.partition("west-1", 0)->ends().end, Offset(5));
+}
+
+TEST_F(PromotionApi, OfflinePartitionHoldsUpNoOtherAndEndsWhenItIsBack) {
+  for (int32_t p = 0; p < LinkWorld::kPartitions; ++p) world.run(append_to(world, p, 5 + p));
+  world.stop_broker("west-1");
+  const std::string path = "/data/orders-1/partition.metadata";
+  sim::SimDisk& disk = world.world().disk("west-1");
+  const std::string good = disk.contents(path).value_or("");
+  disk.put_contents(path, "version: 0\ntopic_id: damaged\n");
+  world.start_broker("west-1");
+  RawGateway::TopicResult ended;
+  world.run(end_mirror(world, MirrorOperation::kPromote, ended));
+  EXPECT_CODE(ended, Code::kKafkaStorageError);  // a promote promises all of them
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  EXPECT_CODE(ended, Code::kNone);
+  ASSERT_EQ(ended.partitions.size(), 3U);
+  EXPECT_EQ(ended.partitions[0].promotion->offset, 5);
+  EXPECT_FALSE(ended.partitions[1].promotion);
+  EXPECT_EQ(ended.partitions[2].promotion->offset, 7);
+  EXPECT_EQ(access_of(world, 0), ClientAccess::kWritable);
+  EXPECT_EQ(access_of(world, 2), ClientAccess::kWritable);
+
+  world.stop_broker("west-1");
+  disk.put_contents(path, good);  // repaired
+  world.start_broker("west-1");
+  ASSERT_TRUE(world.until([&] { return access_of(world, 1) == ClientAccess::kWritable; }, seconds(60)));
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  EXPECT_CODE(ended, Code::kNone);
+  ASSERT_TRUE(ended.partitions[1].promotion);
+  EXPECT_EQ(ended.partitions[1].promotion->offset, 6);
+  EXPECT_EQ(ended.partitions[0].promotion->offset, 5);
+}
+
 }  // namespace
 }  // namespace farshore::broker

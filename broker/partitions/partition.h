@@ -18,7 +18,8 @@ namespace farshore::broker {
 enum class ClientAccess : uint8_t {
   kWritable,
   kMirror,   // written by a link only, until it is promoted
-  kReadOnly  // fenced by MirrorControl: a promotion at the other end is under way
+  kFenced,   // by a link that promotes the topic at the other end: for a while, so clients may try again
+  kReadOnly  // by a link that promoted the topic at the other end: clients write there now
 };
 
 // Shared by all partitions of one disk; PartitionTable keeps it up to date.

@@ -16,16 +16,19 @@ constexpr Duration kApplyPause = seconds(1);  // between tries, after the disk r
 constexpr size_t kOpensMax = 16;
 constexpr size_t kRemovesMax = 2;  // few: nobody waits for it as for an open, and the disk's threads are shared
 
-bool active_mirror(const TopicImage& topic) { return topic.mirror && !topic.mirror->writable(); }
+bool active_mirror(const TopicImage& topic, size_t partition) {
+  return topic.mirror && !topic.mirror->writable(partition);
+}
 
 // What keeps a log from being opened now, and not for good.
 bool opens_later(const Error& error) {
   return error == ErrorCode::kNoSpace || error == ErrorCode::kUnavailable || error == ErrorCode::kResourceExhausted;
 }
 
-ClientAccess access_of(const TopicImage& topic) {
-  if (active_mirror(topic)) return ClientAccess::kMirror;
-  return topic.read_only ? ClientAccess::kReadOnly : ClientAccess::kWritable;
+ClientAccess access_of(const TopicImage& topic, size_t partition) {
+  if (active_mirror(topic, partition)) return ClientAccess::kMirror;
+  if (!topic.fenced()) return ClientAccess::kWritable;
+  return topic.read_only || !fences_have_an_end(topic.fences) ? ClientAccess::kReadOnly : ClientAccess::kFenced;
 }
 
 }  // namespace
@@ -311,9 +314,9 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
                                       {"cut_bytes", recovery.cut_bytes}});
   auto partition = std::make_shared<Partition>(env_, image->name, image->id, index, std::move(log), options_.durability,
                                                placed.leadership_epoch, disk_->state());
-  partition->set_client_access(access_of(*image));
+  partition->set_client_access(access_of(*image, static_cast<size_t>(index)));
   // The lineage goes on from here, also before the first write: clients that heard of this epoch ask where it ends.
-  if (!active_mirror(*image)) {
+  if (!active_mirror(*image, static_cast<size_t>(index))) {
     auto begun = partition->announce_epoch();
     if (!begun) {
       (void)co_await partition->close();
@@ -330,12 +333,12 @@ Task<void> PartitionTable::update_slot(const Topic& topic, TopicPtr image, size_
   partition->log().set_options(topic.options);
   const LeadershipEpoch epoch = image->partitions[index].leadership_epoch;
   if (epoch > partition->leadership_epoch()) {
-    auto raised = co_await partition->set_leadership_epoch(epoch, !active_mirror(*image));
+    auto raised = co_await partition->set_leadership_epoch(epoch, !active_mirror(*image, index));
     if (!raised)
       env_.log().error("leadership epoch not raised",
                        {{"topic", topic.name}, {"partition", index}, {"error", raised.error()}});
   }
-  partition->set_client_access(access_of(*image));  // last: writes begin in the new epoch
+  partition->set_client_access(access_of(*image, index));  // last: writes begin in the new epoch
 }
 
 void PartitionTable::forget_topic(const std::shared_ptr<Topic>& topic) {

@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
   app.fallthrough();  // --api and -o may stand anywhere
   app.add_option("--api", session.address, "gateway's control address, host:port (or FARSHORE_API)");
   app.add_option("-o,--output", session.output, "human or json")->check(CLI::IsMember({"human", "json"}));
-  app.add_option("--timeout", session.timeout_s, "seconds to wait for one answer")->check(CLI::Range(1, 3600));
+  app.add_option("--timeout", session.timeout_s, "seconds after which any command is given up")
+      ->check(CLI::Range(1, 3600));
   add_link_commands(app, session);
   add_mirror_commands(app, session);
   add_offsets_commands(app, session);

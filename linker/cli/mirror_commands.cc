@@ -6,6 +6,11 @@
 namespace farshore::cli {
 namespace {
 
+// Limits of commands that do more than ask; --timeout sets another one. A promote that gives up needs some time to undo
+// what it did.
+constexpr std::chrono::milliseconds kPromoteDefault{60000};
+constexpr std::chrono::seconds kGiveUpTime{30}, kFailoverLimit{300}, kVerifyLimit{600};
+
 struct MirrorOptions {
   std::string link, topic, source_topic, state;
   std::vector<std::string> topics, go_on_at;
@@ -17,7 +22,8 @@ void print_promotion(const api::PromotionRecord& record) {
   std::cout << "Ended by " << record.kind() << " at " << human_time_ms(record.wall_ms()) << '\n';
   Table table({"PARTITION", "ENDS AT", "NEW EPOCH", "LOST AT LEAST", "BLIND FOR", "STRANDED", "ABORTED", "TORN"});
   for (const auto& p : record.partitions())
-    table.row({std::to_string(p.partition()), std::to_string(p.failover_offset()), std::to_string(p.new_epoch()),
+    table.row({std::to_string(p.partition()), p.state().empty() ? std::to_string(p.failover_offset()) : p.state(),
+               std::to_string(p.new_epoch()),
                human_count(p.lost_at_least_records()) + " records, " + human_duration_ms(p.lost_at_least_ms()),
                human_duration_ms(p.blind_window_ms()), human_count(p.stranded_records()),
                std::to_string(p.aborted_transactions_size()), std::to_string(p.torn_transactions_size())});
@@ -36,6 +42,7 @@ void print_mirror(const api::MirrorTopic& mirror) {
   std::cout << ", since " << human_time_ms(mirror.state_since_ms())
             << "\nLag:           " << human_count(mirror.lag_records()) << " records, "
             << human_duration_ms(mirror.lag_ms_max()) << '\n';
+  if (!mirror.source_fence().empty()) std::cout << "Source topic:  " << mirror.source_fence() << '\n';
   for (const auto& drift : mirror.config_drift()) std::cout << "Config drift:  " << drift << '\n';
   Table table({"PARTITION", "STATE", "SOURCE HW", "MIRRORED TO", "LAG", "LAG TIME", "LAST CONTACT", "ERROR"});
   for (const auto& p : mirror.partitions())
@@ -103,6 +110,8 @@ void promote(Session& session, const MirrorOptions& options) {
   request.set_allow_source_writes(options.allow_source_writes);
   request.set_deadline_ms(options.deadline_ms);
   grpc::ClientContext context;
+  const auto limit = options.deadline_ms > 0 ? std::chrono::milliseconds(options.deadline_ms) : kPromoteDefault;
+  session.begin(context, std::chrono::ceil<std::chrono::seconds>(limit) + kGiveUpTime);
   follow<api::VerbProgress>(session, session.stub().Promote(&context, request),
                             [&](const auto& progress) { return show_verb(session, progress); });
 }
@@ -112,6 +121,7 @@ void failover(Session& session, const MirrorOptions& options) {
   fill(request, options);
   request.set_dry_run(options.dry_run);
   grpc::ClientContext context;
+  session.begin(context, kFailoverLimit);
   follow<api::VerbProgress>(session, session.stub().Failover(&context, request),
                             [&](const auto& progress) { return show_verb(session, progress); });
 }
@@ -120,6 +130,7 @@ void verify(Session& session, const MirrorOptions& options) {
   api::VerifyRequest request;
   fill(request, options);
   grpc::ClientContext context;
+  session.begin(context, kVerifyLimit);
   follow<api::VerifyProgress>(session, session.stub().Verify(&context, request), [&](const api::VerifyProgress& p) {
     bool fine = p.error().empty() && (!p.done() || p.equal());
     if (!session.json() && p.done()) {
@@ -237,8 +248,12 @@ void add_mirror_commands(CLI::App& app, Session& session) {
                      "accept that records written to the source later are not copied");
   promotes->add_option("--deadline-ms", options->deadline_ms, "give up after this many milliseconds; default 60000");
   promotes->callback([&session, options] { promote(session, *options); });
-  many("failover", "end the mirrors at once, whatever the lag; reports at least how much is lost")
-      ->callback([&session, options] { failover(session, *options); });
+  many("unfence", "let clients of the source write again to topics that a promote has fenced")
+      ->callback([&session, options] { pause_or_resume(session, *options, &api::Control::Stub::UnfenceMirrors); });
+  auto* fails_over = many("failover", "end the mirrors at once, whatever the lag; reports at least how much is lost");
+  fails_over->get_option("--link")->required(false)->description(
+      "name of the link; without it: mirrors whose link was deleted");
+  fails_over->callback([&session, options] { failover(session, *options); });
   many("verify", "compare the records of source and target by digests")->callback([&session, options] {
     verify(session, *options);
   });

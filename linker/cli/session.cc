@@ -11,6 +11,11 @@ api::Control::Stub& Session::stub() {
   return *stub_;
 }
 
+void Session::begin(grpc::ClientContext& context, std::chrono::seconds limit) {
+  waited_ = timeout_s > 0 ? std::chrono::seconds(timeout_s) : limit;
+  context.set_deadline(std::chrono::system_clock::now() + waited_);
+}
+
 void Session::check(const grpc::Status& status) const {
   if (status.ok()) return;
   std::string text = status.error_message();
@@ -18,7 +23,8 @@ void Session::check(const grpc::Status& status) const {
     text = "no gateway answers at " + address + " (" + text +
            "); is farshore-gateway running? --api or FARSHORE_API names another";
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
-    text = "the gateway at " + address + " did not answer within " + std::to_string(timeout_s) + " s (--timeout)";
+    text = "the gateway at " + address + " did not answer within " + std::to_string(waited_.count()) +
+           " s (--timeout): the command was given up, and the gateway begins nothing more of it";
   throw CommandFailed{text, status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ? 2 : 1};
 }
 

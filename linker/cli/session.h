@@ -27,7 +27,7 @@ struct CommandFailed {
 struct Session {
   std::string address = "127.0.0.1:9870";  // --api, or FARSHORE_API
   std::string output = "human";            // -o
-  int timeout_s = 30;                      // for calls that are not streams
+  int timeout_s = 0;                       // --timeout, of every command; 0: the command's own limit
 
   bool json() const { return output == "json"; }
   api::Control::Stub& stub();
@@ -37,16 +37,22 @@ struct Session {
   Reply call(grpc::Status (api::Control::Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
              const Request& request) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(timeout_s));
+    begin(context, kAnswerLimit);
     Reply reply;
     check((stub().*method)(&context, request, &reply));
     return reply;
   }
+  // Every call has a deadline: --timeout, or the command's own limit. What the gateway has not begun by then it does
+  // not do any more.
+  void begin(grpc::ClientContext& context, std::chrono::seconds limit);
   void check(const grpc::Status& status) const;
   void print(const google::protobuf::Message& message) const;  // as JSON
   void print(const nlohmann::ordered_json& json) const;
 
  private:
+  static constexpr std::chrono::seconds kAnswerLimit{30};  // of a command that is one question
+
+  std::chrono::seconds waited_ = kAnswerLimit;
   std::unique_ptr<api::Control::Stub> stub_;
 };
 

@@ -52,8 +52,7 @@ void add_status_command(CLI::App& app, Session& session) {
     request.set_link(options->link);
     request.set_partitions(options->partitions);
     grpc::ClientContext context;
-    if (!options->watch)
-      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(session.timeout_s));
+    if (!options->watch || session.timeout_s > 0) session.begin(context, std::chrono::seconds(30));
     auto reader = session.stub().Status(&context, request);
     api::StatusReply reply;
     bool terminal = isatty(STDOUT_FILENO);

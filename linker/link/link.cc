@@ -1,9 +1,13 @@
 #include "linker/link/link.h"
 
+#include <algorithm>
+
 #include "linker/link/verbs/failover.h"
 
 namespace farshore::linker {
 namespace {
+
+constexpr Duration kStoreLimit = seconds(10);  // of a write to the target that was just seen to answer
 
 replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
   // A Kafka target cannot truncate: a relay stops where the source lost records that were relayed.
@@ -27,6 +31,8 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       replicator_(env, arena, source_.data(), target_->sink(), definition().id,
                   replicator_options(definition_.spec(), options), events_),
       topics_(env, replicator_, definition_),
+      source_fences_(env, definition_, source_, topics_, stopping_),
+      desk_(env),
       configs_(parts()),
       discovery_(parts(), configs_),
       groups_(parts(), store),
@@ -41,6 +47,7 @@ void Link::start() {
   spawn(gate_, "link discovery", discovery_.run());
   spawn(gate_, "link groups", groups_.run());
   spawn(gate_, "link watch", watch_.run());
+  spawn(gate_, "link fences", source_fences_.run());
 }
 
 Task<void> Link::stop() {
@@ -48,6 +55,7 @@ Task<void> Link::stop() {
   discovery_.stop();
   groups_.stop();
   watch_.stop();
+  source_fences_.stop();
   co_await replicator_.stop();
   source_.close();
   target_->close();
@@ -59,7 +67,34 @@ LinkView Link::view() {
   return LinkView(parts(), std::move(tasks), watch_.bytes_per_second());
 }
 
-Task<Status> Link::update(Edit edit, Deadline deadline) {
+Task<Status> Link::target_answers(CallerPtr caller, Deadline deadline) {
+  if (!caller) co_return ok();
+  for (int tries = 1;; ++tries) {
+    const MonoTime asked = env_.now();
+    auto answers = co_await identify(target_->cluster(), deadline);
+    if (!answers) co_return std::move(answers).error();
+    // After a slow answer: a moment in which it is heard whether the caller has left.
+    const bool prompt = env_.now() - asked <= MirrorClient::kPrompt;
+    if (!prompt) (void)co_await stopping_.wait(env_.in(MirrorClient::kPrompt));
+    if (gone(caller)) co_return given_up();
+    if (stopping_.is_set()) co_return Error(ErrorCode::kClosed, "the gateway is stopping");
+    if (prompt || tries >= MirrorClient::kSlowAnswersMax) co_return ok();
+  }
+}
+
+Task<Status> Link::update(Edit edit, Deadline deadline, CallerPtr caller) {
+  StoredLink after = definition();
+  CO_CHECK(edit(after));
+  VerbDesk::PlacePtr place;
+  if ((after.state == LinkState::kPaused) != definition_.paused()) {
+    CO_TRY(place, desk_.enter("", after.state == LinkState::kPaused ? "pause" : "resume"));
+  }
+  co_return co_await store(std::move(edit), deadline, std::move(caller));
+}
+
+Task<Status> Link::store(Edit edit, Deadline deadline, CallerPtr caller) {
+  CO_CHECK(co_await target_answers(caller, deadline));
+  if (caller) deadline = std::min(deadline, env_.in(kStoreLimit));
   auto before = co_await definition_.update(std::move(edit), deadline);
   if (!before) {
     if (before.error() == ErrorCode::kConflict || before.error() == ErrorCode::kFenced)
@@ -72,10 +107,14 @@ Task<Status> Link::update(Edit edit, Deadline deadline) {
   co_return ok();
 }
 
-Task<Status> Link::forget(Deadline deadline) { return definition_.forget(deadline); }
+Task<Status> Link::forget(Deadline deadline, CallerPtr caller) {
+  CO_CHECK(co_await target_answers(std::move(caller), deadline));
+  co_return co_await definition_.forget(deadline);
+}
 
-Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline) {
+Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline, CallerPtr caller) {
   CO_TRY(MirrorTopic * topic, topics_.get(name));
+  CO_TRY(auto place, desk_.enter(name, paused ? "pause" : "resume"));
   const MirrorState wanted = paused ? MirrorState::kPaused : MirrorState::kActive;
   if (!may_follow(topic->state(), wanted))
     co_return Error(ErrorCode::kInvalidArgument,
@@ -88,8 +127,8 @@ Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline)
     if (paused) link.paused_topics.push_back(name);
     return ok();
   };
-  CO_CHECK(co_await update(std::move(edit), deadline));
-  if (failed && !paused) {
+  CO_CHECK(co_await store(std::move(edit), deadline, std::move(caller)));
+  if (failed && !paused && topic->state() == MirrorState::kFailed) {
     topic->retry();
     discovery_.wake();
   }
@@ -98,6 +137,7 @@ Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline)
 
 Task<Status> Link::give_up(std::string name, int32_t partition, SourceOffset to, Deadline deadline) {
   CO_TRY(MirrorTopic * topic, topics_.get(name));
+  CO_TRY(auto place, desk_.enter(name, "resume"));
   if (topic->state() != MirrorState::kFailed)
     co_return Error(ErrorCode::kInvalidArgument,
                     "mirror topic " + name + " is " + std::string(farshore::name(topic->state())) +
@@ -105,17 +145,38 @@ Task<Status> Link::give_up(std::string name, int32_t partition, SourceOffset to,
   co_return co_await target_->give_up(topic->as_target_topic(), partition, to, topic->reason(), deadline);
 }
 
-Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, Deadline deadline) {
+Task<Result<size_t>> Link::unfence(std::string name, Deadline deadline) {
+  CO_TRY(const MirrorTopic* topic, topics_.get(name));
+  CO_TRY(auto place, desk_.enter(name, "unfence"));
+  if (!source_.farshore())
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "the source is Apache Kafka, which has no fences, or it has not answered yet");
+  co_return co_await source_fences_.lift_all(topic->source_topic(), deadline);
+}
+
+Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, Deadline deadline, CallerPtr caller) {
   CO_TRY(MirrorTopic * mirror, topics_.get(topic));
-  Failover verb(parts(), *mirror, std::move(progress));
+  TopicVerb::Call call;
+  call.progress = std::move(progress);
+  call.caller = std::move(caller);
+  if (!dry_run) {
+    CO_TRY(call.place, desk_.enter_for_failover(topic));
+  }
+  Failover verb(parts(), *mirror, std::move(call));
   if (dry_run) co_return co_await verb.dry_run(deadline);
   co_return co_await verb.run(deadline);
 }
 
 Task<Status> Link::promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress,
-                           Deadline deadline) {
+                           Deadline deadline, CallerPtr caller) {
   CO_TRY(MirrorTopic * mirror, topics_.get(topic));
-  Promotion verb(parts(), *mirror, options, groups_, discovery_, std::move(progress));
+  TopicVerb::Call call;
+  call.progress = std::move(progress);
+  call.caller = std::move(caller);
+  if (!dry_run) {
+    CO_TRY(call.place, desk_.enter(topic, "promote"));
+  }
+  Promotion verb(parts(), *mirror, options, groups_, discovery_, std::move(call));
   if (dry_run) co_return co_await verb.dry_run(deadline);
   co_return co_await verb.run(deadline);
 }

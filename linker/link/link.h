@@ -49,23 +49,38 @@ class Link final {
   LinkView view();
   const api::ListGroupSyncReply& group_sync() const { return groups_.shown(); }
 
-  // Changes the stored definition and applies it. Errors: LinkDefinition::update.
-  Task<Status> update(Edit edit, Deadline deadline);
-  Task<Status> forget(Deadline deadline);  // deletes the stored definition
-  // kInvalidArgument: the topic's state does not allow it.
-  Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline);
+  // A caller of the methods below who has left before the target answered gets nothing done. Where a caller can be
+  // given, kClosed says that he has left.
+
+  // Changes the stored definition and applies it. Errors: LinkDefinition::update. kConflict: it would pause a link on
+  // which a verb is at work.
+  Task<Status> update(Edit edit, Deadline deadline, CallerPtr caller = nullptr);
+  Task<Status> forget(Deadline deadline, CallerPtr caller = nullptr);  // deletes the stored definition
+  // kInvalidArgument: the topic's state does not allow it. kConflict: another verb is at work on it.
+  Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline, CallerPtr caller = nullptr);
   // LinkTarget::give_up; the topic must be FAILED, and is to be resumed then.
   Task<Status> give_up(std::string topic, int32_t partition, SourceOffset to, Deadline deadline);
+  // Lets clients of the source write to the topic again, whichever link has fenced it. Returns how many fences there
+  // were. kConflict: a promote is at work on the topic.
+  Task<Result<size_t>> unfence(std::string topic, Deadline deadline);
 
-  // Errors of all four: kNotFound for a topic that is no mirror topic of this link, else those of the verb.
-  Task<Status> failover(std::string topic, bool dry_run, Progress progress, Deadline deadline);
-  Task<Status> promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress, Deadline deadline);
+  // Errors of all four: kNotFound for a topic that is no mirror topic of this link, kConflict if another verb is at
+  // work on it (verb_desk.h), else those of the verb.
+  Task<Status> failover(std::string topic, bool dry_run, Progress progress, Deadline deadline,
+                        CallerPtr caller = nullptr);
+  Task<Status> promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress, Deadline deadline,
+                       CallerPtr caller = nullptr);
   Task<Status> verify(std::string topic, Verification::Report report, Deadline deadline);
   // kNotFound also for an unknown partition; kOutOfRange: the offset is not at the other end.
   Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
 
  private:
-  LinkParts parts() { return {env_, definition_, status_, source_, *target_, replicator_, topics_, stopping_}; }
+  LinkParts parts() {
+    return {env_, definition_, status_, source_, *target_, replicator_, topics_, source_fences_, stopping_};
+  }
+  // ok when the target answers now and the caller is still there: what is sent next is not carried out later.
+  Task<Status> target_answers(CallerPtr caller, Deadline deadline);
+  Task<Status> store(Edit edit, Deadline deadline, CallerPtr caller);
   // The source offset up to which the partition is at the target.
   std::optional<SourceOffset> mirrored_end(const MirrorTopic& topic, int32_t partition) const;
 
@@ -78,6 +93,8 @@ class Link final {
   PumpEvents events_;
   replicator::Replicator replicator_;
   MirrorTopics topics_;
+  SourceFences source_fences_;
+  VerbDesk desk_;
   ConfigSync configs_;
   TopicDiscovery discovery_;
   GroupSync groups_;

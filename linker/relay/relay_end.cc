@@ -11,7 +11,8 @@ constexpr int32_t kPartitionsAtOnceMax = 1000;  // the sink limits how many of t
 }  // namespace
 
 Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
-  CO_CHECK(co_await relay_.topics.load(deadline));
+  CO_CHECK(co_await relay_.topics.load(deadline));  // the target answers now
+  CO_CHECK(wanted());
   const RelayTopic* before = relay_.topics.find(request_.topic.topic);
   if (!before || before->id.is_zero())
     co_return Error(ErrorCode::kInvalidArgument,
@@ -34,6 +35,7 @@ Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   }
   add_what_was_seen(record, request_.pumps, pumps_, relay_.env.now());
   if (request_.dry_run) co_return record;
+  CO_CHECK(wanted());
   topic.promotion = record;
   CO_CHECK(co_await relay_.topics.put(topic, deadline));
   if (!topic.caught_up) co_await restore_retention(std::move(topic), deadline);
@@ -58,6 +60,11 @@ Task<void> RelayEnd::end_next(RelayTopic topic, Deadline deadline) {
     if (ended && !pumped) ended->note = "by what was written down: nothing is relayed any more";
     ended_.emplace(p, std::move(ended));
   }
+}
+
+Status RelayEnd::wanted() const {
+  if (!request_.wanted || request_.wanted()) return ok();
+  return Error(ErrorCode::kClosed, "given up by who asked for it");
 }
 
 int64_t RelayEnd::end_to_reach(int32_t partition) const {
@@ -108,6 +115,7 @@ Task<Status> RelayEnd::take_over(LinkPartition key, PromotionRecord::PartitionEn
       co_return ok();
     }
     if (deadline.passed(relay_.env.now())) co_return std::move(state).error();
+    CO_CHECK(wanted());
     CO_CHECK(co_await relay_.target.client().pause(2, deadline));
   }
 }

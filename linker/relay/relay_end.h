@@ -35,6 +35,7 @@ class RelayEnd {
   Task<void> end_partitions(RelayTopic topic, Deadline deadline);  // all of them: into ended_
   Task<void> end_next(RelayTopic topic, Deadline deadline);        // one after the other, until none is left
   Task<Result<PromotionRecord::PartitionEnd>> end_partition(LinkPartition key, bool may_take_over, Deadline deadline);
+  Status wanted() const;                          // kClosed: not any more
   int64_t end_to_reach(int32_t partition) const;  // a failover has none: the smallest number
   // By the journal's claims; target offset -1: nothing was relayed.
   Task<Result<PromotionRecord::PartitionEnd>> claimed_end(LinkPartition key, Deadline deadline);

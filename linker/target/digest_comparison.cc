@@ -26,11 +26,13 @@ std::string error_of(const MirrorPartitionAnswer& source, const MirrorPartitionA
 }  // namespace
 
 Task<Status> DigestComparison::run(LinkTarget::Verified verified, Deadline deadline) {
-  CO_TRY(auto from, co_await source_.describe(topic_.source_topic, partitions_, deadline));
-  CO_TRY(auto to, co_await target_.describe(topic_.topic, partitions_, deadline));
+  auto from = co_await source_.describe(topic_.source_topic, partitions_, deadline);
+  if (!from) co_return std::move(from).error().in("source: topic " + topic_.source_topic);
+  auto to = co_await target_.describe(topic_.topic, partitions_, deadline);
+  if (!to) co_return std::move(to).error().in("target: topic " + topic_.topic);
   for (int32_t p = 0; p < partitions_; ++p) {
-    const auto& source = from.partitions[static_cast<size_t>(p)];
-    const auto& target = to.partitions[static_cast<size_t>(p)];
+    const auto& source = from->partitions[static_cast<size_t>(p)];
+    const auto& target = to->partitions[static_cast<size_t>(p)];
     api::VerifyProgress range;
     range.set_topic(topic_.topic);
     range.set_partition(p);
@@ -56,10 +58,12 @@ Task<Result<api::VerifyProgress>> DigestComparison::compare(api::VerifyProgress 
   bool equal = true;
   for (int round = 0; low < high; ++round) {
     const int32_t ranges = round == 0 ? 1 : kRanges;
-    CO_TRY(auto at_source, co_await source_.digest(topic_.source_topic, p, low, high, ranges, deadline));
-    CO_TRY(auto at_target, co_await target_.digest(topic_.topic, p, low, high, ranges, deadline));
-    const auto& source = at_source.partitions.front();
-    const auto& target = at_target.partitions.front();
+    auto at_source = co_await source_.digest(topic_.source_topic, p, low, high, ranges, deadline);
+    if (!at_source) co_return std::move(at_source).error().in("source: digest of partition " + std::to_string(p));
+    auto at_target = co_await target_.digest(topic_.topic, p, low, high, ranges, deadline);
+    if (!at_target) co_return std::move(at_target).error().in("target: digest of partition " + std::to_string(p));
+    const auto& source = at_source->partitions.front();
+    const auto& target = at_target->partitions.front();
     if (source.error_code != 0 || target.error_code != 0) {
       out.set_error(error_of(source, target));
       break;

@@ -8,6 +8,7 @@ void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>
                        const replicator::Replicator& replicator, MonoTime now) {
   for (auto& end : record.partitions) {
     if (end.partition < 0 || static_cast<size_t>(end.partition) >= pumps.size()) continue;
+    if (end.state == EndState::kOffline) continue;  // where it ends is not known yet
     auto progress = replicator.progress(pumps[static_cast<size_t>(end.partition)]);
     if (!progress || !progress->contact) continue;
     end.source_high_watermark = std::max(end.source_high_watermark, progress->pump.source.high_watermark);

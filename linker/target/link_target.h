@@ -51,6 +51,7 @@ struct EndOfTopic {
   std::vector<LinkPartition> pumps;                // by partition
   std::optional<std::map<int32_t, int64_t>> ends;  // promotion: the source's end offsets, reached; none: failover
   bool dry_run = false;
+  StillWanted wanted;  // asked before something is done that cannot be undone; null: always
 };
 
 struct ConfigPlan {

@@ -107,9 +107,10 @@ Task<Result<ConfigPlan>> MirrorTarget::configs(std::string, std::map<std::string
 }
 
 Task<Result<PromotionRecord>> MirrorTarget::end(EndOfTopic request, replicator::Replicator&, Deadline deadline) {
-  CO_TRY(auto answer,
-         co_await mirrors_.end(link_, epoch_, request.topic.id, std::move(request.ends), request.dry_run, deadline));
-  co_return get_promotion(answer);
+  auto answer = co_await mirrors_.end(link_, epoch_, request.topic.id, std::move(request.ends), request.dry_run,
+                                      std::move(request.wanted), deadline);
+  if (!answer) co_return std::move(answer).error().in("target");
+  co_return get_promotion(*answer);
 }
 
 Task<Result<std::optional<TargetOffset>>> MirrorTarget::to_target(LinkPartition, SourceOffset offset) {

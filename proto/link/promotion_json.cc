@@ -63,6 +63,13 @@ PromotionKind kind_from_json(const Json& json) {
   return *kind;
 }
 
+EndState end_state_from_json(const Json& json) {
+  const std::string text = json.get<std::string>();
+  auto state = parse_end_state(text);
+  if (!state) throw BadStoredValue{Error(ErrorCode::kCorrupt, "'" + text + "' is no state of a partition's end")};
+  return *state;
+}
+
 }  // namespace
 
 Json mirror_promotion_to_json(const PromotionRecord& record) {
@@ -71,6 +78,7 @@ Json mirror_promotion_to_json(const PromotionRecord& record) {
     Json row = end_to_json(end);
     row["new_epoch"] = end.new_epoch.value();
     row["aborted"] = aborted_to_json(end.aborted);
+    if (end.state != EndState::kDone) row["state"] = name(end.state);
     ends.push_back(std::move(row));
   }
   return {{"kind", name(record.kind)},
@@ -105,6 +113,7 @@ Result<PromotionRecord> mirror_promotion_from_json(const Json& json) {
       end.new_epoch = LeadershipEpoch(row.at("new_epoch").get<int32_t>());
       // Records that were stored before 2026-11-26 do not have the field.
       if (row.contains("aborted")) end.aborted = aborted_from_json(row.at("aborted"));
+      if (row.contains("state")) end.state = end_state_from_json(row.at("state"));
     }
   });
 }

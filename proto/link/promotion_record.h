@@ -40,6 +40,16 @@ struct EndedTransaction {
   friend bool operator==(const EndedTransaction&, const EndedTransaction&) = default;
 };
 
+// Whether the end of one partition is complete. A mirror may end while a partition is offline at the target: the
+// others are written to at once, and the offline one is ended when it is back. Stored with a mirror only.
+enum class EndState : uint8_t {
+  kDone,
+  kMarkersMissing,  // the end is known; the markers that abort open transactions are not written yet
+  kOffline          // the end is not known: failover_offset is -1
+};
+std::string_view name(EndState state);  // done, markers-missing, offline
+std::optional<EndState> parse_end_state(std::string_view text);
+
 struct PromotionRecord {
   PromotionKind kind = PromotionKind::kFailover;
   int64_t wall_ms = 0;  // Unix time in milliseconds: clock of the target's broker (mirror) or of the gateway (relay)
@@ -61,7 +71,8 @@ struct PromotionRecord {
     int64_t blind_window_ms = 0;              // since the last contact with the source; -1: never
     int64_t stranded_records = 0;             // promote: written to the source after the drain; not stored
     std::vector<EndedTransaction> aborted;    // mirrors only
-    std::string note;                         // relays only: how the end was found, if not in the ordinary way
+    std::string note;                         // how the end was found, if not in the ordinary way; stored by relays
+    EndState state = EndState::kDone;         // clients write to the partition only when it is kDone
     friend bool operator==(const PartitionEnd&, const PartitionEnd&) = default;
   };
   std::vector<PartitionEnd> partitions;

@@ -37,6 +37,28 @@ PromotionRecord random_record(Random& random) {
   return record;
 }
 
+TEST(PromotionRecord, EndOfAnOfflinePartitionIsStoredAndNotToldAsAnEnd) {
+  PromotionRecord record;
+  record.partitions.push_back(mirror_end(0, Offset(7)));
+  record.partitions.push_back(mirror_end(1, Offset(-1)));
+  record.partitions[1].state = EndState::kOffline;
+  auto back = mirror_promotion_from_json(mirror_promotion_to_json(record));
+  ASSERT_TRUE(back) << back.error().to_string();
+  EXPECT_EQ(*back, record);
+  MirrorTopicAnswer answer;
+  answer.mirror_state = wire_value(MirrorRole::kFailedOver);
+  for (int32_t p = 0; p < 2; ++p) {
+    answer.partitions.emplace_back().partition = p;
+    put_promotion(record, answer.partitions.back());
+  }
+  EXPECT_TRUE(answer.partitions[0].promotion);
+  EXPECT_FALSE(answer.partitions[1].promotion);
+  const PromotionRecord told = get_promotion(answer);
+  ASSERT_EQ(told.partitions.size(), 2U);
+  EXPECT_EQ(told.partitions[0].state, EndState::kDone);
+  EXPECT_EQ(told.partitions[1].state, EndState::kOffline);
+}
+
 TEST(PromotionRecord, MirrorRecordsRoundTripThroughJson) {
   Random random(1);
   for (int i = 0; i < 200; ++i) {

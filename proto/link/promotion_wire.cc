@@ -4,7 +4,7 @@ namespace farshore {
 
 void put_promotion(const PromotionRecord& record, MirrorPartitionAnswer& answer) {
   for (const auto& end : record.partitions) {
-    if (end.partition != answer.partition) continue;
+    if (end.partition != answer.partition || end.state == EndState::kOffline) continue;
     auto& out = answer.promotion.emplace();
     out.offset = end.failover_offset.value();
     out.last_source_epoch = end.last_epoch.value();
@@ -35,7 +35,16 @@ PromotionRecord get_promotion(const MirrorTopicAnswer& topic) {
   record.source_cluster_id = ClusterId(topic.source_cluster_id.value_or(""));
   record.source_topic = SourceTopicId(topic.source_topic_id);
   for (const auto& partition : topic.partitions) {
-    if (!partition.promotion) continue;
+    if (!partition.promotion) {
+      // A target of this release leaves it out only where it does not know the end yet.
+      auto& open = record.partitions.emplace_back(mirror_end(partition.partition, Offset(-1)));
+      open.last_epoch = LogEpoch(-1);
+      open.new_epoch = LeadershipEpoch(-1);
+      open.source_high_watermark = SourceOffset(partition.source_high_watermark);
+      open.state = EndState::kOffline;
+      open.note = "offline at the target: its end is found, and it becomes writable, as soon as it is back";
+      continue;
+    }
     const auto& from = *partition.promotion;
     record.wall_ms = from.at_ms;
     auto& end = record.partitions.emplace_back(mirror_end(partition.partition, Offset(from.offset)));

@@ -78,6 +78,7 @@ std::string encode(const StoredLink& link) {
       {"config_include", spec.config_include},
       {"on_divergence", name(spec.on_divergence)},
   };
+  if (!link.writer.empty()) json["writer"] = link.writer;
   return dump_stored(json);
 }
 
@@ -88,6 +89,7 @@ Result<StoredLink> decode_stored_link(std::string_view text) {
     link.spec = spec_from_json(from);
     link.id = LinkId(uuid_from_json(from.at("id")));
     link.epoch = LinkEpoch(from.at("epoch").get<int64_t>());
+    link.writer = from.value("writer", "");
     link.state = parse_link_state(from.at("state").get<std::string>()).value_or(LinkState::kFailed);
     link.state_reason = from.at("state_reason").get<std::string>();
     link.created_ms = from.at("created_ms").get<int64_t>();

@@ -16,6 +16,9 @@ struct StoredLink {
   LinkSpec spec;
   LinkId id;
   LinkEpoch epoch;  // each gateway that takes the link over raises it
+  // Random, new with each gateway that takes the link over: two gateways that raise the epoch to the same number never
+  // store the same bytes, so neither takes the other's write for its own. Empty: stored by an older release.
+  std::string writer;
   // What the operator wants: ACTIVE or PAUSED. Or FAILED, with the reason.
   LinkState state = LinkState::kActive;
   std::string state_reason;

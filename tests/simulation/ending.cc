@@ -68,7 +68,7 @@ bool Ending::end_mirror(bool promote) {
   for (int i = 0; i < kAsksMax && !done; ++i) {
     clusters_.revive(1);
     if (!clusters_.gateway_env().dead())
-      (void)clusters_.world().run(clusters_.gateway_env(), ask(promote, done), kAskLimit * 2);
+      (void)clusters_.world().run(clusters_.gateway_env(), ask(promote, kAskLimit, done), kAskLimit * 2);
     if (!done) clusters_.world().run_for(milliseconds(500));
   }
   if (done) return true;
@@ -77,7 +77,7 @@ bool Ending::end_mirror(bool promote) {
   return false;
 }
 
-Task<void> Ending::ask(bool promote, bool& done) {
+Task<void> Ending::ask(bool promote, Duration limit, bool& done) {
   sim::SimEnv& env = clusters_.gateway_env();
   linker::Gateway& gateway = clusters_.gateway();
   linker::TopicVerb::Progress progress = [this, &done](linker::api::VerbProgress step) {
@@ -86,7 +86,7 @@ Task<void> Ending::ask(bool promote, bool& done) {
     record_ = step.mirror().promotion();
     done = true;
   };
-  const Deadline deadline = env.in(kAskLimit);
+  const Deadline deadline = env.in(limit);
   Status asked;
   if (promote) {
     linker::api::PromoteRequest request;
@@ -102,8 +102,29 @@ Task<void> Ending::ask(bool promote, bool& done) {
   if (!asked) last_error_ = asked.error().to_string();
 }
 
+bool Ending::mirror_has_ended() {
+  if (!clusters_.until([&] { return clusters_.west().up(); }, kStopLimit)) return false;
+  const auto* topic = clusters_.west().broker->image()->topic(kTopic);
+  return topic && topic->mirror && topic->mirror->ended();
+}
+
+bool Ending::give_up_a_promote() {
+  Random& random = clusters_.random();
+  const Duration limit = milliseconds(random.between(1, 3000));
+  if (random.chance(0.5)) faults_.kill_at_resumption(clusters_.gateway_env(), 600);
+  bool done = false;
+  (void)clusters_.world().run(clusters_.gateway_env(), ask(true, limit, done), kAskLimit * 2);
+  faults_.end();
+  clusters_.revive(1);
+  if (done || mirror_has_ended()) return true;
+  const bool writable = progress();
+  if (!writable) clusters_.history().violation("after a promote that was given up: " + last_error_);
+  return writable;
+}
+
 void Ending::promote() {
   if (!progress()) return;
+  if (clusters_.random().chance(0.5) && !give_up_a_promote()) return;
   committer_->stop();
   disturb();
   if (!end_mirror(true)) return;

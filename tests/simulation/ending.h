@@ -37,7 +37,11 @@ class Ending {
   bool stop_clients(bool groups_too);
   // Promotes or fails over, and repeats the request until it succeeds. False: a violation, or there is no mirror.
   bool end_mirror(bool promote);
-  Task<void> ask(bool promote, bool& done);
+  Task<void> ask(bool promote, Duration limit, bool& done);
+  // A promote with little time, perhaps of a gateway that dies meanwhile: unless it has ended the mirror, clients of
+  // the source write on afterwards. False: a violation.
+  bool give_up_a_promote();
+  bool mirror_has_ended();
   void disturb();
   void check_ended(bool promoted);
   void check_writable();

@@ -102,6 +102,27 @@ MirrorImage mirror_of(const Json& json) {
   return mirror;
 }
 
+Json fences_json(const std::vector<WriteFence>& fences) {
+  Json list = Json::array();
+  for (const auto& fence : fences)
+    list.push_back({{"link", fence.link.to_string()},
+                    {"epoch", fence.number.epoch.value()},
+                    {"attempt", fence.number.attempt},
+                    {"until_ms", fence.until_ms}});
+  return list;
+}
+
+std::vector<WriteFence> fences_of(const Json& json) {
+  std::vector<WriteFence> fences;
+  for (const auto& from : json) {
+    WriteFence& fence = fences.emplace_back();
+    fence.link = LinkId(uuid_of(from.at("link")));
+    fence.number = {LinkEpoch(from.at("epoch").get<int64_t>()), from.at("attempt").get<int64_t>()};
+    fence.until_ms = from.at("until_ms").get<int64_t>();
+  }
+  return fences;
+}
+
 }  // namespace
 
 std::string broker_key(BrokerId id) { return std::string(kBrokerPrefix) + std::to_string(id.value()); }
@@ -188,6 +209,7 @@ std::string encode_topic(const TopicImage& topic) {
   Json json = {{"v", kFormatVersion},      {"id", topic.id.to_string()}, {"partitions", topic.partitions.size()},
                {"configs", topic.configs}, {"internal", topic.internal}, {"read_only", topic.read_only}};
   if (topic.mirror) json["mirror"] = mirror_json(*topic.mirror);
+  if (!topic.fences.empty()) json["fences"] = fences_json(topic.fences);
   return dump(json);
 }
 
@@ -204,6 +226,7 @@ Result<TopicImage> decode_topic(std::string name, std::string_view value) {
     to.internal = json.at("internal").get<bool>();
     to.read_only = json.at("read_only").get<bool>();
     if (json.contains("mirror")) to.mirror = mirror_of(json.at("mirror"));
+    if (json.contains("fences")) to.fences = fences_of(json.at("fences"));
   });
 }
 

@@ -1,9 +1,12 @@
 // CallBridge: runs the coroutine of one control API call on the Env's executor while its gRPC thread waits, with a
-// Mailbox between them. No link state is touched by gRPC's threads.
-// Threads: call() and stream() on gRPC's; end() on any but the executor's; gate() on the executor.
+// Mailbox between them. No link state is touched by gRPC's threads. When the client is gone, or its deadline has
+// passed, the coroutine is told (Caller): it does nothing any more that cannot be undone. Threads: call() and stream()
+// on gRPC's; end() on any but the executor's; gate() on the executor.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -11,8 +14,16 @@
 #include "base/gate.h"
 #include "linker/api/internal/grpc_status.h"
 #include "linker/api/internal/mailbox.h"
+#include "linker/link/verbs/caller.h"
 
 namespace farshore::linker {
+
+// The client of one call: whether it still waits, and for how long.
+struct ApiCall {
+  CallerPtr caller;
+  Duration left{};
+  Deadline deadline(Env& env, Duration limit) const { return env.in(std::min(limit, left)); }
+};
 
 class CallBridge {
  public:
@@ -31,39 +42,60 @@ class CallBridge {
     stopped_.notify_all();
   }
 
-  // `work()` is called on the executor and returns Task<Result<Reply>>.
+  // `work(const ApiCall&)` is called on the executor and returns Task<Result<Reply>>.
   template <class Reply, class Work>
   grpc::Status call(grpc::ServerContext* context, Reply* reply, Work work) {
     auto mailbox = std::make_shared<Mailbox<Reply>>();
-    env_.post([this, mailbox, work]() mutable {
-      if (!spawn(gate_, "control call", answer(mailbox, work())))
+    auto caller = std::make_shared<Caller>();
+    const ApiCall from{caller, time_left(*context)};
+    env_.post([this, mailbox, work, from]() mutable {
+      if (!spawn(gate_, "control call", answer(mailbox, work(from))))
         mailbox->finish({grpc::StatusCode::UNAVAILABLE, "the gateway is stopping"});
     });
     grpc::Status status;
     auto cancelled = [&] { return stopping() || context->IsCancelled(); };
-    if (!mailbox->next(*reply, status, cancelled)) return status;
-    Reply rest;
-    mailbox->next(rest, status, cancelled);
+    if (mailbox->next(*reply, status, cancelled)) {
+      Reply rest;
+      mailbox->next(rest, status, cancelled);
+    }
+    leave(std::move(caller));
     return status;
   }
 
-  // `work(send)` is called on the executor and returns Task<Status>; send(Message) reaches the caller.
+  // `work(const ApiCall&, send)` is called on the executor and returns Task<Status>; send(Message) reaches the caller.
   template <class Message, class Work>
   grpc::Status stream(grpc::ServerContext* context, grpc::ServerWriter<Message>* writer, Work work) {
     auto mailbox = std::make_shared<Mailbox<Message>>();
-    env_.post([this, mailbox, work]() mutable {
+    auto caller = std::make_shared<Caller>();
+    const ApiCall from{caller, time_left(*context)};
+    env_.post([this, mailbox, work, from]() mutable {
       auto send = [mailbox](Message message) { mailbox->push(std::move(message)); };
-      if (!spawn(gate_, "control stream", answer_stream(mailbox, work(send))))
+      if (!spawn(gate_, "control stream", answer_stream(mailbox, work(from, send))))
         mailbox->finish({grpc::StatusCode::UNAVAILABLE, "the gateway is stopping"});
     });
     grpc::Status status;
     Message message;
-    while (mailbox->next(message, status, [&] { return stopping() || context->IsCancelled(); }))
-      if (!writer->Write(message)) return {grpc::StatusCode::CANCELLED, "the caller went away"};
+    while (mailbox->next(message, status, [&] { return stopping() || context->IsCancelled(); })) {
+      if (writer->Write(message)) continue;
+      status = {grpc::StatusCode::CANCELLED, "the caller went away"};
+      break;
+    }
+    leave(std::move(caller));
     return status;
   }
 
  private:
+  static constexpr std::chrono::hours kLongest{24};  // of a call whose client gives no deadline
+
+  static Duration time_left(const grpc::ServerContext& context) {
+    const auto now = std::chrono::system_clock::now();
+    return std::clamp<Duration>(std::min(context.deadline(), now + kLongest) - now, Duration::zero(), kLongest);
+  }
+  // Also of a call that has ended: then nobody asks any more.
+  void leave(std::shared_ptr<Caller> caller) {
+    env_.post([caller = std::move(caller)] { caller->leave(); });
+  }
+
   template <class Reply>
   Task<void> answer(std::shared_ptr<Mailbox<Reply>> mailbox, Task<Result<Reply>> work) {
     auto result = co_await std::move(work);

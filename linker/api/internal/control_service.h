@@ -38,6 +38,8 @@ class ControlService final : public api::Control::Service {
                             api::MirrorsReply* reply) override;
   grpc::Status ResumeMirrors(grpc::ServerContext* context, const api::MirrorsRequest* request,
                              api::MirrorsReply* reply) override;
+  grpc::Status UnfenceMirrors(grpc::ServerContext* context, const api::MirrorsRequest* request,
+                              api::MirrorsReply* reply) override;
   grpc::Status TranslateOffset(grpc::ServerContext* context, const api::TranslateOffsetRequest* request,
                                api::TranslateOffsetReply* reply) override;
   grpc::Status ListGroupSync(grpc::ServerContext* context, const api::ListGroupSyncRequest* request,

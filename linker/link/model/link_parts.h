@@ -5,6 +5,7 @@
 #include "linker/link/model/link_status.h"
 #include "linker/link/model/mirror_topics.h"
 #include "linker/link/model/source_cluster.h"
+#include "linker/link/model/source_fences.h"
 
 namespace farshore::linker {
 
@@ -16,6 +17,7 @@ struct LinkParts {
   LinkTarget& target;
   replicator::Replicator& replicator;
   MirrorTopics& topics;
+  SourceFences& fences;
   Event& stopping;  // set when the link ends
 };
 

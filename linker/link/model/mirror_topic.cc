@@ -125,6 +125,20 @@ void MirrorTopic::end(PromotionRecord record) {
   promotion_ = std::move(record);
 }
 
+bool MirrorTopic::has_open_ends() const {
+  if (!promotion_) return false;
+  for (const auto& end : promotion_->partitions)
+    if (end.state != EndState::kDone) return true;
+  return false;
+}
+
+void MirrorTopic::complete_ends(const PromotionRecord& newer) {
+  if (!promotion_) return;
+  for (auto& end : promotion_->partitions)
+    for (const auto& found : newer.partitions)
+      if (end.state != EndState::kDone && found.partition == end.partition) end = found;
+}
+
 void MirrorTopic::set_state(MirrorState state, std::string reason) {
   if (state_ == state && reason_ == reason) return;
   ensure(may_follow(state_, state), "a mirror topic's states follow the table of mirror_state.h");

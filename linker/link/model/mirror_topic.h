@@ -69,6 +69,10 @@ class MirrorTopic {
   void give_up_promotion();                // PENDING_STOPPED -> ACTIVE; in any other state nothing happens
   // STOPPED, without pumps. The record holds for ever.
   void end(PromotionRecord record);
+  // Some partitions were offline at the target when the mirror ended, and their ends are not known yet.
+  bool has_open_ends() const;
+  // Takes ends that were found since, from the target's record.
+  void complete_ends(const PromotionRecord& newer);
 
  private:
   void set_state(MirrorState state, std::string reason);

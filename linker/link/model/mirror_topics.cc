@@ -56,6 +56,7 @@ void MirrorTopics::apply_pauses(bool was_paused) {
   for (auto& [name, topic] : topics_) {
     const bool topic_paused = definition_.topic_paused(name);
     const bool pause = definition_.paused() || topic_paused;
+    if (topic->state() == MirrorState::kPendingStopped) continue;  // a promote is at work
     if (pause && topic->pumping()) {
       topic->pause_pumps();
       if (topic_paused) topic->pause();

@@ -33,6 +33,7 @@ control::v1::PromotionRecord to_api(const PromotionRecord& record) {
     to.set_blind_window_ms(end.blind_window_ms);
     to.set_stranded_records(end.stranded_records);
     to.set_note(end.note);
+    if (end.state != EndState::kDone) to.set_state(std::string(name(end.state)));
     for (const auto& transaction : end.aborted) add_transaction(to, transaction);
   }
   return out;

@@ -28,6 +28,9 @@ class SourceCluster {
   void close();
 
  private:
+  Task<void> ask_end(TopicPartition where, Deadline deadline, std::map<int32_t, int64_t>& ends, Status& result);
+
+  Env& env_;
   ClusterAdmin admin_;
   MirrorClient mirrors_;
   kafka::ClusterClient data_;

@@ -63,6 +63,7 @@ api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   out.set_state_reason(topic.reason());
   out.set_state_since_ms(topic.since_ms());
   for (const auto& drift : topic.drift()) out.add_config_drift(drift);
+  out.set_source_fence(link.fences.describe(topic.source_topic()));
   if (topic.promotion()) *out.mutable_promotion() = to_api(*topic.promotion());
   int64_t lag = 0, lag_ms = 0;
   for (const auto& key : topic.pumps()) {

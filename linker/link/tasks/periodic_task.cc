@@ -9,11 +9,11 @@ constexpr Duration kRoundLimit = seconds(20);
 
 Task<void> PeriodicTask::run() {
   while (!link_.stopping.is_set()) {
+    wake_.reset();  // before the round: who wakes the task during a round is served by another one
     if (due()) {
       auto done = co_await round(link_.env.in(kRoundLimit));
       ran(done);
     }
-    wake_.reset();
     if (link_.stopping.is_set()) break;
     (void)co_await wake_.wait(link_.env.in(interval()));
   }

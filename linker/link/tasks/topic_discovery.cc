@@ -1,5 +1,7 @@
 #include "linker/link/tasks/topic_discovery.h"
 
+#include <algorithm>
+
 namespace farshore::linker {
 
 Task<Status> TopicDiscovery::round(Deadline deadline) {
@@ -11,7 +13,7 @@ Task<Status> TopicDiscovery::round(Deadline deadline) {
 }
 
 Task<Status> TopicDiscovery::discover(Deadline deadline) {
-  if (!adopted_) CO_CHECK(co_await adopt(deadline));
+  if (!adopted_ || some_end_is_open()) CO_CHECK(co_await adopt(deadline));
   auto all_there = co_await fail_gone_topics(deadline);  // before the source is asked: it has no part in this
   CO_CHECK(co_await check_clusters(deadline));
   CO_TRY(auto topics, co_await selected_topics(deadline));
@@ -34,7 +36,10 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
 Task<Status> TopicDiscovery::adopt(Deadline deadline) {
   CO_TRY(auto found, co_await link_.target.adopt(deadline));
   for (const auto& there : found) {
-    if (link_.topics.find(there.topic)) continue;
+    if (MirrorTopic* known = link_.topics.find(there.topic)) {
+      if (there.promotion) known->complete_ends(*there.promotion);
+      continue;
+    }
     MirrorTopic& topic = link_.topics.add(there.topic, there.source_topic);
     topic.identify(there.id, there.source_id);
     if (there.promotion)
@@ -44,6 +49,11 @@ Task<Status> TopicDiscovery::adopt(Deadline deadline) {
   }
   adopted_ = true;
   co_return ok();
+}
+
+bool TopicDiscovery::some_end_is_open() const {
+  const auto& topics = link_.topics.all();
+  return std::any_of(topics.begin(), topics.end(), [](const auto& entry) { return entry.second->has_open_ends(); });
 }
 
 // A topic that was deleted at the target while the link runs has lost all that was mirrored into it. A new topic of the

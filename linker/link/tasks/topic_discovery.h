@@ -32,6 +32,7 @@ class TopicDiscovery final : public PeriodicTask {
 
   Task<Status> discover(Deadline deadline);
   Task<Status> adopt(Deadline deadline);
+  bool some_end_is_open() const;  // of a mirror that has ended
   Task<Status> fail_gone_topics(Deadline deadline);
   Task<Status> check_clusters(Deadline deadline);
   Task<Result<std::vector<TopicInfo>>> selected_topics(Deadline deadline);

@@ -2,52 +2,88 @@
 
 #include <algorithm>
 
+#include "base/gate.h"
+
 namespace farshore::linker {
 namespace {
 
 constexpr Duration kPoll = milliseconds(50);
+constexpr size_t kAsksMax = 256;  // to the source, at the same time
+constexpr const char* kSourceLost = "the source lost records that were mirrored: the mirror is cut back first";
+
+const char* in_words(replicator::PumpPhase phase) {
+  switch (phase) {
+    case replicator::PumpPhase::kWaitingForControl:
+      return "is being opened at the target";
+    case replicator::PumpPhase::kPaused:
+      return "is paused";
+    case replicator::PumpPhase::kFailed:
+      return "has failed (see mirror describe)";
+    case replicator::PumpPhase::kRunning:
+      break;
+  }
+  return "is copied";
+}
 
 }  // namespace
 
-int64_t Drain::missing_records() const {
-  int64_t missing = 0;
+std::string Drain::missing() const {
+  int64_t records = 0;
+  std::string not_copied;
   for (const auto& key : topic_.pumps()) {
     auto progress = link_.replicator.progress(key);
     auto end = ends_.find(key.partition.value());
-    if (progress && end != ends_.end())
-      missing += std::max<int64_t>(0, end->second - progress->pump.target_high_watermark.value());
+    if (!progress || end == ends_.end()) continue;
+    records += std::max<int64_t>(0, end->second - progress->pump.target_high_watermark.value());
+    if (progress->pump.phase != replicator::PumpPhase::kRunning && not_copied.empty())
+      not_copied = "partition " + std::to_string(key.partition.value()) + " " + in_words(progress->pump.phase);
   }
-  return missing;
+  if (records > 0)
+    return std::to_string(records) + " records to go" + (not_copied.empty() ? "" : ", and " + not_copied);
+  return not_copied;
 }
 
+Task<void> Drain::ask_source(LinkPartition key, Deadline deadline, Status& result, bool& has_all) {
+  auto has = co_await link_.replicator.source_still_has(key, deadline);
+  if (!has) {
+    result = std::move(has).error().in("source: partition " + std::to_string(key.partition.value()));
+    co_return;
+  }
+  has_all = has_all && *has;
+}
+
+// All partitions at once: over a long way it costs one round trip, not one for each.
 Task<Result<bool>> Drain::source_has_all(Deadline deadline) {
+  Status result;
   bool has_all = true;
   const auto pumps = topic_.pumps();
-  for (const auto& key : pumps) {
-    CO_TRY(const bool has, co_await link_.replicator.source_still_has(key, deadline));
-    has_all = has_all && has;
+  for (size_t at = 0; at < pumps.size(); at += kAsksMax) {
+    Gate asks(link_.env);
+    for (size_t i = at; i < std::min(pumps.size(), at + kAsksMax); ++i)
+      spawn(asks, "drain asks the source", ask_source(pumps[i], deadline, result, has_all));
+    co_await asks.close();
+    if (!result) co_return std::move(result).error();
   }
   co_return has_all;
 }
 
 Task<Status> Drain::run(Deadline deadline) {
-  int64_t reported = -1;
+  std::string reported;
   while (true) {
-    const int64_t missing = missing_records();
-    if (missing == 0) {
+    CO_CHECK(may_go_on_());
+    std::string what = missing();
+    if (what.empty()) {
       CO_TRY(const bool has_all, co_await source_has_all(deadline));
       if (has_all) co_return ok();
-      if (reported != 0) report_("the source lost what was mirrored: the mirror follows it first");
-    } else if (missing != reported) {
-      report_("draining: " + std::to_string(missing) + " records to go");
+      // A pump that began anew meanwhile cannot say; it does in the next round.
+      what = missing();
+      if (what.empty()) what = kSourceLost;
     }
-    reported = missing;
+    if (what != reported) report_("draining: " + what);
+    reported = what;
     if (deadline.passed(link_.env.now()))
-      co_return Error(ErrorCode::kTimedOut, missing > 0 ? std::to_string(missing) +
-                                                              " records were not mirrored before the deadline: promote "
-                                                              "again with a longer --deadline-ms, or use failover"
-                                                        : "the source lost records that were mirrored, and the mirror "
-                                                          "is not cut back yet: promote again, or use failover");
+      co_return Error(ErrorCode::kTimedOut, "the drain was not complete before the deadline (" + what +
+                                                "): promote again with a longer --deadline-ms, or fail over");
     if (topic_.state() != MirrorState::kPendingStopped)
       co_return Error(ErrorCode::kInvalidArgument,
                       "the mirror became " + std::string(name(topic_.state())) + ": " + topic_.reason());

@@ -3,6 +3,18 @@
 #include "linker/link/model/promotion_api.h"
 
 namespace farshore::linker {
+namespace {
+
+std::string writable_partitions(const PromotionRecord& record) {
+  std::string offline;
+  for (const auto& end : record.partitions)
+    if (end.state != EndState::kDone) offline += (offline.empty() ? "" : ", ") + std::to_string(end.partition);
+  if (offline.empty()) return "the topic is writable";
+  return "the topic is writable, except partitions that are offline at the target (" + offline +
+         "): each ends when it is back";
+}
+
+}  // namespace
 
 Task<Result<TopicVerb::Readiness>> Failover::check(Deadline) {
   if (topic_.state() != MirrorState::kStopped && !may_follow(topic_.state(), MirrorState::kStopped))
@@ -32,12 +44,12 @@ Task<Status> Failover::end(bool dry_run, Deadline deadline) {
   CO_TRY(auto record, co_await end_at_target(std::move(request), deadline));
   const bool before = topic_.promotion().has_value();
   if (!dry_run && !before) topic_.end(record);
-  api::VerbProgress done = outcome(before    ? "was ended before"
-                                   : dry_run ? "would end the mirror now"
-                                             : "the mirror has ended; the topic is writable");
+  api::VerbProgress done = outcome(before    ? std::string("was ended before")
+                                   : dry_run ? std::string("would end the mirror now")
+                                             : "the mirror has ended; " + writable_partitions(record));
   *done.mutable_mirror()->mutable_promotion() = to_api(record);
   done.set_rto_ms(elapsed_ms());
-  progress_(std::move(done));
+  tell(std::move(done));
   co_return ok();
 }
 

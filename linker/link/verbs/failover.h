@@ -8,7 +8,7 @@ namespace farshore::linker {
 
 class Failover final : public TopicVerb {
  public:
-  Failover(LinkParts link, MirrorTopic& topic, Progress progress) : TopicVerb(link, topic, std::move(progress)) {}
+  Failover(LinkParts link, MirrorTopic& topic, Call call) : TopicVerb(link, topic, std::move(call)) {}
   const char* name() const override { return "failover"; }
 
  private:

@@ -8,12 +8,14 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kGiveUpLimit = seconds(10);  // of each request that undoes, or asks what has become of the mirror
+// A request that ends the mirror, and whose answer was lost, is not carried out later than this.
+constexpr Duration kEndIsDecided = MirrorClient::kRequestLife + seconds(2);
 
 }  // namespace
 
 Promotion::Promotion(LinkParts link, MirrorTopic& topic, PromotionOptions options, GroupSync& groups,
-                     TopicDiscovery& discovery, Progress progress)
-    : TopicVerb(link, topic, std::move(progress)), options_(options), groups_(groups), discovery_(discovery) {}
+                     TopicDiscovery& discovery, Call call)
+    : TopicVerb(link, topic, std::move(call)), options_(options), groups_(groups), discovery_(discovery) {}
 
 Task<Result<TopicVerb::Readiness>> Promotion::check(Deadline deadline) {
   bool ended = topic_.state() == MirrorState::kStopped;
@@ -21,11 +23,17 @@ Task<Result<TopicVerb::Readiness>> Promotion::check(Deadline deadline) {
   if (!allowed) {
     auto found = co_await find_end(deadline);
     ended = found && *found;
+    if (ended && fences()) link_.fences.keep(topic_.source_topic());  // an earlier try whose answer was lost
   }
   if (!ended && !allowed)
     co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + topic_.name() + " is " +
                                                      std::string(farshore::name(topic_.state())) +
                                                      ": promote needs an ACTIVE mirror (failover acts in any state)");
+  if (!ended && link_.definition.paused())
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "link " + link_.definition.spec().name +
+                        " is paused, so nothing more is copied and a promote could not complete: resume it first "
+                        "(farshore link resume), or fail over");
   if (!link_.source.farshore() && !options_.source_quiesced && !options_.allow_source_writes)
     co_return Error(ErrorCode::kInvalidArgument,
                     "the source is Apache Kafka, where writes cannot be fenced: stop its producers and give "
@@ -40,8 +48,8 @@ Task<Status> Promotion::plan(Deadline deadline) {
   for (const auto& key : topic_.pumps())
     if (auto p = link_.replicator.progress(key))
       missing += std::max<int64_t>(0, source_ends_[key.partition.value()] - p->pump.target_high_watermark.value());
-  progress_(outcome(std::string(link_.source.farshore() ? "would make the source read-only, " : "would ") + "drain " +
-                    std::to_string(missing) + " records, sync groups and end the mirror"));
+  tell(outcome(std::string(link_.source.farshore() ? "would make the source read-only, " : "would ") + "drain " +
+               std::to_string(missing) + " records, sync groups and end the mirror"));
   co_return ok();
 }
 
@@ -55,15 +63,16 @@ std::vector<TopicVerb::Step> Promotion::steps() {
 }
 
 Task<Status> Promotion::fence_source(Deadline deadline) {
-  if (!link_.source.farshore() || options_.allow_source_writes) co_return ok();
-  report_step("the source topic becomes read-only");
-  auto fenced = co_await link_.source.mirrors().set_read_only(topic_.source_topic(), true, deadline);
-  source_fenced_ = fenced.has_value();
-  co_return fenced;
+  if (!fences()) co_return ok();
+  report_step("the source topic takes no writes from now on");
+  fence_asked_ = true;
+  co_return co_await link_.fences.raise(topic_.source_topic(), still_wanted(), deadline);
 }
 
 Task<Status> Promotion::read_source_ends(Deadline deadline) {
-  CO_TRY(source_ends_, co_await link_.source.end_offsets(topic_.source_topic(), deadline));
+  auto ends = co_await link_.source.end_offsets(topic_.source_topic(), deadline);
+  if (!ends) co_return std::move(ends).error().in("source: ends of topic " + topic_.source_topic());
+  source_ends_ = std::move(*ends);
   co_return ok();
 }
 
@@ -78,7 +87,9 @@ Status Promotion::check_partitions() {
 Task<Status> Promotion::check_partitions_step() { co_return check_partitions(); }
 
 Task<Status> Promotion::drain(Deadline deadline) {
-  Drain drain(link_, topic_, source_ends_, [this](std::string text) { report_step(std::move(text)); });
+  Drain drain(
+      link_, topic_, source_ends_, [this](std::string text) { report_step(std::move(text)); },
+      [this] { return may_go_on(); });
   co_return co_await drain.run(deadline);
 }
 
@@ -88,18 +99,30 @@ Task<Status> Promotion::sync_groups(Deadline deadline) {
 }
 
 Task<Status> Promotion::end_mirror(Deadline deadline) {
+  // From here on the fence outlives this gateway for longer: the mirror may end.
+  if (fences()) CO_CHECK(co_await link_.fences.hold_for_end(topic_.source_topic(), still_wanted(), deadline));
+  CO_CHECK(may_go_on());
   end_asked_ = true;
+  deadline = std::min(deadline, link_.env.in(SourceFences::kEndLease / 2));  // while the fence certainly holds
   EndOfTopic request;
   request.topic = topic_.as_target_topic();
   request.pumps = topic_.pumps();
   request.ends = source_ends_;
-  CO_TRY(auto record, co_await end_at_target(std::move(request), deadline));
+  auto ended = co_await end_at_target(std::move(request), deadline);
+  if (!ended) {
+    // kClosed: not wanted any more, perhaps after a try whose answer was lost.
+    end_refused_ = !error_retriable(ended.error().code) && ended.error() != ErrorCode::kAmbiguous &&
+                   ended.error() != ErrorCode::kClosed;
+    co_return std::move(ended).error();
+  }
+  PromotionRecord record = std::move(*ended);
+  link_.fences.keep(topic_.source_topic());
   record.kind = PromotionKind::kPromote;
   co_await note_stranded_records(record, deadline);
-  topic_.end(std::move(record));
+  if (topic_.state() != MirrorState::kStopped) topic_.end(std::move(record));
   api::VerbProgress done = outcome("the mirror has ended; the topic is writable");
   done.set_rto_ms(elapsed_ms());
-  progress_(std::move(done));
+  tell(std::move(done));
   co_return ok();
 }
 
@@ -121,18 +144,29 @@ Task<Result<bool>> Promotion::find_end(Deadline deadline) {
 }
 
 Task<Status> Promotion::give_up(Error why) {
-  Result<bool> ended = false;
-  if (end_asked_) ended = co_await find_end(link_.env.in(kGiveUpLimit));
-  if (ended && *ended) {  // only the answer was lost
-    progress_(outcome("the mirror has ended; the topic is writable"));
-    co_return ok();
+  Result<bool> ended = topic_.state() == MirrorState::kStopped;
+  if (end_asked_ && !*ended) {
+    // While it may still be carried out, an answer "not ended" decides nothing.
+    if (!end_refused_) (void)co_await link_.stopping.wait(link_.env.in(kEndIsDecided));
+    ended = co_await find_end(link_.env.in(kGiveUpLimit));
+    if (ended && *ended) {  // only the answer was lost
+      link_.fences.keep(topic_.source_topic());
+      tell(outcome("the mirror has ended; the topic is writable"));
+      co_return ok();
+    }
   }
-  if (source_fenced_ && !ended)
-    why = why.in("the source stays read-only until it is known whether the mirror has ended; ask again");
-  if (source_fenced_ && topic_.state() == MirrorState::kStopped)
-    why = why.in("the mirror was ended meanwhile; the source stays read-only");
-  else if (source_fenced_ && ended)
-    (void)co_await link_.source.mirrors().set_read_only(topic_.source_topic(), false, link_.env.in(kGiveUpLimit));
+  if (fence_asked_ && !ended) {
+    why =
+        why.in("the source takes no writes until it is known whether the mirror has ended, at most an hour; ask again");
+  } else if (fence_asked_ && *ended) {
+    why = why.in("the mirror was ended meanwhile; the source takes no writes any more");
+    link_.fences.keep(topic_.source_topic());
+  } else if (fence_asked_) {
+    auto lifted = co_await link_.fences.lifted(topic_.source_topic(), link_.env.in(kGiveUpLimit));
+    if (!lifted)
+      why = why.in("the source takes no writes yet (" + lifted.error().to_string() +
+                   "): this is tried again, and ends by itself at the latest a minute after the last renewal");
+  }
   topic_.give_up_promotion();
   co_return std::move(why).in("promote of " + topic_.name());
 }

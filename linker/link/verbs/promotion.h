@@ -1,15 +1,14 @@
 // Promotion: a planned end of a mirror topic that loses nothing. Steps:
 //
-//   fence-source      a Farshore source makes its topic read-only (Kafka cannot: its operator stops the producers)
+//   fence-source      clients of a Farshore source write no more (Kafka cannot: its operator stops the producers)
 //   read-source-ends  where each partition of the source ends
 //   check-partitions  every partition of the source is mirrored
 //   drain             everything below these ends is at the target (drain.h)
 //   sync-groups       committed offsets follow
 //   end-mirror        the target ends the mirror; the topic there becomes writable
 //
-// Giving up makes the source writable again, except where the mirror may have ended, or was failed over meanwhile: two
-// sides that both take writes are worse than none. The topic is PENDING_STOPPED meanwhile.
-// Executor: the Env's.
+// Giving up lifts the fence (source_fences.h), except where the mirror may have ended, or was failed over meanwhile:
+// two sides that both take writes are worse than none. The topic is PENDING_STOPPED meanwhile. Executor: the Env's.
 #pragma once
 
 #include <map>
@@ -30,7 +29,7 @@ class Promotion final : public TopicVerb {
  public:
   // `groups` and `discovery` are the link's.
   Promotion(LinkParts link, MirrorTopic& topic, PromotionOptions options, GroupSync& groups, TopicDiscovery& discovery,
-            Progress progress);
+            Call call);
   const char* name() const override { return "promote"; }
 
  private:
@@ -53,13 +52,15 @@ class Promotion final : public TopicVerb {
   Task<void> note_stranded_records(PromotionRecord& record, Deadline deadline);
   // Whether the target has ended this mirror, although its answer to this gateway was lost; if so, takes its record.
   Task<Result<bool>> find_end(Deadline deadline);
+  bool fences() const { return link_.source.farshore() && !options_.allow_source_writes; }
 
   const PromotionOptions options_;
   GroupSync& groups_;
   TopicDiscovery& discovery_;
   std::map<int32_t, int64_t> source_ends_;  // by partition
-  bool source_fenced_ = false;
-  bool end_asked_ = false;  // the target was asked to end the mirror
+  bool fence_asked_ = false;
+  bool end_asked_ = false;    // the target was asked to end the mirror
+  bool end_refused_ = false;  // and has answered that it did not
 };
 
 }  // namespace farshore::linker

@@ -7,6 +7,7 @@
 //   steps()      each one either succeeds, or the verb gives up
 //   give_up()    undoes what the steps have done so far, as far as that is safe
 //
+// A verb also gives up when its caller has, or when a failover has taken its place (verb_desk.h).
 // The object keeps the current step and the results of earlier steps.
 // Executor: the Env's. Owner: the caller of run() (Link), which waits for its end. Deadlines are the caller's.
 #pragma once
@@ -16,6 +17,8 @@
 #include <vector>
 
 #include "linker/link/model/link_parts.h"
+#include "linker/link/verbs/caller.h"
+#include "linker/link/verbs/verb_desk.h"
 
 namespace farshore::linker {
 
@@ -23,6 +26,13 @@ class TopicVerb {
  public:
   // Called on the executor with each step, and with the outcome (`done`) if the verb succeeds.
   using Progress = std::function<void(api::VerbProgress)>;
+
+  struct Call {
+    Progress progress;
+    CallerPtr caller;          // null: one who never gives up
+    VerbDesk::PlacePtr place;  // null: a dry run
+    Call() {}
+  };
 
   TopicVerb(const TopicVerb&) = delete;
   TopicVerb& operator=(const TopicVerb&) = delete;
@@ -41,7 +51,7 @@ class TopicVerb {
     std::function<Task<Status>(Deadline)> run;
   };
 
-  TopicVerb(LinkParts link, MirrorTopic& topic, Progress progress);
+  TopicVerb(LinkParts link, MirrorTopic& topic, Call call);
 
   virtual Task<Result<Readiness>> check(Deadline deadline) = 0;
   virtual Task<Status> plan(Deadline deadline) = 0;
@@ -50,6 +60,11 @@ class TopicVerb {
   // After a step failed. Returns ok if the verb has succeeded all the same, otherwise the error to report.
   virtual Task<Status> give_up(Error why) = 0;
 
+  // kClosed, kConflict: the verb has no business any more.
+  Status may_go_on() const;
+  StillWanted still_wanted() const;
+
+  void tell(api::VerbProgress message) const { call_.progress(std::move(message)); }
   void report_step(std::string text) const;
   api::VerbProgress outcome(std::string text) const;  // the last message: with the topic as it is now
   int64_t elapsed_ms() const;                         // since the verb was made; at least 1
@@ -60,9 +75,9 @@ class TopicVerb {
 
   LinkParts link_;
   MirrorTopic& topic_;
-  const Progress progress_;
 
  private:
+  const Call call_;
   const MonoTime begun_;
   std::vector<Step> steps_;
   size_t at_ = 0;

@@ -46,6 +46,8 @@ class ClusterClient {
   ClusterClient(const ClusterClient&) = delete;
   ClusterClient& operator=(const ClusterClient&) = delete;
 
+  Env& env() const { return env_; }
+
   // Calls under way and later fail with kClosed. Destroy it when they have returned.
   void close();
 

@@ -8,6 +8,17 @@ namespace {
 using kafka::Repeat;
 
 constexpr size_t kTopicsPerRequest = 200;
+constexpr int64_t kRequestLifeMs = std::chrono::duration_cast<milliseconds>(MirrorClient::kRequestLife).count();
+
+Result<MirrorTopicAnswer> the_only_topic(kafka::MirrorControlResponse response, size_t partitions_asked) {
+  if (response.error_code != 0) return mirror_error(response.error_code, response.error_message);
+  if (response.topics.size() != 1) return Error(ErrorCode::kCorrupt, "an answer about another number of topics");
+  MirrorTopicAnswer answer = std::move(response.topics.front());
+  if (answer.error_code != 0) return mirror_error(answer.error_code, answer.error_message);
+  if (answer.partitions.size() < partitions_asked)
+    return Error(ErrorCode::kCorrupt, "an answer that leaves partitions out");
+  return answer;
+}
 
 }  // namespace
 
@@ -22,12 +33,36 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::ask_one(Request request, Deadline 
   const size_t asked = request.topics.front().partitions.size();
   auto response = co_await cluster_.call_any(std::move(request), Repeat::kYes, deadline);
   if (!response) co_return std::move(response).error();
-  if (response->error_code != 0) co_return mirror_error(response->error_code, response->error_message);
-  if (response->topics.size() != 1) co_return Error(ErrorCode::kCorrupt, "an answer about another number of topics");
-  MirrorTopicAnswer answer = std::move(response->topics.front());
-  if (answer.error_code != 0) co_return mirror_error(answer.error_code, answer.error_message);
-  if (answer.partitions.size() < asked) co_return Error(ErrorCode::kCorrupt, "an answer that leaves partitions out");
-  co_return answer;
+  co_return the_only_topic(std::move(*response), asked);
+}
+
+Task<Result<int64_t>> MirrorClient::prompt_clock(StillWanted wanted, Deadline deadline) {
+  Env& env = cluster_.env();
+  for (int tries = 1;; ++tries) {
+    const MonoTime asked = env.now();
+    Request about_no_topic = request(MirrorOperation::kDescribe);
+    CO_TRY(auto answer, co_await cluster_.call_any(std::move(about_no_topic), Repeat::kYes, deadline));
+    const bool prompt = env.now() - asked <= kPrompt;
+    if (!prompt && wanted) co_await env.sleep(kPrompt);
+    if (wanted && !wanted()) co_return Error(ErrorCode::kClosed, "given up by who asked for it; nothing was done");
+    if (prompt || !wanted || tries >= kSlowAnswersMax) co_return answer.now_ms;
+  }
+}
+
+Task<Result<MirrorTopicAnswer>> MirrorClient::ask_soon(Request request, StillWanted wanted, Deadline deadline) {
+  const size_t asked = request.topics.front().partitions.size();
+  for (int attempt = 0;; ++attempt) {
+    CO_TRY(const int64_t now_ms, co_await prompt_clock(wanted, deadline));
+    request.valid_until_ms = now_ms < 0 ? -1 : now_ms + kRequestLifeMs;
+    Request copy = request;
+    auto response = co_await cluster_.call_any(std::move(copy), Repeat::kNo, deadline);
+    if (response && response->error_code != static_cast<int16_t>(kafka::ErrorCode::kRequestTimedOut))
+      co_return the_only_topic(std::move(*response), asked);
+    Error last = response ? mirror_error(response->error_code, response->error_message) : std::move(response).error();
+    if (!response && !kafka::connection_failed(last)) co_return last;
+    auto paused = co_await cluster_.pause(attempt, deadline);
+    if (!paused) co_return last;
+  }
 }
 
 Task<Result<MirrorClient::ClusterFacts>> MirrorClient::cluster(Deadline deadline) {
@@ -65,7 +100,7 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::create(LinkId link, LinkEpoch epoc
 
 Task<Result<MirrorTopicAnswer>> MirrorClient::end(LinkId link, LinkEpoch epoch, TargetTopicId id,
                                                   std::optional<std::map<int32_t, int64_t>> ends, bool dry_run,
-                                                  Deadline deadline) {
+                                                  StillWanted wanted, Deadline deadline) {
   Request end = request(ends ? MirrorOperation::kPromote : MirrorOperation::kFailover);
   end.link_id = link.value();
   end.link_epoch = epoch.value();
@@ -79,7 +114,7 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::end(LinkId link, LinkEpoch epoch, 
       asked.end_offset = offset;
     }
   }
-  co_return co_await ask_one(std::move(end), deadline);
+  co_return co_await ask_soon(std::move(end), std::move(wanted), deadline);
 }
 
 Task<Result<MirrorTopicAnswer>> MirrorClient::describe(std::string name, int32_t partitions, Deadline deadline) {
@@ -121,13 +156,16 @@ Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::mirrors_of(LinkId lin
   co_return answers;
 }
 
-Task<Status> MirrorClient::set_read_only(std::string name, bool read_only, Deadline deadline) {
+Task<Result<MirrorTopicAnswer>> MirrorClient::set_fence(FenceOrder order, StillWanted wanted, Deadline deadline) {
   Request set = request(MirrorOperation::kSetReadOnly);
+  set.link_id = order.link.value();
+  set.link_epoch = order.number.epoch.value();
   auto& topic = set.topics.emplace_back();
-  topic.name = std::move(name);
-  topic.partitions.emplace_back().read_only = read_only;
-  CO_CHECK(co_await ask_one(std::move(set), deadline));
-  co_return ok();
+  topic.name = std::move(order.topic);
+  topic.fence_attempt = order.number.attempt;
+  if (order.lasts >= Duration::zero()) topic.fence_ms = std::chrono::duration_cast<milliseconds>(order.lasts).count();
+  topic.partitions.emplace_back().read_only = order.holds;
+  co_return co_await ask_soon(std::move(set), std::move(wanted), deadline);
 }
 
 Task<Result<MirrorTopicAnswer>> MirrorClient::digest(std::string name, int32_t partition, int64_t from, int64_t to,

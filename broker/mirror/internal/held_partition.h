@@ -1,0 +1,28 @@
+// HeldPartition: a mirror partition whose lock is held, so that neither an append nor a truncation moves its end; and
+// what is written down about that end. Executor: the broker's.
+#pragma once
+
+#include <vector>
+
+#include "broker/mirror/mirror_targets.h"
+#include "proto/link/promotion_record.h"
+
+namespace farshore::broker {
+
+struct HeldPartition {
+  PartitionPtr partition;
+  std::shared_ptr<MirrorTargets::Target> target;
+  AsyncMutex::Guard guard;
+};
+
+Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partition);
+
+// The partition is offline, as opposed to gone or slow: others do not wait for it.
+bool is_offline(const Error& error);
+
+// The first epoch of the target's own records: a multiple of 65536 above all epochs that were seen.
+LeadershipEpoch next_epoch(const std::vector<HeldPartition>& held);
+// The end of the mirror in this partition. Its transactions are not known to be torn yet: find_torn().
+PromotionRecord::PartitionEnd end_of(const HeldPartition& held, LeadershipEpoch epoch, WallTime now);
+
+}  // namespace farshore::broker

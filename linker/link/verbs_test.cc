@@ -1,0 +1,111 @@
+// Verbs of operators that meet each other, that their caller gives up, or that meet a paused link.
+#include "linker/link/testing/link_fixture.h"
+#include "proto/batch/builder.h"
+
+namespace farshore::linker {
+namespace {
+
+class VerbsTest : public LinkFixture {
+ public:
+  VerbsTest() { link(); }
+  // A promote that cannot complete: the target takes no records.
+  Task<void> start_promote() {
+    link_->start();
+    for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+    CO_ASSERT(sink_.opened == 1);
+    BatchBuilder builder;
+    builder.add(1'700'000'000'000, "key", "value");
+    kafka_.append("orders", 0, builder.build());
+    world_.spawn(env_, promote());
+    for (int i = 0; i < 1000 && topic_state("orders") != "PENDING_STOPPED"; ++i) co_await env_.sleep(milliseconds(10));
+    CO_ASSERT(topic_state("orders") == "PENDING_STOPPED");
+  }
+  Task<void> promote() {
+    PromotionOptions options;
+    options.source_quiesced = true;
+    auto quiet = [](api::VerbProgress) {};
+    promoted_ = co_await link_->promote("orders", false, options, quiet, soon(), caller_);
+    promote_ended_ = true;
+  }
+  Task<void> promote_ends() {
+    for (int i = 0; i < 1000 && !promote_ended_; ++i) co_await env_.sleep(milliseconds(10));
+    CO_ASSERT(promote_ended_);
+  }
+  static Link::Edit set_state(LinkState state) {
+    return [state](StoredLink& link) {
+      link.state = state;
+      return ok();
+    };
+  }
+  static bool says(const Error& error, const std::string& text) { return error.detail.find(text) != std::string::npos; }
+
+  std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
+  Status promoted_;
+  bool promote_ended_ = false;
+};
+
+ASYNC_TEST_F(VerbsTest, SecondVerbIsRefusedAndToldWhoIsAtWork) {
+  co_await start_promote();
+  PromotionOptions options;
+  options.source_quiesced = true;
+  auto quiet = [](api::VerbProgress) {};
+  auto second = co_await link_->promote("orders", false, options, quiet, soon());
+  EXPECT_ERROR(second, ErrorCode::kConflict);
+  EXPECT_TRUE(says(second.error(), "promote is at work")) << second.error().to_string();
+  auto topic_pause = co_await link_->pause_topic("orders", true, soon());
+  EXPECT_ERROR(topic_pause, ErrorCode::kConflict);
+  auto link_pause = co_await link_->update(set_state(LinkState::kPaused), soon());
+  EXPECT_ERROR(link_pause, ErrorCode::kConflict);
+  EXPECT_EQ(topic_state("orders"), "PENDING_STOPPED");
+  auto property = co_await link_->update(set_state(LinkState::kActive), soon());  // changes no state
+  EXPECT_TRUE(property) << property.error().to_string();
+  caller_->leave();
+  co_await promote_ends();
+  auto later = co_await link_->pause_topic("orders", true, soon());
+  EXPECT_TRUE(later) << later.error().to_string();
+  EXPECT_EQ(topic_state("orders"), "PAUSED");
+}
+
+ASYNC_TEST_F(VerbsTest, PromoteWhoseCallerIsGoneIsGivenUp) {
+  co_await start_promote();
+  caller_->leave();
+  co_await promote_ends();
+  EXPECT_ERROR(promoted_, ErrorCode::kClosed);
+  EXPECT_EQ(topic_state("orders"), "ACTIVE");
+}
+
+ASYNC_TEST_F(VerbsTest, FailoverTakesThePlaceOfAPromote) {
+  co_await start_promote();
+  auto quiet = [](api::VerbProgress) {};
+  auto failed_over = co_await link_->failover("orders", false, quiet, soon());
+  EXPECT_ERROR(failed_over, ErrorCode::kUnsupported);  // what this target says when it is asked to end
+  co_await promote_ends();
+  EXPECT_ERROR(promoted_, ErrorCode::kConflict);
+  EXPECT_TRUE(says(promoted_.error(), "failover has taken the place")) << promoted_.error().to_string();
+}
+
+ASYNC_TEST_F(VerbsTest, PromoteOnAPausedLinkIsRefusedAtOnce) {
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+  auto paused = co_await link_->update(set_state(LinkState::kPaused), soon());
+  CO_ASSERT(paused);
+  const MonoTime before = env_.now();
+  co_await promote();
+  EXPECT_ERROR(promoted_, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(says(promoted_.error(), "resume")) << promoted_.error().to_string();
+  EXPECT_EQ(env_.now(), before);
+}
+
+ASYNC_TEST_F(VerbsTest, PauseWhoseCallerIsGoneChangesNothing) {
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+  const int writes = store_.writes;
+  caller_->leave();
+  auto refused = co_await link_->update(set_state(LinkState::kPaused), soon(), caller_);
+  EXPECT_ERROR(refused, ErrorCode::kClosed);
+  EXPECT_EQ(store_.writes, writes);
+  EXPECT_EQ(state(), LinkState::kActive);
+}
+
+}  // namespace
+}  // namespace farshore::linker
