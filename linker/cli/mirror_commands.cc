@@ -42,7 +42,7 @@ void print_mirror(const api::MirrorTopic& mirror) {
   std::cout << ", since " << human_time_ms(mirror.state_since_ms())
             << "\nLag:           " << human_count(mirror.lag_records()) << " records, "
             << human_duration_ms(mirror.lag_ms_max()) << '\n';
-  if (!mirror.source_fence().empty()) std::cout << "Source topic:  " << mirror.source_fence() << '\n';
+  if (!mirror.source_fence().empty()) std::cout << "Source writes: " << mirror.source_fence() << '\n';
   for (const auto& drift : mirror.config_drift()) std::cout << "Config drift:  " << drift << '\n';
   Table table({"PARTITION", "STATE", "SOURCE HW", "MIRRORED TO", "LAG", "LAG TIME", "LAST CONTACT", "ERROR"});
   for (const auto& p : mirror.partitions())

@@ -75,12 +75,14 @@ class LinkWorld {
   }
 
   // --- brokers
+  std::map<std::string, std::string> settings;  // of brokers that are started from now on
   void start_broker(const std::string& host) {
     Node& node = nodes_[host];
     Config config(broker_schema());
     EXPECT_TRUE(config.set("listeners", "PLAINTEXT://" + host + ":9092"));
     EXPECT_TRUE(config.set("log.dirs", "/data"));
     EXPECT_TRUE(config.set("log.segment.bytes", "20000"));
+    for (const auto& [name, value] : settings) EXPECT_TRUE(config.set(name, value));
     node.env = &world_.start_process(host, "broker");
     node.broker = std::make_unique<Broker>(*node.env, node.env->kv(), std::move(config));
     Status result = Error(ErrorCode::kInternal, "did not end");
