@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "broker/metadata/topic_config.h"
+#include "broker/partitions/internal/access_rule.h"
 #include "broker/partitions/internal/data_directory.h"
 #include "broker/partitions/internal/disk_watch.h"
 #include "broker/partitions/internal/log_maintenance.h"
@@ -16,19 +17,9 @@ constexpr Duration kApplyPause = seconds(1);  // between tries, after the disk r
 constexpr size_t kOpensMax = 16;
 constexpr size_t kRemovesMax = 2;  // few: nobody waits for it as for an open, and the disk's threads are shared
 
-bool active_mirror(const TopicImage& topic, size_t partition) {
-  return topic.mirror && !topic.mirror->writable(partition);
-}
-
 // What keeps a log from being opened now, and not for good.
 bool opens_later(const Error& error) {
   return error == ErrorCode::kNoSpace || error == ErrorCode::kUnavailable || error == ErrorCode::kResourceExhausted;
-}
-
-ClientAccess access_of(const TopicImage& topic, size_t partition) {
-  if (active_mirror(topic, partition)) return ClientAccess::kMirror;
-  if (!topic.fenced()) return ClientAccess::kWritable;
-  return topic.read_only || !fences_have_an_end(topic.fences) ? ClientAccess::kReadOnly : ClientAccess::kFenced;
 }
 
 }  // namespace
