@@ -71,7 +71,7 @@ class KvMetaStore final : public MetaStore {
     co_return reply;
   }
 
-  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline) override {
+  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline, size_t entries_max) override {
     // In turn with the commits, so that entries and revision belong together.
     auto turn = co_await take_turn(deadline);
     if (!turn) co_return std::move(turn).error();
@@ -84,9 +84,10 @@ class KvMetaStore final : public MetaStore {
       co_return snapshot;
     }
     std::string from = stored_key(begin), to = stored_end(end);
-    for (bool more = from < to; more;) {
-      CO_TRY(auto found, co_await kv_->scan(from, to, kScanItems));
-      more = found.size() == kScanItems;
+    for (bool more = from < to; more && snapshot.entries.size() < entries_max;) {
+      const size_t items = std::min(kScanItems, entries_max - snapshot.entries.size());
+      CO_TRY(auto found, co_await kv_->scan(from, to, items));
+      more = found.size() == items;
       if (more) from = found.back().first + '\0';
       for (auto& [key, stored] : found) {
         CO_TRY(auto entry, decode(key.substr(kEntries.size()), stored));

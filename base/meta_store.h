@@ -52,13 +52,16 @@ struct MetaSnapshot {
   Revision revision = 0;
 };
 
+inline constexpr size_t kNoEntriesMax = SIZE_MAX;
+
 class MetaStore {
  public:
   virtual ~MetaStore() = default;
   // Durable when it resolves with succeeded. kAmbiguous: applied or not; re-reading decides. kUnavailable: not applied.
   virtual Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) = 0;
-  // Keys in [begin, end); end empty: just `begin`. Linearizable.
-  virtual Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline) = 0;
+  // The first `entries_max` keys in [begin, end); end empty: just `begin`. Linearizable.
+  virtual Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline,
+                                           size_t entries_max = kNoEntriesMax) = 0;
   // Notified (perhaps late, perhaps twice, perhaps for nothing) after writes: re-list with range().
   virtual Notifier& changes() = 0;
 };

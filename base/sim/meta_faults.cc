@@ -83,11 +83,12 @@ Task<Result<MetaTxnReply>> SimMetaFaults::commit(MetaTxn txn, Deadline deadline)
   co_return reply;
 }
 
-Task<Result<MetaSnapshot>> SimMetaFaults::range(std::string begin, std::string end, Deadline deadline) {
+Task<Result<MetaSnapshot>> SimMetaFaults::range(std::string begin, std::string end, Deadline deadline,
+                                                size_t entries_max) {
   auto state = state_;
   co_await pause(state);
   if (state->down || state->random.chance(state->rates.unavailable)) co_return state->inject(ErrorCode::kUnavailable);
-  co_return co_await state->inner->range(std::move(begin), std::move(end), deadline);
+  co_return co_await state->inner->range(std::move(begin), std::move(end), deadline, entries_max);
 }
 
 }  // namespace farshore::sim

@@ -25,7 +25,7 @@ class SimMetaFaults final : public MetaStore {
   ~SimMetaFaults() override;
 
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override;
-  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline) override;
+  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline, size_t entries_max) override;
   Notifier& changes() override;
 
   void set_rates(MetaFaultRates rates);

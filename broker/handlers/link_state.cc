@@ -20,6 +20,7 @@ using Request = kafka::LinkStateRequest;
 using Response = kafka::LinkStateResponse;
 constexpr Duration kLimitMax = seconds(30);
 constexpr size_t kEntriesMax = 10000, kValueBytesMax = 1 << 20;
+constexpr size_t kAnswerBytesMax = 4 << 20;  // of an answer with more than one entry
 
 std::string text(const kafka::Bytes& bytes) { return std::string(as_text(bytes)); }
 kafka::Bytes bytes(std::string_view value) {
@@ -40,14 +41,15 @@ Task<Status> do_range(Services& services, const Request& request, Response& resp
   std::string begin = text(request.key), end = text(request.end_key);
   if (!ours(begin) || (!end.empty() && end > prefix_end(std::string(kLinkKeyPrefix))))
     co_return Error(ErrorCode::kInvalidArgument, "keys must begin with link/");
-  CO_TRY(auto snapshot, co_await services.metadata.range(std::move(begin), std::move(end), deadline));
   const size_t limit =
       request.limit > 0 ? std::min<size_t>(static_cast<size_t>(request.limit), kEntriesMax) : kEntriesMax;
+  // One more than is sent tells whether there are others.
+  CO_TRY(auto snapshot, co_await services.metadata.range(std::move(begin), std::move(end), deadline, limit + 1));
+  size_t bytes = 0;
   for (const auto& entry : snapshot.entries) {
-    if (response.entries.size() == limit) {
-      response.more = true;
-      break;
-    }
+    bytes += entry.key.size() + entry.value.size();
+    response.more = response.entries.size() == limit || (bytes > kAnswerBytesMax && !response.entries.empty());
+    if (response.more) break;
     add(response, entry);
   }
   response.revision = snapshot.revision;

@@ -267,12 +267,13 @@ Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit,
   co_return Error(ErrorCode::kConflict, "topic " + id.to_string() + " keeps changing");
 }
 
-Task<Result<MetaSnapshot>> MetadataManager::range(std::string begin, std::string end, Deadline deadline) {
+Task<Result<MetaSnapshot>> MetadataManager::range(std::string begin, std::string end, Deadline deadline,
+                                                  size_t entries_max) {
   if (!begin.starts_with(kLinkKeyPrefix) && begin != kProducerIdsKey)
     co_return Error(ErrorCode::kInvalidArgument, "key '" + begin + "' is not open to others: only 'link/...' is");
   if (begin.starts_with(kLinkKeyPrefix) && !end.empty() && end > prefix_end(std::string(kLinkKeyPrefix)))
     co_return Error(ErrorCode::kInvalidArgument, "the range leaves 'link/...'");
-  co_return co_await store_->range(std::move(begin), std::move(end), deadline);
+  co_return co_await store_->range(std::move(begin), std::move(end), deadline, entries_max);
 }
 
 Task<Result<MetaTxnReply>> MetadataManager::commit(MetaTxn txn, Deadline deadline) {

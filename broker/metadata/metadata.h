@@ -80,7 +80,8 @@ class MetadataManager {
 
   // The store itself, for keys that are not the broker's: those under "link/" (the gateway's, through LinkState) and
   // "producer_ids". kInvalidArgument for any other key.
-  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline);
+  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline,
+                                   size_t entries_max = kNoEntriesMax);
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline);
   // Notified after any write to the store; perhaps late, perhaps without a write.
   Notifier& store_changes() { return store_->changes(); }

@@ -176,6 +176,32 @@ Task<void> truncation(LinkWorld& world) {
 }
 TEST_F(MirrorApi, TruncationEndsAtTheCommonPoint) { world.run(truncation(world)); }
 
+// An empty mirror was set to 20, where the source has a batch that begins at 15.
+Task<void> truncation_below_the_start(LinkWorld& world) {
+  RawGateway gateway(world);
+  FARSHORE_CO_REQUIRE(co_await gateway.ready());
+  EXPECT_EQ(co_await gateway.open(), 0);
+  auto set = gateway.control_request(MirrorOperation::kAdvanceLogStart);
+  set.topics[0].partitions[0].offset = 20;
+  auto empty = co_await gateway.control(std::move(set));
+  FARSHORE_CO_REQUIRE(empty.partitions.size() == 1);
+  EXPECT_CODE(empty.partitions[0], Code::kNone);
+  EXPECT_EQ(empty.partitions[0].end_offset, 20);
+  auto request = gateway.control_request(MirrorOperation::kTruncate);
+  request.topics[0].partitions[0].offset = 15;
+  request.topics[0].partitions[0].epoch = 4;
+  auto cut = co_await gateway.control(std::move(request));
+  FARSHORE_CO_REQUIRE(cut.partitions.size() == 1);
+  EXPECT_CODE(cut.partitions[0], Code::kNone);
+  EXPECT_EQ(cut.partitions[0].end_offset, 15);
+  EXPECT_EQ(cut.partitions[0].removed_from, -1) << "nothing was there";
+  EXPECT_EQ(co_await gateway.open(), 0);
+  auto whole = co_await gateway.append(source_batch(15, 10, 4), 15, -1);
+  EXPECT_CODE(whole, Code::kNone);
+  EXPECT_EQ(whole.end_offset, 25);
+}
+TEST_F(MirrorApi, TruncationBelowTheLogStartEmptiesTheMirror) { world.run(truncation_below_the_start(world)); }
+
 TEST_F(MirrorApi, ReadOnlyTopicRefusesWritesUntilTheFenceIsLifted) {
   auto fence = [](LinkWorld& w, bool read_only) -> Task<void> {
     RawGateway gateway(w);

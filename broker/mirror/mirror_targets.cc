@@ -138,22 +138,28 @@ Task<MirrorTargets::Truncated> MirrorTargets::truncate(PartitionPtr partition, P
     co_return result;
   }
   Log& log = partition->log();
-  const Offset end = log.ends().end;
+  const Offset end = log.ends().end, start = log.ends().log_start;
   // The common point: where the epoch ends there, or here, whichever comes first (KIP-101, KIP-279).
   Offset keep = std::min(offset, end);
   if (EpochEnd here = log.epoch_end(epoch); here.end >= Offset(0)) keep = std::min(keep, here.end);
-  auto cut = co_await log.truncate_to(keep, /*below_high_watermark=*/true);  // also at the end: empty epochs go
+  // Below the log start there is nothing to keep, so the log becomes empty and continues at the common point.
+  Status cut;
+  if (keep < start)
+    cut = co_await log.reset_to(keep);
+  else
+    cut = co_await log.truncate_to(keep, /*below_high_watermark=*/true);  // also at the end: empty epochs go
   if (!cut) {
     result.refusal = refusal_of(cut.error());
     co_return result;
   }
-  if (keep >= end) co_return result;
-  result.from = keep;
+  if (keep < end) partition->changed();
+  const Offset from = std::max(keep, start);
+  if (from >= end) co_return result;
+  result.from = from;
   result.to = end;
-  partition->changed();
   env_.log().warn("mirror truncated: the source has another history", {{"topic", partition->topic()},
                                                                        {"partition", partition->partition()},
-                                                                       {"from", keep},
+                                                                       {"from", from},
                                                                        {"to", end},
                                                                        {"source_epoch", epoch.value()}});
   co_return result;

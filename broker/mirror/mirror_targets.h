@@ -67,8 +67,8 @@ class MirrorTargets {
     Refusal refusal;
     Offset from{-1}, to{-1};  // the removed range [from, to); -1: nothing
   };
-  // Cuts the log at the common point with a source whose epoch `epoch` ends at `offset`. FENCED_LEADER_EPOCH as
-  // append().
+  // Cuts the log at the common point with a source whose epoch `epoch` ends at `offset`. Below the log start, the log
+  // becomes empty and continues there. FENCED_LEADER_EPOCH as append().
   Task<Truncated> truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch, Offset offset);
   // Follows the source's log start. Above the end of this log: the log becomes empty and continues at `offset`.
   // FENCED_LEADER_EPOCH as append().

@@ -19,7 +19,10 @@ void LinkStateApi::link_state(FakeCall& call) {
   if (request.op == 0) {
     const std::string from(as_text(request.key)), to(as_text(request.end_key));
     for (const auto& [key, entry] : cluster_.link_entries) {
-      if (to.empty() ? key == from : key >= from && key < to) show(key);
+      if (to.empty() ? key != from : key < from || key >= to) continue;
+      response.more = request.limit > 0 && response.entries.size() == static_cast<size_t>(request.limit);
+      if (response.more) break;
+      show(key);
     }
   } else {
     response.succeeded = true;
