@@ -3,7 +3,7 @@
 namespace farshore {
 namespace {
 
-constexpr std::string_view kGroups = "group/", kTopics = "topic/";
+constexpr std::string_view kGroups = "group/", kTopics = "topic/", kReports = "report/";
 
 }  // namespace
 
@@ -17,6 +17,10 @@ std::string group_memory_key(std::string_view link, std::string_view group) {
 
 std::string relay_topic_key(std::string_view link, std::string_view topic) {
   return link_children_prefix(link).append(kTopics).append(topic);
+}
+
+std::string end_report_key(std::string_view link, std::string_view topic) {
+  return link_children_prefix(link).append(kReports).append(topic);
 }
 
 LinkKey parse_link_key(std::string_view key) {
@@ -36,6 +40,9 @@ LinkKey parse_link_key(std::string_view key) {
   } else if (key.starts_with(kTopics)) {
     out.kind = LinkKey::Kind::kRelayTopic;
     out.child = std::string(key.substr(kTopics.size()));
+  } else if (key.starts_with(kReports)) {
+    out.kind = LinkKey::Kind::kEndReport;
+    out.child = std::string(key.substr(kReports.size()));
   }
   return out;
 }

@@ -66,8 +66,25 @@ const ConfigSchema& link_property_schema() {
        -1e300,
        1e300,
        {"truncate", "stop"}},
+      {"on.retention.gap",
+       kString,
+       "skip",
+       "What happens if the source deletes records before they are mirrored: skip (the mirror goes on behind them) or "
+       "stop (the topic becomes FAILED). Either way the lost range is shown.",
+       -1e300,
+       1e300,
+       {"skip", "stop"}},
       {"source.bootstrap", kList, "", "New addresses of the same source cluster: HOST:PORT[,HOST:PORT...]."},
       {"topic.config.include", kList, followed, "Configs of topics that follow the source."},
+      {"topic.config.defaults",
+       kString,
+       "source",
+       "Where topics at the target get retention, cleanup policy, largest message and timestamp type from, if the "
+       "source's topic does not set them: source (the values that hold there) or target (the target's own defaults). "
+       "What differs is shown as drift.",
+       -1e300,
+       1e300,
+       {"source", "target"}},
   });
   return schema;
 }
@@ -89,6 +106,12 @@ Status set_property(LinkSpec& spec, const std::string& key, const std::string& v
     if (value == "truncate" && spec.mode == LinkMode::kRelay)
       return invalid("on.divergence of a relay is stop: a Kafka target cannot be truncated");
     spec.on_divergence = value == "stop" ? OnDivergence::kStop : OnDivergence::kTruncate;
+  } else if (key == "on.retention.gap") {
+    if (value != "skip" && value != "stop") return invalid(key + " takes skip or stop, not '" + value + "'");
+    spec.on_retention_gap = value == "stop" ? OnRetentionGap::kStop : OnRetentionGap::kSkip;
+  } else if (key == "topic.config.defaults") {
+    if (value != "source" && value != "target") return invalid(key + " takes source or target, not '" + value + "'");
+    spec.config_defaults = value == "target" ? ConfigDefaults::kTarget : ConfigDefaults::kSource;
   } else if (key == "source.bootstrap") {
     FARSHORE_TRY(spec.source, parse_bootstrap(value));
   } else if (key == "topic.config.include") {

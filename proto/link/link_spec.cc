@@ -28,6 +28,15 @@ Status check_name(std::string_view what, std::string_view text, size_t bytes_max
 const char* name(LinkMode mode) { return mode == LinkMode::kMirror ? "mirror" : "relay"; }
 const char* name(OnDivergence what) { return what == OnDivergence::kStop ? "stop" : "truncate"; }
 
+const char* name(OnRetentionGap what) { return what == OnRetentionGap::kStop ? "stop" : "skip"; }
+const char* name(ConfigDefaults from) { return from == ConfigDefaults::kTarget ? "target" : "source"; }
+
+const std::vector<std::string>& data_configs() {
+  static const std::vector<std::string> keys{"cleanup.policy",      "retention.ms",      "retention.bytes",
+                                             "delete.retention.ms", "max.message.bytes", "message.timestamp.type"};
+  return keys;
+}
+
 const std::vector<std::string>& default_config_include() {
   static const std::vector<std::string> keys{
       "cleanup.policy",    "retention.ms",          "retention.bytes",          "segment.bytes",

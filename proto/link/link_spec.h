@@ -24,6 +24,20 @@ enum class OnDivergence : uint8_t {
 };
 const char* name(OnDivergence what);  // truncate, stop
 
+enum class OnRetentionGap : uint8_t {
+  kSkip,  // the mirror goes on behind the records that the source deleted before they were mirrored; the range is named
+  kStop   // the mirror topic becomes FAILED; its reason names the range
+};
+const char* name(OnRetentionGap what);  // skip, stop
+
+// Where a topic at the target gets the values of configs that decide which records it keeps and takes (data_configs()),
+// if they are not set on the source's topic.
+enum class ConfigDefaults : uint8_t {
+  kSource,  // the values that hold at the source, by its brokers' defaults
+  kTarget   // the defaults of the target's brokers
+};
+const char* name(ConfigDefaults from);  // source, target
+
 struct LinkSpec {
   std::string name;
   std::vector<Endpoint> source, target;  // bootstrap addresses
@@ -41,6 +55,8 @@ struct LinkSpec {
   int64_t topic_sync_interval_ms = 5000;
   std::vector<std::string> config_include;  // topic configs that follow the source; empty: default_config_include()
   OnDivergence on_divergence = OnDivergence::kTruncate;
+  OnRetentionGap on_retention_gap = OnRetentionGap::kSkip;
+  ConfigDefaults config_defaults = ConfigDefaults::kSource;
   friend bool operator==(const LinkSpec&, const LinkSpec&) = default;
 };
 
@@ -48,6 +64,9 @@ struct LinkSpec {
 // are not among them: they are the target's own business. Retention is: a mirror deletes nothing by itself, but after
 // the promotion its retention holds.
 const std::vector<std::string>& default_config_include();
+// Those of them that decide which records a topic keeps and takes. Their defaults differ from cluster to cluster, so
+// they follow the source's values even where the source's topic sets none (ConfigDefaults).
+const std::vector<std::string>& data_configs();
 // Whether the link keeps this config of its topics as the source has it.
 bool follows(const LinkSpec& spec, const std::string& key);
 

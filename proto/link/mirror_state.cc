@@ -28,6 +28,7 @@ constexpr std::pair<MirrorState, MirrorState> kEdges[] = {
     {kSourceUnavailable, kFailed},
     {kFailed, kActive},
     {kFailed, kPaused},
+    {kFailed, kPending},
     // promote
     {kActive, kPendingStopped},
     {kPendingStopped, kStopped},

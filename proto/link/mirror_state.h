@@ -9,7 +9,8 @@
 //      +------> FAILED <------------+      the source topic was re-created, the source diverged under
 //                 |                        on.divergence=stop, the source deleted records before they were mirrored,
 //                 |                        or the target refuses the topic: the reason says which. An operator repairs
-//                 |                        that and resumes.
+//                 |                        that and resumes. If the target does not have the topic any more, it is
+//                 |                        PENDING then, until it is made again.
 //   ACTIVE                   any of ACTIVE, PAUSED, SOURCE_UNAVAILABLE, FAILED
 //      |  promote               |  failover (at once, whatever the lag)
 //      v                        v

@@ -46,6 +46,10 @@ LinkSpec spec_from_json(const Json& json) {
   spec.config_include = json.at("config_include").get<std::vector<std::string>>();
   const bool stop = json.at("on_divergence").get<std::string>() == name(OnDivergence::kStop);
   spec.on_divergence = stop ? OnDivergence::kStop : OnDivergence::kTruncate;
+  const bool stop_at_gap = json.value("on_retention_gap", "") == name(OnRetentionGap::kStop);
+  spec.on_retention_gap = stop_at_gap ? OnRetentionGap::kStop : OnRetentionGap::kSkip;
+  const bool targets = json.value("config_defaults", "") == name(ConfigDefaults::kTarget);
+  spec.config_defaults = targets ? ConfigDefaults::kTarget : ConfigDefaults::kSource;
   return spec;
 }
 
@@ -79,6 +83,9 @@ std::string encode(const StoredLink& link) {
       {"on_divergence", name(spec.on_divergence)},
   };
   if (!link.writer.empty()) json["writer"] = link.writer;
+  // Written only where they are not the default: older gateways know no such fields.
+  if (spec.on_retention_gap != OnRetentionGap::kSkip) json["on_retention_gap"] = name(spec.on_retention_gap);
+  if (spec.config_defaults != ConfigDefaults::kSource) json["config_defaults"] = name(spec.config_defaults);
   return dump_stored(json);
 }
 

@@ -46,9 +46,19 @@ Task<Result<std::vector<TopicInfo>>> ClusterAdmin::topics(Deadline deadline) {
   co_return out;
 }
 
-Task<Result<std::map<std::string, std::map<std::string, std::string>>>> ClusterAdmin::topic_configs(
-    std::vector<std::string> topics, Deadline deadline) {
-  std::map<std::string, std::map<std::string, std::string>> out;
+Task<Result<ClusterAdmin::TopicConfigs>> ClusterAdmin::topic_configs(std::vector<std::string> topics,
+                                                                     Deadline deadline) {
+  return describe_configs(std::move(topics), /*defaults_too=*/false, deadline);
+}
+
+Task<Result<ClusterAdmin::TopicConfigs>> ClusterAdmin::effective_configs(std::vector<std::string> topics,
+                                                                         Deadline deadline) {
+  return describe_configs(std::move(topics), /*defaults_too=*/true, deadline);
+}
+
+Task<Result<ClusterAdmin::TopicConfigs>> ClusterAdmin::describe_configs(std::vector<std::string> topics,
+                                                                        bool defaults_too, Deadline deadline) {
+  TopicConfigs out;
   for (size_t at = 0; at < topics.size(); at += kTopicsPerDescribe) {
     DescribeConfigsRequest request;
     for (size_t i = at; i < std::min(topics.size(), at + kTopicsPerDescribe); ++i) {
@@ -63,7 +73,8 @@ Task<Result<std::map<std::string, std::map<std::string, std::string>>>> ClusterA
       if (result.error_code != 0) continue;  // the topic was deleted meanwhile; topics() will not list it any more
       auto& configs = out[result.resource_name];
       for (auto& config : result.configs)
-        if (config.config_source == kTopicConfigSource && config.value) configs[config.name] = *config.value;
+        if ((defaults_too || config.config_source == kTopicConfigSource) && config.value)
+          configs[config.name] = *config.value;
     }
   }
   co_return out;
@@ -136,7 +147,9 @@ Task<Result<GroupOffsets>> ClusterAdmin::group_offsets(std::string group, Deadli
   auto take = [&](const auto& topics) {
     for (const auto& topic : topics)
       for (const auto& p : topic.partitions)
-        if (p.error_code == 0 && p.committed_offset >= 0)
+        if (p.error_code != 0)  // without this partition's offset the answer is no answer: it may have one
+          error = p.error_code;
+        else if (p.committed_offset >= 0)
           out[{topic.name, p.partition_index}] = {p.committed_offset, p.committed_leader_epoch};
   };
   take(response->topics);

@@ -46,9 +46,11 @@ class ClusterAdmin {
   // All topics, sorted by name. kUnavailable, kTimedOut: no broker answers. kConflict: the addresses lead to a cluster
   // other than `cluster_id`.
   Task<Result<std::vector<TopicInfo>>> topics(Deadline deadline);
+  using TopicConfigs = std::map<std::string, std::map<std::string, std::string>>;  // by topic, by key
   // For each topic that exists: the configs that are set on the topic itself, without defaults.
-  Task<Result<std::map<std::string, std::map<std::string, std::string>>>> topic_configs(std::vector<std::string> topics,
-                                                                                        Deadline deadline);
+  Task<Result<TopicConfigs>> topic_configs(std::vector<std::string> topics, Deadline deadline);
+  // The values that hold for it, whether they are set on the topic or are a default of its brokers.
+  Task<Result<TopicConfigs>> effective_configs(std::vector<std::string> topics, Deadline deadline);
   // Sets single configs of one topic (a value) or deletes them (nullopt).
   Task<Status> alter_topic_configs(std::string topic, std::map<std::string, std::optional<std::string>> changes,
                                    Deadline deadline);
@@ -62,6 +64,7 @@ class ClusterAdmin {
   Task<Status> delete_group_offsets(std::string group, std::vector<TopicPartition> partitions, Deadline deadline);
 
  private:
+  Task<Result<TopicConfigs>> describe_configs(std::vector<std::string> topics, bool defaults_too, Deadline deadline);
   Error here(Error error) const;
   std::string role_;
   ClusterClient client_;

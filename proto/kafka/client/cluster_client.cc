@@ -12,6 +12,7 @@ ClusterClient::ClusterClient(Env& env, Connector& connector, ClusterOptions opti
     : env_(env),
       options_(std::move(options)),
       connections_(std::make_unique<ConnectionPool>(env, connector, options_)),
+      missing_(env),
       cluster_id_(options_.cluster_id) {
   ensure(!options_.bootstrap.empty(), "a cluster has an address to begin with");
 }
@@ -19,6 +20,18 @@ ClusterClient::ClusterClient(Env& env, Connector& connector, ClusterOptions opti
 ClusterClient::~ClusterClient() = default;
 
 void ClusterClient::close() { connections_->close(); }
+
+void ClusterClient::set_bootstrap(std::vector<Endpoint> bootstrap) {
+  ensure(!bootstrap.empty(), "a cluster has an address to begin with");
+  options_.bootstrap = std::move(bootstrap);
+  changing_view().brokers.clear();  // their addresses are those of before
+  connections_->disconnect();
+}
+
+ClusterView& ClusterClient::changing_view() {
+  if (view_.use_count() > 1) view_ = std::make_shared<ClusterView>(*view_);
+  return *view_;
+}
 
 Deadline ClusterClient::attempt_deadline(Deadline deadline) {
   return std::min(deadline, env_.in(options_.request_timeout));
@@ -85,46 +98,56 @@ Task<Result<std::shared_ptr<const ClusterView>>> ClusterClient::refresh_now(
                                                         "\" is expected: correct the address (source of a link: "
                                                         "`farshore link update LINK --set source.bootstrap=...`)");
   }
-  auto next = std::make_shared<ClusterView>();
-  if (topics) next->topics = view_->topics;
-  next->apply(response);
-  view_ = std::move(next);
-  co_return view_;
+  if (!topics) view_ = std::make_shared<ClusterView>();
+  changing_view().apply(response);
+  co_return std::shared_ptr<const ClusterView>(view_);
+}
+
+Task<Status> ClusterClient::refresh_missing(std::string topic, Deadline deadline) {
+  missing_.wanted.insert(topic);
+  CO_TRY(auto turn, co_await missing_.turn.lock(deadline));
+  // A request that was made after this call has asked for it already.
+  if (missing_.wanted.count(topic) == 0 && missing_.last) co_return ok();
+  missing_.wanted.insert(std::move(topic));
+  std::vector<std::string> topics(missing_.wanted.begin(), missing_.wanted.end());
+  missing_.wanted.clear();
+  auto refreshed = co_await refresh(std::move(topics), deadline);
+  missing_.last = refreshed ? ok() : Status(refreshed.error());
+  co_return missing_.last;
+}
+
+std::optional<Leader> ClusterClient::known_leader(const TopicPartition& partition) const {
+  const ClusterView::Partition* found = view_->partition(partition.topic, partition.partition);
+  if (!found || found->leader < 0 || view_->brokers.count(found->leader) == 0) return std::nullopt;
+  return Leader{found->leader, found->leader_epoch, view_->topics.find(partition.topic)->second.id};
+}
+
+Status ClusterClient::check_exists(const TopicPartition& partition) const {
+  const Error missing(farshore::ErrorCode::kNotFound,
+                      "no partition " + partition.topic + "-" + std::to_string(partition.partition));
+  auto topic = view_->topics.find(partition.topic);
+  if (topic == view_->topics.end()) return ok();
+  const auto code = static_cast<ErrorCode>(topic->second.error_code);
+  if (code == ErrorCode::kUnknownTopicOrPartition) return missing;
+  if (code != ErrorCode::kNone && !error_retriable(code)) return to_error(code, "topic " + partition.topic);
+  if (code == ErrorCode::kNone && !view_->partition(partition.topic, partition.partition)) return missing;
+  return ok();
 }
 
 Task<Result<Leader>> ClusterClient::leader(TopicPartition partition, Deadline deadline) {
   for (int attempt = 0;; ++attempt) {
-    auto view = view_;
-    auto it = view->topics.find(partition.topic);
-    const ClusterView::Partition* found = view->partition(partition.topic, partition.partition);
-    if (found && found->leader >= 0 && view->brokers.count(found->leader)) {
-      co_return Leader{found->leader, found->leader_epoch, it->second.id};
-    }
+    if (auto known = known_leader(partition)) co_return *known;
     if (attempt > 0) {
-      bool missing = it != view->topics.end() && it->second.error_code == 0
-                         ? !found
-                         : it != view->topics.end() &&
-                               static_cast<ErrorCode>(it->second.error_code) == ErrorCode::kUnknownTopicOrPartition;
-      if (missing) {
-        co_return Error(farshore::ErrorCode::kNotFound,
-                        "no partition " + partition.topic + "-" + std::to_string(partition.partition));
-      }
-      if (it != view->topics.end() && it->second.error_code != 0) {
-        auto code = static_cast<ErrorCode>(it->second.error_code);
-        if (!error_retriable(code)) co_return to_error(code, "topic " + partition.topic);
-      }
+      CO_CHECK(check_exists(partition));
       CO_CHECK(co_await pause(attempt - 1, deadline));
     }
-    std::vector<std::string> topics{partition.topic};
-    CO_CHECK(co_await refresh(std::move(topics), deadline));
+    CO_CHECK(co_await refresh_missing(partition.topic, deadline));
   }
 }
 
 void ClusterClient::forget_leader(const TopicPartition& partition) {
   if (!view_->partition(partition.topic, partition.partition)) return;
-  auto next = std::make_shared<ClusterView>(*view_);
-  next->topics[partition.topic].partitions[partition.partition].leader = -1;
-  view_ = std::move(next);
+  changing_view().topics[partition.topic].partitions[partition.partition].leader = -1;
 }
 
 Task<Result<std::optional<int32_t>>> ClusterClient::ask_coordinator(CoordinatorKind kind, std::string key,

@@ -7,9 +7,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/async_mutex.h"
 #include "base/env.h"
 #include "base/event.h"
 #include "proto/kafka/client/client.h"
@@ -51,7 +53,10 @@ class ClusterClient {
   // Calls under way and later fail with kClosed. Destroy it when they have returned.
   void close();
 
-  // Never null; empty before the first refresh.
+  // The same cluster has other addresses from now on. Connections end; later calls find its brokers through these.
+  void set_bootstrap(std::vector<Endpoint> bootstrap);
+
+  // Never null; empty before the first refresh. It does not change while somebody holds it.
   std::shared_ptr<const ClusterView> view() const { return view_; }
   // Asks any broker about all topics or about `topics`, and publishes a new view. A topic that does not exist is in the
   // view with its error_code. kConflict: another cluster answers than before.
@@ -162,11 +167,24 @@ class ClusterClient {
   Result<Endpoint> endpoint_of(int32_t id) const;
   Deadline attempt_deadline(Deadline deadline);
   static bool coordinator_moved(int16_t error_code);
+  // The view, to be changed: a copy of it if somebody holds it. Not held across an await. So a change costs what
+  // changes, not what the cluster has.
+  ClusterView& changing_view();
+  std::optional<Leader> known_leader(const TopicPartition& partition) const;
+  Status check_exists(const TopicPartition& partition) const;  // as far as the view knows
+  // Asks for topics without a known leader; calls that come while a request is under way share the next one.
+  Task<Status> refresh_missing(std::string topic, Deadline deadline);
 
   Env& env_;
-  const ClusterOptions options_;
+  ClusterOptions options_;
   const std::unique_ptr<ConnectionPool> connections_;
-  std::shared_ptr<const ClusterView> view_ = std::make_shared<ClusterView>();
+  std::shared_ptr<ClusterView> view_ = std::make_shared<ClusterView>();
+  struct MissingTopics {
+    explicit MissingTopics(Reactor& reactor) : turn(reactor) {}
+    AsyncMutex turn;
+    std::set<std::string> wanted;  // by the next request
+    Status last;                   // of the last one
+  } missing_;
   std::map<std::pair<CoordinatorKind, std::string>, int32_t> coordinators_;
   std::optional<std::string> cluster_id_;
 };

@@ -1,4 +1,5 @@
-// ClusterView: brokers, topics and partition leaders as a Metadata response showed them. Immutable once published.
+// ClusterView: brokers, topics and partition leaders as Metadata responses showed them. It does not change while
+// somebody other than its ClusterClient holds it.
 #pragma once
 
 #include <cstdint>

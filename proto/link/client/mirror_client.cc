@@ -125,6 +125,15 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::describe(std::string name, int32_t
   co_return co_await ask_one(std::move(describe), deadline);
 }
 
+Task<Result<MirrorTopicAnswer>> MirrorClient::describe_partition(std::string name, int32_t partition,
+                                                                 Deadline deadline) {
+  Request describe = request(MirrorOperation::kDescribe);
+  auto& topic = describe.topics.emplace_back();
+  topic.name = std::move(name);
+  topic.partitions.emplace_back().partition = partition;
+  co_return co_await ask_one(std::move(describe), deadline);
+}
+
 Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::describe_all(
     std::vector<std::pair<std::string, int32_t>> topics, Deadline deadline) {
   std::vector<MirrorTopicAnswer> out;

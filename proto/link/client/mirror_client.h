@@ -61,6 +61,8 @@ class MirrorClient {
                                       Deadline deadline);
   // Any topic of the cluster, by its name, with its partitions 0 to `partitions` - 1.
   Task<Result<MirrorTopicAnswer>> describe(std::string topic, int32_t partitions, Deadline deadline);
+  // The same with one partition alone.
+  Task<Result<MirrorTopicAnswer>> describe_partition(std::string topic, int32_t partition, Deadline deadline);
   // The same of several topics, by {name, partitions}; each answer has its own error_code.
   Task<Result<std::vector<MirrorTopicAnswer>>> describe_all(std::vector<std::pair<std::string, int32_t>> topics,
                                                             Deadline deadline);
