@@ -96,7 +96,9 @@ Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Dea
   StoredLink check = link->definition();
   CO_CHECK(edit(check));
   if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline, std::move(caller)));
-  co_return link->view().describe();
+  api::Link reply = link->view().describe();
+  for (auto& note : link->view().notes_on(check.spec)) reply.add_notes(std::move(note));
+  co_return reply;
 }
 
 Task<Result<api::Link>> Gateway::pause_link(std::string name, bool paused, Deadline deadline, CallerPtr caller) {
@@ -300,8 +302,9 @@ Task<Result<api::TranslateOffsetReply>> Gateway::translate(api::TranslateOffsetR
 
 Task<Result<api::ListGroupSyncReply>> Gateway::group_sync(api::ListGroupSyncRequest request) {
   CO_TRY(auto link, links_.find(request.link()));
+  const api::ListGroupSyncReply all = link->group_sync();
   api::ListGroupSyncReply reply;
-  for (const auto& group : link->group_sync().groups())
+  for (const auto& group : all.groups())
     if (request.group().empty() || group.group() == request.group() || printable(group.group()) == request.group())
       *reply.add_groups() = group;
   co_return reply;

@@ -58,10 +58,9 @@ Task<void> LinkTakeover::load() {
 
 Task<Status> LinkTakeover::load_once() {
   CO_CHECK(co_await open_backend());
-  CO_TRY(auto stored, co_await links_.backend()->store().list(std::string(kLinkKeyPrefix), env_.in(kLoadLimit)));
+  CO_TRY(auto stored, co_await links_.backend()->store().links(env_.in(kLoadLimit)));
   Status result;
   for (auto& entry : stored) {
-    if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
     auto taken = co_await take_over(entry, env_.in(kTakeOverLimit));
     if (!taken) result = taken;  // the others are taken over all the same
   }

@@ -12,9 +12,8 @@ void UnconfirmedLinks::add(const LinkId& link) { ids_[link] = env_.now() + kLook
 Task<Status> UnconfirmedLinks::adopt(Deadline deadline) {
   std::erase_if(ids_, [now = env_.now()](const auto& each) { return each.second < now; });
   if (ids_.empty()) co_return ok();
-  CO_TRY(auto stored, co_await links_.backend()->store().list(std::string(kLinkKeyPrefix), deadline));
+  CO_TRY(auto stored, co_await links_.backend()->store().links(deadline));
   for (const StoredEntry& entry : stored) {
-    if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
     auto link = decode_stored_link(entry.value);
     if (!link || ids_.count(link->id) == 0 || links_.has(link->spec.name)) continue;
     if (link->epoch != kFirstLinkEpoch) continue;

@@ -104,7 +104,6 @@ void CatchUp::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader
   entry.pump = &pump;
   entry.topic = std::move(topic);
   entry.leader_epoch = leader_epoch;
-  entry.known_as_of = env_.now();
   entry.source_end = source_end;
   entry.bytes_per_offset = std::max(bytes_per_offset, 1.0 / 1024);
   entry.ask_bytes = std::min(options_.ahead_ask_bytes_min * 4, options_.ahead_ask_bytes);
@@ -121,10 +120,13 @@ void CatchUp::changed(const LinkPartition& key) {
   if (has(key)) wake_.notify();
 }
 
-MonoTime CatchUp::known_as_of() const {
-  MonoTime oldest = MonoTime::max();
-  for (const auto& [key, entry] : entries_) oldest = std::min(oldest, entry.known_as_of);
-  return oldest;
+MonoTime CatchUp::known_as_of(const LinkPartition& key) const {
+  auto found = entries_.find(key);
+  return found == entries_.end() ? MonoTime() : found->second.known_as_of;
+}
+
+void CatchUp::reconnect() {
+  if (client_) client_->close();
 }
 
 void CatchUp::stop() {
@@ -134,8 +136,9 @@ void CatchUp::stop() {
 }
 
 void CatchUp::end(const LinkPartition& key, const Error& why) {
-  if (entries_.erase(key) == 0) return;
+  if (!has(key)) return;
   owner_.catch_up_ended(key, why);
+  entries_.erase(key);
 }
 
 void CatchUp::end_all(const Error& why) {

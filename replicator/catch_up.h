@@ -30,7 +30,7 @@ namespace farshore::replicator {
 class CatchUpOwner {
  public:
   virtual ~CatchUpOwner() = default;
-  // The session reads the partition again. kNone: it is near the end.
+  // The session reads the partition again. kNone: it is near the end. Called while the partition is still here.
   virtual void catch_up_ended(const LinkPartition& key, const Error& why) = 0;
   virtual void catch_up_answered() = 0;  // a whole response came
 };
@@ -50,11 +50,13 @@ class CatchUp {
   void changed(const LinkPartition& key);  // next() of this pump answers differently
   bool has(const LinkPartition& key) const { return entries_.count(key) > 0; }
   bool empty() const { return entries_.empty(); }
-  // For all partitions here: the source's answers are at least as new as that (see Fetcher::known_as_of).
-  MonoTime known_as_of() const;
+  // The source's answers about this partition are at least as new as that (see Fetcher::known_as_of). MonoTime(): it is
+  // not here.
+  MonoTime known_as_of(const LinkPartition& key) const;
 
   Task<void> run();  // until stop()
   void stop();
+  void reconnect();  // ends the connection; run() makes a new one
 
   uint64_t bytes_received() const { return bytes_received_; }
   uint64_t bytes_unused() const { return bytes_unused_; }  // came twice, or behind a gap

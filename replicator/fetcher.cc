@@ -74,6 +74,7 @@ void Fetcher::changed(const LinkPartition& key) {
 }
 
 void Fetcher::hold(Entry& entry, Error error) {
+  uncover(entry);
   entry.held_until = env_.now() + options_.partition_backoff;
   entry.error = std::move(error);
   held_.insert(id_of(entry.at.key));
@@ -95,9 +96,20 @@ void Fetcher::release_held() {
 void Fetcher::forget_session() {
   session_.reset();
   for (auto& [id, entry] : entries_) {
+    uncover(entry);
     entry.session = {};
     mark(entry);
   }
+}
+
+MonoTime Fetcher::known_as_of(const Entry& entry) const {
+  const MonoTime heard = std::max(entry.heard, catch_up_.known_as_of(entry.at.key));
+  return entry.covered_from <= known_as_of_ ? std::max(heard, known_as_of_) : heard;
+}
+
+void Fetcher::uncover(Entry& entry) {
+  entry.heard = known_as_of(entry);
+  entry.covered_from = MonoTime::max();
 }
 
 Error Fetcher::last_error(const LinkPartition& key) const {
@@ -113,9 +125,9 @@ void Fetcher::stop() {
   if (client_) client_->close();
 }
 
-MonoTime Fetcher::known_as_of() const {
-  if (catch_up_.empty()) return known_as_of_;
-  return session_.size() > 0 ? std::min(known_as_of_, catch_up_.known_as_of()) : catch_up_.known_as_of();
+void Fetcher::reconnect() {
+  catch_up_.reconnect();
+  if (client_) client_->close();
 }
 
 // What is received and not yet acknowledged is read again (CRC, send) from a cache while it is little: measured, 8 MiB
@@ -139,6 +151,7 @@ bool Fetcher::far_behind(const Entry& entry, SourceOffset source_end, double byt
 void Fetcher::catch_up_ended(const LinkPartition& key, const Error& why) {
   Entry* entry = find(key.source_topic.value(), key.partition.value());
   if (!entry) return;
+  entry->heard = known_as_of(*entry);
   if (why.code != ErrorCode::kNone) {
     entry->ahead_from = env_.now() + options_.ahead_backoff;
     env_.log().info(
@@ -166,6 +179,7 @@ void Fetcher::fetch_received(size_t bytes) {
 
 // Errors of one partition: it is left out for a moment, and its leader is looked for where that may help.
 bool Fetcher::refused(Entry& entry, const FetchOutcome& outcome) {
+  if (outcome.error_code != 0) uncover(entry);
   switch (static_cast<Code>(outcome.error_code)) {
     case Code::kNone:
       return false;
@@ -299,6 +313,7 @@ void Fetcher::add_to_session(Id id, Entry& entry, kafka::FetchRequest& request, 
   std::optional<FetchPosition> next;
   if (!ahead && !held) next = entry.pump->next();
   if (next) {
+    if (entry.covered_from == MonoTime::max()) entry.covered_from = asking_at_;
     session_.ask(request, entry.at, entry.session, *next, by_name,
                  std::min(options_.partition_bytes_max, response_bytes_max_));
     return;
@@ -307,6 +322,7 @@ void Fetcher::add_to_session(Id id, Entry& entry, kafka::FetchRequest& request, 
     full_ = true;
     full_ones_.insert(id);
   }
+  uncover(entry);
   session_.leave(entry.at, entry.session);
 }
 
@@ -327,6 +343,7 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
   CO_TRY(int16_t version, client.version_for(kafka::FetchRequest::kApiKey));
   if (session_.fresh()) forget_session();
   kafka::FetchRequest request;
+  asking_at_ = env_.now();
   if (!build(request, version <= kafka::kFetchByNameVersionMax)) {
     forget_session();  // it is left alone at the source, and begun anew when there is something to fetch
     changed_.clear();
@@ -337,11 +354,10 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
   limit(request);
   FetchDelivery delivery(static_cast<FetchDeliveryOwner&>(*this));
   progressed_ = false;
-  const MonoTime asked_at = env_.now();
   CO_CHECK(co_await client.fetch(std::move(request), slabs_, &budget_, delivery,
                                  env_.in(options_.max_wait + options_.silence_max)));
   last_contact_ = env_.now();
-  known_as_of_ = asked_at;
+  known_as_of_ = asking_at_;
   contacted_ = connection_worked_ = true;
   last_error_ = {};
   response_bytes_max_ = std::min(options_.response_bytes_max, response_bytes_max_ + response_bytes_max_ / 8);

@@ -49,21 +49,30 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
 
   Task<void> run();  // until stop()
   void stop();
+  void reconnect();  // ends the connections; run() makes new ones
 
   int32_t broker() const { return broker_; }
   bool contacted() const { return contacted_; }            // a whole response ever came
   MonoTime last_contact() const { return last_contact_; }  // when the last one did
-  // When that response had been asked for. The source's state is at least as new as that. Nothing is known of later
-  // times: an answer may have waited in a socket while this process was stopped.
-  MonoTime known_as_of() const;
+  // What the source has said about this partition is at least as new as that: the time when the last response was asked
+  // for that covers it. A response of the session covers the partitions of the session, also those that it leaves out
+  // because nothing changed, but not those that it has an error for. MonoTime(): the source has said nothing about it.
+  // Nothing is known of later times: an answer may have waited in a socket while this process was stopped.
+  MonoTime known_as_of(const LinkPartition& key) const {
+    auto found = entries_.find(id_of(key));
+    return found == entries_.end() ? MonoTime() : known_as_of(found->second);
+  }
+  const Error& connection_error() const { return last_error_; }  // kNone: the last one went well
   const CatchUp& catch_up() const { return catch_up_; }
   Error last_error(const LinkPartition& key) const;  // of the connection, or of this partition; kNone while all is well
 
  private:
   struct Entry : FetchedPartition {
-    MonoTime held_until;  // after an error
-    MonoTime ahead_from;  // not read ahead before that: it failed
-    Error error;          // of the last response
+    MonoTime held_until;                      // after an error
+    MonoTime ahead_from;                      // not read ahead before that: it failed
+    Error error;                              // of the last response
+    MonoTime heard;                           // known_as_of(), before the session covered the partition
+    MonoTime covered_from = MonoTime::max();  // the session's responses asked for since then cover it; max: none
   };
   using Id = std::pair<TopicId, int32_t>;
   static Id id_of(const LinkPartition& key) { return {key.source_topic.value(), key.partition.value()}; }
@@ -71,6 +80,8 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
   void mark(Entry& entry);
   void hold(Entry& entry, Error error);
   void forget_session();
+  MonoTime known_as_of(const Entry& entry) const;
+  void uncover(Entry& entry);  // later responses of the session do not speak of it
   size_t window_bytes() const;
   bool far_behind(const Entry& entry, SourceOffset source_end, double bytes_per_offset) const;
   void read_ahead_if_far(Entry& entry, const FetchOutcome& outcome);
@@ -115,7 +126,8 @@ class Fetcher final : private CatchUpOwner, private FetchDeliveryOwner {
   bool full_ = false;          // a pump would be asked, but holds all it may
   bool progressed_ = false;    // records came in the response under way
   std::unique_ptr<kafka::Client> client_;
-  MonoTime last_contact_, known_as_of_;
+  MonoTime last_contact_;
+  MonoTime asking_at_, known_as_of_;  // of the request that is made, and of the last one that was answered
   bool contacted_ = false, connection_worked_ = false;
   Error last_error_;
 };

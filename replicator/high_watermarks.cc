@@ -17,6 +17,19 @@ void HighWatermarks::rose(SourceOffset high_watermark, SourceOffset target_end, 
     samples_[count_++] = {high_watermark, now};
 }
 
+void HighWatermarks::fell(SourceOffset high_watermark) {
+  uint8_t kept = 0;
+  for (uint8_t i = 0; i < count_; ++i) {
+    samples_[kept] = samples_[i];
+    const bool beyond = samples_[kept].high_watermark > high_watermark;
+    if (beyond) samples_[kept].high_watermark = high_watermark;
+    // The first sample at or beyond the new end says when that end was first seen; later ones say nothing.
+    ++kept;
+    if (beyond) break;
+  }
+  count_ = kept;
+}
+
 Duration HighWatermarks::lag(SourceOffset target_end, MonoTime now) const {
   for (uint8_t i = 0; i < count_; ++i) {
     if (samples_[i].high_watermark > target_end) return now - samples_[i].at;

@@ -14,6 +14,8 @@ class HighWatermarks {
  public:
   // The source's high watermark rose to `high_watermark`; the target holds everything below `target_end`.
   void rose(SourceOffset high_watermark, SourceOffset target_end, MonoTime now);
+  // The source's high watermark went back to `high_watermark`: what is above it does not exist any more.
+  void fell(SourceOffset high_watermark);
   // How long an offset at or above `target_end` has been known; 0: none is. Too long rather than too short.
   Duration lag(SourceOffset target_end, MonoTime now) const;
 

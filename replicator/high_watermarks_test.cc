@@ -23,6 +23,17 @@ TEST(HighWatermarks, MarkThatTheTargetHasReachedIsForgotten) {
   EXPECT_EQ(marks.lag(SourceOffset(190), at(25)), seconds(5));
 }
 
+TEST(HighWatermarks, MarkAboveASourceThatLostItsEndIsForgotten) {
+  HighWatermarks marks;
+  marks.rose(SourceOffset(100), SourceOffset(0), at(1));
+  marks.rose(SourceOffset(150), SourceOffset(90), at(5));
+  marks.fell(SourceOffset(100));
+  EXPECT_EQ(marks.lag(SourceOffset(100), at(30)), Duration::zero());
+  EXPECT_EQ(marks.lag(SourceOffset(90), at(30)), seconds(29));
+  marks.rose(SourceOffset(120), SourceOffset(100), at(31));
+  EXPECT_EQ(marks.lag(SourceOffset(100), at(33)), seconds(2));
+}
+
 TEST(HighWatermarks, WithoutRoomForAMarkTheLagIsOverstated) {
   HighWatermarks marks;
   for (int64_t i = 1; i <= 20; ++i) marks.rose(SourceOffset(i * 10), SourceOffset(0), at(i));

@@ -24,17 +24,20 @@ std::string place(const LinkPartition& key, SourceOffset offset) {
          " at offset " + std::to_string(offset.value());
 }
 
-// Errors that asking again cannot cure.
-bool is_final(ErrorCode code) {
+// Refusals that asking again cannot cure; or not, if it was asked `refusals` times before: a broker that has just
+// started, or whose rights are being changed, may say them for a moment.
+bool is_final_refusal(ErrorCode code, int refusals) {
+  constexpr int kRefusalsMax = 8;  // some seconds, with the backoff between control requests
   switch (code) {
     case ErrorCode::kFenced:
     case ErrorCode::kInvalidArgument:
-    case ErrorCode::kPermissionDenied:
-    case ErrorCode::kNotFound:
     case ErrorCode::kOutOfRange:
     case ErrorCode::kUnsupported:
-    case ErrorCode::kInternal:
       return true;
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kInternal:
+      return refusals >= kRefusalsMax;
     default:
       return false;
   }
@@ -66,18 +69,17 @@ void PartitionPump::reset(ControlRequest control_request) {
 }
 
 void PartitionPump::fail(Error error) {
+  fail_unannounced(std::move(error));
+  listener_.pump_failed(key_, *failure_);
+}
+
+void PartitionPump::fail_unannounced(Error error) {
   ++generation_;
   clear_held();
   phase_ = PumpPhase::kFailed;
   control_request_ = {};
   failure_ = std::make_unique<Error>(std::move(error));
   driver_.pump_fetch_changed(*this);
-  listener_.pump_failed(key_, *failure_);
-}
-
-const Error& PartitionPump::failure() const {
-  static const Error none;
-  return failure_ ? *failure_ : none;
 }
 
 std::optional<FetchPosition> PartitionPump::next() const {
@@ -85,8 +87,9 @@ std::optional<FetchPosition> PartitionPump::next() const {
   size_t buffered = held_ ? held_->ready.bytes() : 0;
   if (buffered >= options_.buffered_bytes_max) return std::nullopt;
   FetchPosition position;
-  position.offset = received_end_;
-  position.last_fetched_epoch = received_epoch_;
+  position.offset = fetch_offset();
+  // At another place than the target's end, the target's last epoch says nothing.
+  position.last_fetched_epoch = seek_ >= SourceOffset(0) ? LogEpoch(-1) : received_epoch_;
   position.session = session_;
   position.generation = generation_;
   position.room_bytes = options_.buffered_bytes_max - buffered;
@@ -102,6 +105,8 @@ void PartitionPump::learn(const SourceState& state, MonoTime now) {
   bool log_start_moved = !first_news && state.log_start > source_.log_start;
   if (state.high_watermark > source_.high_watermark || first_news)
     high_watermarks_.rose(state.high_watermark, target_end_, now);
+  else if (state.high_watermark < source_.high_watermark)
+    high_watermarks_.fell(state.high_watermark);
   source_ = state;
   if (log_start_moved) listener_.pump_log_start_moved(key_, source_.log_start);
 }
@@ -114,19 +119,27 @@ void PartitionPump::note_caught_up() {
 
 size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchRun run, const SourceState& state,
                                  MonoTime now) {
-  if (generation != generation_ || phase_ != PumpPhase::kRunning || asked != received_end_) return 0;
+  if (generation != generation_ || phase_ != PumpPhase::kRunning || asked != fetch_offset()) return 0;
   learn(state, now);
+  if (seek_ >= SourceOffset(0) && !found_log_start(run, state)) return 0;
   size_t before = 0;
   while (before < run.batches.size() && next_of(run.batches[before]) <= received_end_) ++before;
   if (before) (void)run.take_front(before);
 
   RunCheck check = check_run(run, received_end_, received_epoch_, state.log_start, options_.verify_crc);
   if (check.verdict == RunCheck::Verdict::kDiverged) {
-    diverge(run.batches.front().epoch(), first_of(run.batches.front()));
+    const LogEpoch epoch = run.batches.front().epoch();
+    const SourceOffset first = first_of(run.batches.front());
+    // An empty log that was set to a place inside this batch: it holds nothing that could differ.
+    if (received_end_ == target_end_ && target_log_start_ >= target_end_)
+      reset({ControlRequest::Kind::kTruncate, first, epoch});
+    else
+      diverge(epoch, first);
     return 0;
   }
   if (check.verdict == RunCheck::Verdict::kRetentionGap) {
-    retention_gap(state.log_start);
+    seek(state.log_start);
+    (void)found_log_start(run, state);
     return 0;
   }
   if (check.good > 0) {
@@ -179,30 +192,53 @@ void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffse
   diverge(epoch, end);
 }
 
-void PartitionPump::retention_gap(SourceOffset log_start) {
+void PartitionPump::seek(SourceOffset log_start) {
+  seek_ = log_start;
+  driver_.pump_fetch_changed(*this);
+}
+
+bool PartitionPump::found_log_start(const BatchRun& run, const SourceState& state) {
+  auto holds = std::find_if(run.batches.begin(), run.batches.end(),
+                            [this](const BatchHeader& batch) { return next_of(batch) > seek_; });
+  if (holds == run.batches.end()) {
+    // An empty log: whatever comes begins at its start.
+    if (run.empty() && state.high_watermark <= seek_) retention_gap(seek_);
+    return false;
+  }
+  if (first_of(*holds) <= received_end_) {
+    seek_ = SourceOffset(-1);
+    return true;
+  }
+  retention_gap(std::min(first_of(*holds), seek_));
+  return false;
+}
+
+void PartitionPump::retention_gap(SourceOffset to) {
   driver_.pump_problem(*this, PumpProblem::kGap, Error(ErrorCode::kOutOfRange));
   if (options_.on_retention_gap == OnMismatch::kStop) {
+    const SourceOffset log_start = std::max(to, source_.log_start);
     listener_.pump_retention_gap(key_, received_end_, log_start, false);
     fail(Error(ErrorCode::kOutOfRange,
                "the source deleted offsets up to " + std::to_string(log_start.value()) + " before they were mirrored")
              .in(place(key_, received_end_)));
     return;
   }
-  reset({ControlRequest::Kind::kAdvance, log_start, LogEpoch(-1)});
+  reset({ControlRequest::Kind::kAdvance, to, LogEpoch(-1)});
 }
 
 void PartitionPump::on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
   learn(state, now);
-  if (received_end_ < state.log_start) return retention_gap(state.log_start);
+  if (received_end_ < state.log_start) return seek(state.log_start);
+  seek_ = SourceOffset(-1);
   if (received_end_ > end) return diverge(received_epoch_, end);
   driver_.pump_fetch_changed(*this);  // it is in range by now
 }
 
 void PartitionPump::on_topic_gone(const Error& why) {
   if (phase_ == PumpPhase::kFailed) return;
+  fail_unannounced(why);
   listener_.pump_topic_gone(key_, why);
-  fail(why);
 }
 
 bool PartitionPump::can_send() const {
@@ -254,7 +290,7 @@ void PartitionPump::on_appended(uint32_t generation, const AppendAck& ack) {
 void PartitionPump::on_append_failed(uint32_t generation, const Error& error, std::optional<TargetState> now_has) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
   driver_.pump_problem(*this, PumpProblem::kAppend, error);
-  if (is_final(error.code)) return fail(error.in("append of " + place(key_, target_end_)));
+  if (is_final_refusal(error.code, failed_appends_)) return fail(error.in("append of " + place(key_, target_end_)));
   if (failed_appends_ < 255) ++failed_appends_;
   reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
   if (now_has) on_target(generation_, *now_has, {});
@@ -276,12 +312,15 @@ void PartitionPump::on_target(uint32_t generation, const TargetState& state, Los
                                           std::to_string(control_request_.offset.value()) + ")")
               .in(place(key_, received_end_)));
   } else if (control_request_.kind == ControlRequest::Kind::kAdvance && state.end > received_end_) {
-    listener_.pump_retention_gap(key_, received_end_, state.end, true);
+    listener_.pump_retention_gap(key_, received_end_, std::max(state.end, source_.log_start), true);
   }
   ++generation_;
   phase_ = PumpPhase::kRunning;
   control_request_ = {};
   session_ = state.session;
+  opened_ = true;
+  refused_controls_ = 0;
+  seek_ = SourceOffset(-1);
   target_end_ = state.end;
   if (!options_.test_only_resume_from_memory || received_end_ == SourceOffset(0)) {
     received_end_ = state.end;
@@ -300,7 +339,8 @@ void PartitionPump::on_target(uint32_t generation, const TargetState& state, Los
 void PartitionPump::on_control_failed(uint32_t generation, const Error& error) {
   if (generation != generation_ || phase_ != PumpPhase::kWaitingForControl) return;
   driver_.pump_problem(*this, PumpProblem::kControlRequest, error);
-  if (is_final(error.code)) return fail(error.in("opening " + place(key_, target_end_)));
+  if (is_final_refusal(error.code, refused_controls_)) return fail(error.in("opening " + place(key_, target_end_)));
+  if (refused_controls_ < 255) ++refused_controls_;
   // The session of a truncation ended meanwhile: a new one, and the source will say again that it differs.
   if (error.code == ErrorCode::kConflict && control_request_.kind != ControlRequest::Kind::kOpen)
     reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
@@ -320,7 +360,7 @@ void PartitionPump::resume() {
 
 void PartitionPump::restart() {
   failure_.reset();
-  corrupt_fetches_ = 0;
+  corrupt_fetches_ = refused_controls_ = failed_appends_ = 0;
   reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
 }
 
@@ -328,6 +368,7 @@ PumpProgress PartitionPump::progress(MonoTime now) const {
   PumpProgress progress;
   progress.phase = phase_;
   progress.source = source_;
+  progress.opened = opened_;
   progress.target_end = target_end_;
   progress.target_high_watermark = target_high_watermark_;
   progress.target_log_start = target_log_start_;
@@ -339,7 +380,7 @@ PumpProgress PartitionPump::progress(MonoTime now) const {
   progress.batches = batches_;
   progress.buffered_bytes = held_ ? held_->ready.bytes() : 0;
   progress.last_news = last_news_;
-  progress.failure = failure();
+  if (failure_) progress.failure = *failure_;
   return progress;
 }
 

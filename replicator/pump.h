@@ -5,8 +5,13 @@
 //
 // Each reset (an append that failed, a divergence, a new session) begins a new generation. Batches and answers of an
 // older generation are ignored. The pump stores no position: after a reset it continues at the log end that the target
-// reports. Executor: its replicator's, for all calls. Memory: at most PumpOptions::buffered_bytes_max plus one fetch
-// response of batches, at most 512 bytes when idle.
+// reports.
+//
+// Only ends of batches are positions. The source's log start may be inside a batch (DeleteRecords). Where it lies
+// behind the target's end, the pump looks for the batch that holds it (on_out_of_range), and the target goes on at that
+// batch's base offset, or with the batch itself if that is where the target ends. Executor: its replicator's, for all
+// calls. Memory: at most PumpOptions::buffered_bytes_max plus one fetch response of batches, at most 512 bytes when
+// idle.
 #pragma once
 
 #include <memory>
@@ -61,12 +66,13 @@ class PumpListener {
   // The target had records that are not in the source's history any more. `cut`: they were removed; otherwise the
   // partition is stopped.
   virtual void pump_diverged(const LinkPartition& key, LostRange lost, bool cut) = 0;
-  // The source deleted [from, to) before it could be mirrored. `skipped`: mirroring goes on at `to`.
+  // The source deleted [from, to) before it could be mirrored. `skipped`: mirroring goes on behind it.
   virtual void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) = 0;
   virtual void pump_log_start_moved(const LinkPartition& key, SourceOffset log_start) = 0;
-  virtual void pump_topic_gone(const LinkPartition& key,
-                               const Error& why) = 0;                        // deleted, or another topic has its name
-  virtual void pump_failed(const LinkPartition& key, const Error& why) = 0;  // stays so until restart()
+  // The source topic was deleted, or another topic has its name. The pump has failed; pump_failed() is not called.
+  virtual void pump_topic_gone(const LinkPartition& key, const Error& why) = 0;
+  // Stays so until restart(). kNotFound: the target does not have the topic any more.
+  virtual void pump_failed(const LinkPartition& key, const Error& why) = 0;
 };
 
 enum class PumpPhase : uint8_t {
@@ -87,6 +93,7 @@ struct ControlRequest {
 struct PumpProgress {
   PumpPhase phase = PumpPhase::kWaitingForControl;
   SourceState source;
+  bool opened = false;  // the target has said what it has: before that, the offsets below say nothing
   SourceOffset target_end, target_high_watermark, target_log_start;
   SourceOffset sent_end;  // the target has this, or it is on its way
   LogEpoch sent_epoch{-1};
@@ -94,7 +101,7 @@ struct PumpProgress {
   Duration lag{};  // how long the oldest offset that is known at the source and lacking here has been known
   uint64_t bytes = 0, batches = 0;
   size_t buffered_bytes = 0;
-  MonoTime last_news;  // last time that the source mentioned this partition
+  MonoTime last_news;  // last time that the source mentioned this partition; MonoTime(): it never did
   Error failure;       // of kFailed
 };
 
@@ -110,7 +117,7 @@ class PartitionPump {
   PumpPhase phase() const { return phase_; }
   uint32_t generation() const { return generation_; }
   PumpProgress progress(MonoTime now) const;
-  SourceOffset received_end() const { return received_end_; }  // where the next fetch begins
+  SourceOffset received_end() const { return received_end_; }  // of the batches that came in order
   uint64_t bytes_received() const { return bytes_; }           // taken from fetchers, ever
 
   // --- The fetcher's side.
@@ -126,7 +133,8 @@ class PartitionPump {
   // The source has another history. `epoch`: its largest epoch that is not above the last epoch of our request; `end`:
   // the end of that epoch at the source.
   void on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end);
-  // The position is not in the source's log [log_start, end).
+  // The position is not in the source's log [log_start, end). Behind the log start of the source, the next fetch goes
+  // there, to find the batch that holds it.
   void on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now);
   // The topic with this id is not there any more.
   void on_topic_gone(const Error& why);
@@ -154,16 +162,21 @@ class PartitionPump {
   void pause();
   void resume();   // opens a new session
   void restart();  // out of kFailed, or anywhere: forget everything, open
-  const Error& failure() const;
 
  private:
   struct Held;  // the state that only a running pump needs
 
   void reset(ControlRequest control_request);
   void fail(Error error);
+  void fail_unannounced(Error error);
   void clear_held();
   void learn(const SourceState& state, MonoTime now);
-  void retention_gap(SourceOffset log_start);
+  SourceOffset fetch_offset() const { return seek_ >= SourceOffset(0) ? seek_ : received_end_; }
+  void seek(SourceOffset log_start);
+  // Of an answer to a fetch at the source's log start: false if the target has to go elsewhere first, or more must
+  // come.
+  bool found_log_start(const BatchRun& run, const SourceState& state);
+  void retention_gap(SourceOffset to);
   void diverge(LogEpoch epoch, SourceOffset end);
   void note_caught_up();
   Held& held();
@@ -177,13 +190,15 @@ class PartitionPump {
   bool source_sent_ = true;  // the target knows the source's log start and leader epoch
   bool caught_up_ = false;
   bool source_answered_ = false;  // the source has said something about this partition
+  bool opened_ = false;           // the target has, too
   uint8_t corrupt_fetches_ = 0;
-  uint8_t failed_appends_ = 0;
+  uint8_t failed_appends_ = 0, refused_controls_ = 0;  // in a row
   ControlRequest control_request_;
   PumpSession session_;
   SourceState source_;
   SourceOffset received_end_;  // next to fetch
   SourceOffset sent_end_;      // next to send
+  SourceOffset seek_{-1};      // the source's log start, while the batch that holds it is looked for; -1: it is not
   LogEpoch received_epoch_{-1}, sent_epoch_{-1};
   SourceOffset target_end_, target_high_watermark_, target_log_start_;
   MonoTime last_news_;

@@ -33,9 +33,78 @@ TEST_F(PumpTest, RetentionGapStopsThePartitionIfThePolicySaysSo) {
   options_.on_retention_gap = OnMismatch::kStop;
   open(10, 3);
   pump().on_out_of_range(pump().generation(), state(40, 17), SourceOffset(40), now_);
+  fetched(batch(17, 23), state(40, 17));
   EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
   ASSERT_EQ(recorder_.gaps.size(), 1u);
   EXPECT_FALSE(recorder_.gaps[0].skipped);
+}
+
+// DeleteRecords moves the log start to any offset; Kafka Streams does so all the time.
+TEST_F(PumpTest, TargetGoesOnAtTheBaseOfTheBatchThatHoldsTheSourcesLogStart) {
+  open(0);
+  pump().on_out_of_range(pump().generation(), state(30, 15), SourceOffset(30), now_);
+  ASSERT_TRUE(pump().next());
+  EXPECT_EQ(pump().next()->offset, SourceOffset(15));
+  EXPECT_EQ(pump().next()->last_fetched_epoch, LogEpoch(-1));
+  fetched(batch(10, 10), state(30, 15));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kAdvance);
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(10));
+  open(10, -1, 2);
+  ASSERT_EQ(recorder_.gaps.size(), 1U);
+  EXPECT_EQ(recorder_.gaps[0].to, 15) << "the source has nothing below it that anybody may read";
+  pump().on_out_of_range(pump().generation(), state(30, 15), SourceOffset(30), now_);
+  fetched(batch(10, 10), state(30, 15));
+  auto pumped = pump().take(1 << 20);
+  ASSERT_TRUE(pumped);
+  EXPECT_EQ(pumped->run.first(), Offset(10));
+  EXPECT_EQ(pumped->source.log_start, SourceOffset(15));
+  EXPECT_EQ(pump().next()->offset, SourceOffset(20));
+  EXPECT_TRUE(recorder_.diverged.empty());
+}
+
+TEST_F(PumpTest, BatchThatHoldsTheLogStartAndFollowsTheTargetIsNoGap) {
+  options_.on_retention_gap = OnMismatch::kStop;
+  open(10, 3);
+  pump().on_out_of_range(pump().generation(), state(30, 15), SourceOffset(30), now_);
+  fetched(batch(10, 10), state(30, 15));
+  fetched(batch(20, 10), state(30, 15));
+  auto pumped = pump().take(1 << 20);
+  ASSERT_TRUE(pumped);
+  EXPECT_EQ(pumped->expected_end, SourceOffset(10));
+  EXPECT_EQ(end_of(*pumped), 30);
+  EXPECT_TRUE(recorder_.gaps.empty());
+}
+
+TEST_F(PumpTest, TargetGoesOnAtTheStartOfAnEmptySource) {
+  open(10, 3);
+  pump().on_out_of_range(pump().generation(), state(40, 40), SourceOffset(40), now_);
+  fetched(BatchRun(), state(40, 40));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kAdvance);
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(40));
+}
+
+TEST_F(PumpTest, LogStartThatMovesOnWhileItIsLookedForIsLookedForAgain) {
+  open(0);
+  pump().on_out_of_range(pump().generation(), state(30, 15), SourceOffset(30), now_);
+  pump().on_out_of_range(pump().generation(), state(40, 33), SourceOffset(40), now_);
+  EXPECT_EQ(pump().next()->offset, SourceOffset(33));
+  fetched(batch(30, 10), state(40, 33));
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(30));
+}
+
+// As gateways before this rule left it: the target was set to 15, where the source has a batch of [10, 20).
+TEST_F(PumpTest, EmptyTargetInsideABatchIsSetToItsBaseAndLosesNothing) {
+  options_.on_divergence = OnMismatch::kStop;
+  ASSERT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
+  TargetState empty = target(15, -1, 1);
+  empty.log_start = SourceOffset(15);
+  pump().on_target(pump().generation(), empty, {});
+  fetched(batch(10, 10), state(30, 15));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kTruncate);
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(10));
+  open(10, -1, 2);
+  EXPECT_EQ(pump().phase(), PumpPhase::kRunning);
+  EXPECT_TRUE(recorder_.diverged.empty());
 }
 
 TEST_F(PumpTest, DivergenceTruncatesAndNamesTheLostRange) {

@@ -159,7 +159,7 @@ TEST_F(PumpTest, UnderRandomFailuresTheTargetBecomesTheSource) {
     };
     for (int i = 0; i < 600; ++i) step(true);
     for (int i = 0; i < 3000; ++i) step(false);
-    ASSERT_EQ(pump().phase(), PumpPhase::kRunning) << pump().failure().to_string();
+    ASSERT_EQ(pump().phase(), PumpPhase::kRunning) << pump().progress(now_).failure.to_string();
     ASSERT_EQ(target_end, source_end);
     std::vector<Stored> common;
     for (const auto& s : target_log)

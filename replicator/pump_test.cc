@@ -212,6 +212,7 @@ TEST_F(PumpTest, DeletedTopicFailsThePartition) {
   open(0);
   pump().on_topic_gone(Error(ErrorCode::kNotFound, "deleted"));
   EXPECT_EQ(recorder_.gone, 1);
+  EXPECT_EQ(recorder_.failure.code, ErrorCode::kNone) << "what pump_failed() says with kNotFound is about the target";
   EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
 }
 

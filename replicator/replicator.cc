@@ -52,7 +52,7 @@ LinkPartition Replicator::add(PartitionSpec spec) {
 void Replicator::remove(const LinkPartition& key) {
   Entry* entry = find(key);
   if (!entry) return;
-  if (entry->fetcher) entry->fetcher->remove(key);
+  leave_fetcher(key, *entry);
   sink_.detach(key);
   const PumpProgress last = entry->pump->progress(env_.now());
   counters_.bytes += last.bytes;
@@ -74,6 +74,19 @@ void Replicator::restart(const LinkPartition& key) {
   entry->missing_looks = 0;
   entry->pump->restart();
   fetcher_lost_partition(key);
+}
+
+void Replicator::leave_fetcher(const LinkPartition& key, Entry& entry) {
+  if (!entry.fetcher) return;
+  entry.heard = std::max(entry.heard, entry.fetcher->known_as_of(key));
+  entry.fetcher->remove(key);
+  entry.fetcher = nullptr;
+}
+
+void Replicator::reconnect_to_source() {
+  for (auto& entry : fetchers_) entry.second->reconnect();
+  for (const auto& entry : entries_) unplaced_.insert(entry.first);
+  wake_.notify();
 }
 
 void Replicator::pump_can_send(PartitionPump& pump) { sink_.ready(pump); }
@@ -112,9 +125,7 @@ void Replicator::pump_problem(PartitionPump& pump, PumpProblem trouble, const Er
 }
 
 void Replicator::fetcher_lost_partition(const LinkPartition& key) {
-  if (!find(key)) return;
-  unplaced_.insert(key);
-  wake_.notify();
+  if (find(key) && unplaced_.insert(key).second) wake_.notify();
 }
 
 Task<void> Replicator::carry_out_requests(LinkPartition key, uint64_t serial) {
@@ -196,7 +207,10 @@ void Replicator::place(const LinkPartition& key, Entry& entry, const kafka::Clus
   entry.source_error = std::move(found.error);
   if (found.kind == Kind::kRefused) return;
   if (found.kind == Kind::kMissing) {
-    if (++entry.missing_looks < options_.missing_looks_max) return;
+    if (entry.missing_looks++ == 0) entry.missing_since = env_.now();
+    unplaced_.insert(key);  // looked at again soon
+    const bool long_enough = env_.now() - entry.missing_since >= options_.missing_for;
+    if (entry.missing_looks < options_.missing_looks_max || !long_enough) return;
     unplaced_.erase(key);
     entry.pump->on_topic_gone(entry.source_error);
     return;
@@ -204,8 +218,7 @@ void Replicator::place(const LinkPartition& key, Entry& entry, const kafka::Clus
   entry.missing_looks = 0;
   if (found.kind == Kind::kRecreated) {
     unplaced_.erase(key);
-    if (entry.fetcher) entry.fetcher->remove(key);
-    entry.fetcher = nullptr;
+    leave_fetcher(key, entry);
     entry.pump->on_topic_gone(entry.source_error);
     return;
   }
@@ -216,43 +229,69 @@ void Replicator::place(const LinkPartition& key, Entry& entry, const kafka::Clus
   unplaced_.erase(key);
   Fetcher& fetcher = fetcher_for(found.broker, key);
   if (entry.fetcher == &fetcher && entry.leader_epoch == found.leader_epoch) return;
-  if (entry.fetcher && entry.fetcher != &fetcher) entry.fetcher->remove(key);
+  leave_fetcher(key, entry);
   entry.fetcher = &fetcher;
   entry.leader_epoch = found.leader_epoch;
   fetcher.add(*entry.pump, entry.spec.source_topic, found.leader_epoch);
 }
 
-Task<Status> Replicator::look_at_source() {
+std::vector<std::string> Replicator::source_topics(bool all) const {
   std::set<std::string> names;
-  for (const auto& [key, entry] : entries_) names.insert(entry.spec.source_topic);
-  if (names.empty()) co_return ok();
-  std::vector<std::string> asked(names.begin(), names.end());
+  if (all) {
+    for (const auto& entry : entries_) names.insert(entry.second.spec.source_topic);
+  } else {
+    for (const auto& key : unplaced_) names.insert(entries_.at(key).spec.source_topic);
+  }
+  return {names.begin(), names.end()};
+}
+
+Task<Status> Replicator::look_at_source(bool all) {
+  std::vector<std::string> asked = source_topics(all);
+  if (asked.empty()) co_return ok();
   auto view = co_await source_.refresh(std::move(asked), env_.in(seconds(10)));
+  look_error_ = view ? Error() : view.error();
   if (!view) {
     for (auto& [key, entry] : entries_) entry.source_error = view.error();
     co_return std::move(view).error();
   }
-  for (auto& [key, entry] : entries_) {
-    if (entry.pump->phase() == PumpPhase::kFailed) {
+  std::vector<LinkPartition> looked_at(unplaced_.begin(), unplaced_.end());
+  if (all) {
+    looked_at.clear();
+    for (const auto& entry : entries_) looked_at.push_back(entry.first);
+  }
+  for (const auto& key : looked_at) {
+    Entry& entry = entries_.at(key);
+    if (entry.pump->phase() == PumpPhase::kFailed)
       unplaced_.erase(key);
-      continue;
-    }
-    place(key, entry, **view);
+    else
+      place(key, entry, **view);
   }
   changes_.notify();
   co_return ok();
 }
 
+// All topics are looked at every metadata_interval; in between, only those with a partition that has no fetcher.
 Task<void> Replicator::run() {
+  MonoTime all_looked_at;
+  bool all = true;
+  Duration pause = options_.metadata_retry;
   while (!stopping_.is_set()) {
-    auto looked = co_await look_at_source();
+    const MonoTime now = env_.now();
+    all = all || now - all_looked_at >= options_.metadata_interval;
+    auto looked = co_await look_at_source(all);
     if (stopping_.is_set()) break;
+    if (looked && all) all_looked_at = now;
+    all = !looked;
     if (!looked) env_.log().warn("source metadata", {{"link", link_}, {"error", looked.error()}});
-    if (!looked || !unplaced_.empty()) {
-      (void)co_await stopping_.wait(env_.in(options_.metadata_retry));
-    } else {
-      (void)co_await wake_.wait(env_.in(options_.metadata_interval));
+    if (looked && unplaced_.empty()) {
+      pause = options_.metadata_retry;
+      const Deadline next(all_looked_at + options_.metadata_interval);
+      (void)co_await wake_.wait(next);
+      continue;
     }
+    // What cannot be placed is asked for less and less often, until another partition loses its place.
+    auto woken = co_await wake_.wait(env_.in(pause));
+    pause = woken ? options_.metadata_retry : std::min(pause * 2, options_.metadata_retry_max);
   }
 }
 
@@ -292,6 +331,27 @@ ReplicatorCounters Replicator::counters() const {
   return counters;
 }
 
+uint64_t Replicator::bytes_received() const {
+  uint64_t bytes = counters_.bytes;
+  for (const auto& entry : entries_) bytes += entry.second.pump->bytes_received();
+  return bytes;
+}
+
+std::optional<MonoTime> Replicator::last_contact() const {
+  std::optional<MonoTime> last;
+  for (const auto& entry : fetchers_)
+    if (entry.second->contacted()) last = std::max(last.value_or(MonoTime()), entry.second->last_contact());
+  return last;
+}
+
+Error Replicator::source_error() const {
+  if (look_error_.code != ErrorCode::kNone) return look_error_;
+  for (const auto& entry : fetchers_)
+    if (!entry.second->empty() && entry.second->connection_error().code != ErrorCode::kNone)
+      return entry.second->connection_error();
+  return {};
+}
+
 ReplicatorLoad Replicator::load() const {
   ReplicatorLoad load;
   load.appends_in_flight = sink_.appends_in_flight();
@@ -310,11 +370,10 @@ PartitionProgress Replicator::progress_of(const LinkPartition& key, const Entry&
   progress.target_error = entry.target_error;
   if (progress.target_error.code == ErrorCode::kNone && entry.pump->failed_appends() > 0)
     progress.target_error = entry.append_error;
+  progress.known_as_of = entry.heard;
   if (entry.fetcher) {
     progress.source_broker = entry.fetcher->broker();
-    progress.contact = entry.fetcher->contacted();
-    progress.last_contact = entry.fetcher->last_contact();
-    progress.known_as_of = entry.fetcher->known_as_of();
+    progress.known_as_of = std::max(entry.heard, entry.fetcher->known_as_of(key));
     if (progress.source_error.code == ErrorCode::kNone) progress.source_error = entry.fetcher->last_error(key);
   }
   return progress;

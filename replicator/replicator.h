@@ -27,10 +27,14 @@ struct ReplicatorOptions {
   FetcherOptions fetcher;
   size_t inflight_bytes_max = 64 << 20;  // received and not yet acknowledged by the target, of the whole link
   int32_t lanes_per_broker = 1;
-  Duration metadata_interval = seconds(10);     // how often leaders and topic ids are looked at
-  Duration metadata_retry = milliseconds(200);  // while a partition has no leader
+  Duration metadata_interval = seconds(10);  // how often leaders and topic ids are looked at
+  // While a partition has no leader: its topic is looked at again after that time, then after longer ones.
+  Duration metadata_retry = milliseconds(200), metadata_retry_max = seconds(3);
   Duration control_backoff_min = milliseconds(50), control_backoff_max = seconds(2);
-  int missing_looks_max = 5;  // a source topic that is not there so many times in a row is gone
+  // A source topic that is not there so many times in a row, over so long, is gone: brokers that start learn of topics
+  // one after another.
+  int missing_looks_max = 5;
+  Duration missing_for = seconds(10);
 };
 
 struct PartitionSpec {
@@ -47,11 +51,13 @@ struct PartitionProgress {
   std::string source_topic, target_topic;
   PumpProgress pump;
   int32_t source_broker = -1;  // -1: no leader is known
-  bool contact = false;        // the source ever answered a fetch
-  MonoTime last_contact;       // last whole fetch response from its broker
-  MonoTime known_as_of;        // when that response was requested: later events are not known
-  Error source_error;          // why the source cannot be read now; kNone: it can
-  Error target_error;          // of the last control request or append at the target; kNone after a success
+  // What is known of the source's end is at least as new as that; later events are not known (Fetcher::known_as_of).
+  // MonoTime(): the source has not spoken of this partition since the pump was added. A pump that does not fetch
+  // (paused, FAILED, without a leader, refused by its broker) does not get news.
+  MonoTime known_as_of;
+  bool heard() const { return known_as_of != MonoTime(); }
+  Error source_error;  // why the source cannot be read now; kNone: it can
+  Error target_error;  // of the last control request or append at the target; kNone after a success
 };
 
 class Replicator final : private PumpDriver, private FetcherOwner {
@@ -70,14 +76,28 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   void pause(const LinkPartition& key);
   void resume(const LinkPartition& key);
   void restart(const LinkPartition& key);  // after a failure
+  // What all pumps do from now on where source and target no longer agree.
+  void set_policies(OnMismatch on_divergence, OnMismatch on_retention_gap) {
+    options_.pump.on_divergence = on_divergence;
+    options_.pump.on_retention_gap = on_retention_gap;
+  }
+  void reconnect_to_source();  // the source has other addresses now
 
   size_t size() const { return entries_.size(); }
   std::vector<PartitionProgress> progress() const;
   std::optional<PartitionProgress> progress(const LinkPartition& key) const;
+  std::optional<PumpPhase> phase(const LinkPartition& key) const {
+    auto found = entries_.find(key);
+    return found == entries_.end() ? std::nullopt : std::make_optional(found->second.pump->phase());
+  }
   // Asks the source whether its log still holds all records that were sent to the target. progress() is not enough: it
   // is as old as the last fetch response, and the source may have lost its tail and written other records since. Also
   // false while the pump does not run. Errors: the source's; its leader is looked for until the deadline.
   Task<Result<bool>> source_still_has(LinkPartition key, Deadline deadline);
+  uint64_t bytes_received() const;               // from the source, by all pumps that there were
+  std::optional<MonoTime> last_contact() const;  // the last whole response of any broker of the source
+  // Why the source cannot be read now, of the metadata or of one of its brokers; kNone: nothing failed last.
+  Error source_error() const;
   size_t inflight_bytes() const { return budget_.used_bytes(); }
   ReplicatorCounters counters() const;
   ReplicatorLoad load() const;
@@ -93,6 +113,8 @@ class Replicator final : private PumpDriver, private FetcherOwner {
     uint64_t serial = 0;       // of the add(): a key that was removed and added again is another entry
     bool controlling = false;  // a coroutine carries out its control requests
     int missing_looks = 0;
+    MonoTime missing_since;
+    MonoTime heard;  // known_as_of, of fetchers that it has left
     Error source_error, target_error;
     Error append_error;  // of the last append that failed; holds until one goes well
   };
@@ -107,7 +129,9 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   Entry* find(const LinkPartition& key);
   Entry* find(const LinkPartition& key, uint64_t serial);
   Fetcher& fetcher_for(int32_t broker, const LinkPartition& key);
-  Task<Status> look_at_source();
+  void leave_fetcher(const LinkPartition& key, Entry& entry);
+  std::vector<std::string> source_topics(bool all) const;
+  Task<Status> look_at_source(bool all);
   void place(const LinkPartition& key, Entry& entry, const kafka::ClusterView& view);
   Task<void> carry_out_requests(LinkPartition key, uint64_t serial);
   Task<Status> grant(LinkPartition key, uint64_t serial, ControlRequest control_request);
@@ -118,7 +142,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   kafka::ClusterClient& source_;
   BatchSink& sink_;
   const LinkId link_;
-  const ReplicatorOptions options_;
+  ReplicatorOptions options_;  // pumps refer to it
   PumpListener& listener_;
   Budget budget_;
   Notifier changes_, wake_;
@@ -128,6 +152,7 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   uint64_t added_ = 0;
   std::map<std::pair<int32_t, int32_t>, std::unique_ptr<Fetcher>> fetchers_;  // by broker and lane
   std::set<LinkPartition> unplaced_;
+  Error look_error_;             // of the last look at the source's metadata
   ReplicatorCounters counters_;  // bytes and batches: of partitions that were removed
 };
 

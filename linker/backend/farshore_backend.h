@@ -13,7 +13,9 @@ class FarshoreBackend final : public LinkBackend {
   FarshoreBackend(Env& env, Connector& connector, ClusterAdmin& target);
 
   Task<Status> take_over(Deadline) override { co_return ok(); }   // each link by its epoch
-  Task<Status> still_ours(Deadline) override { co_return ok(); }  // found out link by link
+  Task<Status> still_ours(Deadline) override { co_return ok(); }  // found out link by link (LinkOwnership)
+  // The memory of groups and the reports of a deleted link must not become those of the next link of that name.
+  Task<Status> collect_garbage(std::string link, Deadline deadline) override;
   LinkStore& store() override { return store_; }
   Result<std::unique_ptr<LinkTarget>> make_target(const StoredLink& link) override;
   Task<void> stop() override { co_return; }

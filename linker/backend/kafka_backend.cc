@@ -1,6 +1,7 @@
 #include "linker/backend/kafka_backend.h"
 
 #include "linker/relay/relay_target.h"
+#include "proto/link/keys.h"
 
 namespace farshore::linker {
 
@@ -16,7 +17,7 @@ KafkaBackend::KafkaBackend(Env& env, Connector& connector, ClusterAdmin& target,
 }
 
 Task<Status> KafkaBackend::still_ours(Deadline deadline) {
-  CO_CHECK(co_await store_.list(std::string(kLinkKeyPrefix), deadline));
+  CO_CHECK(co_await store_.read(std::string(kControllerKey), deadline));
   co_return co_await store_.keep_control(deadline);
 }
 

@@ -32,13 +32,14 @@ void print_link(const api::Link& link) {
             << "\nTopics:        " << filters(spec.topics())
             << "\nGroups:        " << (spec.group_sync() ? filters(spec.groups()) : std::string("not synced"))
             << "\nMirror topics: " << link.mirror_topics() << " with " << link.mirror_partitions() << " partitions"
-            << "\nLag:           " << human_count(link.lag_records()) << " records, "
-            << human_duration_ms(link.lag_ms_max())
+            << "\nLag:           " << human_lag(link.lag_records(), link.lag_unknown_partitions()) << " records, "
+            << human_lag_ms(link.lag_ms_max())
             << "\nMirrored:      " << human_bytes(static_cast<double>(link.bytes_total())) << ", now "
             << human_bytes(link.bytes_per_second()) << "/s\n";
   Table tasks({"TASK", "STATE", "LAST RUN", "RUNS", "ERROR"});
   for (const auto& task : link.tasks())
     tasks.row({task.name(), task.state(), human_time_ms(task.last_run_ms()), human_count(task.runs()), task.error()});
+  for (const auto& note : link.notes()) std::cout << "Note:          " << note << '\n';
   if (!tasks.empty()) std::cout << '\n' << tasks.to_string();
 }
 
@@ -77,8 +78,8 @@ void list(Session& session) {
   Table table({"NAME", "MODE", "STATE", "SOURCE", "TARGET", "TOPICS", "LAG RECORDS", "LAG"});
   for (const auto& link : reply.links())
     table.row({link.spec().name(), link.spec().mode(), link.state(), link.spec().source().bootstrap(),
-               link.spec().target().bootstrap(), human_count(link.mirror_topics()), human_count(link.lag_records()),
-               human_duration_ms(link.lag_ms_max())});
+               link.spec().target().bootstrap(), human_count(link.mirror_topics()),
+               human_lag(link.lag_records(), link.lag_unknown_partitions()), human_lag_ms(link.lag_ms_max())});
   std::cout << (table.empty()
                     ? "no links; make one with: farshore link create NAME --source B --target B --topics 'T*'\n"
                     : table.to_string());

@@ -33,6 +33,8 @@ void print_promotion(const api::PromotionRecord& record) {
       std::cout << "Torn transaction: partition " << p.partition() << ": " << torn << '\n';
 }
 
+std::string known(int64_t offset) { return offset < 0 ? "unknown" : std::to_string(offset); }
+
 void print_mirror(const api::MirrorTopic& mirror) {
   std::cout << "Mirror topic:  " << mirror.topic() << "\nLink:          " << mirror.link() << " (" << mirror.mode()
             << ")"
@@ -40,15 +42,19 @@ void print_mirror(const api::MirrorTopic& mirror) {
             << "\nState:         " << mirror.state();
   if (!mirror.state_reason().empty()) std::cout << " (" << mirror.state_reason() << ")";
   std::cout << ", since " << human_time_ms(mirror.state_since_ms())
-            << "\nLag:           " << human_count(mirror.lag_records()) << " records, "
-            << human_duration_ms(mirror.lag_ms_max()) << '\n';
+            << "\nLag:           " << human_lag(mirror.lag_records(), mirror.lag_unknown_partitions()) << " records, "
+            << human_lag_ms(mirror.lag_ms_max()) << '\n';
+  for (const auto& note : mirror.notes()) std::cout << "Note:          " << note << '\n';
+  for (const auto& loss : mirror.losses())
+    std::cout << "Lost:          " << human_time_ms(loss.wall_ms()) << " partition " << loss.partition() << " offsets ["
+              << loss.from_offset() << ", " << loss.to_offset() << ") " << loss.kind() << '\n';
   if (!mirror.source_fence().empty()) std::cout << "Source writes: " << mirror.source_fence() << '\n';
   for (const auto& drift : mirror.config_drift()) std::cout << "Config drift:  " << drift << '\n';
   Table table({"PARTITION", "STATE", "SOURCE HW", "MIRRORED TO", "LAG", "LAG TIME", "LAST CONTACT", "ERROR"});
   for (const auto& p : mirror.partitions())
-    table.row({std::to_string(p.partition()), p.state(), std::to_string(p.source_high_watermark()),
-               std::to_string(p.mirrored_end_offset()), human_count(p.lag_records()), human_duration_ms(p.lag_ms()),
-               human_duration_ms(p.last_contact_ms_ago()) + " ago", p.error()});
+    table.row({std::to_string(p.partition()), p.state(), known(p.source_high_watermark()),
+               known(p.mirrored_end_offset()), human_lag(p.lag_records(), 0), human_lag_ms(p.lag_ms()),
+               human_ago_ms(p.last_contact_ms_ago()), p.error()});
   std::cout << '\n' << table.to_string();
   if (mirror.has_promotion() && !mirror.promotion().kind().empty()) {
     std::cout << '\n';
@@ -60,7 +66,7 @@ void print_mirrors(const google::protobuf::RepeatedPtrField<api::MirrorTopic>& m
   Table table({"TOPIC", "LINK", "SOURCE TOPIC", "STATE", "PARTITIONS", "LAG RECORDS", "LAG", "REASON"});
   for (const auto& m : mirrors)
     table.row({m.topic(), m.link(), m.source_topic(), m.state(), std::to_string(m.partitions_size()),
-               human_count(m.lag_records()), human_duration_ms(m.lag_ms_max()), m.state_reason()});
+               human_lag(m.lag_records(), m.lag_unknown_partitions()), human_lag_ms(m.lag_ms_max()), m.state_reason()});
   std::cout << (table.empty() ? "no mirror topics\n" : table.to_string());
 }
 
@@ -132,15 +138,20 @@ void verify(Session& session, const MirrorOptions& options) {
   grpc::ClientContext context;
   session.begin(context, kVerifyLimit);
   follow<api::VerifyProgress>(session, session.stub().Verify(&context, request), [&](const api::VerifyProgress& p) {
-    bool fine = p.error().empty() && (!p.done() || p.equal());
+    const bool fine = p.error().empty() && (!p.done() || p.equal() || p.not_compared());
     if (!session.json() && p.done()) {
-      std::cout << p.topic() << '-' << p.partition() << "  [" << p.from_offset() << ", " << p.to_offset() << ")  ";
+      std::cout << p.topic();
+      if (p.partition() >= 0) std::cout << '-' << p.partition();
+      if (p.from_offset() >= 0) std::cout << "  [" << p.from_offset() << ", " << p.to_offset() << ")";
       if (!p.error().empty())
-        std::cout << "FAILED: " << p.error();
+        std::cout << "  FAILED: " << p.error();
       else if (p.equal())
-        std::cout << "equal  " << p.source_digest();
+        std::cout << "  equal  " << p.source_digest();
+      else if (p.not_compared())
+        std::cout << "  not compared";
       else
-        std::cout << "DIFFERENT from offset " << p.first_difference();
+        std::cout << "  DIFFERENT from offset " << p.first_difference();
+      if (!p.note().empty()) std::cout << "  (" << p.note() << ")";
       std::cout << std::endl;
     }
     return fine;

@@ -119,6 +119,15 @@ std::string human_count(int64_t n) {
   return n < 0 ? "-" + digits : digits;
 }
 
+std::string human_lag(int64_t records, int32_t unknown_partitions) {
+  if (records < 0) return "unknown";
+  return (unknown_partitions > 0 ? "at least " : "") + human_count(records);
+}
+
+std::string human_lag_ms(int64_t ms) { return ms < 0 ? "unknown" : human_duration_ms(ms); }
+
+std::string human_ago_ms(int64_t ms) { return ms < 0 ? "never" : human_duration_ms(ms) + " ago"; }
+
 std::string human_time_ms(int64_t unix_ms) {
   if (unix_ms <= 0) return "-";
   std::time_t seconds = unix_ms / 1000;

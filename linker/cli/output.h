@@ -27,9 +27,13 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-std::string human_bytes(double bytes);       // 3.4 MiB
-std::string human_duration_ms(int64_t ms);   // 120 ms, 3.4 s, 5 min 2 s, 3 h 4 min
-std::string human_count(int64_t n);          // 1,234,567
+std::string human_bytes(double bytes);      // 3.4 MiB
+std::string human_duration_ms(int64_t ms);  // 120 ms, 3.4 s, 5 min 2 s, 3 h 4 min
+std::string human_count(int64_t n);         // 1,234,567
+// Of a lag: "unknown" if it is negative; "at least N" if some of its partitions are unknown.
+std::string human_lag(int64_t records, int32_t unknown_partitions);
+std::string human_lag_ms(int64_t ms);
+std::string human_ago_ms(int64_t ms);        // "3.4 s ago"; "never" if it is negative
 std::string human_time_ms(int64_t unix_ms);  // 2026-11-23 10:20:30Z; "-" for 0
 
 }  // namespace farshore::cli

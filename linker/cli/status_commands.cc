@@ -11,21 +11,23 @@ void print_status(const api::StatusReply& status, bool partitions) {
   if (!status.not_ready_reason().empty()) std::cout << "not ready: " << status.not_ready_reason() << "\n\n";
   Table links({"LINK", "STATE", "TOPICS", "LAG RECORDS", "LAG", "RATE", "MIRRORED", "SOURCE SEEN"});
   for (const auto& link : status.links())
-    links.row({link.spec().name(), link.state(), human_count(link.mirror_topics()), human_count(link.lag_records()),
-               human_duration_ms(link.lag_ms_max()), human_bytes(link.bytes_per_second()) + "/s",
-               human_bytes(static_cast<double>(link.bytes_total())),
-               human_duration_ms(link.last_source_contact_ms_ago()) + " ago"});
+    links.row({link.spec().name(), link.state(), human_count(link.mirror_topics()),
+               human_lag(link.lag_records(), link.lag_unknown_partitions()), human_lag_ms(link.lag_ms_max()),
+               human_bytes(link.bytes_per_second()) + "/s", human_bytes(static_cast<double>(link.bytes_total())),
+               human_ago_ms(link.last_source_contact_ms_ago())});
   std::cout << (links.empty() ? "no links\n" : links.to_string());
   for (const auto& link : status.links())
     if (!link.state_reason().empty()) std::cout << link.spec().name() << ": " << link.state_reason() << '\n';
   Table mirrors({"TOPIC", "STATE", "PARTITIONS", "LAG RECORDS", "LAG", "REASON"});
   for (const auto& mirror : status.mirrors()) {
     mirrors.row({mirror.topic(), mirror.state(), std::to_string(mirror.partitions_size()),
-                 human_count(mirror.lag_records()), human_duration_ms(mirror.lag_ms_max()), mirror.state_reason()});
+                 human_lag(mirror.lag_records(), mirror.lag_unknown_partitions()), human_lag_ms(mirror.lag_ms_max()),
+                 mirror.state_reason()});
     if (!partitions) continue;
     for (const auto& p : mirror.partitions())
-      mirrors.row({"  " + std::to_string(p.partition()), p.state(), "to " + std::to_string(p.mirrored_end_offset()),
-                   human_count(p.lag_records()), human_duration_ms(p.lag_ms()), p.error()});
+      mirrors.row({"  " + std::to_string(p.partition()), p.state(),
+                   p.mirrored_end_offset() < 0 ? "not opened" : "to " + std::to_string(p.mirrored_end_offset()),
+                   human_lag(p.lag_records(), 0), human_lag_ms(p.lag_ms()), p.error()});
   }
   if (!mirrors.empty()) std::cout << '\n' << mirrors.to_string();
 }

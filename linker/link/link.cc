@@ -8,13 +8,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kStoreLimit = seconds(10);  // of a write to the target that was just seen to answer
-
-replicator::ReplicatorOptions replicator_options(const LinkSpec& spec, replicator::ReplicatorOptions options) {
-  // A Kafka target cannot truncate: a relay stops where the source lost records that were relayed.
-  if (spec.on_divergence == OnDivergence::kStop || spec.mode == LinkMode::kRelay)
-    options.pump.on_divergence = replicator::OnMismatch::kStop;
-  return options;
-}
+constexpr Duration kReportLimit = seconds(10);
 
 }  // namespace
 
@@ -25,11 +19,12 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       stopping_(env),
       definition_(env, store, std::move(link), revision),
       status_(env, name(), definition().state, definition().state_reason),
+      ownership_(env, definition_, status_),
+      reports_(env, store, definition_),
       target_(std::move(target)),
       source_(env, connector, definition_.spec()),
       events_(env, definition_.spec().mode, status_, topics_, fences_),
-      replicator_(env, arena, source_.data(), target_->sink(), definition().id,
-                  replicator_options(definition_.spec(), options), events_),
+      replicator_(env, arena, source_.data(), target_->sink(), definition().id, options, events_),
       topics_(env, replicator_, definition_),
       source_fences_(env, definition_, source_, topics_, stopping_),
       desk_(env),
@@ -37,8 +32,11 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       discovery_(parts(), configs_),
       groups_(parts(), store),
       watch_(parts(), discovery_),
+      ownership_watch_(parts()),
       gate_(env),
-      fences_(env, definition_, status_, topics_, replicator_, stopping_, gate_) {}
+      fences_(env, definition_, status_, topics_, replicator_, stopping_, gate_) {
+  apply_settings();
+}
 
 Link::~Link() = default;
 
@@ -48,6 +46,7 @@ void Link::start() {
   spawn(gate_, "link groups", groups_.run());
   spawn(gate_, "link watch", watch_.run());
   spawn(gate_, "link fences", source_fences_.run());
+  spawn(gate_, "link ownership", ownership_watch_.run());
 }
 
 Task<void> Link::stop() {
@@ -56,6 +55,7 @@ Task<void> Link::stop() {
   groups_.stop();
   watch_.stop();
   source_fences_.stop();
+  ownership_watch_.stop();
   co_await replicator_.stop();
   source_.close();
   target_->close();
@@ -63,8 +63,21 @@ Task<void> Link::stop() {
 }
 
 LinkView Link::view() {
-  std::vector<TaskReport> tasks{discovery_.report(), configs_.report(), groups_.report()};
+  std::vector<TaskReport> tasks{discovery_.report(), configs_.report(), groups_.report(), ownership_watch_.report()};
   return LinkView(parts(), std::move(tasks), watch_.bytes_per_second());
+}
+
+// A Kafka target cannot truncate: a relay stops where the source lost records that were relayed.
+void Link::apply_settings() {
+  const LinkSpec& spec = definition_.spec();
+  const bool stops = spec.on_divergence == OnDivergence::kStop || spec.mode == LinkMode::kRelay;
+  replicator_.set_policies(
+      stops ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow,
+      spec.on_retention_gap == OnRetentionGap::kStop ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow);
+  if (spec.source != source_.bootstrap()) {
+    source_.set_bootstrap(spec.source);
+    replicator_.reconnect_to_source();
+  }
 }
 
 Task<Status> Link::target_answers(CallerPtr caller, Deadline deadline) {
@@ -83,6 +96,7 @@ Task<Status> Link::target_answers(CallerPtr caller, Deadline deadline) {
 }
 
 Task<Status> Link::update(Edit edit, Deadline deadline, CallerPtr caller) {
+  CO_CHECK(status_.check_ours());
   StoredLink after = definition();
   CO_CHECK(edit(after));
   VerbDesk::PlacePtr place;
@@ -102,18 +116,25 @@ Task<Status> Link::store(Edit edit, Deadline deadline, CallerPtr caller) {
     co_return std::move(before).error();
   }
   status_.set(definition().state, definition().state_reason);
+  apply_settings();
   topics_.apply_pauses(before->state == LinkState::kPaused);
   discovery_.wake();
   co_return ok();
 }
 
 Task<Status> Link::forget(Deadline deadline, CallerPtr caller) {
+  CO_CHECK(status_.check_ours());
   CO_CHECK(co_await target_answers(std::move(caller), deadline));
   co_return co_await definition_.forget(deadline);
 }
 
+Result<MirrorTopic*> Link::topic_for_verb(const std::string& name) {
+  FARSHORE_CHECK(status_.check_ours());
+  return topics_.get(name);
+}
+
 Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline, CallerPtr caller) {
-  CO_TRY(MirrorTopic * topic, topics_.get(name));
+  CO_TRY(MirrorTopic * topic, topic_for_verb(name));
   CO_TRY(auto place, desk_.enter(name, paused ? "pause" : "resume"));
   const MirrorState wanted = paused ? MirrorState::kPaused : MirrorState::kActive;
   if (!may_follow(topic->state(), wanted))
@@ -146,7 +167,7 @@ Task<Status> Link::give_up(std::string name, int32_t partition, SourceOffset to,
 }
 
 Task<Result<size_t>> Link::unfence(std::string name, Deadline deadline) {
-  CO_TRY(const MirrorTopic* topic, topics_.get(name));
+  CO_TRY(const MirrorTopic* topic, topic_for_verb(name));
   CO_TRY(auto place, desk_.enter(name, "unfence"));
   if (!source_.farshore())
     co_return Error(ErrorCode::kInvalidArgument,
@@ -155,7 +176,7 @@ Task<Result<size_t>> Link::unfence(std::string name, Deadline deadline) {
 }
 
 Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, Deadline deadline, CallerPtr caller) {
-  CO_TRY(MirrorTopic * mirror, topics_.get(topic));
+  CO_TRY(MirrorTopic * mirror, topic_for_verb(topic));
   TopicVerb::Call call;
   call.progress = std::move(progress);
   call.caller = std::move(caller);
@@ -164,12 +185,13 @@ Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, 
   }
   Failover verb(parts(), *mirror, std::move(call));
   if (dry_run) co_return co_await verb.dry_run(deadline);
-  co_return co_await verb.run(deadline);
+  auto done = co_await verb.run(deadline);
+  co_return co_await ended(std::move(done), *mirror);
 }
 
 Task<Status> Link::promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress,
                            Deadline deadline, CallerPtr caller) {
-  CO_TRY(MirrorTopic * mirror, topics_.get(topic));
+  CO_TRY(MirrorTopic * mirror, topic_for_verb(topic));
   TopicVerb::Call call;
   call.progress = std::move(progress);
   call.caller = std::move(caller);
@@ -178,11 +200,17 @@ Task<Status> Link::promote(std::string topic, bool dry_run, PromotionOptions opt
   }
   Promotion verb(parts(), *mirror, options, groups_, discovery_, std::move(call));
   if (dry_run) co_return co_await verb.dry_run(deadline);
-  co_return co_await verb.run(deadline);
+  auto done = co_await verb.run(deadline);
+  co_return co_await ended(std::move(done), *mirror);
+}
+
+Task<Status> Link::ended(Status verb, MirrorTopic& topic) {
+  if (verb && topic.promotion()) co_await reports_.store(topic.name(), *topic.promotion(), env_.in(kReportLimit));
+  co_return verb;
 }
 
 Task<Status> Link::verify(std::string topic, Verification::Report report, Deadline deadline) {
-  CO_TRY(const MirrorTopic* mirror, topics_.get(topic));
+  CO_TRY(const MirrorTopic* mirror, topic_for_verb(topic));
   Verification verification(parts(), *mirror, std::move(report));
   co_return co_await verification.run(deadline);
 }

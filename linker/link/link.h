@@ -6,7 +6,8 @@
 //   LinkDefinition  the operator's settings    LinkStatus    state and reason
 //   SourceCluster   clients of the source      LinkTarget    the target
 //   MirrorTopics    one MirrorTopic each       Replicator    pumps, one per partition; reports to PumpEvents
-//   tasks           TopicDiscovery (with ConfigSync), GroupSync, SourceWatch
+//   tasks           TopicDiscovery (with ConfigSync), GroupSync, SourceWatch, OwnershipWatch
+//   settings        the definition's, read where they are used, or given to what runs by apply_settings()
 //   verbs           Promotion, Failover, Verification: made for one call
 //
 // Executor: the Env's. Owner: LinkRegistry.
@@ -21,6 +22,7 @@
 #include "linker/link/link_view.h"
 #include "linker/link/model/pump_events.h"
 #include "linker/link/tasks/group_sync.h"
+#include "linker/link/tasks/ownership_watch.h"
 #include "linker/link/tasks/source_watch.h"
 #include "linker/link/tasks/topic_discovery.h"
 #include "linker/link/verbs/promotion.h"
@@ -47,13 +49,13 @@ class Link final {
   const std::string& name() const { return definition_.spec().name; }
   const MirrorTopics& topics() const { return topics_; }
   LinkView view();
-  const api::ListGroupSyncReply& group_sync() const { return groups_.shown(); }
+  api::ListGroupSyncReply group_sync() const { return groups_.shown(); }
 
   // A caller of the methods below who has left before the target answered gets nothing done. Where a caller can be
   // given, kClosed says that he has left.
 
-  // Changes the stored definition and applies it. Errors: LinkDefinition::update. kConflict: it would pause a link on
-  // which a verb is at work.
+  // Changes the stored definition and applies it, to what runs, too. Errors: LinkDefinition::update. kConflict: it
+  // would pause a link on which a verb is at work.
   Task<Status> update(Edit edit, Deadline deadline, CallerPtr caller = nullptr);
   Task<Status> forget(Deadline deadline, CallerPtr caller = nullptr);  // deletes the stored definition
   // kInvalidArgument: the topic's state does not allow it. kConflict: another verb is at work on it.
@@ -64,8 +66,8 @@ class Link final {
   // were. kConflict: a promote is at work on the topic.
   Task<Result<size_t>> unfence(std::string topic, Deadline deadline);
 
-  // Errors of all four: kNotFound for a topic that is no mirror topic of this link, kConflict if another verb is at
-  // work on it (verb_desk.h), else those of the verb.
+  // Errors of all four: kFenced: another gateway has the link. kNotFound for a topic that is no mirror topic of this
+  // link, kConflict if another verb is at work on it (verb_desk.h), else those of the verb.
   Task<Status> failover(std::string topic, bool dry_run, Progress progress, Deadline deadline,
                         CallerPtr caller = nullptr);
   Task<Status> promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress, Deadline deadline,
@@ -76,11 +78,17 @@ class Link final {
 
  private:
   LinkParts parts() {
-    return {env_, definition_, status_, source_, *target_, replicator_, topics_, source_fences_, stopping_};
+    return {env_,     definition_, status_, ownership_,     reports_, source_,
+            *target_, replicator_, topics_, source_fences_, stopping_};
   }
   // ok when the target answers now and the caller is still there: what is sent next is not carried out later.
   Task<Status> target_answers(CallerPtr caller, Deadline deadline);
   Task<Status> store(Edit edit, Deadline deadline, CallerPtr caller);
+  // The report of a topic that a verb has ended goes to the target.
+  Task<Status> ended(Status verb, MirrorTopic& topic);
+  // Gives the definition's settings to the parts that keep copies of them. Called at the start and after each change.
+  void apply_settings();
+  Result<MirrorTopic*> topic_for_verb(const std::string& name);
   // The source offset up to which the partition is at the target.
   std::optional<SourceOffset> mirrored_end(const MirrorTopic& topic, int32_t partition) const;
 
@@ -88,6 +96,8 @@ class Link final {
   Event stopping_;
   LinkDefinition definition_;
   LinkStatus status_;
+  LinkOwnership ownership_;
+  EndReports reports_;
   std::unique_ptr<LinkTarget> target_;
   SourceCluster source_;
   PumpEvents events_;
@@ -99,6 +109,7 @@ class Link final {
   TopicDiscovery discovery_;
   GroupSync groups_;
   SourceWatch watch_;
+  OwnershipWatch ownership_watch_;
   Gate gate_;
   FenceRecovery fences_;
 };

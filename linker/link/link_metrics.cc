@@ -14,6 +14,10 @@ class Series {
     labels.emplace_back("link", link_);
     registry_.gauge(name, help, std::move(labels)).set(value);
   }
+  // Unknown (negative) is not shown.
+  void known_gauge(const char* name, const char* help, int64_t value, MetricLabels labels = {}) {
+    if (value >= 0) gauge(name, help, static_cast<double>(value), std::move(labels));
+  }
   // The object is new at each scrape, so the totals so far are added once.
   void counter(const char* name, const char* help, uint64_t value, MetricLabels labels = {}) {
     labels.emplace_back("link", link_);
@@ -55,13 +59,21 @@ void show_state(Series& to, const control::v1::Link& link) {
   }
   to.gauge("farshore_link_mirror_partitions", "Partitions of the mirror topics that are being filled.",
            static_cast<double>(link.mirror_partitions()));
-  to.gauge("farshore_link_lag_records", "Offsets that are known at the source and not yet at the target.",
-           static_cast<double>(link.lag_records()));
-  to.gauge("farshore_link_lag_max_ms", "For how long the oldest of them has been known; of the worst partition.",
-           static_cast<double>(link.lag_ms_max()));
-  to.gauge("farshore_link_source_contact_age_ms",
-           "Time since the source last answered: during an outage the lag above is what was known before it.",
-           static_cast<double>(link.last_source_contact_ms_ago()));
+  to.known_gauge("farshore_link_lag_records",
+                 "Offsets that are known at the source and not yet at the target: a lower bound while partitions are "
+                 "unknown. Absent: nothing is known.",
+                 link.lag_records());
+  to.known_gauge("farshore_link_lag_max_ms",
+                 "For how long the oldest of them has been known; of the worst partition. Absent: nothing is known.",
+                 link.lag_ms_max());
+  to.gauge("farshore_link_lag_unknown_partitions",
+           "Partitions that the source has not spoken of for 10 seconds: their lag is not known. A topic without pumps "
+           "counts as one.",
+           static_cast<double>(link.lag_unknown_partitions()));
+  to.known_gauge("farshore_link_source_contact_age_ms",
+                 "Time since the source last answered: during an outage the lag above is what was known before it. "
+                 "Absent: it has not answered this gateway yet.",
+                 link.last_source_contact_ms_ago());
 }
 
 void show_counters(Series& to, const replicator::ReplicatorCounters& counters) {
@@ -114,11 +126,17 @@ void LinkMetrics::show_one(const LinkReading& reading) {
   }
   for (const auto& topic : reading.topics) {
     const MetricLabels labels{{"topic", topic.topic()}};
-    to.gauge("farshore_link_topic_lag_records", "Of one mirror topic: offsets known at the source, not at the target.",
-             static_cast<double>(topic.lag_records()), labels);
-    to.gauge("farshore_link_topic_lag_max_ms", "Of one mirror topic: the lag of its worst partition.",
-             static_cast<double>(topic.lag_ms_max()), labels);
+    to.known_gauge("farshore_link_topic_lag_records",
+                   "Of one mirror topic: offsets known at the source, not at the target. Absent: not known.",
+                   topic.lag_records(), labels);
+    to.known_gauge("farshore_link_topic_lag_max_ms",
+                   "Of one mirror topic: the lag of its worst partition. Absent: not known.", topic.lag_ms_max(),
+                   labels);
   }
+  for (const auto& [kind, count] : reading.losses)
+    to.counter("farshore_link_losses_total",
+               "Ranges of records that were lost, by kind: not-mirrored, cut, kept (see farshore mirror describe).",
+               count, {{"kind", kind}});
   to.gauge("farshore_link_topics_not_shown", "Mirror topics without series of their own (metrics.topics.max).",
            static_cast<double>(reading.topics_not_shown));
 }

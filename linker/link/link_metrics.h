@@ -5,6 +5,7 @@
 // `topics_max` topics of each link, by name. farshore_link_topics_not_shown counts the others.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct LinkReading {
   size_t topics_not_shown = 0;
   replicator::ReplicatorCounters counters;
   replicator::ReplicatorLoad load;
+  std::map<std::string, uint64_t> losses;  // NamedLoss, by kind
   std::vector<TaskReading> tasks;
 };
 

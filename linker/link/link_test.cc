@@ -72,6 +72,48 @@ ASYNC_TEST_F(LinkTest, UpdateFailsTheLinkWhenTheStoredEpochIsHigher) {
   EXPECT_EQ(stored().epoch, LinkEpoch(5));
 }
 
+// The mirror holds records of an epoch that the source never had.
+ASYNC_TEST_F(LinkTest, UpdateOfOnDivergenceHoldsForPumpsThatRun) {
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  auto stop = [](StoredLink& link) {
+    link.spec.on_divergence = OnDivergence::kStop;
+    return ok();
+  };
+  auto updated = co_await link_->update(stop, soon());
+  CO_ASSERT_OK(updated);
+  sink_.has.end = sink_.has.high_watermark = SourceOffset(5);
+  sink_.has.last_epoch = LogEpoch(9);
+  auto paused = co_await link_->pause_topic("orders", true, soon());
+  CO_ASSERT_OK(paused);
+  auto resumed = co_await link_->pause_topic("orders", false, soon());
+  CO_ASSERT_OK(resumed);
+  for (int i = 0; i < 1000 && topic_state("orders") != "FAILED"; ++i) co_await env_.sleep(milliseconds(10));
+  CO_ASSERT(topic_state("orders") == "FAILED");
+  const std::string reason = topic("orders")->state_reason();
+  EXPECT_NE(reason.find("which were mirrored"), std::string::npos) << reason;
+  CO_ASSERT(topic("orders")->losses_size() == 1);
+  EXPECT_EQ(topic("orders")->losses(0).kind(), "kept");
+}
+
+ASYNC_TEST_F(LinkTest, LinkOfAnotherGatewayIsStoppedWithinSeconds) {
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  StoredLink theirs = stored_;
+  theirs.epoch = LinkEpoch(5);
+  store_.stored.value = encode(theirs);
+  ++store_.stored.revision;
+  co_await env_.sleep(seconds(3));
+  EXPECT_EQ(state(), LinkState::kFailed);
+  EXPECT_EQ(topic_state("orders"), "FAILED");
+  EXPECT_EQ(topic("orders")->partitions_size(), 0) << "its pumps are gone";
+  auto refused = co_await link_->update(pause(false), soon());
+  EXPECT_ERROR(refused, ErrorCode::kFenced);
+  auto failover = co_await link_->failover(
+      "orders", false, [](api::VerbProgress) {}, soon());
+  EXPECT_ERROR(failover, ErrorCode::kFenced);
+}
+
 ASYNC_TEST_F(LinkTest, UpdateOfADeletedLinkIsAConflict) {
   store_.stored = {};
   auto refused = co_await link_->update(pause(true), soon());

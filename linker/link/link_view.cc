@@ -44,7 +44,8 @@ api::Link LinkView::describe() const {
   out.set_version(link_.definition.revision());
   fill_totals(out);
   out.set_bytes_per_second(bytes_per_second_);
-  out.set_last_source_contact_ms_ago(ms(link_.env.now() - link_.status.last_source_contact()));
+  const auto contact = link_.status.last_source_contact();
+  out.set_last_source_contact_ms_ago(contact ? ms(link_.env.now() - *contact) : -1);
   fill_tasks(out);
   return out;
 }
@@ -64,26 +65,25 @@ void LinkView::fill_spec(api::LinkSpec& out) const {
   out.set_topic_sync_interval_ms(spec.topic_sync_interval_ms);
   for (const auto& key : spec.config_include) out.add_config_include(key);
   out.set_on_divergence(name(spec.on_divergence));
+  out.set_on_retention_gap(name(spec.on_retention_gap));
+  out.set_topic_config_defaults(name(spec.config_defaults));
 }
 
 void LinkView::fill_totals(api::Link& out) const {
-  int64_t lag = 0, lag_ms = 0, bytes = 0;
+  LagFigures lag;
   int32_t partitions = 0;
   const auto& topics = link_.topics.all();
   for (const auto& entry : topics) {
     (*out.mutable_mirror_state_count())[std::string(name(entry.second->state()))] += 1;
     partitions += static_cast<int32_t>(entry.second->pumps().size());
-  }
-  for (const auto& p : link_.replicator.progress()) {
-    lag += p.pump.lag_offsets;
-    lag_ms = std::max(lag_ms, ms(p.pump.lag));
-    bytes += static_cast<int64_t>(p.pump.bytes);
+    lag.add(lag_of(*entry.second, link_));
   }
   out.set_mirror_topics(static_cast<int32_t>(topics.size()));
   out.set_mirror_partitions(partitions);
-  out.set_lag_records(lag);
-  out.set_lag_ms_max(lag_ms);
-  out.set_bytes_total(bytes);
+  out.set_lag_records(lag.records());
+  out.set_lag_ms_max(lag.ms_max());
+  out.set_lag_unknown_partitions(lag.unknown_partitions());
+  out.set_bytes_total(static_cast<int64_t>(link_.replicator.bytes_received()));
 }
 
 void LinkView::fill_tasks(api::Link& out) const {
@@ -109,6 +109,16 @@ std::vector<api::MirrorTopic> LinkView::describe_topics() const {
   return out;
 }
 
+std::vector<std::string> LinkView::notes_on(const LinkSpec& spec) const {
+  std::vector<std::string> notes;
+  for (const auto& [name, topic] : link_.topics.all())
+    if (topic->state() != MirrorState::kStopped && !selected(spec.topics, topic->source_topic()))
+      notes.push_back("mirror topic " + name +
+                      " is not selected by these topics: it is mirrored all the same, until it is paused, promoted or "
+                      "failed over");
+  return notes;
+}
+
 LinkReading LinkView::read(size_t topics_max) const {
   LinkReading reading;
   reading.link = describe();
@@ -117,6 +127,8 @@ LinkReading LinkView::read(size_t topics_max) const {
     reading.topics.push_back(linker::describe(*entry.second, link_));
   }
   reading.topics_not_shown = link_.topics.all().size() - reading.topics.size();
+  for (const auto& entry : link_.topics.all())
+    for (const auto& [kind, count] : entry.second->losses_by_kind()) reading.losses[kind] += count;
   reading.counters = link_.replicator.counters();
   reading.load = link_.replicator.load();
   for (const TaskReport& task : tasks_) {

@@ -19,6 +19,8 @@ class LinkView {
   api::Link describe() const;
   std::optional<api::MirrorTopic> describe_topic(const std::string& topic) const;  // nullopt: no such mirror topic
   std::vector<api::MirrorTopic> describe_topics() const;                           // sorted by name
+  // What it means for the mirror topics if the link is defined so: one line for each that it does not select.
+  std::vector<std::string> notes_on(const LinkSpec& spec) const;
   // For /metrics, with the lag of the first `topics_max` topics.
   LinkReading read(size_t topics_max) const;
 

@@ -192,17 +192,30 @@ Task<Status> KafkaLinkStore::catch_up(Deadline deadline) {
   co_return ok();
 }
 
-Task<Result<std::vector<StoredEntry>>> KafkaLinkStore::list(std::string prefix, Deadline deadline) {
+Task<Result<StoredEntry>> KafkaLinkStore::read(std::string key, Deadline deadline) {
   auto guard = co_await turn_.lock();
   CO_CHECK(co_await ensure_control(deadline));
   CO_CHECK(co_await catch_up(deadline));
-  std::vector<StoredEntry> out;
-  for (auto it = entries_.lower_bound(prefix); it != entries_.end() && it->first.starts_with(prefix); ++it) {
-    StoredEntry entry;
+  StoredEntry entry;
+  if (auto found = entries_.find(key); found != entries_.end()) {
+    entry.value = found->second.value;
+    entry.revision = found->second.revision;
+  }
+  entry.key = std::move(key);
+  co_return entry;
+}
+
+// One page holds all: they are in memory already.
+Task<Result<StoredPage>> KafkaLinkStore::page(std::string begin, std::string end, Deadline deadline) {
+  auto guard = co_await turn_.lock();
+  CO_CHECK(co_await ensure_control(deadline));
+  CO_CHECK(co_await catch_up(deadline));
+  StoredPage out;
+  for (auto it = entries_.lower_bound(begin); it != entries_.end() && it->first < end; ++it) {
+    StoredEntry& entry = out.entries.emplace_back();
     entry.key = it->first;
     entry.value = it->second.value;
     entry.revision = it->second.revision;
-    out.push_back(std::move(entry));
   }
   co_return out;
 }

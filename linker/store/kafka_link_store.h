@@ -37,8 +37,9 @@ class KafkaLinkStore final : public LinkStore {
   // `env` and `cluster` outlive it. Connects to nothing yet.
   KafkaLinkStore(Env& env, kafka::ClusterClient& cluster, KafkaLinkStoreOptions options = {});
 
-  // list() also finds out whether another controller took over (kFenced).
-  Task<Result<std::vector<StoredEntry>>> list(std::string prefix, Deadline deadline) override;
+  // read() and page() also find out whether another controller took over (kFenced).
+  Task<Result<StoredEntry>> read(std::string key, Deadline deadline) override;
+  Task<Result<StoredPage>> page(std::string begin, std::string end, Deadline deadline) override;
   Task<Result<int64_t>> replace(StoredEntry entry, Deadline deadline) override;
 
   // Becomes the controller, also after kFenced; the previous controller is fenced. After any other error, a repeated

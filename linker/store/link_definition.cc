@@ -17,14 +17,12 @@ void LinkDefinition::learn_cluster_ids(const ClusterId& source, const ClusterId&
 }
 
 Task<Result<StoredEntry>> LinkDefinition::stored_if_ours(Deadline deadline) {
-  CO_TRY(auto entries, co_await store_.list(key(), deadline));
-  for (StoredEntry& entry : entries) {
-    if (entry.key != key()) continue;
-    CO_TRY(StoredLink stored, decode_stored_link(entry.value));
-    if (stored.id != link_.id || stored.epoch != link_.epoch) break;
-    co_return std::move(entry);
-  }
-  co_return Error(ErrorCode::kConflict, "another gateway has taken this link over");
+  CO_TRY(StoredEntry entry, co_await store_.read(key(), deadline));
+  if (entry.revision == 0) co_return Error(ErrorCode::kConflict, "the link was deleted at the target");
+  CO_TRY(StoredLink stored, decode_stored_link(entry.value));
+  if (stored.id != link_.id || stored.epoch != link_.epoch)
+    co_return Error(ErrorCode::kConflict, "another gateway has taken this link over");
+  co_return std::move(entry);
 }
 
 // With storing_ held, after a write that lost: it may have lost against an earlier write of this gateway whose answer

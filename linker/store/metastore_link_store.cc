@@ -9,6 +9,7 @@ namespace {
 using kafka::Repeat;
 
 constexpr int32_t kTimeoutMs = 20000;
+constexpr int32_t kPageEntries = 1000;
 
 kafka::Bytes bytes_of(std::string_view text) {
   ConstBytes view = as_bytes(text);
@@ -25,36 +26,38 @@ kafka::LinkStateRequest request(LinkMetastoreOperation operation) {
 
 }  // namespace
 
-Task<Result<std::vector<StoredEntry>>> MetastoreLinkStore::list(std::string prefix, Deadline deadline) {
+Task<Result<StoredPage>> MetastoreLinkStore::page(std::string begin, std::string end, Deadline deadline) {
   kafka::LinkStateRequest range = request(LinkMetastoreOperation::kRange);
-  range.key = bytes_of(prefix);
-  prefix.back() = static_cast<char>(prefix.back() + 1);
-  range.end_key = bytes_of(prefix);
+  range.key = bytes_of(begin);
+  range.end_key = bytes_of(end);
+  range.limit = kPageEntries;
   auto response = co_await cluster_.call_any(std::move(range), Repeat::kYes, deadline);
   if (!response) co_return std::move(response).error().in("target: stored links");
   if (response->error_code != 0)
     co_return kafka::to_error(response->error_code, "target: stored links: " + response->error_message.value_or(""));
-  if (response->more) co_return Error(ErrorCode::kResourceExhausted, "target: more stored links than one answer holds");
-  std::vector<StoredEntry> out;
+  StoredPage out;
+  out.more = response->more;
   for (const auto& entry : response->entries) {
-    StoredEntry found;
+    StoredEntry& found = out.entries.emplace_back();
     found.key = text_of(entry.key);
     found.value = text_of(entry.value);
     found.revision = entry.mod_revision;
-    out.push_back(std::move(found));
   }
   co_return out;
 }
 
-Task<Result<MetastoreLinkStore::Stored>> MetastoreLinkStore::read(std::string key, Deadline deadline) {
+Task<Result<StoredEntry>> MetastoreLinkStore::read(std::string key, Deadline deadline) {
   kafka::LinkStateRequest range = request(LinkMetastoreOperation::kRange);
   range.key = bytes_of(key);
-  CO_TRY(auto response, co_await cluster_.call_any(std::move(range), Repeat::kYes, deadline));
-  if (response.error_code != 0) co_return kafka::to_error(response.error_code, response.error_message.value_or(""));
-  Stored stored;
-  if (!response.entries.empty()) {
-    stored.value = text_of(response.entries.front().value);
-    stored.revision = response.entries.front().mod_revision;
+  auto response = co_await cluster_.call_any(std::move(range), Repeat::kYes, deadline);
+  if (!response) co_return std::move(response).error().in("target: " + key);
+  if (response->error_code != 0)
+    co_return kafka::to_error(response->error_code, "target: " + key + ": " + response->error_message.value_or(""));
+  StoredEntry stored;
+  stored.key = std::move(key);
+  if (!response->entries.empty()) {
+    stored.value = text_of(response->entries.front().value);
+    stored.revision = response->entries.front().mod_revision;
   }
   co_return stored;
 }

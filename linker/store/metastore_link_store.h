@@ -12,19 +12,13 @@ class MetastoreLinkStore final : public LinkStore {
  public:
   explicit MetastoreLinkStore(kafka::ClusterClient& cluster) : cluster_(cluster) {}  // `cluster` outlives it
 
-  // kResourceExhausted: more entries than one answer holds.
-  Task<Result<std::vector<StoredEntry>>> list(std::string prefix, Deadline deadline) override;
+  Task<Result<StoredEntry>> read(std::string key, Deadline deadline) override;
+  Task<Result<StoredPage>> page(std::string begin, std::string end, Deadline deadline) override;
   // If the answer is lost, the entry is read again and says whether the write was carried out. If it was not, the write
   // is sent once more.
   Task<Result<int64_t>> replace(StoredEntry entry, Deadline deadline) override;
 
  private:
-  struct Stored {
-    std::string value;
-    int64_t revision = 0;  // 0: not there
-  };
-  Task<Result<Stored>> read(std::string key, Deadline deadline);
-
   kafka::ClusterClient& cluster_;
 };
 

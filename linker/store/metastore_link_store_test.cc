@@ -2,6 +2,7 @@
 
 #include "linker/store/testing/kafka_fixture.h"
 #include "proto/kafka/messages/link_state.h"
+#include "proto/link/keys.h"
 
 namespace farshore::linker {
 namespace {
@@ -77,6 +78,36 @@ ASYNC_TEST_F(MetastoreLinkStoreTest, WriteOfAnotherGatewayIsAConflict) {
   auto found = co_await store_.replace(std::move(again), soon());
   EXPECT_ERROR(found, ErrorCode::kConflict);
   EXPECT_EQ(kafka_.link_entries["link/a"].value, "theirs");
+}
+
+// A link that synced many groups must not keep a gateway from finding its links.
+ASYNC_TEST_F(MetastoreLinkStoreTest, LinksAreFoundInAFewPagesHoweverManyGroupsTheyHave) {
+  for (int n = 0; n < 12000; ++n) kafka_.link_entries[group_memory_key("a", "group-" + std::to_string(n))] = {"x", 1};
+  for (const char* name : {"a", "a-b", "a.c", "b"}) kafka_.link_entries[link_key(name)] = {"link", 2};
+  int calls = 0;
+  kafka_.fate = [&](int16_t key) {
+    calls += key == kLinkState;
+    return Fate::kAnswer;
+  };
+  auto links = co_await store_.links(soon());
+  CO_ASSERT_OK(links);
+  std::vector<std::string> keys;
+  for (const auto& entry : *links) keys.push_back(entry.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"link/a", "link/a-b", "link/a.c", "link/b"}));
+  EXPECT_LE(calls, 3);
+  auto groups = co_await store_.list(link_children_prefix("a"), soon());
+  CO_ASSERT_OK(groups);
+  EXPECT_EQ(groups->size(), 12000U);
+}
+
+ASYNC_TEST_F(MetastoreLinkStoreTest, EntryThatIsNotThereIsReadWithRevisionZero) {
+  kafka_.link_entries["link/ab"] = {"another", 7};
+  auto missing = co_await store_.read("link/a", soon());
+  CO_ASSERT_OK(missing);
+  EXPECT_EQ(missing->revision, 0);
+  auto found = co_await store_.read("link/ab", soon());
+  CO_ASSERT_OK(found);
+  EXPECT_EQ(found->revision, 7);
 }
 
 }  // namespace

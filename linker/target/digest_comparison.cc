@@ -5,87 +5,163 @@
 namespace farshore::linker {
 namespace {
 
-constexpr int32_t kRanges = 64;  // into which a range that differs is cut
-
-std::string hex(const kafka::Bytes& bytes) {
-  static const char digits[] = "0123456789abcdef";
-  std::string text;
-  for (std::byte b : bytes) {
-    text += digits[static_cast<unsigned>(b) >> 4];
-    text += digits[static_cast<unsigned>(b) & 15];
-  }
-  return text;
-}
+constexpr int32_t kNarrowingRanges = 64;  // into which a range that differs is cut
 
 // Of two answers about a partition, one of them an error: which end failed, and how.
-std::string error_of(const MirrorPartitionAnswer& source, const MirrorPartitionAnswer& target) {
+std::string comparison_error(const MirrorPartitionAnswer& source, const MirrorPartitionAnswer& target) {
   const MirrorPartitionAnswer& bad = source.error_code != 0 ? source : target;
   return (&bad == &source ? "source: " : "target: ") + mirror_error(bad.error_code, bad.error_message).to_string();
+}
+
+std::string range_text(int64_t low, int64_t high) {
+  return "[" + std::to_string(low) + ", " + std::to_string(high) + ")";
+}
+
+// The shown digest of a partition is made of those of its pieces, in any order.
+void fold(std::string& shown, const decltype(MirrorPartitionAnswer::digests)& digests) {
+  static const char kDigits[] = "0123456789abcdef";
+  auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  for (const auto& range : digests) {
+    shown.resize(std::max(shown.size(), range.digest.size() * 2), '0');
+    for (size_t i = 0; i < range.digest.size(); ++i) {
+      const auto byte = static_cast<unsigned>(range.digest[i]);
+      shown[2 * i] = kDigits[static_cast<unsigned>(value(shown[2 * i])) ^ (byte >> 4)];
+      shown[2 * i + 1] = kDigits[static_cast<unsigned>(value(shown[2 * i + 1])) ^ (byte & 15)];
+    }
+  }
 }
 
 }  // namespace
 
 Task<Status> DigestComparison::run(LinkTarget::Verified verified, Deadline deadline) {
-  auto from = co_await source_.describe(topic_.source_topic, partitions_, deadline);
-  if (!from) co_return std::move(from).error().in("source: topic " + topic_.source_topic);
-  auto to = co_await target_.describe(topic_.topic, partitions_, deadline);
-  if (!to) co_return std::move(to).error().in("target: topic " + topic_.topic);
   for (int32_t p = 0; p < partitions_; ++p) {
-    const auto& source = from->partitions[static_cast<size_t>(p)];
-    const auto& target = to->partitions[static_cast<size_t>(p)];
-    api::VerifyProgress range;
-    range.set_topic(topic_.topic);
-    range.set_partition(p);
-    if (source.error_code != 0 || target.error_code != 0) {
-      range.set_error(error_of(source, target));
-      range.set_done(true);
-      verified(std::move(range));
-      continue;
-    }
-    range.set_from_offset(std::max(source.log_start_offset, target.log_start_offset));
-    range.set_to_offset(std::min(source.high_watermark, target.high_watermark));
-    if (target.promotion) range.set_to_offset(std::min(range.to_offset(), target.promotion->offset));
-    range.set_first_difference(-1);
-    CO_TRY(auto out, co_await compare(std::move(range), deadline));
+    api::VerifyProgress out;
+    out.set_topic(topic_.topic);
+    out.set_partition(p);
+    out.set_from_offset(-1);
+    out.set_to_offset(-1);
+    out.set_first_difference(-1);
+    CO_CHECK(co_await look(out, deadline));
+    if (out.error().empty()) CO_CHECK(co_await compare(out, deadline));
+    out.set_done(true);
     verified(std::move(out));
   }
   co_return ok();
 }
 
-Task<Result<api::VerifyProgress>> DigestComparison::compare(api::VerifyProgress out, Deadline deadline) {
-  const int32_t p = out.partition();
-  int64_t low = out.from_offset(), high = out.to_offset();
-  bool equal = true;
-  for (int round = 0; low < high; ++round) {
-    const int32_t ranges = round == 0 ? 1 : kRanges;
-    auto at_source = co_await source_.digest(topic_.source_topic, p, low, high, ranges, deadline);
-    if (!at_source) co_return std::move(at_source).error().in("source: digest of partition " + std::to_string(p));
-    auto at_target = co_await target_.digest(topic_.topic, p, low, high, ranges, deadline);
-    if (!at_target) co_return std::move(at_target).error().in("target: digest of partition " + std::to_string(p));
-    const auto& source = at_source->partitions.front();
-    const auto& target = at_target->partitions.front();
-    if (source.error_code != 0 || target.error_code != 0) {
-      out.set_error(error_of(source, target));
-      break;
-    }
-    if (round == 0) {
-      if (!source.digests.empty()) out.set_source_digest(hex(source.digests.front().digest));
-      if (!target.digests.empty()) out.set_target_digest(hex(target.digests.front().digest));
-      equal = source.digests == target.digests;
-      if (equal) break;
-    } else if (!narrow(source, target, low, high, out)) {
-      break;
-    }
+Task<Status> DigestComparison::look(api::VerifyProgress& out, Deadline deadline) {
+  auto from = co_await source_.describe_partition(topic_.source_topic, out.partition(), deadline);
+  if (!from) co_return std::move(from).error().in("source: topic " + topic_.source_topic);
+  auto to = co_await target_.describe_partition(topic_.topic, out.partition(), deadline);
+  if (!to) co_return std::move(to).error().in("target: topic " + topic_.topic);
+  const auto& source = from->partitions.front();
+  const auto& target = to->partitions.front();
+  if (source.error_code != 0 || target.error_code != 0) {
+    out.set_error(comparison_error(source, target));
+    co_return ok();
   }
-  out.set_done(true);
-  out.set_equal(equal && out.error().empty());
-  co_return out;
+  int64_t end = std::min(source.high_watermark, target.high_watermark);
+  if (target.promotion) end = std::min(end, target.promotion->offset);
+  const int64_t start = std::max(source.log_start_offset, target.log_start_offset);
+  out.set_from_offset(std::max(out.from_offset(), start));
+  out.set_to_offset(out.to_offset() < 0 ? end : std::min(out.to_offset(), end));
+  if (out.from_offset() >= out.to_offset() && source.high_watermark > source.log_start_offset && !target.promotion)
+    out.set_error("nothing of it is mirrored: the source has " +
+                  range_text(source.log_start_offset, source.high_watermark) + ", the mirror " +
+                  range_text(target.log_start_offset, target.high_watermark));
+  co_return ok();
 }
 
-bool DigestComparison::narrow(const MirrorPartitionAnswer& source, const MirrorPartitionAnswer& target, int64_t& low,
-                              int64_t& high, api::VerifyProgress& out) {
-  const auto& s = source.digests;
-  const auto& t = target.digests;
+Task<Result<DigestComparison::Both>> DigestComparison::digests(int32_t partition, int64_t low, int64_t high,
+                                                               int32_t ranges, Deadline deadline) {
+  auto at_source = co_await source_.digest(topic_.source_topic, partition, low, high, ranges, deadline);
+  if (!at_source) co_return std::move(at_source).error().in("source: digest of partition " + std::to_string(partition));
+  auto at_target = co_await target_.digest(topic_.topic, partition, low, high, ranges, deadline);
+  if (!at_target) co_return std::move(at_target).error().in("target: digest of partition " + std::to_string(partition));
+  co_return Both{std::move(at_source->partitions.front()), std::move(at_target->partitions.front())};
+}
+
+Task<Status> DigestComparison::compare(api::VerifyProgress& out, Deadline deadline) {
+  const int64_t begun_at = out.from_offset();
+  int64_t comparable_from = begun_at;
+  int64_t piece = kFirstPiece;
+  std::string at_source, at_target;
+  for (int64_t at = begun_at; at < out.to_offset();) {
+    const int64_t high = std::min(at + piece, out.to_offset());
+    const MonoTime asked = env_.now();
+    CO_TRY(Both both, co_await digests(out.partition(), at, high, 1, deadline));
+    const Duration took = env_.now() - asked;
+    if (both.source.error_code != 0 || both.target.error_code != 0) {
+      out.set_error(comparison_error(both.source, both.target));
+      co_return ok();
+    }
+    if (!both.equal()) {
+      CO_TRY(const bool explained, co_await explained_by_deletion(out, at, high, deadline));
+      if (!out.error().empty()) co_return ok();
+      if (explained) {
+        at = std::max(at, out.from_offset());
+        comparable_from = std::max(comparable_from, at);
+        continue;
+      }
+      if (!compacted_) co_return co_await find_first_difference(out, at, high, deadline);
+      CO_TRY(comparable_from, co_await equal_from(out.partition(), at, high, deadline));
+    } else {
+      fold(at_source, both.source.digests);
+      fold(at_target, both.target.digests);
+    }
+    // A batch that begins before `high` is part of this piece.
+    at = both.source.digests.empty() ? high : std::max(high, both.source.digests.back().end_offset);
+    if (took < kPieceTime) piece = std::min(piece * 2, kLargestPiece);
+    if (took > 4 * kPieceTime) piece = std::max<int64_t>(piece / 2, 1);
+    co_await env_.sleep(std::min(took, 4 * kPieceTime));
+  }
+  if (compacted_ && comparable_from > begun_at)
+    out.set_note("the source compacts this topic, and the mirror keeps what the source had: " +
+                 range_text(begun_at, comparable_from) + " is not comparable");
+  out.set_from_offset(comparable_from);
+  out.set_equal(comparable_from < out.to_offset() || begun_at >= out.to_offset());
+  out.set_not_compared(!out.equal());
+  out.set_source_digest(at_source);
+  out.set_target_digest(at_target);
+  co_return ok();
+}
+
+Task<Result<bool>> DigestComparison::explained_by_deletion(api::VerifyProgress& out, int64_t low, int64_t high,
+                                                           Deadline deadline) {
+  CO_CHECK(co_await look(out, deadline));
+  co_return out.from_offset() > low || out.to_offset() < high;
+}
+
+Task<Status> DigestComparison::find_first_difference(api::VerifyProgress& out, int64_t low, int64_t high,
+                                                     Deadline deadline) {
+  out.set_first_difference(low);
+  for (bool nearer = true; nearer && low < high;) {
+    CO_TRY(Both both, co_await digests(out.partition(), low, high, kNarrowingRanges, deadline));
+    if (both.source.error_code != 0 || both.target.error_code != 0) co_return ok();
+    nearer = narrow(both, low, high, out);
+  }
+  co_return ok();
+}
+
+Task<Result<int64_t>> DigestComparison::equal_from(int32_t partition, int64_t low, int64_t high, Deadline deadline) {
+  int64_t equal_from = high;
+  // Each round looks into the last part that differs.
+  for (int round = 0; round < 4 && low < equal_from; ++round) {
+    CO_TRY(Both both, co_await digests(partition, low, equal_from, kNarrowingRanges, deadline));
+    const auto& s = both.source.digests;
+    const auto& t = both.target.digests;
+    size_t same = 0;
+    while (same < s.size() && same < t.size() && s[s.size() - 1 - same] == t[t.size() - 1 - same]) ++same;
+    if (same > 0) equal_from = s[s.size() - same].offset;
+    if (same == 0 || same == s.size() || s[s.size() - same - 1].batches <= 1) break;
+    low = s[s.size() - same - 1].offset;
+  }
+  co_return equal_from;
+}
+
+bool DigestComparison::narrow(const Both& both, int64_t& low, int64_t& high, api::VerifyProgress& out) {
+  const auto& s = both.source.digests;
+  const auto& t = both.target.digests;
   size_t i = 0;
   while (i < s.size() && i < t.size() && s[i] == t[i]) ++i;
   if (i == s.size() || i == t.size()) {

@@ -10,7 +10,7 @@ void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>
     if (end.partition < 0 || static_cast<size_t>(end.partition) >= pumps.size()) continue;
     if (end.state == EndState::kOffline) continue;  // where it ends is not known yet
     auto progress = replicator.progress(pumps[static_cast<size_t>(end.partition)]);
-    if (!progress || !progress->contact) continue;
+    if (!progress || !progress->heard()) continue;
     end.source_high_watermark = std::max(end.source_high_watermark, progress->pump.source.high_watermark);
     end.lost_at_least_records = std::max<int64_t>(0, end.source_high_watermark - end.failover_offset);
     end.blind_window_ms = std::chrono::duration_cast<milliseconds>(now - progress->known_as_of).count();

@@ -92,7 +92,7 @@ class LinkTarget {
   virtual Task<Status> verify(TargetTopic topic, int32_t partitions, LinkSource source, Verified verified,
                               Deadline deadline) = 0;
   // The topics of this link that are not at the target any more as the link made them, with the reason. Asked in each
-  // round of discovery. A Farshore target checks every append by itself, so it answers nothing here.
+  // round of discovery.
   virtual Task<Result<std::map<std::string, std::string>>> gone(Deadline) {
     co_return std::map<std::string, std::string>();
   }

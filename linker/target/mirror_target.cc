@@ -19,18 +19,23 @@ TargetTopic topic_of(const MirrorTopicAnswer& answer) {
 }  // namespace
 
 MirrorTarget::MirrorTarget(Env& env, Connector& connector, const StoredLink& link)
-    : link_(link.id),
+    : env_(env),
+      link_(link.id),
       epoch_(link.epoch),
       source_cluster_id_(link.spec.source_cluster_id),
       cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id.value()),
+      presence_(cluster_),
       mirrors_(cluster_.client()),
       links_(cluster_.client()),
       data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
+      verify_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
+      verify_mirrors_(verify_),
       sink_(env, data_, link_, epoch_, replicator::MirrorSinkOptions()) {}
 
 void MirrorTarget::close() {
   cluster_.close();
   data_.close();
+  verify_.close();
 }
 
 Status MirrorTarget::fits(const ClusterIdentity& target) const {
@@ -43,12 +48,18 @@ Task<Result<std::vector<TargetTopic>>> MirrorTarget::adopt(Deadline deadline) {
   auto found = co_await mirrors_.mirrors_of(link_, deadline);
   if (!found) co_return std::move(found).error().in("target");
   std::vector<TargetTopic> topics;
-  for (const auto& answer : *found) topics.push_back(topic_of(answer));
+  const auto view = cluster_.client().view();  // as mirrors_of() has just asked for
+  for (const auto& answer : *found) {
+    TargetTopic& topic = topics.emplace_back(topic_of(answer));
+    auto there = view->topics.find(topic.topic);
+    if (there != view->topics.end()) topic.partitions = static_cast<int32_t>(there->second.partitions.size());
+    if (!topic.promotion) presence_.made(topic.topic, topic.id);
+  }
   co_return topics;
 }
 
 Task<std::string> MirrorTarget::name_of(LinkId link, Deadline deadline) {
-  auto all = co_await links_.list(std::string(kLinkKeyPrefix), deadline);
+  auto all = co_await links_.links(deadline);
   if (!all) co_return std::string();
   for (const auto& entry : *all) {
     auto stored = decode_stored_link(entry.value);
@@ -79,6 +90,7 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
   topic.id = TargetTopicId(made->topic_id);
   topic.source_id = SourceTopicId(wanted.source.id);
   topic.partitions = wanted.source.partitions;
+  if (!wanted.dry_run) presence_.made(topic.topic, topic.id);
   co_return topic;
 }
 
@@ -110,6 +122,7 @@ Task<Result<PromotionRecord>> MirrorTarget::end(EndOfTopic request, replicator::
   auto answer = co_await mirrors_.end(link_, epoch_, request.topic.id, std::move(request.ends), request.dry_run,
                                       std::move(request.wanted), deadline);
   if (!answer) co_return std::move(answer).error().in("target");
+  if (!request.dry_run) presence_.ended(request.topic.topic);
   co_return get_promotion(*answer);
 }
 
@@ -139,7 +152,10 @@ Task<Status> MirrorTarget::verify(TargetTopic topic, int32_t partitions, LinkSou
     co_return Error(ErrorCode::kUnsupported,
                     "verify compares digests that both ends compute; the source is Apache Kafka, "
                     "which computes none");
-  DigestComparison comparison(source.mirrors, mirrors_, std::move(topic), partitions);
+  std::vector<std::string> names{topic.source_topic};
+  CO_TRY(auto configs, co_await source.cluster.effective_configs(std::move(names), deadline));
+  const bool compacted = configs[topic.source_topic]["cleanup.policy"].find("compact") != std::string::npos;
+  DigestComparison comparison(env_, source.mirrors, verify_mirrors_, std::move(topic), partitions, compacted);
   co_return co_await comparison.run(std::move(verified), deadline);
 }
 

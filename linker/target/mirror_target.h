@@ -5,6 +5,7 @@
 
 #include "linker/store/metastore_link_store.h"
 #include "linker/target/link_target.h"
+#include "linker/target/mirror_presence.h"
 #include "replicator/mirror_sink.h"
 
 namespace farshore::linker {
@@ -20,6 +21,7 @@ class MirrorTarget final : public LinkTarget {
   Status fits(const ClusterIdentity& target) const override;
   Task<Result<std::vector<TargetTopic>>> adopt(Deadline deadline) override;
   Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) override;
+  Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline) override { return presence_.gone(deadline); }
   Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
                                    Deadline deadline) override;
   Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) override;
@@ -36,13 +38,17 @@ class MirrorTarget final : public LinkTarget {
   // fills it, the error names that link.
   Task<Result<TargetTopic>> look_at_refused(WantedTopic wanted, Error why, Deadline deadline);
 
+  Env& env_;
   const LinkId link_;
   const LinkEpoch epoch_;
   const ClusterId source_cluster_id_;
   ClusterAdmin cluster_;
+  MirrorPresence presence_;
   MirrorClient mirrors_;
   MetastoreLinkStore links_;
-  kafka::ClusterClient data_;  // of its own: bytes never wait behind metadata
+  // Of their own: bytes never wait behind metadata, nor does anything behind a verification.
+  kafka::ClusterClient data_, verify_;
+  MirrorClient verify_mirrors_;
   replicator::MirrorSink sink_;
 };
 

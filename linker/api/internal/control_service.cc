@@ -6,6 +6,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kCallLimit = seconds(60), kMirrorLimit = seconds(20), kVerbLimit = minutes(10);
+constexpr Duration kVerifyLimit = hours(2);      // of one call; a large link is verified topic by topic
 constexpr Duration kPromoteLimit = seconds(60);  // unless the request says another one
 
 }  // namespace
@@ -133,7 +134,7 @@ grpc::Status ControlService::Failover(grpc::ServerContext* context, const api::F
 grpc::Status ControlService::Verify(grpc::ServerContext* context, const api::VerifyRequest* request,
                                     grpc::ServerWriter<api::VerifyProgress>* writer) {
   return bridge_.stream<api::VerifyProgress>(context, writer, [this, r = *request](const ApiCall& from, auto send) {
-    return gateway_.verify(r, std::move(send), from.deadline(bridge_.env(), kVerbLimit), from.caller);
+    return gateway_.verify(r, std::move(send), from.deadline(bridge_.env(), kVerifyLimit), from.caller);
   });
 }
 

@@ -2,6 +2,8 @@
 // verbs before it goes.
 #pragma once
 
+#include "linker/link/model/end_reports.h"
+#include "linker/link/model/link_ownership.h"
 #include "linker/link/model/link_status.h"
 #include "linker/link/model/mirror_topics.h"
 #include "linker/link/model/source_cluster.h"
@@ -13,6 +15,8 @@ struct LinkParts {
   Env& env;
   LinkDefinition& definition;
   LinkStatus& status;
+  LinkOwnership& ownership;
+  EndReports& reports;
   SourceCluster& source;
   LinkTarget& target;
   replicator::Replicator& replicator;

@@ -10,19 +10,33 @@ LinkStatus::LinkStatus(Env& env, std::string link, LinkState state, std::string 
       state_(state),
       reason_(std::move(reason)),
       since_ms_(env.wall_now().milliseconds_since_epoch),
-      last_source_contact_(env.now()) {}
+      begun_(env.now()) {}
 
 void LinkStatus::set(LinkState state, std::string reason) {
   if (state_ == state && reason_ == reason) return;
-  if (!may_follow(state_, state)) return;
+  if (fenced_ || !may_follow(state_, state)) return;
   env_.log().info("link", {{"link", link_}, {"from", name(state_)}, {"to", name(state)}, {"reason", reason}});
   state_ = state;
   reason_ = std::move(reason);
   since_ms_ = env_.wall_now().milliseconds_since_epoch;
 }
 
-void LinkStatus::lost_to_another_gateway() { set(LinkState::kFailed, "another gateway has taken this link over"); }
+void LinkStatus::fence(std::string reason) {
+  if (fenced_) return;
+  env_.log().error("this gateway does nothing more for a link", {{"link", link_}, {"reason", reason}});
+  set(LinkState::kFailed, std::move(reason));
+  fenced_ = true;
+}
 
-void LinkStatus::source_answered(MonoTime at) { last_source_contact_ = std::max(last_source_contact_, at); }
+Status LinkStatus::check_ours() const {
+  if (!fenced_) return ok();
+  return Error(ErrorCode::kFenced, "link " + link_ + ": " + reason_ +
+                                       ": this gateway does nothing more for it; give the command to the gateway that "
+                                       "has it, or restart this one to take it back");
+}
+
+void LinkStatus::source_answered(MonoTime at) {
+  last_source_contact_ = std::max(last_source_contact_.value_or(at), at);
+}
 
 }  // namespace farshore::linker

@@ -1,8 +1,11 @@
 // LinkStatus: the state of one running link (link_state.h has the states and their transitions), and the time of the
 // source's last answer. The state that the operator wants is stored in the LinkDefinition; this one also knows
-// UNAVAILABLE and FAILED. Executor: the Env's. Owner: Link.
+// UNAVAILABLE and FAILED. A link that another gateway has, or that was deleted, is fenced here: FAILED for good, and
+// nothing of it may write at the target any more (OwnershipWatch stops what runs; verbs and tasks ask check_ours()).
+// Executor: the Env's. Owner: Link.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/env.h"
@@ -12,7 +15,7 @@ namespace farshore::linker {
 
 class LinkStatus {
  public:
-  // `link` is the link's name, for the log. The source counts as having answered now.
+  // `link` is the link's name, for the log.
   LinkStatus(Env& env, std::string link, LinkState state, std::string reason);
 
   LinkState state() const { return state_; }
@@ -20,13 +23,20 @@ class LinkStatus {
   int64_t since_ms() const { return since_ms_; }  // wall clock, Unix epoch
 
   // Logs the change. A change that the table of link_state.h does not have is ignored: a FAILED link stays FAILED until
-  // its operator resumes it.
+  // its operator resumes it, and for good if it is fenced.
   void set(LinkState state, std::string reason);
-  // FAILED, because another gateway has taken the link over.
-  void lost_to_another_gateway();
+  // FAILED for good, because this link is another gateway's now, or was deleted.
+  void fence(std::string reason);
+  void lost_to_another_gateway() { fence("another gateway has taken this link over"); }
+  bool fenced() const { return fenced_; }
+  // kFenced: with the reason and the way out.
+  Status check_ours() const;
 
   void source_answered(MonoTime at);
-  MonoTime last_source_contact() const { return last_source_contact_; }
+  // nullopt: it has not answered this gateway yet.
+  std::optional<MonoTime> last_source_contact() const { return last_source_contact_; }
+  // Since its last answer, or since this gateway runs the link.
+  Duration source_silent_for() const { return env_.now() - last_source_contact_.value_or(begun_); }
 
  private:
   Env& env_;
@@ -34,7 +44,9 @@ class LinkStatus {
   LinkState state_;
   std::string reason_;
   int64_t since_ms_;
-  MonoTime last_source_contact_;
+  const MonoTime begun_;
+  std::optional<MonoTime> last_source_contact_;
+  bool fenced_ = false;
 };
 
 }  // namespace farshore::linker

@@ -11,6 +11,25 @@ MirrorTopic::MirrorTopic(Env& env, replicator::Replicator& replicator, std::stri
       source_topic_(std::move(source_topic)),
       since_ms_(env.wall_now().milliseconds_since_epoch) {}
 
+const char* name(NamedLoss::Kind kind) {
+  switch (kind) {
+    case NamedLoss::Kind::kNotMirrored:
+      return "not-mirrored";
+    case NamedLoss::Kind::kCut:
+      return "cut";
+    case NamedLoss::Kind::kKept:
+      return "kept";
+  }
+  return "?";
+}
+
+void MirrorTopic::note_loss(NamedLoss loss) {
+  loss.wall_ms = env_.wall_now().milliseconds_since_epoch;
+  if (losses_.size() == kLossesMax) losses_.erase(losses_.begin());
+  losses_.push_back(loss);
+  ++losses_by_kind_[farshore::linker::name(loss.kind)];
+}
+
 bool MirrorTopic::ending() const { return state_ == MirrorState::kStopped || state_ == MirrorState::kPendingStopped; }
 
 bool MirrorTopic::has_pump(const LinkPartition& key) const {
@@ -47,8 +66,16 @@ void MirrorTopic::set_dropped_below(const LinkPartition& key, SourceOffset offse
 }
 
 void MirrorTopic::identify(TargetTopicId id, SourceTopicId source_id) {
+  if (id_ != id || source_id_ != source_id) stop_pumps();
   id_ = id;
   source_id_ = source_id;
+  gone_at_target_ = false;
+}
+
+bool MirrorTopic::has_failed_pump() const {
+  for (const auto& key : pumps_)
+    if (replicator_.phase(key) == replicator::PumpPhase::kFailed) return true;
+  return false;
 }
 
 void MirrorTopic::start(int32_t partitions, bool topic_paused, bool link_paused) {
@@ -74,7 +101,12 @@ void MirrorTopic::pause_pumps() {
 }
 
 void MirrorTopic::resume_pumps() {
-  for (const auto& key : pumps_) replicator_.resume(key);
+  for (const auto& key : pumps_) {
+    if (replicator_.phase(key) == replicator::PumpPhase::kFailed)
+      replicator_.restart(key);
+    else
+      replicator_.resume(key);
+  }
 }
 
 void MirrorTopic::stop_pumps() {
@@ -91,15 +123,25 @@ void MirrorTopic::resume() {
 }
 
 void MirrorTopic::retry() {
+  if (pumps_.empty() || gone_at_target_) {
+    stop_pumps();
+    id_ = TargetTopicId();
+    source_id_ = SourceTopicId();
+    return set_state(MirrorState::kPending, "resumed: it is being made again");
+  }
   set_state(MirrorState::kActive, "");
   for (const auto& key : pumps_) replicator_.restart(key);
-  if (pumps_.empty()) source_id_ = SourceTopicId();
 }
 
 void MirrorTopic::fail(std::string reason) { set_state(MirrorState::kFailed, std::move(reason)); }
 
 void MirrorTopic::fail_and_stop(std::string reason) {
   stop_pumps();
+  fail(std::move(reason));
+}
+
+void MirrorTopic::fail_gone(std::string reason) {
+  gone_at_target_ = true;
   fail(std::move(reason));
 }
 

@@ -1,9 +1,14 @@
 // MirrorTopic: one topic at the target that a link fills, or has filled: its state with the reason, its pumps (one per
 // partition), and its promotion record once it was ended. Only the methods here change the state, and only along the
 // table of mirror_state.h (ensure'd); each change is logged.
+//
+// Pumps belong to one identity: the pair of topic ids at both ends. Another identity is another mirror, so its pumps
+// are new ones (identify()). A state and the pumps go together: a topic that leaves FAILED has no failed pump any more
+// (resume(), retry()), and one with a failed pump becomes FAILED (MirrorTopics::fail_with_their_pumps()).
 // Executor: the Env's. Owner: MirrorTopics.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +18,20 @@
 #include "proto/link/mirror_state.h"
 
 namespace farshore::linker {
+
+// Records that the mirror does not have, or does not have any more, although the source had them.
+struct NamedLoss {
+  enum class Kind : uint8_t {
+    kNotMirrored,  // the source deleted them before they were mirrored
+    kCut,          // the source lost them after they were mirrored, and the mirror was cut
+    kKept          // the source lost them after they were mirrored, and the mirror keeps them (on.divergence=stop)
+  };
+  Kind kind = Kind::kNotMirrored;
+  int32_t partition = 0;
+  SourceOffset from, to;
+  int64_t wall_ms = 0;  // Unix epoch
+};
+const char* name(NamedLoss::Kind kind);  // not-mirrored, cut, kept
 
 class MirrorTopic {
  public:
@@ -27,7 +46,8 @@ class MirrorTopic {
   TargetTopicId id() const { return id_; }  // at the target; zero: not known yet
   SourceTopicId source_id() const { return source_id_; }
   MirrorState state() const { return state_; }
-  const std::string& reason() const { return reason_; }
+  // Why it is in this state; where the state needs no reason, a remark about the topic.
+  const std::string& reason() const { return reason_.empty() ? remark_ : reason_; }
   int64_t since_ms() const { return since_ms_; }            // wall clock, Unix epoch
   bool pumping() const { return farshore::pumps(state_); }  // records flow in this state
   bool ending() const;                                      // ended, or being promoted: discovery leaves it alone
@@ -38,9 +58,19 @@ class MirrorTopic {
 
   // All partitions are at the source's end now, as far as the source has said.
   bool caught_up_now() const;
+  bool has_failed_pump() const;
   // They were, at least once since this gateway runs.
   bool was_caught_up() const { return was_caught_up_; }
   void note_caught_up() { was_caught_up_ = was_caught_up_ || caught_up_now(); }
+
+  // The last kLossesMax, oldest first, and the numbers of all, since this gateway runs.
+  const std::vector<NamedLoss>& losses() const { return losses_; }
+  const std::map<std::string, uint64_t>& losses_by_kind() const { return losses_by_kind_; }
+  void note_loss(NamedLoss loss);
+
+  // The source compacts it: the mirror keeps what the source removes, until the mirror ends.
+  bool compacted() const { return compacted_; }
+  void set_compacted(bool compacted) { compacted_ = compacted; }
 
   // Configs in which the target differs from the source, in words.
   const std::vector<std::string>& drift() const { return drift_; }
@@ -50,8 +80,9 @@ class MirrorTopic {
   SourceOffset dropped_below(const LinkPartition& key) const;
   void set_dropped_below(const LinkPartition& key, SourceOffset offset);
 
-  // The topic as it is at the target.
+  // The topic as it is at the target. If it is another topic than before, at either end, its pumps go.
   void identify(TargetTopicId id, SourceTopicId source_id);
+  void set_remark(std::string remark) { remark_ = std::move(remark); }
   // Adds pumps until there are `partitions`, then ACTIVE; or PAUSED, if its operator paused the topic. Pumps are paused
   // too if the whole link is.
   void start(int32_t partitions, bool topic_paused, bool link_paused);
@@ -59,10 +90,12 @@ class MirrorTopic {
   void resume_pumps();
   void pause();  // the state alone; also by resume()
   void resume();
-  // The operator resumes a FAILED topic: its pumps are restarted. Without pumps, discovery creates the topic again.
+  // The operator resumes a FAILED topic: its pumps are restarted. If it has none, or is gone at the target, it becomes
+  // PENDING, and discovery makes it again.
   void retry();
   void fail(std::string reason);           // FAILED; the pumps stay as they are
   void fail_and_stop(std::string reason);  // FAILED, without pumps
+  void fail_gone(std::string reason);      // FAILED, because the target does not have it any more; the pumps stay
   void source_is_silent();                 // ACTIVE -> SOURCE_UNAVAILABLE
   void source_answers();                   // SOURCE_UNAVAILABLE -> ACTIVE
   void begin_promotion();                  // PENDING_STOPPED
@@ -84,10 +117,15 @@ class MirrorTopic {
   TargetTopicId id_;
   SourceTopicId source_id_;
   MirrorState state_ = MirrorState::kPending;
-  std::string reason_;
+  std::string reason_, remark_;
+  bool gone_at_target_ = false;
   int64_t since_ms_;
   std::vector<LinkPartition> pumps_;
   std::vector<SourceOffset> dropped_below_;  // by partition
+  static constexpr size_t kLossesMax = 16;
+  std::vector<NamedLoss> losses_;
+  std::map<std::string, uint64_t> losses_by_kind_;
+  bool compacted_ = false;
   std::vector<std::string> drift_;
   bool was_caught_up_ = false;
   std::optional<PromotionRecord> promotion_;

@@ -71,4 +71,32 @@ void MirrorTopics::fail_partition(const LinkPartition& key, const std::string& w
   if (topic && topic->pumping()) topic->fail("partition " + std::to_string(key.partition.value()) + ": " + why);
 }
 
+void MirrorTopics::fail_with_their_pumps() {
+  for (const auto& entry : topics_) {
+    MirrorTopic& topic = *entry.second;
+    if (!topic.pumping() || !topic.has_failed_pump()) continue;
+    for (const auto& key : topic.pumps()) {
+      auto progress = replicator_.progress(key);
+      if (!progress || progress->pump.phase != replicator::PumpPhase::kFailed) continue;
+      if (progress->pump.failure == ErrorCode::kFenced) continue;  // FenceRecovery or LinkStatus decides
+      fail_partition(key, progress->pump.failure.to_string());
+      break;
+    }
+  }
+}
+
+void MirrorTopics::stop_all(const std::string& why) {
+  for (const auto& entry : topics_)
+    if (entry.second->state() != MirrorState::kStopped) entry.second->fail_and_stop(why);
+}
+
+void MirrorTopics::remark_selection() {
+  for (const auto& entry : topics_) {
+    const bool chosen = selected(definition_.spec().topics, entry.second->source_topic());
+    entry.second->set_remark(chosen ? std::string()
+                                    : "the link's filters do not select it any more; it is mirrored until it is "
+                                      "paused, promoted or failed over");
+  }
+}
+
 }  // namespace farshore::linker

@@ -37,6 +37,12 @@ class MirrorTopics {
   void apply_pauses(bool was_paused);
   // FAILED, because one partition cannot be filled any more. Topics that are paused or ended stay as they are.
   void fail_partition(const LinkPartition& key, const std::string& why);
+  // FAILED are all that should pump and have a failed pump: none is ACTIVE beside a partition that is FAILED.
+  void fail_with_their_pumps();
+  // The link is not this gateway's any more: all that are not ended become FAILED, without pumps.
+  void stop_all(const std::string& why);
+  // Says of each topic whether the link's filters select it.
+  void remark_selection();
 
  private:
   Env& env_;

@@ -2,6 +2,17 @@
 
 namespace farshore::linker {
 
+void PumpEvents::note_loss(const LinkPartition& key, NamedLoss::Kind kind, SourceOffset from, SourceOffset to) {
+  MirrorTopic* topic = topics_.of_pump(key);
+  if (!topic) return;
+  NamedLoss loss;
+  loss.kind = kind;
+  loss.partition = key.partition.value();
+  loss.from = from;
+  loss.to = to;
+  topic->note_loss(loss);
+}
+
 void PumpEvents::pump_diverged(const LinkPartition& key, replicator::LostRange lost, bool cut) {
   env_.log().error("the source lost data that was mirrored", {{"partition", topics_.partition_name(key)},
                                                               {"from", lost.from},
@@ -9,6 +20,7 @@ void PumpEvents::pump_diverged(const LinkPartition& key, replicator::LostRange l
                                                               {"first_epoch", lost.first_epoch},
                                                               {"last_epoch", lost.last_epoch},
                                                               {"truncated", cut}});
+  note_loss(key, cut ? NamedLoss::Kind::kCut : NamedLoss::Kind::kKept, lost.from, lost.to);
   if (cut) return;
   topics_.fail_partition(key, "the source lost offsets " + std::to_string(lost.from.value()) + " to " +
                                   std::to_string(lost.to.value()) + ", which were mirrored (on.divergence=stop)");
@@ -17,16 +29,27 @@ void PumpEvents::pump_diverged(const LinkPartition& key, replicator::LostRange l
 void PumpEvents::pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool) {
   env_.log().error("the source deleted records before they could be mirrored",
                    {{"partition", topics_.partition_name(key)}, {"from", from}, {"to", to}});
+  note_loss(key, NamedLoss::Kind::kNotMirrored, from, to);
 }
 
 void PumpEvents::pump_topic_gone(const LinkPartition& key, const Error& why) {
   MirrorTopic* topic = topics_.of_pump(key);
-  if (topic && topic->pumping()) topic->fail("the source topic is gone: " + why.to_string());
+  if (!topic || !topic->pumping()) return;
+  const bool made_anew = why == ErrorCode::kConflict;
+  topic->fail("the source topic is gone: " + why.to_string() +
+              (made_anew
+                   ? "; to mirror the new one, delete the mirror topic at the target; to keep the old records there, "
+                     "fail it over"
+                   : "; to keep what is mirrored, fail it over"));
 }
 
 void PumpEvents::pump_failed(const LinkPartition& key, const Error& why) {
   if (why == ErrorCode::kFenced && mode_ == LinkMode::kRelay) return fences_.fenced(key, why);
   if (why == ErrorCode::kFenced) status_.lost_to_another_gateway();
+  MirrorTopic* topic = topics_.of_pump(key);
+  if (why == ErrorCode::kNotFound && topic && topic->pumping())
+    return topic->fail_gone("the target does not have the topic any more (" + why.to_string() +
+                            "); `farshore mirror resume` makes it again from the source's start");
   topics_.fail_partition(key, why.to_string());
 }
 

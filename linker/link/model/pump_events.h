@@ -20,6 +20,8 @@ class PumpEvents final : public replicator::PumpListener {
   void pump_failed(const LinkPartition& key, const Error& why) override;
 
  private:
+  void note_loss(const LinkPartition& key, NamedLoss::Kind kind, SourceOffset from, SourceOffset to);
+
   Env& env_;
   const LinkMode mode_;
   LinkStatus& status_;

@@ -14,9 +14,19 @@ constexpr size_t kEndsAtOnce = 256;  // questions to the source
 
 SourceCluster::SourceCluster(Env& env, Connector& connector, const LinkSpec& spec)
     : env_(env),
+      bootstrap_(spec.source),
       admin_(env, connector, "source", spec.source, spec.source_cluster_id.value()),
       mirrors_(admin_.client()),
-      data_(env, connector, data_cluster_options(spec.source, spec.source_cluster_id)) {}
+      data_(env, connector, data_cluster_options(spec.source, spec.source_cluster_id)),
+      verify_(env, connector, data_cluster_options(spec.source, spec.source_cluster_id)),
+      verify_mirrors_(verify_) {}
+
+void SourceCluster::set_bootstrap(const std::vector<Endpoint>& bootstrap) {
+  bootstrap_ = bootstrap;
+  admin_.client().set_bootstrap(bootstrap);
+  data_.set_bootstrap(bootstrap);
+  verify_.set_bootstrap(bootstrap);
+}
 
 Task<Result<std::map<int32_t, int64_t>>> SourceCluster::end_offsets(std::string topic, Deadline deadline) {
   std::vector<std::string> names{topic};
@@ -54,6 +64,7 @@ Task<void> SourceCluster::ask_end(TopicPartition where, Deadline deadline, std::
 void SourceCluster::close() {
   admin_.close();
   data_.close();
+  verify_.close();
 }
 
 }  // namespace farshore::linker

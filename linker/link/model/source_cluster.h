@@ -19,9 +19,14 @@ class SourceCluster {
   MirrorClient& mirrors() { return mirrors_; }  // answers only if the source is a Farshore cluster
   kafka::ClusterClient& data() { return data_; }
   LinkSource as_source() { return {admin_, mirrors_, farshore_}; }
+  LinkSource for_verification() { return {admin_, verify_mirrors_, farshore_}; }  // with a connection of its own
 
   bool farshore() const { return farshore_; }  // false until discovery has asked
   void set_farshore(bool farshore) { farshore_ = farshore; }
+
+  // The same cluster has other addresses from now on.
+  void set_bootstrap(const std::vector<Endpoint>& bootstrap);
+  const std::vector<Endpoint>& bootstrap() const { return bootstrap_; }
 
   // The end offset of each partition, asked from the leaders. kNotFound: the topic is gone.
   Task<Result<std::map<int32_t, int64_t>>> end_offsets(std::string topic, Deadline deadline);
@@ -31,9 +36,11 @@ class SourceCluster {
   Task<void> ask_end(TopicPartition where, Deadline deadline, std::map<int32_t, int64_t>& ends, Status& result);
 
   Env& env_;
+  std::vector<Endpoint> bootstrap_;
   ClusterAdmin admin_;
   MirrorClient mirrors_;
-  kafka::ClusterClient data_;
+  kafka::ClusterClient data_, verify_;
+  MirrorClient verify_mirrors_;
   bool farshore_ = false;
 };
 

@@ -1,7 +1,5 @@
 #include "linker/link/model/topic_view.h"
 
-#include <algorithm>
-
 #include "linker/link/model/promotion_api.h"
 
 namespace farshore::linker {
@@ -9,13 +7,16 @@ namespace {
 
 int64_t ms(Duration d) { return std::chrono::duration_cast<milliseconds>(d).count(); }
 
-const char* state_of(const replicator::PumpProgress& pump) {
-  switch (pump.phase) {
+const char* state_of(const replicator::PartitionProgress& p, MonoTime now) {
+  switch (p.pump.phase) {
     case replicator::PumpPhase::kWaitingForControl:
       return "OPENING";
     case replicator::PumpPhase::kRunning:
       // Until the source has mentioned the partition its lag is not known, and ACTIVE with lag 0 would be wrong.
-      return pump.last_news == MonoTime() ? "OPENING" : "ACTIVE";
+      if (!p.heard() || p.pump.last_news == MonoTime()) return "OPENING";
+      if (now - p.known_as_of > LagFigures::kFresh && p.source_error.code != ErrorCode::kNone)
+        return "SOURCE_UNAVAILABLE";
+      return "ACTIVE";
     case replicator::PumpPhase::kPaused:
       return "PAUSED";
     case replicator::PumpPhase::kFailed:
@@ -30,18 +31,21 @@ const Error& error_of(const replicator::PartitionProgress& p) {
 }
 
 void fill_partition(api::MirrorPartition& row, const replicator::PartitionProgress& p, const LinkParts& link) {
+  const MonoTime now = link.env.now();
+  const bool opened = p.pump.opened;
+  const LagFigures lag(p, now);
   row.set_partition(p.key.partition.value());
-  row.set_state(state_of(p.pump));
-  row.set_source_high_watermark(p.pump.source.high_watermark.value());
-  row.set_source_log_start(p.pump.source.log_start.value());
+  row.set_state(state_of(p, now));
+  row.set_source_high_watermark(p.heard() ? p.pump.source.high_watermark.value() : -1);
+  row.set_source_log_start(p.heard() ? p.pump.source.log_start.value() : -1);
   const auto end = link.target.end_at_target(p.key, p.pump.target_end);
   const auto high = link.target.end_at_target(p.key, p.pump.target_high_watermark);
-  row.set_target_end_offset(end ? end->value() : -1);
-  row.set_target_high_watermark(high ? high->value() : -1);
-  row.set_mirrored_end_offset(p.pump.target_high_watermark.value());
-  row.set_lag_records(p.pump.lag_offsets);
-  row.set_lag_ms(ms(p.pump.lag));
-  row.set_last_contact_ms_ago(p.contact ? ms(link.env.now() - p.last_contact) : -1);
+  row.set_target_end_offset(opened && end ? end->value() : -1);
+  row.set_target_high_watermark(opened && high ? high->value() : -1);
+  row.set_mirrored_end_offset(opened ? p.pump.target_high_watermark.value() : -1);
+  row.set_lag_records(lag.records());
+  row.set_lag_ms(lag.ms_max());
+  row.set_last_contact_ms_ago(p.heard() ? ms(now - p.known_as_of) : -1);
   row.set_source_leader_epoch(p.pump.source.leader_epoch.value());
   row.set_bytes_total(static_cast<int64_t>(p.pump.bytes));
   const Error& error = error_of(p);
@@ -49,6 +53,33 @@ void fill_partition(api::MirrorPartition& row, const replicator::PartitionProgre
 }
 
 }  // namespace
+
+namespace {
+
+void fill_losses(api::MirrorTopic& out, const MirrorTopic& topic) {
+  for (const NamedLoss& loss : topic.losses()) {
+    auto& row = *out.add_losses();
+    row.set_kind(name(loss.kind));
+    row.set_partition(loss.partition);
+    row.set_from_offset(loss.from.value());
+    row.set_to_offset(loss.to.value());
+    row.set_wall_ms(loss.wall_ms);
+  }
+  int64_t total = 0;
+  for (const auto& entry : topic.losses_by_kind()) total += static_cast<int64_t>(entry.second);
+  out.set_losses_total(total);
+}
+
+}  // namespace
+
+LagFigures lag_of(const MirrorTopic& topic, const LinkParts& link) {
+  if (topic.state() == MirrorState::kStopped) return {};
+  if (topic.pumps().empty()) return LagFigures::unknown();
+  LagFigures lag;
+  for (const auto& key : topic.pumps())
+    if (auto p = link.replicator.progress(key)) lag.add(LagFigures(*p, link.env.now()));
+  return lag;
+}
 
 api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   const LinkSpec& spec = link.definition.spec();
@@ -65,16 +96,15 @@ api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   for (const auto& drift : topic.drift()) out.add_config_drift(drift);
   out.set_source_fence(link.fences.describe(topic.source_topic()));
   if (topic.promotion()) *out.mutable_promotion() = to_api(*topic.promotion());
-  int64_t lag = 0, lag_ms = 0;
-  for (const auto& key : topic.pumps()) {
-    auto p = link.replicator.progress(key);
-    if (!p) continue;
-    fill_partition(*out.add_partitions(), *p, link);
-    lag += p->pump.lag_offsets;
-    lag_ms = std::max(lag_ms, ms(p->pump.lag));
-  }
-  out.set_lag_records(lag);
-  out.set_lag_ms_max(lag_ms);
+  for (const auto& key : topic.pumps())
+    if (auto p = link.replicator.progress(key)) fill_partition(*out.add_partitions(), *p, link);
+  fill_losses(out, topic);
+  if (topic.compacted() && topic.state() != MirrorState::kStopped)
+    out.add_notes("the source compacts this topic; the mirror keeps every record, and grows, until it ends");
+  const LagFigures lag = lag_of(topic, link);
+  out.set_lag_records(lag.records());
+  out.set_lag_ms_max(lag.ms_max());
+  out.set_lag_unknown_partitions(lag.unknown_partitions());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "linker/link/tasks/link_task.h"
 
@@ -16,13 +17,23 @@ class ConfigSync final : public LinkTask {
 
   explicit ConfigSync(LinkParts link) : LinkTask(link, "config-sync") {}
 
-  // A round, counted as one of this task. `source`: the configs that are set at the source, by source topic.
+  // The configs of topics of the source that the target should have, by source topic: those that are set there, and
+  // with ConfigDefaults::kSource also the values that hold there of data_configs().
+  Task<Result<TopicConfigs>> source_configs(std::vector<std::string> topics, Deadline deadline);
+  // A round, counted as one of this task. `source`: of source_configs().
   Task<void> sync(TopicConfigs source, Deadline deadline);
 
  private:
+  struct OfTopic {
+    Configs source;                           // source_configs()
+    Configs target, target_effective;         // set on the topic at the target, and what holds there
+    std::optional<Configs> source_effective;  // only where the target's defaults hold: to show what differs
+  };
   Task<Status> sync_topics(TopicConfigs source, Deadline deadline);
   // An error ends the round. `refused`: the last change that the target refused and may take later.
-  Task<Status> sync_topic(MirrorTopic& topic, Configs source, Configs target, Status& refused, Deadline deadline);
+  Task<Status> sync_topic(MirrorTopic& topic, OfTopic configs, Status& refused, Deadline deadline);
+  // Keys that the link does not set at the target, and that have other values there.
+  std::vector<std::string> drift_of(const OfTopic& configs) const;
 };
 
 }  // namespace farshore::linker

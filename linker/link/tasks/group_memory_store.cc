@@ -2,37 +2,60 @@
 
 namespace farshore::linker {
 
-Task<Result<GroupMemory>> GroupMemoryStore::read(std::string group, Deadline deadline) {
-  Entry& entry = entries_[group];
-  if (entry.memory.empty()) {
-    const std::string wanted = key(group);
-    CO_TRY(auto stored, co_await store_.list(wanted, deadline));
-    for (const auto& each : stored) {
-      if (each.key != wanted) continue;
-      entry.revision = each.revision;
-      entry.memory = decode_group_memory(each.value);
-    }
+void GroupMemoryStore::take(const std::string& group, const StoredEntry& stored) {
+  if (stored.revision == 0)
+    entries_.erase(group);
+  else
+    entries_[group] = Entry{decode_group_memory(stored.value), stored.revision};
+}
+
+Task<Status> GroupMemoryStore::load(Deadline deadline) {
+  if (loaded_) co_return ok();
+  CO_TRY(auto stored, co_await store_.list(key(""), deadline));
+  for (const auto& each : stored) {
+    const LinkKey found = parse_link_key(each.key);
+    if (found.kind == LinkKey::Kind::kGroupMemory) take(found.child, each);
   }
-  co_return entry.memory;
+  loaded_ = true;
+  co_return ok();
+}
+
+std::vector<std::string> GroupMemoryStore::groups() const {
+  std::vector<std::string> names;
+  names.reserve(entries_.size());
+  for (const auto& entry : entries_) names.push_back(entry.first);
+  for (const auto& group : unknown_)
+    if (entries_.count(group) == 0) names.push_back(group);
+  return names;
+}
+
+Task<Result<GroupMemory>> GroupMemoryStore::read(std::string group, Deadline deadline) {
+  if (unknown_.count(group) > 0) {
+    CO_TRY(StoredEntry stored, co_await store_.read(key(group), deadline));
+    take(group, stored);
+    unknown_.erase(group);
+  }
+  auto found = entries_.find(group);
+  if (found == entries_.end()) co_return GroupMemory();
+  co_return found->second.memory;
 }
 
 Task<Status> GroupMemoryStore::write(std::string group, GroupMemory memory, Deadline deadline) {
   StoredEntry entry;
   entry.key = key(group);
-  entry.value = encode(memory);
-  entry.revision = entries_[group].revision;
+  if (auto found = entries_.find(group); found != entries_.end()) entry.revision = found->second.revision;
+  if (memory.empty() && entry.revision == 0) co_return ok();
+  if (!memory.empty()) entry.value = encode(memory);
   auto stored = co_await store_.replace(std::move(entry), deadline);
   if (!stored) {
-    entries_.erase(group);  // the write may have been stored: read() finds out
+    unknown_.insert(group);  // the write may have been stored: read() finds out
     co_return stored.error();
   }
-  entries_[group] = Entry{std::move(memory), *stored};
+  if (memory.empty())
+    entries_.erase(group);
+  else
+    entries_[group] = Entry{std::move(memory), *stored};
   co_return ok();
-}
-
-GroupMemory GroupMemoryStore::known(const std::string& group) const {
-  auto found = entries_.find(group);
-  return found == entries_.end() ? GroupMemory() : found->second.memory;
 }
 
 }  // namespace farshore::linker

@@ -13,13 +13,40 @@ GroupRound::GroupRound(LinkParts link, GroupInfo group, bool members_at_target, 
   shown_.set_group(group_.id);
 }
 
+// Only where the group has, or had, something: a link has many more partitions than a group reads.
+std::set<TopicPartition> GroupRound::places() const {
+  std::set<TopicPartition> places;
+  for (const auto& entry : offsets_.source)
+    places.insert({target_topic_name(link_.definition.spec(), entry.first.topic), entry.first.partition});
+  for (const auto& entry : offsets_.target) places.insert(entry.first);
+  for (const auto& entry : offsets_.written) places.insert(entry.first);
+  return places;
+}
+
 Task<Status> GroupRound::decide() {
-  for (const auto& [name, topic] : link_.topics.all()) {
-    if (!topic->pumping()) continue;
-    for (size_t p = 0; p < topic->pumps().size(); ++p)
-      CO_CHECK(co_await decide_partition(*topic, static_cast<int32_t>(p)));
+  const auto places = this->places();
+  for (const auto& where : places) {
+    const MirrorTopic* topic = link_.topics.find(where.topic);
+    if (!topic || !topic->pumping() || where.partition < 0) continue;
+    if (static_cast<size_t>(where.partition) >= topic->pumps().size()) continue;
+    CO_CHECK(co_await decide_partition(*topic, where.partition));
   }
+  forget_ended_topics();
   co_return ok();
+}
+
+void GroupRound::forget_ended_topics() {
+  for (const auto& [where, written] : offsets_.written) {
+    const MirrorTopic* topic = link_.topics.find(where.topic);
+    if (!topic || topic->state() == MirrorState::kStopped) to_forget_.push_back(where);
+  }
+}
+
+GroupMemory GroupRound::to_keep() const {
+  GroupMemory keep = to_remember_;
+  for (const auto& where : to_delete_) keep.erase(where);
+  for (const auto& where : to_forget_) keep.erase(where);
+  return keep;
 }
 
 Task<Result<std::optional<GroupSyncInput>>> GroupRound::input_for(const MirrorTopic& topic, int32_t partition) {
@@ -44,15 +71,19 @@ Task<Result<std::optional<GroupSyncInput>>> GroupRound::input_for(const MirrorTo
     input.last_written = ours->second.offset;
     input.written_before = ours->second.before;
   }
-  if (!input.source_commit && !input.target_commit) co_return std::optional<GroupSyncInput>();
   co_return input;
 }
 
 Task<Status> GroupRound::decide_partition(const MirrorTopic& topic, int32_t partition) {
   CO_TRY(auto input, co_await input_for(topic, partition));
   if (!input) co_return ok();
-  const GroupSyncDecision decision = linker::decide(*input);
   const TopicPartition where{topic.name(), partition};
+  if (!input->source_commit && !input->target_commit) {
+    if (input->last_written) to_forget_.push_back(where);
+    co_return ok();
+  }
+  const GroupSyncDecision decision = linker::decide(*input);
+  if (!input->source_commit && !written_by_us(*input) && input->last_written) to_forget_.push_back(where);
   apply(where, *input, decision);
   show(where, *input, decision);
   co_return ok();

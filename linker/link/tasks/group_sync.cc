@@ -1,7 +1,9 @@
 #include "linker/link/tasks/group_sync.h"
 
+#include <algorithm>
 #include <set>
 
+#include "base/gate.h"
 #include "linker/link/tasks/group_round.h"
 
 namespace farshore::linker {
@@ -14,49 +16,125 @@ bool GroupSync::due() const {
          !link_.topics.all().empty();
 }
 
-Task<Status> GroupSync::sync(Deadline deadline) {
+api::ListGroupSyncReply GroupSync::shown() const {
+  api::ListGroupSyncReply reply;
+  for (const auto& entry : shown_) *reply.add_groups() = entry.second;
+  return reply;
+}
+
+Task<Status> GroupSync::round(Deadline deadline) {
   CO_TRY(auto guard, co_await turn_.lock(deadline));
+  co_return co_await run_round(/*for_promotion=*/false, deadline);
+}
+
+Task<Status> GroupSync::sync(Deadline deadline) {
+  const uint64_t begun_before = rounds_begun_;
+  ++promotions_waiting_;
+  auto guard = co_await turn_.lock(deadline);
+  --promotions_waiting_;
+  if (!guard) co_return std::move(guard).error();
+  if (last_whole_round_ > begun_before) co_return ok();  // of another promotion that waited, too
+  co_return co_await run_round(/*for_promotion=*/true, deadline);
+}
+
+Task<Status> GroupSync::run_round(bool for_promotion, Deadline deadline) {
+  const uint64_t number = ++rounds_begun_;
+  CO_CHECK(co_await link_.ownership.check(deadline));
+  CO_CHECK(co_await memory_.load(deadline));
+  Round round;
+  round.for_promotion = for_promotion;
+  round.deadline = deadline;
+  CO_TRY(round.visits, co_await visits(deadline));
+  {
+    Gate workers(link_.env);
+    for (int i = 0; i < kGroupsAtOnce; ++i) spawn(workers, "group sync", work(round));
+    co_await workers.close();
+  }
+  if (round.next < round.visits.size()) {
+    go_on_at_ = round.visits[round.next].group.id;
+    if (for_promotion && round.result)
+      co_return Error(ErrorCode::kTimedOut, std::to_string(round.visits.size() - round.next) + " of " +
+                                                std::to_string(round.visits.size()) + " groups were not visited");
+    co_return round.result;
+  }
+  go_on_at_.clear();
+  if (!round.result) co_return round.result;
+  last_whole_round_ = number;
+  std::set<std::string> visited;
+  for (const Visit& visit : round.visits) visited.insert(visit.group.id);
+  std::erase_if(shown_, [&](const auto& entry) { return visited.count(entry.first) == 0; });
+  co_return ok();
+}
+
+Task<Result<std::vector<GroupSync::Visit>>> GroupSync::visits(Deadline deadline) {
   CO_TRY(auto source_groups, co_await link_.source.admin().groups(deadline));
   CO_TRY(auto target_groups, co_await link_.target.cluster().groups(deadline));
   link_.status.source_answered(link_.env.now());
+  std::map<std::string, GroupInfo> groups;
+  for (auto& group : source_groups) groups[group.id] = std::move(group);
+  for (auto& remembered : memory_.groups()) groups.try_emplace(remembered, GroupInfo{remembered, false});
   std::set<std::string> with_members;
   for (const auto& group : target_groups)
     if (group.has_members) with_members.insert(group.id);
-  api::ListGroupSyncReply before = std::move(shown_);
-  shown_ = api::ListGroupSyncReply();
-  Status result;
-  for (const auto& group : source_groups) {
-    if (!selected(link_.definition.spec().groups, group.id)) continue;
-    auto synced = co_await sync_group(group, with_members.count(group.id) != 0, deadline);
-    if (!synced) result = synced;
-  }
-  if (!result) shown_ = std::move(before);
-  co_return result;
+  std::vector<Visit> visits;
+  for (auto& [id, group] : groups)
+    if (selected(link_.definition.spec().groups, id)) visits.push_back({std::move(group), with_members.count(id) > 0});
+  auto first = std::find_if(visits.begin(), visits.end(), [&](const Visit& v) { return v.group.id >= go_on_at_; });
+  std::rotate(visits.begin(), first, visits.end());
+  co_return visits;
 }
 
-Task<Status> GroupSync::sync_group(GroupInfo group, bool members_at_target, Deadline deadline) {
-  ClusterAdmin& target = link_.target.cluster();
+bool GroupSync::ends_early(const Round& round) const {
+  return link_.stopping.is_set() || round.deadline.passed(link_.env.now()) ||
+         (promotions_waiting_ > 0 && !round.for_promotion);
+}
+
+Task<void> GroupSync::work(Round& round) {
+  while (round.next < round.visits.size() && !ends_early(round)) {
+    Visit visit = round.visits[round.next++];
+    auto synced = co_await sync_group(std::move(visit), round.deadline);
+    if (!synced) round.result = std::move(synced);
+  }
+}
+
+Task<Status> GroupSync::sync_group(Visit visit, Deadline deadline) {
+  const std::string id = visit.group.id;
   GroupRound::Offsets offsets;
-  CO_TRY(offsets.source, co_await link_.source.admin().group_offsets(group.id, deadline));
-  CO_TRY(offsets.target, co_await target.group_offsets(group.id, deadline));
-  CO_TRY(offsets.written, co_await memory_.read(group.id, deadline));
-  GroupRound round(link_, group, members_at_target, std::move(offsets));
+  CO_TRY(offsets.source, co_await link_.source.admin().group_offsets(id, deadline));
+  CO_TRY(offsets.target, co_await link_.target.cluster().group_offsets(id, deadline));
+  CO_TRY(offsets.written, co_await memory_.read(id, deadline));
+  GroupMemory stored = offsets.written;
+  GroupRound round(link_, visit.group, visit.members_at_target, std::move(offsets));
   CO_CHECK(co_await round.decide());
-  if (round.shown().partitions_size() > 0) *shown_.add_groups() = round.shown();
+  if (round.shown().partitions_size() > 0)
+    shown_[id] = round.shown();
+  else
+    shown_.erase(id);
   if (!round.to_commit().empty()) {
-    CO_CHECK(co_await memory_.write(group.id, round.to_remember(), deadline));
-    auto committed = co_await target.commit_group_offsets(group.id, round.to_commit(), deadline);
-    // kConflict: a member joined the group at the target meanwhile; from now on its commits count.
-    if (!committed && committed.error() == ErrorCode::kConflict) co_return ok();
-    if (!committed) co_return committed;
+    stored = round.to_remember();
+    CO_CHECK(co_await memory_.write(id, stored, deadline));
+    CO_CHECK(co_await commit(id, round.to_commit(), deadline));
   }
   if (!round.to_delete().empty()) {
-    CO_CHECK(co_await target.delete_group_offsets(group.id, round.to_delete(), deadline));
-    GroupMemory memory = memory_.known(group.id);
-    for (const auto& where : round.to_delete()) memory.erase(where);
-    CO_CHECK(co_await memory_.write(group.id, std::move(memory), deadline));
+    CO_CHECK(co_await check_source(deadline));
+    CO_CHECK(co_await link_.target.cluster().delete_group_offsets(id, round.to_delete(), deadline));
   }
+  GroupMemory keep = round.to_keep();
+  if (keep != stored) CO_CHECK(co_await memory_.write(id, std::move(keep), deadline));
   co_return ok();
+}
+
+Task<Status> GroupSync::commit(std::string group, GroupOffsets offsets, Deadline deadline) {
+  auto committed = co_await link_.target.cluster().commit_group_offsets(group, std::move(offsets), deadline);
+  // kConflict: a member joined the group at the target meanwhile; from now on its commits count.
+  if (!committed && committed.error() == ErrorCode::kConflict) co_return ok();
+  co_return committed;
+}
+
+Task<Status> GroupSync::check_source(Deadline deadline) {
+  CO_TRY(auto source, co_await identify(link_.source.admin(), deadline));
+  co_return check_incarnation("source", source.cluster_id, link_.definition.spec().source_incarnation,
+                              source.incarnation);
 }
 
 }  // namespace farshore::linker

@@ -1,7 +1,14 @@
 // GroupSync: carries the committed offsets of the source's consumer groups over to the target, translated, as far as
-// the records are mirrored (group_sync_rule.h). A promotion asks for a round of its own; rounds run one at a time.
+// the records are mirrored (group_sync_rule.h). It also visits the groups that this link has committed and that the
+// source does not list any more: what the link committed for them leaves the target.
+//
+// A round takes kGroupsAtOnce groups at a time. A round that ends early (its deadline, or a promotion that waits) goes
+// on in the next one where it stopped, so that no group is always last. A promotion asks for a round of its own, over
+// all groups; promotions that wait together share one. Rounds run one at a time.
 // Executor: the Env's. Owner: Link.
 #pragma once
+
+#include <map>
 
 #include "linker/link/tasks/group_memory_store.h"
 #include "linker/link/tasks/periodic_task.h"
@@ -13,22 +20,46 @@ class GroupSync final : public PeriodicTask {
   // `store` outlives it.
   GroupSync(LinkParts link, LinkStore& store);
 
-  // One round, not counted as one of the task.
+  // One round over all groups, begun after this call; not counted as one of the task. kTimedOut: not all were visited.
   Task<Status> sync(Deadline deadline);
-  // What the last round that went well decided.
-  const api::ListGroupSyncReply& shown() const { return shown_; }
+  // What was decided last for each group.
+  api::ListGroupSyncReply shown() const;
 
  private:
+  static constexpr int kGroupsAtOnce = 32;
+
+  struct Visit {
+    GroupInfo group;
+    bool members_at_target = false;
+  };
+  struct Round {  // shared by the workers of one round
+    std::vector<Visit> visits;
+    size_t next = 0;
+    bool for_promotion = false;
+    Deadline deadline = Deadline::never();
+    Status result;
+  };
+
   bool enabled() const override { return LinkTask::enabled() && link_.definition.spec().group_sync; }
   bool due() const override;
   Duration interval() const override { return milliseconds(link_.definition.spec().group_sync_interval_ms); }
-  Task<Status> round(Deadline deadline) override { return sync(deadline); }
+  Task<Status> round(Deadline deadline) override;
 
-  Task<Status> sync_group(GroupInfo group, bool members_at_target, Deadline deadline);
+  Task<Status> run_round(bool for_promotion, Deadline deadline);  // with turn_ held
+  Task<Result<std::vector<Visit>>> visits(Deadline deadline);
+  Task<void> work(Round& round);
+  bool ends_early(const Round& round) const;
+  Task<Status> sync_group(Visit visit, Deadline deadline);
+  Task<Status> commit(std::string group, GroupOffsets offsets, Deadline deadline);
+  // Before anything is deleted because the source does not have it: a source that was wiped has no groups either.
+  Task<Status> check_source(Deadline deadline);
 
   GroupMemoryStore memory_;
   AsyncMutex turn_;
-  api::ListGroupSyncReply shown_;
+  int promotions_waiting_ = 0;
+  uint64_t rounds_begun_ = 0, last_whole_round_ = 0;
+  std::string go_on_at_;  // the first group that the last round left out; empty: none
+  std::map<std::string, api::GroupSync> shown_;
 };
 
 }  // namespace farshore::linker

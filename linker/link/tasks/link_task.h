@@ -14,7 +14,7 @@ struct TaskReport {
   Error error;              // of the last round; kNone: it went well
   int64_t last_run_ms = 0;  // wall clock, Unix epoch; 0: never
   int64_t runs = 0, errors = 0;
-  bool enabled = true;  // false: the link is paused, or the task is switched off
+  bool enabled = true;  // false: the link is paused or fenced, or the task is switched off
 };
 
 class LinkTask {
@@ -29,7 +29,7 @@ class LinkTask {
  protected:
   LinkTask(LinkParts link, std::string name);
 
-  virtual bool enabled() const { return link_.definition.active(); }
+  virtual bool enabled() const { return link_.definition.active() && !link_.status.fenced(); }
   virtual void ran(const Status& status);  // after each round
   int64_t rounds() const { return report_.runs; }
 

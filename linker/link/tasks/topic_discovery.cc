@@ -3,30 +3,40 @@
 #include <algorithm>
 
 namespace farshore::linker {
+namespace {
+
+constexpr Duration kTargetLookLimit = seconds(5);
+
+}  // namespace
 
 Task<Status> TopicDiscovery::round(Deadline deadline) {
   if (!link_.definition.active()) co_return co_await adopt(deadline);
   auto found = co_await discover(deadline);
+  if (!found && found.error() == ErrorCode::kFenced) (void)co_await link_.ownership.check(deadline);
   if (!found && (found.error() == ErrorCode::kConflict || found.error() == ErrorCode::kFenced))
-    link_.status.set(LinkState::kFailed, found.error().to_string());
+    link_.status.set(LinkState::kFailed, found.error().to_string());  // changes nothing if it is fenced
   co_return found;
 }
 
 Task<Status> TopicDiscovery::discover(Deadline deadline) {
   if (!adopted_ || some_end_is_open()) CO_CHECK(co_await adopt(deadline));
-  auto all_there = co_await fail_gone_topics(deadline);  // before the source is asked: it has no part in this
+  // Before the source is asked: it has no part in this. A target that is silent leaves time for the source.
+  auto all_there = co_await fail_gone_topics(std::min(deadline, link_.env.in(kTargetLookLimit)));
   CO_CHECK(co_await check_clusters(deadline));
   CO_TRY(auto topics, co_await selected_topics(deadline));
   std::vector<std::string> names;
   for (const auto& topic : topics) names.push_back(topic.name);
-  CO_TRY(auto configs, co_await link_.source.admin().topic_configs(std::move(names), deadline));
+  link_.topics.remark_selection();
+  CO_TRY(auto configs, co_await configs_.source_configs(std::move(names), deadline));
   Status result;
   for (const auto& topic : topics) {
     auto taken = co_await take_topic(topic, configs[topic.name], deadline);
     if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
     if (!taken) result = taken;
   }
+  CO_CHECK(co_await link_.ownership.check(deadline));
   co_await configs_.sync(std::move(configs), deadline);
+  CO_CHECK(co_await link_.reports.store_missing(deadline));
   auto cleaned = co_await cleanup_.run(deadline);
   if (!cleaned && result) result = std::move(cleaned);
   if (!all_there && result) result = std::move(all_there);
@@ -35,7 +45,9 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
 
 Task<Status> TopicDiscovery::adopt(Deadline deadline) {
   CO_TRY(auto found, co_await link_.target.adopt(deadline));
-  for (const auto& there : found) {
+  CO_CHECK(co_await link_.reports.load(deadline));
+  for (auto& there : found) {
+    if (there.promotion) link_.reports.complete(there.topic, *there.promotion);
     if (MirrorTopic* known = link_.topics.find(there.topic)) {
       if (there.promotion) known->complete_ends(*there.promotion);
       continue;
@@ -56,14 +68,14 @@ bool TopicDiscovery::some_end_is_open() const {
   return std::any_of(topics.begin(), topics.end(), [](const auto& entry) { return entry.second->has_open_ends(); });
 }
 
-// A topic that was deleted at the target while the link runs has lost all that was mirrored into it. A new topic of the
-// same name would get the rest alone, so none is made.
+// A topic that was deleted at the target while the link runs has lost all that was mirrored into it. Whether it is to
+// be made again is its operator's decision: it becomes FAILED, also if it was paused, and `resume` makes it again.
 Task<Status> TopicDiscovery::fail_gone_topics(Deadline deadline) {
   CO_TRY(auto gone, co_await link_.target.gone(deadline));
   Status result;
   for (const auto& [name, why] : gone) {
     MirrorTopic* topic = link_.topics.find(name);
-    if (!topic || !topic->pumping()) continue;
+    if (!topic || topic->ending()) continue;
     topic->fail_and_stop(why);
     result = Error(ErrorCode::kNotFound, why);
   }
@@ -73,6 +85,7 @@ Task<Status> TopicDiscovery::fail_gone_topics(Deadline deadline) {
 Task<Status> TopicDiscovery::check_clusters(Deadline deadline) {
   const LinkSpec& spec = link_.definition.spec();
   CO_TRY(auto source, co_await identify(link_.source.admin(), deadline));
+  link_.status.source_answered(link_.env.now());
   CO_TRY(auto target, co_await identify(link_.target.cluster(), deadline));
   CO_CHECK(check_incarnation("source", source.cluster_id, spec.source_incarnation, source.incarnation));
   CO_CHECK(check_incarnation("target", target.cluster_id, spec.target_incarnation, target.incarnation));
@@ -110,6 +123,7 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
   wanted.source = info;
   for (auto& [key, value] : configs)
     if (follows(spec, key)) wanted.configs[key] = value;
+  CO_CHECK(co_await link_.ownership.check(deadline));
   auto made = co_await link_.target.make(std::move(wanted), link_.source.as_source(), deadline);
   if (topic.ending()) co_return ok();  // promoted or failed over meanwhile: the answer comes too late
   if (!made) {

@@ -25,7 +25,7 @@ class TopicDiscovery final : public PeriodicTask {
       : PeriodicTask(link, "topic-discovery"), configs_(configs), cleanup_(link) {}
 
  private:
-  bool due() const override { return link_.definition.active() || !adopted_; }
+  bool due() const override { return !link_.status.fenced() && (link_.definition.active() || !adopted_); }
   Duration interval() const override { return milliseconds(link_.definition.spec().topic_sync_interval_ms); }
   // A link whose clusters are not those that it was made with, or that another gateway has, becomes FAILED.
   Task<Status> round(Deadline deadline) override;

@@ -1,6 +1,8 @@
-// MemoryLinkStore: a LinkStore with room for one entry, for tests. A write can be carried out and its answer be lost,
-// and reads can fail.
+// MemoryLinkStore: a LinkStore in memory, for tests. `stored` is the entry of the link, `others` hold the rest. A write
+// can be carried out and its answer be lost, and reads can fail. A page holds `page_entries`.
 #pragma once
+
+#include <map>
 
 #include "linker/store/link_store.h"
 
@@ -9,27 +11,55 @@ namespace farshore::linker {
 class MemoryLinkStore final : public LinkStore {
  public:
   StoredEntry stored;
-  int lose_answers = 0, unavailable = 0, writes = 0;
+  std::map<std::string, StoredEntry> others;
+  int lose_answers = 0, unavailable = 0, writes = 0, pages = 0;
+  size_t page_entries = 1000;
 
-  Task<Result<std::vector<StoredEntry>>> list(std::string prefix, Deadline) override {
-    std::vector<StoredEntry> found;
-    if (unavailable > 0) {
-      --unavailable;
-      co_return Error(ErrorCode::kUnavailable);
-    }
-    if (stored.revision > 0 && stored.key.starts_with(prefix)) found.push_back(stored);
+  Task<Result<StoredEntry>> read(std::string key, Deadline) override {
+    if (fails()) co_return Error(ErrorCode::kUnavailable);
+    StoredEntry found = at(key);
+    found.key = std::move(key);
     co_return found;
+  }
+  Task<Result<StoredPage>> page(std::string begin, std::string end, Deadline) override {
+    if (fails()) co_return Error(ErrorCode::kUnavailable);
+    ++pages;
+    auto all = others;
+    if (stored.revision > 0) all[stored.key] = stored;
+    StoredPage page;
+    for (auto it = all.lower_bound(begin); it != all.end() && it->first < end; ++it) {
+      page.more = page.entries.size() == page_entries;
+      if (page.more) break;
+      page.entries.push_back(it->second);
+    }
+    co_return page;
   }
   Task<Result<int64_t>> replace(StoredEntry entry, Deadline) override {
     ++writes;
-    if (entry.revision != stored.revision) co_return Error(ErrorCode::kConflict);
-    entry.revision = stored.revision + 1;
-    stored = std::move(entry);
+    const std::string key = entry.key;
+    const int64_t before = at(key).revision;
+    if (entry.revision != before) co_return Error(ErrorCode::kConflict);
+    const int64_t revision = before + 1;
+    entry.revision = revision;
+    if (key == stored.key || stored.key.empty())
+      stored = std::move(entry);
+    else if (entry.value.empty())
+      others.erase(key);
+    else
+      others[key] = std::move(entry);
     if (lose_answers > 0) {
       --lose_answers;
       co_return Error(ErrorCode::kConnectionReset);
     }
-    co_return stored.revision;
+    co_return revision;
+  }
+
+ private:
+  bool fails() { return unavailable > 0 && unavailable-- > 0; }
+  StoredEntry at(const std::string& key) const {
+    if (key == stored.key) return stored;
+    auto found = others.find(key);
+    return found == others.end() ? StoredEntry() : found->second;
   }
 };
 

@@ -9,6 +9,7 @@ namespace farshore::linker {
 class StubSink final : public replicator::BatchSink {
  public:
   int fences = 0, opened = 0;
+  replicator::TargetState has;  // what open() answers, with a session
 
   void attach(replicator::PartitionPump&, replicator::SinkTarget) override {}
   void detach(const LinkPartition&) override {}
@@ -18,7 +19,7 @@ class StubSink final : public replicator::BatchSink {
       --fences;
       co_return Error(ErrorCode::kFenced, "a later epoch");
     }
-    replicator::TargetState state;
+    replicator::TargetState state = has;
     state.session = PumpSession(++opened);
     co_return state;
   }

@@ -1,0 +1,55 @@
+#include "linker/link/model/end_reports.h"
+
+namespace farshore::linker {
+
+Task<Status> EndReports::load(Deadline deadline) {
+  if (loaded_) co_return ok();
+  CO_TRY(auto entries, co_await store_.list(key(""), deadline));
+  for (const auto& entry : entries) {
+    auto report = decode_end_report(entry.value);
+    if (report)
+      stored_[parse_link_key(entry.key).child] = Stored{std::move(*report), entry.revision};
+    else
+      env_.log().warn("a stored report cannot be read", {{"key", entry.key}, {"error", report.error()}});
+  }
+  loaded_ = true;
+  co_return ok();
+}
+
+void EndReports::complete(const std::string& topic, PromotionRecord& record) const {
+  auto found = stored_.find(topic);
+  if (found != stored_.end()) apply(found->second.report, record);
+}
+
+Task<void> EndReports::store(std::string topic, PromotionRecord record, Deadline deadline) {
+  missing_[topic] = report_of(record);
+  auto stored = co_await store_missing(deadline);
+  if (!stored)
+    env_.log().warn("the report of a mirror's end is not stored yet", {{"topic", topic}, {"error", stored.error()}});
+}
+
+Task<Status> EndReports::store_missing(Deadline deadline) {
+  Status result;
+  const auto missing = missing_;
+  for (const auto& [topic, report] : missing) {
+    auto put = co_await this->put(topic, report, deadline);
+    if (put)
+      missing_.erase(topic);
+    else
+      result = std::move(put);
+  }
+  co_return result;
+}
+
+Task<Status> EndReports::put(std::string topic, EndReport report, Deadline deadline) {
+  StoredEntry entry;
+  entry.key = key(topic);
+  CO_TRY(StoredEntry there, co_await store_.read(key(topic), deadline));
+  entry.revision = there.revision;
+  entry.value = encode(report);
+  CO_TRY(const int64_t revision, co_await store_.replace(std::move(entry), deadline));
+  stored_[topic] = Stored{std::move(report), revision};
+  co_return ok();
+}
+
+}  // namespace farshore::linker

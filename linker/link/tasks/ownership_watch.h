@@ -1,0 +1,21 @@
+// OwnershipWatch: asks every two seconds whether the link is still this gateway's, and stops everything that writes if
+// it is not: the topics become FAILED, without pumps. It also acts when something else has found that out (a pump that
+// was fenced). Executor: the Env's. Owner: Link.
+#pragma once
+
+#include "linker/link/tasks/periodic_task.h"
+
+namespace farshore::linker {
+
+class OwnershipWatch final : public PeriodicTask {
+ public:
+  explicit OwnershipWatch(LinkParts link) : PeriodicTask(link, "ownership") {}
+
+ private:
+  bool enabled() const override { return true; }
+  bool due() const override { return true; }
+  Duration interval() const override { return link_.status.fenced() ? seconds(60) : seconds(2); }
+  Task<Status> round(Deadline deadline) override;
+};
+
+}  // namespace farshore::linker

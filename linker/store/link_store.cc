@@ -1,0 +1,54 @@
+#include "linker/store/link_store.h"
+
+#include <algorithm>
+
+#include "proto/link/keys.h"
+
+namespace farshore::linker {
+namespace {
+
+// The end of the range of all keys that begin with `prefix`.
+std::string end_of_prefix(std::string prefix) {
+  prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+}  // namespace
+
+Task<Result<std::vector<StoredEntry>>> LinkStore::links(Deadline deadline) {
+  std::vector<StoredEntry> out;
+  const std::string end = end_of_prefix(std::string(kLinkKeyPrefix));
+  std::string begin(kLinkKeyPrefix);
+  for (bool more = true; more;) {
+    CO_TRY(StoredPage page, co_await this->page(begin, end, deadline));
+    more = page.more && !page.entries.empty();
+    for (StoredEntry& entry : page.entries) {
+      if (entry.key < begin) continue;
+      const LinkKey key = parse_link_key(entry.key);
+      begin = entry.key + '\0';
+      if (key.kind == LinkKey::Kind::kLink)
+        out.push_back(std::move(entry));
+      else
+        begin = std::max(begin, end_of_prefix(link_children_prefix(key.link)));
+    }
+  }
+  co_return out;
+}
+
+Task<Result<std::vector<StoredEntry>>> LinkStore::list(std::string prefix, Deadline deadline) {
+  std::vector<StoredEntry> out;
+  const std::string end = end_of_prefix(prefix);
+  std::string begin = std::move(prefix);
+  for (bool more = true; more;) {
+    CO_TRY(StoredPage page, co_await this->page(begin, end, deadline));
+    more = page.more && !page.entries.empty();
+    if (out.size() + page.entries.size() > kListedEntriesMax)
+      co_return Error(ErrorCode::kResourceExhausted,
+                      "target: more than " + std::to_string(kListedEntriesMax) + " stored entries are listed at once");
+    if (more) begin = page.entries.back().key + '\0';
+    std::move(page.entries.begin(), page.entries.end(), std::back_inserter(out));
+  }
+  co_return out;
+}
+
+}  // namespace farshore::linker
