@@ -1,0 +1,94 @@
+// Consumer groups that come and go, and gateways that come and go.
+#include "tests/life/testing/life_world.h"
+
+#include "proto/link/keys.h"
+
+namespace farshore::life {
+namespace {
+
+class LinkGroups : public LifeWorld {
+ public:
+  void start() {
+    start_broker(kEast);
+    start_broker(kWest);
+    start_gateway();
+    create(kEast, "t");
+    produce(kEast, "t", 100);
+    link();
+    ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  }
+};
+
+TEST_F(LinkGroups, CommitsOfAGroupThatWasDeletedLeaveTheTarget) {
+  start();
+  for (const char* group : {"deleted", "kept", "taken"}) commit(kEast, group, "t", 80);
+  ASSERT_TRUE(until([&] {
+    return committed(kWest, "deleted", "t") == 80 && committed(kWest, "kept", "t") == 80 &&
+           committed(kWest, "taken", "t") == 80;
+  }));
+  commit(kWest, "taken", "t", 90);  // by a consumer of the target
+  delete_group(kEast, "deleted");
+  delete_group(kEast, "taken");
+  EXPECT_TRUE(until([&] { return committed(kWest, "deleted", "t") == -1; }));
+  EXPECT_TRUE(until([&] { return stored_keys(link_children_prefix(kLink)).size() == 1; }))
+      << "what the link remembers of groups that are gone goes, too";
+  EXPECT_EQ(committed(kWest, "kept", "t"), 80);
+  EXPECT_EQ(committed(kWest, "taken", "t"), 90);
+}
+
+TEST_F(LinkGroups, GroupDeletedWhileNoGatewayRanLeavesTheTargetToo) {
+  start();
+  commit(kEast, "deleted", "t", 80);
+  ASSERT_TRUE(until([&] { return committed(kWest, "deleted", "t") == 80; }));
+  kill_gateway();
+  delete_group(kEast, "deleted");
+  start_gateway();
+  EXPECT_TRUE(until([&] { return committed(kWest, "deleted", "t") == -1; }));
+}
+
+TEST_F(LinkGroups, CommitsStayWhileTheSourceDoesNotAnswer) {
+  start();
+  commit(kEast, "readers", "t", 80);
+  ASSERT_TRUE(until([&] { return committed(kWest, "readers", "t") == 80; }));
+  kill_broker(kEast);
+  start_gateway();
+  world().run_for(seconds(60));
+  EXPECT_EQ(committed(kWest, "readers", "t"), 80);
+}
+
+TEST_F(LinkGroups, GatewayStartsBesideTwelveThousandStoredGroups) {
+  start();
+  kill_gateway();
+  for (int page = 0; page < 12; ++page) {
+    std::vector<std::pair<std::string, std::string>> entries;
+    for (int n = 0; n < 1000; ++n)
+      entries.emplace_back(group_memory_key("A-deleted-link", std::to_string(page * 1000 + n)), "{}");
+    store(entries);
+  }
+  start_gateway();
+  produce(kEast, "t", 10);
+  EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 110; }));
+}
+
+TEST_F(LinkGroups, FencedGatewayStopsAtOnceAndSaysSo) {
+  start();
+  start_gateway("second");
+  ASSERT_TRUE(until([&] { return mirror("t", "second").state() == "ACTIVE"; }));
+  EXPECT_TRUE(until([&] { return describe().state() == "FAILED"; }, seconds(5)));
+  EXPECT_NE(describe().state_reason().find("another gateway"), std::string::npos);
+  EXPECT_TRUE(until([&] { return state("t") == "FAILED"; }, seconds(5)));
+  EXPECT_TRUE(update("topics", "t", "second"));
+  create(kEast, "unwanted");
+  produce(kEast, "t", 5);
+  world().run_for(seconds(30));
+  EXPECT_EQ(ends(kWest, "unwanted").end, -1);
+  EXPECT_EQ(ends(kWest, "t").end, 105) << "the second gateway mirrors";
+  auto refused = update("topics", "*");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFenced) << refused.error().to_string();
+  EXPECT_NE(failover("t").error().find("another gateway"), std::string::npos);
+  EXPECT_EQ(mirror("t", "second").state(), "ACTIVE");
+}
+
+}  // namespace
+}  // namespace farshore::life

@@ -1,0 +1,107 @@
+// LifeWorld: a source broker ("east-1"), a target broker ("west-1"), gateways of the target, and a client, each on a
+// simulated host of its own. Calls of the client and of gateways run to their end; what fails, fails the test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/sim/net.h"
+#include "base/sim/world.h"
+#include "broker/broker.h"
+#include "linker/gateway.h"
+#include "proto/kafka/client/cluster_admin.h"
+
+namespace farshore::life {
+
+namespace api = control::v1;
+
+inline constexpr const char* kEast = "east-1";
+inline constexpr const char* kWest = "west-1";
+inline constexpr const char* kLink = "L";
+
+class LifeWorld : public testing::Test {
+ public:
+  using Settings = std::map<std::string, std::string>;
+  static constexpr Duration kLimit = seconds(300);
+
+  LifeWorld();
+  ~LifeWorld() override;
+
+  sim::SimWorld& world() { return world_; }
+  bool until(const std::function<bool()>& done, Duration limit = seconds(60)) {
+    return world_.run_until(done, limit) == sim::RunEnd::kDone;
+  }
+
+  void start_broker(const std::string& host, const Settings& settings = {});
+  void kill_broker(const std::string& host);
+
+  // A gateway of west, on a host of its own; one that was there is killed. Waits until it has its links.
+  void start_gateway(const std::string& host = "gateway");
+  void kill_gateway(const std::string& host = "gateway");
+
+  // --- the client
+  void create(const std::string& at, const std::string& topic, int32_t partitions = 1, const Settings& configs = {});
+  void delete_topic(const std::string& at, const std::string& topic);
+  void produce(const std::string& at, const std::string& topic, int records, int keys = 1000);  // one batch
+  void delete_records(const std::string& at, const std::string& topic, int64_t before);
+  void commit(const std::string& at, const std::string& group, const std::string& topic, int64_t offset);
+  void delete_group(const std::string& at, const std::string& group);
+  // -1: nothing is committed.
+  int64_t committed(const std::string& at, const std::string& group, const std::string& topic);
+  std::string config(const std::string& at, const std::string& topic, const std::string& key);
+  // Entries of the link metastore: one change each.
+  void store(const std::vector<std::pair<std::string, std::string>>& entries);
+  std::vector<std::string> stored_keys(const std::string& prefix);
+  // Of partition 0; {-1, -1}: the topic is not there.
+  struct Ends {
+    int64_t start = -1, end = -1;
+    friend bool operator==(const Ends&, const Ends&) = default;
+  };
+  Ends ends(const std::string& at, const std::string& topic);
+  uint64_t size_bytes(const std::string& at, const std::string& topic);
+
+  // --- the operator, at a gateway
+  void link(const std::string& topics = "*", const std::string& gateway = "gateway");
+  api::Link describe(const std::string& gateway = "gateway");
+  Result<api::Link> update(const std::string& key, const std::string& value, const std::string& gateway = "gateway");
+  // Without a topic of that name: an empty message.
+  api::MirrorTopic mirror(const std::string& topic, const std::string& gateway = "gateway");
+  std::string state(const std::string& topic, const std::string& gateway = "gateway") {
+    return mirror(topic, gateway).state();
+  }
+  Status pause(const std::string& topic, bool paused, const std::string& gateway = "gateway");
+  // The last message about the topic.
+  api::VerbProgress failover(const std::string& topic, const std::string& gateway = "gateway");
+  std::vector<api::VerifyProgress> verify(const std::string& topic);
+  // ACTIVE, and nothing is behind.
+  bool mirrored(const std::string& topic);
+
+ private:
+  struct Node {
+    sim::SimEnv* env = nullptr;
+    std::unique_ptr<broker::Broker> broker;
+    std::unique_ptr<kafka::ClusterAdmin> admin;  // of the client
+  };
+  struct Running {
+    sim::SimEnv* env = nullptr;
+    std::unique_ptr<linker::Gateway> gateway;
+  };
+  template <class T>
+  Result<T> ask(sim::SimEnv& env, Task<Result<T>> task);
+  template <class T>
+  T expect(Result<T> result);
+  kafka::ClusterAdmin& admin(const std::string& at) { return *nodes_[at].admin; }
+  Deadline soon(sim::SimEnv& env) { return env.in(seconds(60)); }
+  broker::PartitionPtr partition(const std::string& at, const std::string& topic);
+
+  sim::SimWorld world_;
+  sim::SimEnv& client_;
+  std::map<std::string, Node> nodes_;
+  std::map<std::string, Running> gateways_;
+};
+
+}  // namespace farshore::life
