@@ -38,11 +38,12 @@ void OffsetIndex::truncate_to(Offset to) {
 }
 
 std::string OffsetIndex::encode() const {
-  std::string bytes;
-  bytes.reserve(entries_.size() * kOffsetEntryBytes);
+  std::string bytes(entries_.size() * kOffsetEntryBytes, '\0');
+  auto* at = reinterpret_cast<std::byte*>(bytes.data());
   for (const auto& entry : entries_) {
-    append_be(bytes, entry.relative_offset);
-    append_be(bytes, entry.position);
+    store_be(at, entry.relative_offset);
+    store_be(at + 4, entry.position);
+    at += kOffsetEntryBytes;
   }
   return bytes;
 }

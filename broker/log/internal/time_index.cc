@@ -26,11 +26,12 @@ void TimeIndex::truncate_to(Offset to) {
 }
 
 std::string TimeIndex::encode() const {
-  std::string bytes;
-  bytes.reserve(entries_.size() * kTimeEntryBytes);
+  std::string bytes(entries_.size() * kTimeEntryBytes, '\0');
+  auto* at = reinterpret_cast<std::byte*>(bytes.data());
   for (const auto& entry : entries_) {
-    append_be(bytes, entry.timestamp_ms);
-    append_be(bytes, static_cast<int32_t>(entry.offset - base_));
+    store_be(at, entry.timestamp_ms);
+    store_be(at + 8, static_cast<int32_t>(entry.offset - base_));
+    at += kTimeEntryBytes;
   }
   return bytes;
 }
