@@ -18,10 +18,12 @@ class SaidProblems {
 
   // True if the application should hear of it now.
   bool tell(const Problem& problem, Millis now) {
-    auto [found, is_new] = said_.try_emplace(problem.text, now);
+    // librdkafka ends its texts with how long and how often: "(after 301ms in state AUTH_REQ, 1 identical ...)".
+    const std::string text = problem.text.substr(0, problem.text.find(" (after "));
+    auto [found, is_new] = said_.try_emplace(text, now);
     if (!is_new && now - found->second < kAgain) return false;
     found->second = now;
-    if (said_.size() > kTextsMax) said_ = {{problem.text, now}};
+    if (said_.size() > kTextsMax) said_ = {{text, now}};
     return true;
   }
 

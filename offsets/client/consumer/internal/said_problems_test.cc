@@ -17,6 +17,12 @@ TEST(SaidProblems, LastingProblemIsToldAtOnceAndThenEveryTenSeconds) {
   EXPECT_TRUE(said.tell(refused, Millis(10000)));
 }
 
+TEST(SaidProblems, ProblemOfLibrdkafkaIsTheSameWhateverItsDuration) {
+  SaidProblems said;
+  EXPECT_TRUE(said.tell(Problem(Problem::Kind::kFailed, "refused (after 339ms in state AUTH_REQ)"), Millis(0)));
+  EXPECT_FALSE(said.tell(Problem(Problem::Kind::kFailed, "refused (after 301ms in state AUTH_REQ)"), Millis(1)));
+}
+
 TEST(SaidProblems, ManyTextsAreKeptInABoundedMemory) {
   SaidProblems said;
   for (int i = 0; i < 1000; ++i) {
