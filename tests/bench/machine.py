@@ -104,8 +104,8 @@ class World:
             time.sleep(0.05)  # it answers when it has read the stored links
         return process
 
-    def farshore(self, *words):
-        run = subprocess.run([BIN / 'farshore', '--api', self.api, *words], capture_output=True, text=True, timeout=60)
+    def farshore(self, *words, limit_s=60):
+        run = subprocess.run([BIN / 'farshore', '--api', self.api, *words], capture_output=True, text=True, timeout=limit_s)
         if run.returncode != 0:
             raise SystemExit(f'farshore {words}: {run.stdout}{run.stderr}')
         return run.stdout

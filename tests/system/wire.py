@@ -1,8 +1,10 @@
 """Kafka's protocol by hand, as far as bad input needs it: frames, a few old non-flexible requests, a v2 record batch."""
 import socket
 import struct
+import time
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, CREATE_TOPICS, DELETE_TOPICS = 0, 1, 2, 3, 19, 20
+OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 8, 9, 10
 DESCRIBE_CONFIGS, CREATE_PARTITIONS, INCREMENTAL_ALTER_CONFIGS = 32, 37, 44
 
 TABLE = []
@@ -126,6 +128,24 @@ class Admin(Wire):
             body += text(name.replace('_', '.')) + b'\0' + text(str(value))
         found = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, body + struct.pack('>?', False))
         self.check(f'configuring {topic}', struct.unpack_from('>h', found, 4 + 4)[0])
+
+    def commit(self, group, topic, offset):
+        """Commits `offset` of partition 0, as a consumer without a group's membership does; waits for the coordinator."""
+        body = text(group) + struct.pack('>i', -1) + text('') + struct.pack('>qi', -1, 1) + text(topic)
+        body += struct.pack('>iiq', 1, 0, offset) + text('')
+        for _ in range(100):
+            found = self.ask(OFFSET_COMMIT, 2, body)
+            code = struct.unpack_from('>h', found, 4 + 2 + len(topic) + 4 + 4)[0]
+            if code not in (14, 15, 16):  # it loads, or is not there yet
+                break
+            self.ask(FIND_COORDINATOR, 0, text(group))
+            time.sleep(0.1)
+        self.check(f'a commit of {group}', code)
+
+    def committed(self, group, topic):
+        """The offset of partition 0; -1: none."""
+        found = self.ask(OFFSET_FETCH, 1, text(group) + struct.pack('>i', 1) + text(topic) + struct.pack('>ii', 1, 0))
+        return struct.unpack_from('>q', found, 4 + 2 + len(topic) + 4 + 4)[0]
 
     def config(self, topic, name):
         """Its effective value."""
