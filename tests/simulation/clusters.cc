@@ -22,7 +22,7 @@ sim::SimOptions sim_options(uint64_t seed) {
 
 }  // namespace
 
-Clusters::Clusters(const RunOptions& options, History& history)
+Clusters::Clusters(const RunOptions& options, History& history, size_t gateways)
     : options_(options),
       world_(sim_options(options.seed)),
       random_(world_.random()),
@@ -40,6 +40,21 @@ Clusters::Clusters(const RunOptions& options, History& history)
   }
   east_.fsync = random_.chance(0.5);
   west_.fsync = random_.chance(0.5);
+  gateways_.emplace_back(kGateway);
+  if (gateways > 1) gateways_.emplace_back(kGateway2);
+}
+
+std::vector<const char*> Clusters::hosts() const {
+  std::vector<const char*> all{kEast, kWest};
+  for (const GatewayNode& node : gateways_) all.push_back(node.host);
+  all.push_back(kClient);
+  return all;
+}
+
+std::vector<sim::SimEnv*> Clusters::processes() const {
+  std::vector<sim::SimEnv*> all{east_.env, west_.env};
+  for (const GatewayNode& node : gateways_) all.push_back(node.env);
+  return all;
 }
 
 std::string Clusters::how() const {
@@ -58,7 +73,7 @@ void Clusters::start() {
   set_profiles();
   start_broker(east_);
   start_broker(west_);
-  start_gateway();
+  for (GatewayNode& node : gateways_) start_gateway(node);
 }
 
 void Clusters::start_broker(Node& node) {
@@ -98,8 +113,8 @@ Task<void> Clusters::start_task(Node& node) {
   world_.kill(env);  // a program that ends; it is started again like any that died
 }
 
-void Clusters::start_gateway() {
-  gateway_env_ = &world_.start_process(kGateway, "gateway");
+void Clusters::start_gateway(GatewayNode& node) {
+  node.env = &world_.start_process(node.host, "gateway");
   linker::GatewayOptions options;
   options.target.push_back(Endpoint{kWest, 9092});
   if (long_way_ > Duration(0)) {  // a backlog of a few batches is read ahead
@@ -108,16 +123,19 @@ void Clusters::start_gateway() {
     options.replicator.fetcher.ahead_ask_bytes_min = ahead_ask_bytes_ / 16;
   }
   options.replicator.pump.test_only_resume_from_memory = options_.plant_resume_from_memory;
-  auto made = std::make_shared<linker::Gateway>(*gateway_env_, gateway_env_->network(), std::move(options));
-  gateway_ = made.get();
-  world_.spawn(*gateway_env_, gateway_task());
-  gateway_env_->hold(std::move(made));
-  say("start gateway");
+  auto made = std::make_shared<linker::Gateway>(*node.env, node.env->network(), std::move(options));
+  node.gateway = made.get();
+  if (gateways_.size() == 1)
+    world_.spawn(*node.env, gateway_task());
+  else
+    node.gateway->start();
+  node.env->hold(std::move(made));
+  say(std::string("start ") + node.host);
 }
 
 Task<void> Clusters::gateway_task() {  // and the operator, who asks for a link until there is one
-  sim::SimEnv& env = *gateway_env_;
-  linker::Gateway& gateway = *gateway_;
+  sim::SimEnv& env = gateway_env();
+  linker::Gateway& gateway = this->gateway();
   gateway.start();
   while (!east_is_gone_) {
     co_await env.sleep(milliseconds(200));
@@ -143,8 +161,9 @@ Task<void> Clusters::gateway_task() {  // and the operator, who asks for a link 
 void Clusters::revive(double chance) {
   if (east_.env->dead() && !east_is_gone_ && random_.chance(chance)) start_broker(east_);
   if (west_.env->dead() && random_.chance(chance)) start_broker(west_);
-  if (gateway_env_->dead() && random_.chance(chance)) start_gateway();
-  for (sim::SimEnv* env : {east_.env, west_.env, gateway_env_})
+  for (GatewayNode& node : gateways_)
+    if (!node.up() && random_.chance(chance)) start_gateway(node);
+  for (sim::SimEnv* env : processes())
     if (!env->dead() && env->paused() && random_.chance(chance)) env->resume();
 }
 
@@ -153,14 +172,16 @@ void Clusters::kill(Node& node) {
 }
 
 void Clusters::set_profiles() {
-  for (const char* a : {kEast, kWest, kGateway, kClient})
-    for (const char* b : {kEast, kWest, kGateway, kClient}) world_.net().set_profile(a, b, {});
+  for (const char* a : hosts())
+    for (const char* b : hosts()) world_.net().set_profile(a, b, {});
   if (long_way_ == Duration(0)) return;
   sim::LinkProfile far;
   far.delay_min = long_way_;
   far.delay_max = long_way_ + milliseconds(2);
-  world_.net().set_profile(kEast, kGateway, far);
-  world_.net().set_profile(kGateway, kEast, far);
+  for (const GatewayNode& node : gateways_) {
+    world_.net().set_profile(kEast, node.host, far);
+    world_.net().set_profile(node.host, kEast, far);
+  }
 }
 
 void Clusters::heal() {
@@ -170,7 +191,8 @@ void Clusters::heal() {
     world_.disk(node->host).heal();
     world_.host(node->host).wall_offset_ms = 0;
   }
-  if (!gateway_env_->dead() && gateway_env_->paused()) gateway_env_->resume();
+  for (GatewayNode& node : gateways_)
+    if (node.up() && node.env->paused()) node.env->resume();
   world_.run_for(seconds(3));  // swizzles end
   world_.net().heal();
   set_profiles();
@@ -182,9 +204,9 @@ void Clusters::heal() {
   revive(1);
 }
 
-broker::PartitionPtr Clusters::partition(Node& node, int32_t index) {
+broker::PartitionPtr Clusters::partition(Node& node, const std::string& topic, int32_t index) {
   if (!node.up()) return nullptr;
-  auto found = node.broker->services().partitions.find(std::string_view(kTopic), index);
+  auto found = node.broker->services().partitions.find(std::string_view(topic), index);
   return found ? *found : nullptr;
 }
 

@@ -22,6 +22,7 @@ struct RunOptions;
 inline constexpr const char* kEast = "east-1";
 inline constexpr const char* kWest = "west-1";
 inline constexpr const char* kGateway = "gateway";
+inline constexpr const char* kGateway2 = "gateway-2";
 inline constexpr const char* kClient = "client";
 inline constexpr const char* kLink = "east-west";
 
@@ -40,17 +41,30 @@ struct Node {
   bool up() const { return env && !env->dead() && started; }
 };
 
+// One gateway of the target: its process, and the object in it. `env` stays valid after a kill, `gateway` does not.
+struct GatewayNode {
+  explicit GatewayNode(const char* h) : host(h) {}
+  const char* host;
+  sim::SimEnv* env = nullptr;
+  linker::Gateway* gateway = nullptr;
+  bool up() const { return env && !env->dead(); }
+};
+
 class Clusters {
  public:
-  Clusters(const RunOptions& options, History& history);
+  // `gateways`: 1, or 2 that take over from each other. With two, nobody creates the link by himself.
+  Clusters(const RunOptions& options, History& history, size_t gateways = 1);
 
   sim::SimWorld& world() { return world_; }
   Random& random() { return random_; }
   History& history() { return history_; }
   Node& east() { return east_; }
   Node& west() { return west_; }
-  sim::SimEnv& gateway_env() { return *gateway_env_; }
-  linker::Gateway& gateway() { return *gateway_; }
+  std::vector<GatewayNode>& gateways() { return gateways_; }
+  sim::SimEnv& gateway_env() { return *gateways_[0].env; }
+  linker::Gateway& gateway() { return *gateways_[0].gateway; }
+  std::vector<const char*> hosts() const;
+  std::vector<sim::SimEnv*> processes() const;  // brokers and gateways, also dead ones
   const std::string& create_error() const { return create_error_; }
   // The choices of the seed, as text for people.
   std::string how() const;
@@ -65,9 +79,10 @@ class Clusters {
   // Network, disks and clocks as they should be, everything runs; brokers with an offline log are started again.
   void heal();
   void kill(Node& node);
-  void start_gateway();
+  void start_gateway(GatewayNode& node);
   // nullptr: not there, or not open (now).
-  broker::PartitionPtr partition(Node& node, int32_t index);
+  broker::PartitionPtr partition(Node& node, int32_t index) { return partition(node, kTopic, index); }
+  broker::PartitionPtr partition(Node& node, const std::string& topic, int32_t index);
   // The newest offsets that the group committed at this node; empty while they are not loaded.
   std::map<int32_t, int64_t> committed(Node& node, const std::string& group);
   bool until(const std::function<bool()>& done, Duration limit) {
@@ -90,8 +105,7 @@ class Clusters {
   Duration long_way_{};  // from the source to the gateway, one way; 0: near
   size_t ahead_ask_bytes_ = 0;
   bool east_is_gone_ = false;
-  sim::SimEnv* gateway_env_ = nullptr;
-  linker::Gateway* gateway_ = nullptr;
+  std::vector<GatewayNode> gateways_;
   std::string create_error_;
 };
 

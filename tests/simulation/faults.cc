@@ -32,7 +32,7 @@ void Faults::lose_power(Node& node) {
 }
 
 const char* Faults::pick_host() {
-  const std::array<const char*, 4> hosts = {kEast, kWest, kGateway, kClient};
+  const auto hosts = clusters_.hosts();
   return hosts[clusters_.random().below(hosts.size())];
 }
 
@@ -47,7 +47,7 @@ void Faults::slow_link(const char* a, const char* b) {
 }
 
 void Faults::pause_one() {
-  const std::array<sim::SimEnv*, 3> all = {clusters_.east().env, clusters_.west().env, &clusters_.gateway_env()};
+  const auto all = clusters_.processes();
   sim::SimEnv* env = all[clusters_.random().below(all.size())];
   if (env->dead()) return;
   clusters_.say("pause " + env->name());
@@ -93,8 +93,10 @@ void Faults::one() {
       return kill_at_resumption(*clusters_.east().env, soon);
     case 1:
       return kill_at_resumption(*clusters_.west().env, soon);
-    case 2:
-      return kill_at_resumption(clusters_.gateway_env(), soon);
+    case 2: {
+      auto& gateways = clusters_.gateways();
+      return kill_at_resumption(*gateways[gateways.size() > 1 ? random.below(gateways.size()) : 0].env, soon);
+    }
     case 3:
       clusters_.say(std::string("partition ") + a + " " + b);
       return net.partition(a, b);

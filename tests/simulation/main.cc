@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/simulation/canary.h"
+#include "tests/simulation/lifecycle_scenario.h"
 #include "tests/simulation/link_scenario.h"
 
 namespace farshore::simulation {
@@ -14,7 +15,7 @@ namespace {
 struct Arguments {
   RunOptions run;
   uint64_t first = 1, last = 1;
-  bool canary = false;
+  bool canary = false, lifecycle = false;
   std::string hashes;
 };
 
@@ -41,7 +42,40 @@ void declare(CLI::App& app, Arguments& arguments) {
                "Injected defect: the pump trusts its memory. It must be found.");
   app.add_flag("--plant-high-watermark-before-truncation", arguments.run.plant_high_watermark_before_truncation,
                "Injected defect: the log raises the high watermark before it truncates. It must be found.");
+  app.add_flag("--lifecycle", arguments.lifecycle,
+               "The scenario of two gateways, overlapping verbs, and topics that come and go.");
   app.add_flag("--canary", arguments.canary, "Fails (exit code 1), because the checker finds wrong histories.");
+}
+
+int play_lifecycle(const Arguments& arguments, std::FILE* hashes) {
+  uint64_t failed = 0;
+  size_t written = 0, answers = 0, faults = 0, active = 0, ended = 0;
+  for (uint64_t seed = arguments.first; seed <= arguments.last; ++seed) {
+    RunOptions options = arguments.run;
+    options.seed = seed;
+    const LifecycleResult result = run_lifecycle(options);
+    written += result.written;
+    answers += result.answers;
+    faults += result.faults;
+    active += result.active;
+    ended += result.ended;
+    if (hashes) std::fprintf(hashes, "%" PRIu64 " %016" PRIx64 "\n", seed, result.hash);
+    const bool bad = !result.violations.empty();
+    if (bad || options.verbose || arguments.first == arguments.last)
+      std::printf("seed %" PRIu64 " hash %016" PRIx64 " steps %" PRIu64 " written %zu answers %zu faults %zu (%s)\n",
+                  seed, result.hash, result.steps, result.written, result.answers, result.faults, result.how.c_str());
+    if (!bad) continue;
+    ++failed;
+    for (const std::string& text : result.violations) std::printf("  VIOLATION: %s\n", text.c_str());
+    std::printf("  again: simulation --lifecycle --seed %" PRIu64 " --seconds %lld --verbose\n", seed,
+                static_cast<long long>(options.length / seconds(1)));
+    std::fflush(stdout);
+  }
+  std::printf("%" PRIu64 " seeds, %" PRIu64
+              " failed, %zu batches written, %zu verbs answered, %zu faults, %zu topics mirrored "
+              "at the end, %zu ended\n",
+              arguments.last - arguments.first + 1, failed, written, answers, faults, active, ended);
+  return failed == 0 ? 0 : 1;
 }
 
 int play(const Arguments& arguments) {
@@ -52,6 +86,10 @@ int play(const Arguments& arguments) {
       std::fprintf(stderr, "simulation: cannot write %s\n", arguments.hashes.c_str());
       return 2;
     }
+  }
+  if (arguments.lifecycle) {
+    const int code = play_lifecycle(arguments, hashes);
+    return hashes && std::fclose(hashes) != 0 ? 2 : code;
   }
   uint64_t failed = 0, acknowledged = 0, commits = 0, faults = 0;
   std::array<uint64_t, 3> kinds{};

@@ -106,6 +106,10 @@ bool Watch::groups_in_sync() {
 void Watch::read(Node& node, int32_t index, std::string& into) {
   auto partition = clusters_.partition(node, index);
   if (!partition) return clusters_.history().violation(std::string(node.host) + ": a partition cannot be read");
+  read(node, std::move(partition), into);
+}
+
+void Watch::read(Node& node, broker::PartitionPtr partition, std::string& into) {
   if (!clusters_.world().run(*node.env, read_task(partition, into), kReadLimit))
     clusters_.history().violation(std::string(node.host) + " does not answer a read");
 }

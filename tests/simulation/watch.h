@@ -22,6 +22,7 @@ class Watch {
   bool groups_in_sync();
   // The bytes of a partition, as read through its log.
   void read(Node& node, int32_t partition, std::string& into);
+  void read(Node& node, broker::PartitionPtr partition, std::string& into);
 
  private:
   std::vector<StoredBatch> stored(const char* host, int32_t partition, bool durable);

@@ -1,0 +1,40 @@
+// Operator: asks a gateway for verbs, drawn from the seed, without waiting for what another operator does. Deadlines
+// are often too short. Whatever the answer is, it takes it; that an answer comes is checked.
+#pragma once
+
+#include <string>
+
+#include "tests/simulation/clusters.h"
+
+namespace farshore::simulation {
+
+class Operator {
+ public:
+  Operator(Clusters& clusters, uint64_t seed) : clusters_(clusters), random_(seed) {}
+
+  // Asks for one verb, if this operator has no answer outstanding.
+  void ask_something();
+  // An answer is overdue: its deadline passed a minute ago, and the process that was asked lives.
+  std::string overdue() const;
+  bool idle() const { return !busy_ || asked_->dead(); }
+  // Asks a living gateway for `verb` (a word of this class' list) and waits; the error, if any. For the end of a run.
+  Status insist(const std::string& verb, const std::string& topic, Duration limit);
+  size_t answers() const { return answers_; }
+
+ private:
+  std::string draw();
+  Task<void> ask(linker::Gateway& gateway, std::string verb, std::string topic, Deadline deadline);
+  Task<Status> call(linker::Gateway& gateway, std::string verb, std::string topic, Deadline deadline);
+  GatewayNode* living();
+
+  Clusters& clusters_;
+  Random random_;
+  bool busy_ = false;
+  sim::SimEnv* asked_ = nullptr;
+  std::string verb_;
+  Duration until_{};  // virtual time of the deadline
+  Status answer_;
+  size_t answers_ = 0;
+};
+
+}  // namespace farshore::simulation
