@@ -61,6 +61,8 @@ Duration RelayOwnership::use_every() const { return std::clamp<Duration>(lifetim
 
 Task<void> RelayOwnership::run() {
   while (!wake_.closed()) {
+    // First: until it is known, the rounds may be too far apart for this cluster.
+    if (!lifetime_asked_ || env_.now() - *lifetime_asked_ > kLifetimeAskEvery) co_await learn_lifetime();
     co_await round();
     const Duration pause = std::clamp<Duration>(use_every() / 2, kRoundMin, options_.ownership_check_every);
     (void)co_await wake_.wait(env_.in(pause));
@@ -84,7 +86,6 @@ Task<void> RelayOwnership::round() {
           {{"error", owners.error()}});
     for (const OwnedPartition& each : owned) partitions_.still_owned(each, asked);
   }
-  if (!lifetime_asked_ || env_.now() - *lifetime_asked_ > kLifetimeAskEvery) co_await learn_lifetime();
   use_ids(owned);
 }
 
@@ -99,9 +100,9 @@ void RelayOwnership::judge(const std::vector<OwnedPartition>& owned, const kafka
 }
 
 Task<void> RelayOwnership::learn_lifetime() {
-  lifetime_asked_ = env_.now();
   auto lifetime = co_await kafka::id_lifetime(cluster_, env_.in(options_.ownership_check_every));
   if (lifetime) lifetime_ = *lifetime;
+  if (lifetime || !error_retriable(lifetime.error().code)) lifetime_asked_ = env_.now();
 }
 
 void RelayOwnership::use_ids(const std::vector<OwnedPartition>& owned) {

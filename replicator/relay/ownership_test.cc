@@ -93,16 +93,20 @@ TEST(RelayOwnership, NothingIsSentWhileTheCoordinatorIsSilent) {
 
 TEST(RelayOwnership, IdleIdIsUsedOftenEnoughToBeRemembered) {
   RelayWorld world(4);
-  world.kafka.broker_configs["transactional.id.expiration.ms"] = "40000";
+  world.kafka.broker_configs["transactional.id.expiration.ms"] = "4000";
   world.source[0].append(2, 3, kNowMs);
   world.start_gateway();
   ASSERT_TRUE(world.until_caught_up());
   const int64_t end = world.target().end;
   const int before = world.kafka.requests[kEndTxn];
+  const Duration began = world.world.now();
+  ASSERT_TRUE(world.until([&] { return world.kafka.requests[kEndTxn] > before; }));
+  const Duration first_use = world.world.now() - began;
   world.world.run_for(seconds(200));
-  EXPECT_GE(world.kafka.requests[kEndTxn] - before, 200 / 40 * 2);
-  EXPECT_LE(world.kafka.requests[kEndTxn] - before, 200 / 40 * 8);
+  EXPECT_GE(world.kafka.requests[kEndTxn] - before, 200 / 4 * 2);
+  EXPECT_LE(world.kafka.requests[kEndTxn] - before, 200 / 4 * 8);
   EXPECT_EQ(world.target().end, end) << "the marker goes to the log of record only";
+  EXPECT_LT(first_use, seconds(4)) << "the lifetime is asked for before the first round";
   world.source[0].append(2, 3, kNowMs);
   ASSERT_TRUE(world.until_caught_up());
   EXPECT_EQ(world.target().end, end + 2);
