@@ -44,7 +44,7 @@ Task<void> Promotions::stop() { co_await finish_->stop(); }
 Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic) {
   Holding holding;
   for (const auto& image : topic->partitions) {
-    auto partition = partitions_.find(topic->id, image.partition);
+    auto partition = usable_partition(partitions_, topic->id, image.partition);
     if (partition) {
       holding.held.push_back(co_await hold_partition(targets_, std::move(*partition)));
     } else {

@@ -26,6 +26,14 @@ Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partitio
   co_return HeldPartition{std::move(partition), std::move(target), std::move(guard)};
 }
 
+Result<PartitionPtr> usable_partition(const PartitionTable& partitions, const TopicId& topic, int32_t partition) {
+  auto found = partitions.find(topic, partition);
+  if (found) return found;
+  const ErrorCode code = found.error().code;
+  const bool opens_later = code == ErrorCode::kUnavailable || code == ErrorCode::kResourceExhausted;
+  return opens_later ? Error(ErrorCode::kIo, found.error().to_string()) : found.error();
+}
+
 bool is_offline(const Error& error) { return error == ErrorCode::kIo || error == ErrorCode::kNoSpace; }
 
 LeadershipEpoch next_epoch(const std::vector<HeldPartition>& held) {

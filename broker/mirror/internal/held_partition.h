@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/mirror/mirror_targets.h"
+#include "broker/partitions/partition_table.h"
 #include "proto/link/promotion_record.h"
 
 namespace farshore::broker {
@@ -16,6 +17,10 @@ struct HeldPartition {
 };
 
 Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partition);
+
+// The partition of a mirror, to work on. Any reason for which its log is not open, and will not be in a moment, is kIo:
+// damage, a full disk, too few descriptors. Others are those of PartitionTable::find().
+Result<PartitionPtr> usable_partition(const PartitionTable& partitions, const TopicId& topic, int32_t partition);
 
 // The partition is offline, as opposed to gone or slow: others do not wait for it.
 bool is_offline(const Error& error);

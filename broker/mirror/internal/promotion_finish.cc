@@ -80,7 +80,7 @@ Task<Result<TopicPtr>> PromotionFinish::store(TopicPtr topic, std::vector<End> e
 }
 
 Task<Status> PromotionFinish::finish_partition(TopicPtr topic, End& end, Deadline deadline) {
-  CO_TRY(PartitionPtr partition, partitions_.find(topic->id, end.partition));
+  CO_TRY(PartitionPtr partition, usable_partition(partitions_, topic->id, end.partition));
   if (end.state == EndState::kOffline) CO_CHECK(co_await find_end(topic, partition, end, deadline));
   co_return co_await abort_open(partition, end, deadline);
 }
