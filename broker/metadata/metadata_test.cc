@@ -21,8 +21,7 @@ class LimitedStore final : public MetaStore {
     --commits_left_;
     co_return co_await store_->commit(std::move(txn), deadline);
   }
-  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline,
-                                   size_t entries_max) override {
+  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline, size_t entries_max) override {
     return store_->range(std::move(begin), std::move(end), deadline, entries_max);
   }
   Notifier& changes() override { return store_->changes(); }
