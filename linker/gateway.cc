@@ -194,6 +194,8 @@ Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest reque
     if (!request.dry_run()) CO_CHECK(co_await link->give_up(topics.front(), each.partition(), to, deadline));
   }
   for (const auto& topic : topics) {
+    // All that can be: an ended mirror among them has nothing to pause, and keeps nobody from the others.
+    if (auto shown = link->view().describe_topic(topic); request.all() && shown && shown->has_promotion()) continue;
     reply.add_plan((paused ? "pause " : "resume ") + topic);
     if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline, caller));
     if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;

@@ -25,6 +25,7 @@ Deadline LinkCreation::soon(Deadline deadline) const { return std::min(deadline,
 
 Task<Result<api::CreateLinkReply>> LinkCreation::run(bool dry_run, Deadline deadline) {
   auto guard = co_await links_.lock();
+  co_await links_.remove_deleted();
   CO_CHECK(co_await unconfirmed_.adopt(soon(deadline)));
   CO_CHECK(check_room());
   CO_CHECK(co_await examine(deadline));

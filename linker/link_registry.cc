@@ -42,6 +42,17 @@ Task<void> LinkRegistry::remove_all() {
   for (auto& entry : links) co_await entry.second->stop();
 }
 
+Task<void> LinkRegistry::remove_deleted() {
+  std::vector<LinkPtr> deleted;
+  for (const auto& [name, link] : links_)
+    if (link->is_deleted()) deleted.push_back(link);
+  for (const auto& link : deleted) {
+    env_.log().info("link forgotten: it was deleted by another gateway", {{"link", link->name()}});
+    links_.erase(link->name());
+    co_await link->stop();
+  }
+}
+
 void LinkRegistry::set_ready() {
   ready_ = true;
   not_ready_reason_.clear();

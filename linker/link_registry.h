@@ -37,8 +37,11 @@ class LinkRegistry {
   Result<LinkPtr> add(const StoredLink& link, int64_t revision);
   void remove(const std::string& name) { links_.erase(name); }  // the caller stops it
   Task<void> remove_all();                                      // and stops them
-  Task<void> stop();                                            // the links, then the backend
-  void clear() { links_.clear(); }                              // after stop()
+  // Removes and stops the links that another gateway deleted: they keep nobody from making a link of that name. With
+  // lock() held.
+  Task<void> remove_deleted();
+  Task<void> stop();                // the links, then the backend
+  void clear() { links_.clear(); }  // after stop()
 
   bool ready() const { return ready_; }
   const std::string& not_ready_reason() const { return not_ready_reason_; }  // empty when ready

@@ -122,6 +122,10 @@ Task<void> LinkTakeover::watch() {
       break;
     }
     if (!ours) continue;  // the target does not answer: that says nothing about other gateways
+    {
+      auto guard = co_await links_.lock();
+      co_await links_.remove_deleted();
+    }
     if (!unconfirmed_.empty()) {
       auto guard = co_await links_.lock();
       (void)co_await unconfirmed_.adopt(env_.in(kLoadLimit));  // after an error: in the next round

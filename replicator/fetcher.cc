@@ -207,6 +207,7 @@ void Fetcher::fetch_ended(FetchedPartition& partition, const FetchOutcome& outco
   auto& entry = static_cast<Entry&>(partition);
   if (refused(entry, outcome)) return;
   if (outcome.diverging_end >= 0) {
+    entry.pump->on_source_state(outcome.generation, outcome.source, env_.now());
     entry.pump->on_diverged(outcome.generation, outcome.diverging_epoch, SourceOffset(outcome.diverging_end));
   } else if (outcome.bad.code != ErrorCode::kNone) {
     entry.pump->on_bad_bytes(outcome.generation, outcome.bad);

@@ -187,6 +187,11 @@ void PartitionPump::diverge(LogEpoch epoch, SourceOffset end) {
   reset({ControlRequest::Kind::kTruncate, end, epoch});
 }
 
+void PartitionPump::on_source_state(uint32_t generation, const SourceState& state, MonoTime now) {
+  if (generation == generation_ && phase_ == PumpPhase::kRunning && state.high_watermark >= SourceOffset(0))
+    learn(state, now);
+}
+
 void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
   diverge(epoch, end);

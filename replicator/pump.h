@@ -133,6 +133,9 @@ class PartitionPump {
   // The source has another history. `epoch`: its largest epoch that is not above the last epoch of our request; `end`:
   // the end of that epoch at the source.
   void on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end);
+  // What an answer without batches says of the source. A source that lost records says its new high watermark together
+  // with the divergence, and in a fetch session never again (KIP-227).
+  void on_source_state(uint32_t generation, const SourceState& state, MonoTime now);
   // The position is not in the source's log [log_start, end). Behind the log start of the source, the next fetch goes
   // there, to find the batch that holds it.
   void on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now);

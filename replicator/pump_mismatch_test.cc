@@ -126,6 +126,15 @@ TEST_F(PumpTest, DivergenceTruncatesAndNamesTheLostRange) {
   EXPECT_EQ(pump().next()->last_fetched_epoch, LogEpoch(6));
 }
 
+TEST_F(PumpTest, LagIsZeroAgainWhenTheSourceSaidWithTheDivergenceThatItIsEmpty) {
+  open(0, -1);
+  fetched(batch(0, 12), state(12, 0));
+  pump().on_source_state(pump().generation(), state(0, 0), now_);
+  pump().on_diverged(pump().generation(), LogEpoch(-1), SourceOffset(0));
+  pump().on_target(pump().generation(), target(0, -1, 2), {});
+  EXPECT_EQ(pump().progress(now_).lag_offsets, 0);  // a fetch session says no more of a partition without news
+}
+
 TEST_F(PumpTest, DivergenceStopsThePartitionIfThePolicySaysSo) {
   options_.on_divergence = OnMismatch::kStop;
   open(100, 7);

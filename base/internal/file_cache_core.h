@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/event.h"
 #include "base/file_cache.h"
 
 namespace farshore {

@@ -111,6 +111,7 @@ Task<Status> Link::store(Edit edit, Deadline deadline, CallerPtr caller) {
   if (caller) deadline = std::min(deadline, env_.in(kStoreLimit));
   auto before = co_await definition_.update(std::move(edit), deadline);
   if (!before) {
+    if (before.error() == ErrorCode::kNotFound) status_.deleted(before.error().detail);
     if (before.error() == ErrorCode::kConflict || before.error() == ErrorCode::kFenced)
       status_.lost_to_another_gateway();
     co_return std::move(before).error();

@@ -48,6 +48,7 @@ class Link final {
   const StoredLink& definition() const { return definition_.link(); }
   const std::string& name() const { return definition_.spec().name; }
   const MirrorTopics& topics() const { return topics_; }
+  bool is_deleted() const { return status_.is_deleted(); }  // by another gateway
   LinkView view();
   api::ListGroupSyncReply group_sync() const { return groups_.shown(); }
 

@@ -114,10 +114,11 @@ ASYNC_TEST_F(LinkTest, LinkOfAnotherGatewayIsStoppedWithinSeconds) {
   EXPECT_ERROR(failover, ErrorCode::kFenced);
 }
 
-ASYNC_TEST_F(LinkTest, UpdateOfADeletedLinkIsAConflict) {
+ASYNC_TEST_F(LinkTest, UpdateOfADeletedLinkIsNotFound) {
   store_.stored = {};
   auto refused = co_await link_->update(pause(true), soon());
-  EXPECT_ERROR(refused, ErrorCode::kConflict);
+  EXPECT_ERROR(refused, ErrorCode::kNotFound);
+  EXPECT_TRUE(link_->is_deleted()) << "the gateway forgets it";
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ void LinkDefinition::learn_cluster_ids(const ClusterId& source, const ClusterId&
 
 Task<Result<StoredEntry>> LinkDefinition::stored_if_ours(Deadline deadline) {
   CO_TRY(StoredEntry entry, co_await store_.read(key(), deadline));
-  if (entry.revision == 0) co_return Error(ErrorCode::kConflict, "the link was deleted at the target");
+  if (entry.revision == 0) co_return Error(ErrorCode::kNotFound, "the link was deleted at the target");
   CO_TRY(StoredLink stored, decode_stored_link(entry.value));
   if (stored.id != link_.id || stored.epoch != link_.epoch)
     co_return Error(ErrorCode::kConflict, "another gateway has taken this link over");

@@ -147,7 +147,9 @@ const char* farshore_record_header_name(const farshore_consumer* c, size_t index
 }
 const void* farshore_record_header_value(const farshore_consumer* c, size_t index, size_t* size) {
   const auto& headers = c->polled.record.headers;
-  return c_bytes(index < headers.size() ? headers[index].second : std::nullopt, size);
+  static const std::optional<std::string> kNone;
+  return c_bytes(index < headers.size() ? headers[index].second : kNone,
+                 size);  // no copy: the caller keeps the address
 }
 
 int farshore_event_kind(const farshore_consumer* c) { return static_cast<int>(c->polled.event.kind); }

@@ -7,6 +7,7 @@
 namespace farshore::simulation {
 namespace {
 
+constexpr std::string_view kLost = "another gateway has taken this link over";
 constexpr Duration kGrace = seconds(60);  // after a deadline, until the answer must be there
 
 // More of an entry: it is drawn more often.
@@ -45,11 +46,35 @@ Status status_of(const Result<Value>& result) {
 
 std::string Operator::draw() { return kVerbs[random_.below(std::size(kVerbs))]; }
 
-GatewayNode* Operator::living() {
-  std::vector<GatewayNode*> up;
-  for (GatewayNode& node : clusters_.gateways())
-    if (node.up() && !node.env->paused()) up.push_back(&node);
-  return up.empty() ? nullptr : up[random_.below(up.size())];
+GatewayNode* Operator::owner() {
+  GatewayNode* found = nullptr;
+  bool fenced = true;  // what was found so far has lost the link
+  seen_.clear();
+  for (GatewayNode& node : clusters_.gateways()) {
+    if (!node.up() || node.env->paused()) continue;
+    bool owns = false;
+    (void)clusters_.world().run(*node.env, see_owner(*node.gateway, owns, seen_), kGrace);
+    const bool lost = seen_.ends_with(kLost);
+    if (owns || !found || (fenced && !lost)) {
+      found = &node;
+      fenced = lost;
+    }
+    if (owns) break;
+    seen_ += std::string(" (of ") + node.host + ")";
+  }
+  return found;
+}
+
+Task<void> Operator::see_owner(linker::Gateway& gateway, bool& owns, std::string& seen) {
+  auto links = co_await gateway.list_links();
+  if (!links) seen += " links: " + links.error().to_string();
+  if (!links) co_return;
+  for (const auto& link : links->links()) {
+    if (link.spec().name() != kLink) continue;
+    owns = link.state() != "FAILED";
+    if (link.state_reason() == kLost) owns = false;
+    seen += " link " + link.state() + " " + link.state_reason();
+  }
 }
 
 void Operator::ask_something() {
@@ -58,8 +83,11 @@ void Operator::ask_something() {
   std::string verb = draw();
   std::string topic = kLifecycleTopics[random_.below(std::size(kLifecycleTopics))];
   const Duration limit = milliseconds(random_.chance(0.4) ? random_.between(1, 600) : random_.between(1000, 20'000));
-  GatewayNode* node = living();
-  if (!node) return;
+  std::vector<GatewayNode*> up;
+  for (GatewayNode& node : clusters_.gateways())
+    if (node.up() && !node.env->paused()) up.push_back(&node);
+  if (up.empty()) return;
+  GatewayNode* node = up[random_.below(up.size())];
   busy_ = true;
   asked_ = node->env;
   verb_ = verb;
@@ -83,7 +111,7 @@ std::string Operator::overdue() const {
 }
 
 Status Operator::insist(const std::string& verb, const std::string& topic, Duration limit) {
-  GatewayNode* node = living();
+  GatewayNode* node = owner();
   if (!node) return Error(ErrorCode::kUnavailable, "no gateway lives");
   answer_ = Error(ErrorCode::kTimedOut, "no answer");
   busy_ = true;
@@ -129,6 +157,12 @@ Task<Status> Operator::call(linker::Gateway& gateway, std::string verb, std::str
     request.set_link(kLink);
     request.set_source_topic(topic);
     co_return status_of(co_await gateway.create_mirror(std::move(request), deadline));
+  }
+  if (verb == "unfence") {
+    linker::api::MirrorsRequest request;
+    request.set_link(kLink);
+    request.add_topics(topic);
+    co_return status_of(co_await gateway.unfence_mirrors(std::move(request), deadline));
   }
   if (verb == "delete" || verb == "force-delete") {
     linker::api::DeleteLinkRequest request;

@@ -17,7 +17,10 @@ class Operator {
   // An answer is overdue: its deadline passed a minute ago, and the process that was asked lives.
   std::string overdue() const;
   bool idle() const { return !busy_ || asked_->dead(); }
-  // Asks a living gateway for `verb` (a word of this class' list) and waits; the error, if any. For the end of a run.
+  // The gateway that works on the link, or a living one if none does yet; nullptr: none lives.
+  GatewayNode* owner();
+  const std::string& seen() const { return seen_; }  // by the last owner(): the states of the link
+  // Asks owner() for `verb` (a word of this class' list) and waits; the error, if any. For the end of a run.
   Status insist(const std::string& verb, const std::string& topic, Duration limit);
   size_t answers() const { return answers_; }
 
@@ -25,13 +28,13 @@ class Operator {
   std::string draw();
   Task<void> ask(linker::Gateway& gateway, std::string verb, std::string topic, Deadline deadline);
   Task<Status> call(linker::Gateway& gateway, std::string verb, std::string topic, Deadline deadline);
-  GatewayNode* living();
+  Task<void> see_owner(linker::Gateway& gateway, bool& owns, std::string& seen);
 
   Clusters& clusters_;
   Random random_;
   bool busy_ = false;
   sim::SimEnv* asked_ = nullptr;
-  std::string verb_;
+  std::string verb_, seen_;
   Duration until_{};  // virtual time of the deadline
   Status answer_;
   size_t answers_ = 0;

@@ -29,6 +29,7 @@ class Settlement {
   void repair();
   // Empty: settled. Otherwise the reason why not.
   std::string unsettled(const std::string& topic);
+  int64_t lag_shown(const std::string& topic, int32_t partition);
   const linker::api::MirrorTopic* mirror_of(const std::string& topic) const;
   Task<void> list(linker::Gateway& gateway);
   Task<void> remove_at_target(std::string topic, Status& done);

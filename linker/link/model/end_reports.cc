@@ -47,8 +47,12 @@ Task<Status> EndReports::put(std::string topic, EndReport report, Deadline deadl
   CO_TRY(StoredEntry there, co_await store_.read(key(topic), deadline));
   entry.revision = there.revision;
   entry.value = encode(report);
-  CO_TRY(const int64_t revision, co_await store_.replace(std::move(entry), deadline));
-  stored_[topic] = Stored{std::move(report), revision};
+  auto revision = co_await store_.replace(std::move(entry), deadline);
+  // Another call of this gateway stored it meanwhile. That is no conflict about the link, and a later call looks again.
+  if (!revision && revision.error() == ErrorCode::kConflict)
+    co_return Error(ErrorCode::kUnavailable, revision.error().detail);
+  if (!revision) co_return std::move(revision).error();
+  stored_[topic] = Stored{std::move(report), *revision};
   co_return ok();
 }
 

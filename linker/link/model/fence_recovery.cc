@@ -33,7 +33,10 @@ Task<void> FenceRecovery::recover() {
     const bool unknown = !ours && error_retriable(ours.error().code);
     if (!ours && !unknown) {
       for (const auto& [key, why] : fenced) {
-        status_.lost_to_another_gateway();
+        if (ours.error() == ErrorCode::kNotFound)
+          status_.deleted(ours.error().detail);
+        else
+          status_.lost_to_another_gateway();
         topics_.fail_partition(key, why.to_string());
       }
     }

@@ -29,6 +29,12 @@ class LinkStatus {
   void fence(std::string reason);
   void lost_to_another_gateway() { fence("another gateway has taken this link over"); }
   bool fenced() const { return fenced_; }
+  // Fenced, because another gateway deleted the link: LinkRegistry forgets it.
+  void deleted(std::string reason) {
+    fence(std::move(reason));
+    deleted_ = true;
+  }
+  bool is_deleted() const { return deleted_; }
   // kFenced: with the reason and the way out.
   Status check_ours() const;
 
@@ -46,7 +52,7 @@ class LinkStatus {
   int64_t since_ms_;
   const MonoTime begun_;
   std::optional<MonoTime> last_source_contact_;
-  bool fenced_ = false;
+  bool fenced_ = false, deleted_ = false;
 };
 
 }  // namespace farshore::linker
