@@ -39,7 +39,7 @@ class DataDirectoryTest : public ::testing::Test {
   }
   Task<void> claim(TopicImage image, ErrorCode& code) {
     DataDirectory directory(*env_, env_->files(), "/data");
-    auto claimed = co_await directory.claim(image, 0);
+    auto claimed = co_await directory.claim(image, 0, cluster_);
     code = claimed ? ErrorCode::kNone : claimed.error().code;
   }
   ErrorCode claimed(TopicImage image) {
@@ -83,6 +83,7 @@ class DataDirectoryTest : public ::testing::Test {
   std::unique_ptr<sim::SimWorld> world_;
   sim::SimEnv* env_ = nullptr;
   Uuid first_, second_;
+  ImagePtr cluster_ = std::make_shared<ClusterImage>();
 };
 
 TEST_F(DataDirectoryTest, DirectoryOfAnotherTopicIdIsSetAsideByAClaim) {
@@ -93,6 +94,16 @@ TEST_F(DataDirectoryTest, DirectoryOfAnotherTopicIdIsSetAsideByAClaim) {
   EXPECT_EQ(names().size(), 2u);
   EXPECT_EQ(claimed(topic("orders", second_)), ErrorCode::kNone);
   EXPECT_EQ(names().size(), 2u);
+}
+
+TEST_F(DataDirectoryTest, DirectoryOfAnotherTopicThatExistsIsNotClaimedAndStays) {
+  EXPECT_EQ(claimed(topic("orders", first_)), ErrorCode::kNone);
+  auto cluster = std::make_shared<ClusterImage>();
+  cluster->topics["payments"] = std::make_shared<TopicImage>(topic("payments", first_));
+  cluster->names_by_id[first_] = "payments";
+  cluster_ = cluster;
+  EXPECT_EQ(claimed(topic("orders", second_)), ErrorCode::kCorrupt) << "an empty log would look like lost records";
+  EXPECT_EQ(names(), std::vector<std::string>{"orders-0"});
 }
 
 // 249 characters are allowed, and "-0.<uuid>-delete" has no room beside them in a file name.

@@ -295,7 +295,7 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
   if (placed.leader != metadata_.self())
     co_return Error(ErrorCode::kClosed, "led by broker " + std::to_string(placed.leader.value()) +
                                             ": several brokers in one cluster are not served yet");
-  CO_TRY(std::string directory, co_await directory_->claim(*image, index));
+  CO_TRY(std::string directory, co_await directory_->claim(*image, index, metadata_.image()));
   CO_TRY(auto log, co_await open_log(env_, *files_, arena_, directory, options));
   const LogRecovery& recovery = log->recovery();
   if (!recovery.clean)

@@ -46,7 +46,7 @@ Task<Status> DataDirectory::set_stray_aside(std::string name, TopicId id) {
   co_return co_await files_.sync_dir(path_);
 }
 
-Task<Result<std::string>> DataDirectory::claim(const TopicImage& topic, int32_t partition) {
+Task<Result<std::string>> DataDirectory::claim(const TopicImage& topic, int32_t partition, ImagePtr image) {
   const TopicId wanted = topic.id;
   std::string directory = log_directory(topic.name, partition);
   std::string id_path = join_path(directory, kPartitionMetadata);
@@ -55,6 +55,10 @@ Task<Result<std::string>> DataDirectory::claim(const TopicImage& topic, int32_t 
     auto id = parse_partition_metadata(*text);
     if (!id) co_return std::move(id).error().in(id_path + " cannot be read: move " + directory + " away and restart");
     if (*id == wanted) co_return directory;
+    if (auto other = image->topic(*id))
+      co_return Error(ErrorCode::kCorrupt, directory + " holds the log of another topic, " + other->name +
+                                               ": its directories were mixed up. Stop the broker, put the right "
+                                               "directory there, or move this one away to begin with an empty log");
     // The directory of an earlier topic of this name, whose removal failed.
     CO_CHECK(co_await set_stray_aside(topic.name + "-" + std::to_string(partition), *id));
   } else if (text.error() != ErrorCode::kNotFound) {

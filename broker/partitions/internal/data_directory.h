@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/env.h"
-#include "broker/metadata/cluster_image.h"
+#include "broker/metadata/metadata.h"
 
 namespace farshore::broker {
 
@@ -19,10 +19,10 @@ class DataDirectory {
 
   std::string log_directory(const std::string& topic, int32_t partition) const;
 
-  // Makes the directory of a log, durably, and returns its path. A directory that belongs to another topic id is set
-  // aside as a stray, as in clean_up(). kCorrupt: its partition.metadata cannot be read; nothing is changed then. kIo,
-  // kNoSpace.
-  Task<Result<std::string>> claim(const TopicImage& topic, int32_t partition);
+  // Makes the directory of a log, durably, and returns its path. A directory of a topic id that `image` does not have
+  // is set aside as a stray, as in clean_up(). kCorrupt: its partition.metadata cannot be read, or is that of another
+  // topic which exists; nothing is changed then. kIo, kNoSpace.
+  Task<Result<std::string>> claim(const TopicImage& topic, int32_t partition, ImagePtr image);
   // Removing a log: its directory is renamed first, because the topic may be created again at once; sync(), once for
   // many; then remove() what set_aside() returned (empty: there was no such log). A crash in between leaves a directory
   // that clean_up() removes.
