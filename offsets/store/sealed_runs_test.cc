@@ -4,27 +4,11 @@
 #include "base/memory_kv.h"
 #include "base/sim/world.h"
 #include "base/testing/async_test.h"
+#include "offsets/store/testing/runs.h"
 #include "offsets/store/translation_store.h"
 
 namespace farshore::offsets {
 namespace {
-
-// In a coroutine: the statement must succeed. Named, since g++ 12 corrupts frames of an unnamed awaited condition.
-#define CO_DO(...)              \
-  do {                          \
-    auto co_do = (__VA_ARGS__); \
-    CO_ASSERT_OK(co_do);        \
-  } while (0)
-
-LinkPartition key_number(uint8_t n) {
-  LinkPartition key;
-  key.partition = PartitionId(n);
-  return key;
-}
-
-TranslationRun run_of(int32_t epoch, int64_t source, int64_t target, int64_t length) {
-  return {SourceOffset(source), TargetOffset(target), length, LogEpoch(epoch), LeadershipEpoch(3)};
-}
 
 class SealedRunsTest : public testing::Test {
  public:

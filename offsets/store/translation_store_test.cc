@@ -10,37 +10,10 @@
 #include "base/sim/world.h"
 #include "base/testing/async_test.h"
 #include "base/testing/seed.h"
+#include "offsets/store/testing/runs.h"
 
 namespace farshore::offsets {
 namespace {
-
-// In a coroutine: the statement must succeed. Named, since g++ 12 corrupts frames of an unnamed awaited condition.
-#define CO_DO(...)              \
-  do {                          \
-    auto co_do = (__VA_ARGS__); \
-    CO_ASSERT_OK(co_do);        \
-  } while (0)
-
-LinkPartition key_number(uint8_t n) {
-  LinkPartition key;
-  Uuid link, topic;
-  link.bytes.fill(0xff);  // so that the end of its rows carries over bytes
-  topic.bytes[15] = n;
-  key.link = LinkId(link);
-  key.source_topic = SourceTopicId(topic);
-  key.partition = PartitionId(n);
-  return key;
-}
-
-TranslationRun run_of(int32_t epoch, int64_t source, int64_t target, int64_t length) {
-  TranslationRun run;
-  run.source = SourceOffset(source);
-  run.target = TargetOffset(target);
-  run.length = length;
-  run.source_epoch = LogEpoch(epoch);
-  run.target_epoch = LeadershipEpoch(3);
-  return run;
-}
 
 // What is claimed, record by record, in the order of the target.
 struct Model {
