@@ -15,7 +15,8 @@ Task<void> work(Reactor& reactor, int steps, size_t bytes, int& done) {
 }
 
 Task<void> count_turns(Reactor& reactor, const int& work_done, int until, int& turns) {
-  for (; work_done < until; ++turns) {
+  while (work_done < until) {
+    ++turns;
     Wait<void> turn(reactor);
     reactor.post([turn] { turn.complete(ok()); });
     (void)co_await turn.wait(Deadline::never());

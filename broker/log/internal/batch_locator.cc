@@ -72,7 +72,7 @@ Task<Result<BatchLocator::SliceEnd>> BatchLocator::slice_end(SegmentPtr segment,
   }
 }
 
-Task<Result<Segment::Newest>> BatchLocator::newest(SegmentPtr segment) {
+Task<Result<NewestRecord>> BatchLocator::newest(SegmentPtr segment) {
   if (segment->newest) co_return *segment->newest;
   auto last = co_await indexes_.last_time(segment);
   if (!last && !index_unusable(last.error())) co_return std::move(last).error();
@@ -80,7 +80,7 @@ Task<Result<Segment::Newest>> BatchLocator::newest(SegmentPtr segment) {
     CO_CHECK(co_await rebuild_indexes(segment, last.error().to_string()));
   } else if (!segment->newest) {
     segment->newest.emplace();
-    if (*last) segment->newest = Segment::Newest{(*last)->timestamp_ms, (*last)->offset};
+    if (*last) segment->newest = NewestRecord{(*last)->timestamp_ms, (*last)->offset};
   }
   co_return *segment->newest;
 }
@@ -103,7 +103,7 @@ Task<Status> BatchLocator::rebuild_indexes(SegmentPtr segment, std::string why) 
   segment->index = std::move(fresh->index);
   segment->times = std::move(fresh->times);
   segment->indexes_in_memory = true;
-  segment->newest = fresh->newest ? *fresh->newest : Segment::Newest();
+  segment->newest = fresh->newest ? *fresh->newest : NewestRecord();
   segment->bytes_since_index = fresh->bytes_since_index;
   state_.report.rebuilt.push_back(log_format::file_name(segment->base, log_format::kOffsetIndex) + ": " + why);
   directory_.env().log().warn("rebuilt the indexes of a segment",

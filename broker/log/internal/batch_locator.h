@@ -32,7 +32,7 @@ class BatchLocator {
   Task<Result<SliceEnd>> slice_end(SegmentPtr segment, uint64_t begin, uint64_t bytes_max, SliceEnd limit);
 
   // The largest timestamp of the segment, and where it is.
-  Task<Result<Segment::Newest>> newest(SegmentPtr segment);
+  Task<Result<NewestRecord>> newest(SegmentPtr segment);
   // The entry of the time index with the greatest timestamp <= `timestamp_ms`.
   Task<Result<IndexReader::TimeEntry>> time_entry(SegmentPtr segment, int64_t timestamp_ms);
   IndexReader& indexes() { return indexes_; }

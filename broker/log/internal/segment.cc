@@ -6,7 +6,7 @@ namespace farshore {
 
 void Segment::note(const BatchHeader& header, uint64_t index_interval_bytes) {
   if (!newest) newest.emplace();
-  if (header.max_timestamp > newest->timestamp_ms) newest = Newest{header.max_timestamp, header.last()};
+  if (header.max_timestamp > newest->timestamp_ms) newest = NewestRecord{header.max_timestamp, header.last()};
   if (size == 0) first_timestamp_ms = header.max_timestamp;
   if (bytes_since_index > index_interval_bytes) {
     index.append(header.last(), size);

@@ -20,6 +20,11 @@ struct BatchPlace {
   uint64_t position = 0;  // bytes from the beginning of the segment file
 };
 
+struct NewestRecord {
+  int64_t timestamp_ms = -1;  // the largest of a segment; -1: no record has a timestamp
+  Offset offset;              // last offset of the batch that has it
+};
+
 struct Segment {
   Segment(Offset base_offset, std::shared_ptr<File> log_file)
       : base(base_offset), next(base_offset), file(std::move(log_file)), index(base_offset), times(base_offset) {}
@@ -51,13 +56,9 @@ struct Segment {
   uint64_t bytes_since_index = 0;                // bytes after the last entry of `index`
 
   // Of a full segment, ask BatchLocator::newest(): unknown until somebody looks into the time index.
-  struct Newest {
-    int64_t timestamp_ms = -1;  // the largest of the segment; -1: no record has a timestamp
-    Offset offset;              // last offset of the batch that has it
-  };
-  std::optional<Newest> newest;     // nullopt: not known
-  int64_t first_timestamp_ms = -1;  // of the first batch; for segment.ms
-  int64_t created_ms = 0;           // wall clock when this process created or opened the segment
+  std::optional<NewestRecord> newest;  // nullopt: not known
+  int64_t first_timestamp_ms = -1;     // of the first batch; for segment.ms
+  int64_t created_ms = 0;              // wall clock when this process created or opened the segment
 
   uint64_t synced_size = 0;    // everything below is durable
   bool name_synced = false;    // the directory was synced after the file was created

@@ -70,7 +70,7 @@ Task<Status> SegmentFiles::load_indexes(SegmentPtr segment) {
   segment->times = std::move(time_index);
   segment->indexes_in_memory = true;
   segment->newest.emplace();
-  if (auto last = segment->times.last()) segment->newest = Segment::Newest{last->timestamp_ms, last->offset};
+  if (auto last = segment->times.last()) segment->newest = NewestRecord{last->timestamp_ms, last->offset};
   co_return ok();
 }
 

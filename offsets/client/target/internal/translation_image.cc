@@ -126,7 +126,8 @@ Task<Status> TranslationImage::catch_up_tail(TopicPartition at, LinkPartition ke
     }
     if (!read) co_return std::move(read).error();
     if (read->run.empty()) {  // a new leader may not show the end yet
-      CO_CHECK(co_await target_.pause(empty++, step(deadline)));
+      CO_CHECK(co_await target_.pause(empty, step(deadline)));
+      ++empty;
       continue;
     }
     empty = 0;
