@@ -13,6 +13,12 @@
 #include "base/real/testing/harness.h"
 #include "base/testing/async_test.h"
 
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define FARSHORE_UNDEFINED_BEHAVIOUR_SANITIZER
+#endif
+#endif
+
 namespace farshore {
 namespace {
 
@@ -64,6 +70,9 @@ Task<void> use_many_files(FileCache& cache, std::string directory) {
 }
 
 TEST(RealFileCache, FilesAreUsableThoughTheSystemRefusesDescriptors) {
+#ifdef FARSHORE_UNDEFINED_BEHAVIOUR_SANITIZER
+  GTEST_SKIP() << "the sanitizer opens a pipe to look at an object, and reports a good one if it cannot";
+#endif
   char name[] = "/tmp/farshore-file-cache-XXXXXX";
   ASSERT_NE(::mkdtemp(name), nullptr);
   {

@@ -87,14 +87,14 @@ TEST_P(GroupCrash, AcknowledgedCommitsAndAssignmentsSurviveAKill) {
   int crashes = 0;
   for (uint64_t n = 1; n < 5000; n += 1 + n / 16) {
     SCOPED_TRACE("seed and resumption " + std::to_string(n));
+    Progress progress;  // the work and the crash write here until the cluster is gone
+    bool crashed = false;
     TestCluster cluster(n);
     cluster.set("log.reserve.bytes", "0");
     cluster.set("offsets.topic.num.partitions", "2");
     cluster.set("group.initial.rebalance.delay.ms", "1");
     cluster.set("durability", power_loss ? "fsync" : "page-cache");
     cluster.start();
-    Progress progress;
-    bool crashed = false;
     cluster.env().at_resumption(n, [&] {
       crashed = true;
       if (power_loss)
