@@ -11,6 +11,7 @@
 #include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
 #include "broker/metadata/topic_name.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "broker/partitions/partition_table.h"
@@ -89,6 +90,7 @@ Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context,
   Response response;
   Repeats<std::pair<int8_t, std::string_view>> repeats;
   for (const auto& asked : request.resources) repeats.add({asked.resource_type, asked.resource_name});
+  LinkFences::Entered writes = co_await services.link_fences.write(context.client_id, services.env.in(kLimit));
   TurnBudget turn(services.env);
   for (const auto& asked : request.resources) {
     if (turn.spend(kListElementWork)) co_await turn.next_turn();
@@ -98,7 +100,9 @@ Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context,
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.resource_name);
     MetadataManager::ConfigChanges changes;
-    if (repeats.repeated(resource))
+    if (writes.refusal)
+      refusal = writes.refusal;
+    else if (repeats.repeated(resource))
       refusal = {Code::kInvalidRequest, "a resource is named twice in this request"};
     else if (asked.resource_type == kBrokerResource)
       refusal = {Code::kInvalidRequest, "broker configs are read from server.properties at the start, and not changed"};

@@ -41,16 +41,21 @@ void Promotions::start() { finish_->retry(); }
 
 Task<void> Promotions::stop() { co_await finish_->stop(); }
 
-Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic) {
+Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic, Deadline deadline) {
   Holding holding;
   for (const auto& image : topic->partitions) {
     auto partition = usable_partition(partitions_, topic->id, image.partition);
+    if (!partition && !is_offline(partition.error())) co_return std::move(partition).error();
+    Error why = partition ? Error() : partition.error();
     if (partition) {
-      holding.held.push_back(co_await hold_partition(targets_, std::move(*partition)));
-    } else {
-      if (!is_offline(partition.error())) co_return std::move(partition).error();
-      if (!holding.offline) holding.offline = partition.error().in("partition " + std::to_string(image.partition));
+      auto held = co_await hold_partition(targets_, std::move(*partition), deadline);
+      if (held) {
+        holding.held.push_back(std::move(*held));
+        continue;
+      }
+      why = std::move(held).error();
     }
+    if (!holding.offline) holding.offline = why.in("partition " + std::to_string(image.partition));
   }
   co_return std::move(holding);
 }
@@ -120,9 +125,8 @@ Task<Result<TopicPtr>> Promotions::write(TopicPtr topic, PromotionRecord record,
       return Error(ErrorCode::kConflict, "the topic is no mirror of this link any more");
     if (image.partitions.size() != record.partitions.size())
       return Error(ErrorCode::kConflict, "the topic has grown meanwhile: ask again");
-    image.mirror->state = MirrorState::kPendingStopped;
+    image.mirror->end(MirrorState::kPendingStopped, record);
     image.mirror->state_reason = std::string(name(record.kind));
-    image.mirror->promotion = record;
     for (size_t i = 0; i < image.partitions.size(); ++i)
       image.partitions[i].leadership_epoch =
           std::max(image.partitions[i].leadership_epoch, record.partitions[i].new_epoch);
@@ -133,7 +137,11 @@ Task<Result<TopicPtr>> Promotions::write(TopicPtr topic, PromotionRecord record,
 
 Task<PromotionOutcome> Promotions::end(TopicPtr topic, PromotionPlan plan, Deadline deadline) {
   PromotionOutcome outcome;
-  auto holding = co_await hold(topic);
+  // A promote needs every partition, so it waits for each of them.
+  const bool failover = plan.kind == PromotionKind::kFailover;
+  Deadline free_until = deadline;
+  if (failover) free_until = std::min(deadline, env_.in(kHoldLimit));
+  auto holding = co_await hold(topic, free_until);
   if (!holding) {
     outcome.refusal = refusal_of(holding.error());
     co_return outcome;
@@ -144,7 +152,7 @@ Task<PromotionOutcome> Promotions::end(TopicPtr topic, PromotionPlan plan, Deadl
   PromotionRecord record = co_await record_of(topic, holding->held, plan, deadline);
   if (plan.dry_run) {
     auto copy = std::make_shared<TopicImage>(*topic);
-    copy->mirror->promotion = std::move(record);
+    copy->mirror->end(MirrorState::kPendingStopped, std::move(record));
     outcome.topic = copy;
     co_return outcome;
   }

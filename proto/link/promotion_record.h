@@ -79,6 +79,11 @@ struct PromotionRecord {
   friend bool operator==(const PromotionRecord&, const PromotionRecord&) = default;
 };
 
+// How often a topic has ended, oldest first. A topic that has ended can become a mirror again; its state says which of
+// the two it is, and the last record is that of the end that holds. At most kPromotionsMax are kept: the newest ones.
+inline constexpr size_t kPromotionsMax = 16;
+void add_promotion(std::vector<PromotionRecord>& promotions, PromotionRecord record);
+
 // The end of a mirrored partition: the same offset at both ends.
 PromotionRecord::PartitionEnd mirror_end(int32_t partition, Offset end);
 

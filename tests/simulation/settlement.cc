@@ -162,7 +162,7 @@ void Settlement::check_writable() {
     if (!source) continue;
     const auto* target = clusters_.west().broker->image()->topic(name);
     if (target && target->mirror && target->mirror->source_topic.value() == source->id && target->mirror->writable() &&
-        target->mirror->promotion->kind == PromotionKind::kPromote)
+        target->mirror->promotion()->kind == PromotionKind::kPromote)
       continue;  // it moved; the source stays read-only
     Status last;
     const Duration end = clusters_.world().now() + kWriteLimit;
