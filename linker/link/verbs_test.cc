@@ -79,6 +79,15 @@ ASYNC_TEST_F(VerbsTest, FailoverTakesThePlaceOfAPromote) {
   auto quiet = [](api::VerbProgress) {};
   auto failed_over = co_await link_->failover("orders", false, quiet, soon());
   EXPECT_ERROR(failed_over, ErrorCode::kUnsupported);  // what this target says when it is asked to end
+  // The promote is still being undone: a second one would share its fence.
+  PromotionOptions options;
+  options.source_quiesced = true;
+  auto second = co_await link_->promote("orders", false, options, quiet, soon());
+  EXPECT_ERROR(second, ErrorCode::kConflict);
+  auto link_pause = co_await link_->update(set_state(LinkState::kPaused), soon());
+  EXPECT_ERROR(link_pause, ErrorCode::kConflict);
+  auto again = co_await link_->failover("orders", false, quiet, soon());
+  EXPECT_ERROR(again, ErrorCode::kUnsupported);  // an emergency is let in
   co_await promote_ends();
   EXPECT_ERROR(promoted_, ErrorCode::kConflict);
   EXPECT_TRUE(says(promoted_.error(), "failover has taken the place")) << promoted_.error().to_string();
@@ -94,6 +103,56 @@ ASYNC_TEST_F(VerbsTest, PromoteOnAPausedLinkIsRefusedAtOnce) {
   EXPECT_ERROR(promoted_, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(says(promoted_.error(), "resume")) << promoted_.error().to_string();
   EXPECT_EQ(env_.now(), before);
+}
+
+// One partition of two has FAILED.
+ASYNC_TEST_F(VerbsTest, PauseStopsTheOtherPartitionsOfATopicThatIsFailed) {
+  kafka_.topics["orders"].partitions.resize(2);
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened < 2; ++i) co_await env_.sleep(milliseconds(10));
+  auto& lost = kafka_.topics["orders"].partitions[0];
+  auto stop = [](StoredLink& link) {
+    link.spec.on_retention_gap = OnRetentionGap::kStop;
+    return ok();
+  };
+  auto updated = co_await link_->update(stop, soon());
+  CO_ASSERT_OK(updated);
+  lost.log_start = lost.end = 20;
+  for (int i = 0; i < 1000 && topic_state("orders") != "FAILED"; ++i) co_await env_.sleep(milliseconds(10));
+  CO_ASSERT(topic_state("orders") == "FAILED");
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "ACTIVE");
+
+  auto link_paused = co_await link_->update(set_state(LinkState::kPaused), soon());
+  CO_ASSERT_OK(link_paused);
+  EXPECT_EQ(topic_state("orders"), "FAILED");
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "PAUSED");
+  // Resuming the topic does not resume a link that is paused.
+  auto retried = co_await link_->pause_topic("orders", false, soon());
+  CO_ASSERT_OK(retried);
+  co_await env_.sleep(seconds(5));
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "PAUSED");
+  auto link_resumed = co_await link_->update(set_state(LinkState::kActive), soon());
+  CO_ASSERT_OK(link_resumed);
+  for (int i = 0; i < 1000 && topic_state("orders") != "FAILED"; ++i) co_await env_.sleep(milliseconds(10));
+  co_await env_.sleep(seconds(1));
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "ACTIVE");
+
+  auto topic_paused = co_await link_->pause_topic("orders", true, soon());
+  CO_ASSERT_OK(topic_paused);
+  EXPECT_EQ(topic_state("orders"), "PAUSED");
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "PAUSED");
+}
+
+// The link was taken over by another gateway in the middle of the drain: its pumps are gone.
+ASYNC_TEST_F(VerbsTest, PromoteDoesNotTakeATopicWithoutPumpsForDrained) {
+  co_await start_promote();
+  StoredLink theirs = stored_;
+  theirs.epoch = LinkEpoch(5);
+  store_.stored.value = encode(theirs);
+  ++store_.stored.revision;
+  co_await promote_ends();
+  EXPECT_ERROR(promoted_, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(says(promoted_.error(), "became FAILED")) << promoted_.error().to_string();
 }
 
 ASYNC_TEST_F(VerbsTest, PauseWhoseCallerIsGoneChangesNothing) {

@@ -52,22 +52,27 @@ void fill_partition(api::MirrorPartition& row, const replicator::PartitionProgre
   if (error.code != ErrorCode::kNone) row.set_error(error.to_string());
 }
 
-}  // namespace
-
-namespace {
-
-void fill_losses(api::MirrorTopic& out, const MirrorTopic& topic) {
-  for (const NamedLoss& loss : topic.losses()) {
+void fill_losses(api::MirrorTopic& out, const MirrorTopic& topic, const LossReports& losses) {
+  const LossReport* report = losses.find(topic.name(), topic.id());
+  if (!report) return;
+  for (const auto& loss : report->rows) {
     auto& row = *out.add_losses();
-    row.set_kind(name(loss.kind));
+    row.set_kind(std::string(name(loss.kind)));
     row.set_partition(loss.partition);
     row.set_from_offset(loss.from.value());
     row.set_to_offset(loss.to.value());
-    row.set_wall_ms(loss.wall_ms);
+    row.set_wall_ms(loss.last_ms);
+    row.set_first_wall_ms(loss.first_ms);
+    row.set_ranges(loss.ranges);
+    row.set_offsets(loss.offsets);
   }
-  int64_t total = 0;
-  for (const auto& entry : topic.losses_by_kind()) total += static_cast<int64_t>(entry.second);
-  out.set_losses_total(total);
+  int64_t ranges = 0, offsets = 0;
+  for (const auto& entry : report->totals) {
+    ranges += entry.second.ranges;
+    offsets += entry.second.offsets;
+  }
+  out.set_losses_total(ranges);
+  out.set_lost_offsets_total(offsets);
 }
 
 }  // namespace
@@ -98,7 +103,7 @@ api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   if (topic.promotion()) *out.mutable_promotion() = to_api(*topic.promotion());
   for (const auto& key : topic.pumps())
     if (auto p = link.replicator.progress(key)) fill_partition(*out.add_partitions(), *p, link);
-  fill_losses(out, topic);
+  fill_losses(out, topic, link.losses);
   if (topic.compacted() && topic.state() != MirrorState::kStopped)
     out.add_notes("the source compacts this topic; the mirror keeps every record, and grows, until it ends");
   const LagFigures lag = lag_of(topic, link);

@@ -1,4 +1,5 @@
-// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else.
+// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else. `lost` are topics
+// that it does not have any more, with the reason.
 #pragma once
 
 #include "linker/target/link_target.h"
@@ -40,7 +41,10 @@ class StubTarget final : public LinkTarget {
   Task<Status> verify(TargetTopic, int32_t, LinkSource, Verified, Deadline) override {
     co_return Error(ErrorCode::kUnsupported);
   }
+  Task<Result<std::map<std::string, std::string>>> gone(Deadline) override { co_return lost; }
   void close() override { cluster_.close(); }
+
+  std::map<std::string, std::string> lost;
 
  private:
   ClusterAdmin cluster_;
