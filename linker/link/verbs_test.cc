@@ -31,6 +31,21 @@ class VerbsTest : public LinkFixture {
     for (int i = 0; i < 1000 && !promote_ended_; ++i) co_await env_.sleep(milliseconds(10));
     CO_ASSERT(promote_ended_);
   }
+  // A promote waits until it is not wanted any more; a failover waits for the end of the promote.
+  Task<Result<PromotionRecord>> end_mirror(EndOfTopic request, replicator::Replicator& pumps) {
+    for (const auto& key : request.pumps) pumps.pause(key);
+    if (request.ends) {
+      promote_ends_the_mirror_ = true;
+      while (request.wanted()) co_await env_.sleep(milliseconds(10));
+      co_return Error(ErrorCode::kClosed, "given up by who asked for it");
+    }
+    for (int i = 0; i < 2000 && !promote_ended_; ++i) co_await env_.sleep(milliseconds(10));
+    for (const auto& key : request.pumps) phases_.push_back(pumps.phase(key).value_or(replicator::PumpPhase::kFailed));
+    PromotionRecord record;
+    record.kind = PromotionKind::kFailover;
+    record.partitions.emplace_back();
+    co_return record;
+  }
   static Link::Edit set_state(LinkState state) {
     return [state](StoredLink& link) {
       link.state = state;
@@ -41,7 +56,8 @@ class VerbsTest : public LinkFixture {
 
   std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   Status promoted_;
-  bool promote_ended_ = false;
+  bool promote_ended_ = false, promote_ends_the_mirror_ = false;
+  std::vector<replicator::PumpPhase> phases_;  // of the pumps, when the failover ends the mirror
 };
 
 ASYNC_TEST_F(VerbsTest, SecondVerbIsRefusedAndToldWhoIsAtWork) {
@@ -82,6 +98,25 @@ ASYNC_TEST_F(VerbsTest, FailoverTakesThePlaceOfAPromote) {
   co_await promote_ends();
   EXPECT_ERROR(promoted_, ErrorCode::kConflict);
   EXPECT_TRUE(says(promoted_.error(), "failover has taken the place")) << promoted_.error().to_string();
+}
+
+// The promote is about to end the mirror when a failover takes its place. Pumps that it resumed would go on copying
+// while the failover ends the mirror.
+ASYNC_TEST_F(VerbsTest, DisplacedPromoteLeavesThePumpsToTheFailover) {
+  target_->on_end = [this](EndOfTopic request, replicator::Replicator& pumps) {
+    return end_mirror(std::move(request), pumps);
+  };
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+  world_.spawn(env_, promote());
+  for (int i = 0; i < 1000 && !promote_ends_the_mirror_; ++i) co_await env_.sleep(milliseconds(10));
+  CO_ASSERT(promote_ends_the_mirror_);
+  auto quiet = [](api::VerbProgress) {};
+  auto failed_over = co_await link_->failover("orders", false, quiet, soon());
+  EXPECT_TRUE(failed_over) << failed_over.error().to_string();
+  EXPECT_TRUE(promote_ended_);
+  EXPECT_EQ(phases_, std::vector<replicator::PumpPhase>(1, replicator::PumpPhase::kPaused));
+  EXPECT_EQ(topic_state("orders"), "STOPPED");
 }
 
 ASYNC_TEST_F(VerbsTest, PromoteOnAPausedLinkIsRefusedAtOnce) {

@@ -32,8 +32,9 @@ class LinkFixture : public KafkaFixture {
     store_.stored.key = "link/a";
     if (store_.stored.value.empty()) store_.stored.value = encode(stored_);
     store_.stored.revision = 1;
-    link_ = std::make_unique<Link>(env_, env_.network(), arena_, store_,
-                                   std::make_unique<StubTarget>(env_, env_.network(), sink_), stored_, 1,
+    auto target = std::make_unique<StubTarget>(env_, env_.network(), sink_);
+    target_ = target.get();
+    link_ = std::make_unique<Link>(env_, env_.network(), arena_, store_, std::move(target), stored_, 1,
                                    replicator::ReplicatorOptions());
     return *link_;
   }
@@ -50,6 +51,7 @@ class LinkFixture : public KafkaFixture {
   StoredLink stored_;
   MemoryLinkStore store_;
   StubSink sink_;
+  StubTarget* target_ = nullptr;  // the link's
   std::unique_ptr<Link> link_;
 };
 

@@ -1,5 +1,7 @@
-// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else.
+// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else by itself.
 #pragma once
+
+#include <functional>
 
 #include "linker/target/link_target.h"
 #include "linker/target/testing/stub_sink.h"
@@ -28,8 +30,10 @@ class StubTarget final : public LinkTarget {
     plan.wanted = std::move(followed);
     co_return plan;
   }
-  Task<Result<PromotionRecord>> end(EndOfTopic, replicator::Replicator&, Deadline) override {
-    co_return Error(ErrorCode::kUnsupported);
+  std::function<Task<Result<PromotionRecord>>(EndOfTopic, replicator::Replicator&)> on_end;  // null: it cannot
+  Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline) override {
+    if (!on_end) co_return Error(ErrorCode::kUnsupported);
+    co_return co_await on_end(std::move(request), pumps);
   }
   Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition, SourceOffset) override {
     co_return Error(ErrorCode::kUnsupported);
