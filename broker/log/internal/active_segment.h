@@ -22,6 +22,8 @@ class ActiveSegment {
   Task<Status> write(const BatchRun& run);
   // Begins a new segment at `base`, which is above the base of the current one.
   Task<Status> roll(Offset base);
+  // See Flusher.
+  Task<Status> forget_gaps() { return flusher_.forget_gaps(); }
 
  private:
   bool is_full(const BatchRun& run) const;

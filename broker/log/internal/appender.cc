@@ -131,6 +131,8 @@ Task<Status> Appender::note_gaps(const BatchRun& run) {
     epoch = std::max(epoch, header.epoch());
   }
   if (gaps.empty()) co_return ok();
+  // A mirror of a compacted topic has a gap before every batch, and a page cache is never flushed until a roll.
+  if (directory_.gaps().size_bytes() >= GapFile::kBytesMax) CO_CHECK(co_await active_.forget_gaps());
   auto noted = co_await directory_.gaps().add(std::move(gaps));
   if (!noted && !LogHealth::refused(noted.error())) co_return health_.die(std::move(noted).error());
   if (noted) state_.epochs.note_recorded(epoch);

@@ -88,4 +88,12 @@ Task<void> Flusher::save_recovery_point() {
                                 {{"directory", directory_.path()}, {"error", saved.error()}});
 }
 
+Task<Status> Flusher::forget_gaps() {
+  CO_CHECK(co_await flush());
+  auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kDurable);
+  if (saved) saved = co_await directory_.gaps().clear();
+  if (!saved && !LogHealth::refused(saved.error())) co_return health_.die(std::move(saved).error());
+  co_return saved;
+}
+
 }  // namespace farshore

@@ -20,6 +20,9 @@ class Flusher {
   // Completes when everything below the current end is durable, or was truncated. kIo: the log is dead. kNoSpace: the
   // epoch file could not be written; try again.
   Task<Status> flush();
+  // Makes everything durable and empties the gap notes. The caller holds the writer lock. Errors as flush(), and
+  // kUnavailable.
+  Task<Status> forget_gaps();
 
  private:
   Task<Status> pass();

@@ -8,12 +8,13 @@ namespace {
 
 using log_format::kJumpBytes;
 constexpr size_t kCrcAt = kJumpBytes - 4;
+constexpr size_t kLoadBytesMax = 1 << 30;  // older releases let the file grow with the segment
 
 }  // namespace
 
 Task<Result<std::vector<Gap>>> GapFile::load() {
   std::vector<Gap> gaps;
-  auto content = co_await read_file(files_, path_);
+  auto content = co_await read_file(files_, path_, kLoadBytesMax);
   if (!content && content.error() == ErrorCode::kNotFound) co_return gaps;
   if (!content) co_return std::move(content).error();
   ConstBytes bytes = as_bytes(*content);

@@ -20,11 +20,13 @@ struct Gap {
   Offset expected;  // the log's end before the batch
   Offset first;     // the base offset of the batch
   LogEpoch epoch;   // of the batch
-  friend bool operator==(const Gap&, const Gap&) = default;
+  friend auto operator<=>(const Gap&, const Gap&) = default;
 };
 
 class GapFile {
  public:
+  static constexpr uint64_t kBytesMax = 1 << 20;  // Appender has the notes forgotten before there are more
+
   GapFile(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
 
   // All gaps in the file, without torn entries. None if the file does not exist.
