@@ -57,6 +57,7 @@ TEST(PromotionRecord, EndOfAnOfflinePartitionIsStoredAndNotToldAsAnEnd) {
   ASSERT_EQ(told.partitions.size(), 2U);
   EXPECT_EQ(told.partitions[0].state, EndState::kDone);
   EXPECT_EQ(told.partitions[1].state, EndState::kOffline);
+  EXPECT_EQ(told.partitions[1].blind_window_ms, -1) << "unknown is not zero";
 }
 
 TEST(PromotionRecord, MirrorRecordsRoundTripThroughJson) {

@@ -41,6 +41,7 @@ PromotionRecord get_promotion(const MirrorTopicAnswer& topic) {
       open.last_epoch = LogEpoch(-1);
       open.new_epoch = LeadershipEpoch(-1);
       open.source_high_watermark = SourceOffset(partition.source_high_watermark);
+      open.blind_window_ms = -1;  // not known, like the end
       open.state = EndState::kOffline;
       open.note = "offline at the target: its end is found, and it becomes writable, as soon as it is back";
       continue;
