@@ -32,6 +32,7 @@ enum class PowerLoss : uint8_t;
 struct SimOptions {
   uint64_t seed = 1;
   bool buggify = true;  // each site is armed in a quarter of the runs, and then fires every fourth time
+  std::string plant;    // the defect to inject, by its name in base/plant.h; empty: none
   bool yields = true;   // operations that could go on at once sometimes suspend
   size_t log_lines_kept = 2000;
   bool print_log = false;                         // also switched on by the environment variable FARSHORE_SIM_LOG

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
+
 namespace farshore::broker {
 namespace {
 
@@ -42,13 +44,14 @@ Task<MirrorTargets::Opened> MirrorTargets::open(PartitionPtr partition, LinkEpoc
 }
 
 Refusal MirrorTargets::check_position(const Partition& partition, const Target& target, const Append& append) const {
-  if (!target.holds(append.session) || append.link_epoch != target.link_epoch) return stale_session();
+  const bool holds = target.holds(append.session) && append.link_epoch == target.link_epoch;
+  if (!holds && !planted(env_, Plant::kSkipSessionCompare)) return stale_session();
   const Offset end = partition.ends().end;
   if (append.expected_end != end)
     return refuse(Code::kOffsetOutOfRange, "the log ends at " + std::to_string(end.value()) + ", not at " +
                                                std::to_string(append.expected_end.value()));
   const LogEpoch last = partition.log().last_epoch();
-  if (append.epoch_before != last)
+  if (append.epoch_before != last && !planted(env_, Plant::kSkipEpochBefore))
     return refuse(Code::kOffsetOutOfRange, "the last epoch is " + std::to_string(last.value()) + ", not " +
                                                std::to_string(append.epoch_before.value()));
   return {};
@@ -59,6 +62,8 @@ Task<Refusal> MirrorTargets::append(PartitionPtr partition, Append append, Deadl
   auto guard = co_await state->lock.lock();
   if (Refusal refusal = check_position(*partition, *state, append)) co_return refusal;
   append.source.at = env_.wall_now();
+  if (state->source.at >= WallTime{0} && planted(env_, Plant::kStaleHighWatermark))
+    append.source.high_watermark = state->source.high_watermark;
   state->source = append.source;
   if (!append.run.empty()) {
     Refusal refusal = co_await append_run(partition, std::move(append.run), deadline);
@@ -170,12 +175,17 @@ Task<Refusal> MirrorTargets::advance_log_start(PartitionPtr partition, PumpSessi
   auto guard = co_await state->lock.lock();
   if (!state->holds(session)) co_return stale_session();
   Log& log = partition->log();
+  const Offset end = log.ends().end;
   Status moved;
-  if (offset > log.ends().end)
-    moved = co_await log.reset_to(offset);  // the source deleted what was not mirrored yet
+  if (offset > end)
+    moved = co_await log.reset_to(offset);
   else
     moved = co_await log.advance_log_start(offset);
   if (!moved) co_return refusal_of(moved.error());
+  if (offset > end)
+    env_.log().warn(
+        "mirror emptied: the source deleted what was not mirrored",
+        {{"topic", partition->topic()}, {"partition", partition->partition()}, {"from", end}, {"to", offset}});
   partition->changed();
   co_return Refusal{};
 }

@@ -1,10 +1,12 @@
 #include "linker/link/model/pump_events.h"
 
+#include "base/plant.h"
+
 namespace farshore::linker {
 
 void PumpEvents::note_loss(const LinkPartition& key, NamedLoss::Kind kind, SourceOffset from, SourceOffset to) {
   MirrorTopic* topic = topics_.of_pump(key);
-  if (!topic) return;
+  if (!topic || planted(env_, Plant::kLossNotNamed)) return;
   NamedLoss loss;
   loss.kind = kind;
   loss.partition = key.partition.value();

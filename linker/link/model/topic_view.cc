@@ -1,5 +1,6 @@
 #include "linker/link/model/topic_view.h"
 
+#include "base/plant.h"
 #include "linker/link/model/promotion_api.h"
 
 namespace farshore::linker {
@@ -43,8 +44,9 @@ void fill_partition(api::MirrorPartition& row, const replicator::PartitionProgre
   row.set_target_end_offset(opened && end ? end->value() : -1);
   row.set_target_high_watermark(opened && high ? high->value() : -1);
   row.set_mirrored_end_offset(opened ? p.pump.target_high_watermark.value() : -1);
-  row.set_lag_records(lag.records());
-  row.set_lag_ms(lag.ms_max());
+  const bool wrong = !lag.known() && planted(link.env, Plant::kUnknownLagIsZero);
+  row.set_lag_records(wrong ? 0 : lag.records());
+  row.set_lag_ms(wrong ? 0 : lag.ms_max());
   row.set_last_contact_ms_ago(p.heard() ? ms(now - p.known_as_of) : -1);
   row.set_source_leader_epoch(p.pump.source.leader_epoch.value());
   row.set_bytes_total(static_cast<int64_t>(p.pump.bytes));

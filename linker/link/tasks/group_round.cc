@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace farshore::linker {
 
 GroupRound::GroupRound(LinkParts link, GroupInfo group, bool members_at_target, Offsets offsets)
@@ -92,10 +94,12 @@ Task<Status> GroupRound::decide_partition(const MirrorTopic& topic, int32_t part
 void GroupRound::apply(const TopicPartition& where, const GroupSyncInput& input, const GroupSyncDecision& decision) {
   if (decision.action == GroupSyncAction::kDelete) to_delete_.push_back(where);
   if (decision.action != GroupSyncAction::kCommit) return;
+  const bool lowers = input.target_commit && *input.target_commit > *decision.value;
+  if (lowers && planted(link_.env, Plant::kGroupNotLowered)) return;
   // Committed without a leader epoch: after a failback the target's epochs may differ from the source's.
   to_commit_[where] = GroupOffset{decision.value->value(), -1};
   to_remember_[where] = WrittenOffset{*decision.value, linker::to_remember(input, *decision.value)};
-  if (input.target_commit && *input.target_commit > *decision.value)
+  if (lowers)
     link_.env.log().warn("a group's commit is lowered", {{"group", group_.id},
                                                          {"topic", where.topic},
                                                          {"partition", where.partition},
