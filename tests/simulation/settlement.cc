@@ -101,8 +101,8 @@ std::string Settlement::unsettled(const std::string& name) {
   for (int32_t i = 0; i < static_cast<int32_t>(source->partitions.size()); ++i) {
     auto from = clusters_.partition(clusters_.east(), name, i), to = clusters_.partition(clusters_.west(), name, i);
     if (!from || !to) return "partition " + std::to_string(i) + " is not open";
-    if (from->ends().end != to->ends().end)
-      return "partition " + std::to_string(i) + " ends at " + std::to_string(to->ends().end.value()) +
+    if (from->ends().end != to->ends().high_watermark)  // what is beyond it cannot be read yet
+      return "partition " + std::to_string(i) + " ends at " + std::to_string(to->ends().high_watermark.value()) +
              ", the source at " + std::to_string(from->ends().end.value());
   }
   ++active_;
