@@ -29,6 +29,7 @@ Task<Result<kafka::OffsetCommitResponse>> handle_offset_commit(RequestContext& c
   kafka::OffsetCommitResponse response;
   std::vector<std::pair<size_t, size_t>> accepted;  // where their codes go
   for (auto& topic : request.topics) {
+    if (topic.partitions.empty()) continue;  // as Kafka, which answers by partition
     auto& to = response.topics.emplace_back();
     const TopicImage* known = image->topic(topic.name);
     const size_t partitions = known ? known->partitions.size() : 0;

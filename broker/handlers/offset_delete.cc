@@ -33,6 +33,7 @@ Task<Result<kafka::OffsetDeleteResponse>> handle_offset_delete(RequestContext& c
   response.error_code = static_cast<int16_t>(deleted.error);
   if (deleted.error != Code::kNone) co_return response;
   for (auto& topic : request.topics) {
+    if (topic.partitions.empty()) continue;  // as Kafka, which answers by partition
     auto& to = response.topics.emplace_back();
     for (const auto& partition : topic.partitions) {
       TopicPartition key;

@@ -136,7 +136,7 @@ std::vector<PartitionPtr> PartitionTable::all() const {
 std::vector<PartitionPtr> PartitionTable::compacted() const {
   std::vector<PartitionPtr> result;
   for (const auto& [name, topic] : topics_) {
-    if (topic->options.cleanup_policy == CleanupPolicy::kDelete) continue;
+    if (!compacts(topic->options.cleanup_policy)) continue;
     for (const auto& slot : topic->slots)
       if (slot.partition) result.push_back(slot.partition);
   }

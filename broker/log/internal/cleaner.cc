@@ -11,7 +11,7 @@ using namespace log_format;
 using Durability = CheckpointFile::Durability;
 
 Task<Result<uint64_t>> Cleaner::clean() {
-  if (state_.options.cleanup_policy == CleanupPolicy::kDelete || state_.options.follows_source || running_) co_return 0;
+  if (!compacts(state_.options.cleanup_policy) || state_.options.follows_source || running_) co_return 0;
   running_ = true;
   auto removed = co_await pass();
   running_ = false;
