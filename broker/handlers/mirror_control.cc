@@ -1,4 +1,4 @@
-// MirrorControl 1 and 2 (private): everything about mirror partitions that is not an append. Operations: see the
+// MirrorControl 1 to 3 (private): everything about mirror partitions that is not an append. Operations: see the
 // schema. This file decodes, dispatches to broker/mirror, and describes the result.
 #include "proto/kafka/messages/mirror_control.h"
 

@@ -37,6 +37,7 @@ struct EndedTransaction {
     friend bool operator==(const Committed&, const Committed&) = default;
   };
   std::vector<Committed> committed;
+  bool maybe_torn = false;  // `committed` is empty, but not every partition could be read in time
   friend bool operator==(const EndedTransaction&, const EndedTransaction&) = default;
 };
 

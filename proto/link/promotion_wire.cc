@@ -18,6 +18,7 @@ void put_promotion(const PromotionRecord& record, MirrorPartitionAnswer& answer)
       to.producer_id = transaction.producer_id;
       to.producer_epoch = transaction.producer_epoch;
       to.first_offset = transaction.first.value();
+      to.maybe_torn = transaction.maybe_torn;
       for (const auto& committed : transaction.committed) {
         auto& elsewhere = to.committed.emplace_back();
         elsewhere.topic = committed.topic;
@@ -58,6 +59,7 @@ PromotionRecord get_promotion(const MirrorTopicAnswer& topic) {
       to.producer_id = aborted.producer_id;
       to.producer_epoch = aborted.producer_epoch;
       to.first = Offset(aborted.first_offset);
+      to.maybe_torn = aborted.maybe_torn;
       for (const auto& committed : aborted.committed)
         to.committed.push_back({committed.topic, committed.partition, Offset(committed.marker_offset)});
     }

@@ -20,9 +20,13 @@ std::vector<EndedTransaction> open_transactions(const Log& log) {
 
 }  // namespace
 
-Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partition) {
+Task<Result<HeldPartition>> hold_partition(MirrorTargets& targets, PartitionPtr partition, Deadline deadline) {
   auto target = targets.target(*partition);
-  auto guard = co_await target->lock.lock();
+  auto locked = co_await target->lock.lock(deadline);
+  if (!locked)
+    co_return std::move(locked).error().in("partition " + std::to_string(partition->partition()) +
+                                           ": an append is at work");
+  auto guard = std::move(locked).value();
   co_return HeldPartition{std::move(partition), std::move(target), std::move(guard)};
 }
 

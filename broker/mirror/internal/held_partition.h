@@ -16,7 +16,9 @@ struct HeldPartition {
   AsyncMutex::Guard guard;
 };
 
-Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partition);
+// kTimedOut: an append or a truncation holds the lock (a disk hangs). Who waits for ever here would hold the locks of
+// the other partitions for ever.
+Task<Result<HeldPartition>> hold_partition(MirrorTargets& targets, PartitionPtr partition, Deadline deadline);
 
 // The partition of a mirror, to work on. Any reason for which its log is not open, and will not be in a moment, is kIo:
 // damage, a full disk, too few descriptors. Others are those of PartitionTable::find().

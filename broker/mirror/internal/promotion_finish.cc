@@ -39,7 +39,7 @@ Task<void> PromotionFinish::stop() {
 }
 
 Task<Result<TopicPtr>> PromotionFinish::run(TopicPtr topic, Deadline deadline) {
-  auto guard = co_await one_at_a_time_.lock();
+  CO_TRY(auto guard, co_await one_at_a_time_.lock(deadline));
   const ImagePtr image = metadata_.image();
   if (image->topic(topic->id)) topic = image->topics.at(topic->name);
   if (!has_open_end(*topic)) co_return topic;
@@ -89,7 +89,8 @@ Task<Status> PromotionFinish::find_end(TopicPtr topic, PartitionPtr partition, E
   PromotionRecord found;
   {
     std::vector<HeldPartition> held;
-    held.push_back(co_await hold_partition(targets_, partition));
+    CO_TRY(auto locked, co_await hold_partition(targets_, partition, deadline));
+    held.push_back(std::move(locked));
     held.front().target->session = PumpSession(0);
     held.front().target->ended = true;
     CO_CHECK(co_await partition->log().flush());
@@ -112,7 +113,7 @@ Task<Status> PromotionFinish::find_end(TopicPtr topic, PartitionPtr partition, E
 
 Task<Status> PromotionFinish::abort_open(PartitionPtr partition, const End& end, Deadline deadline) {
   auto target = targets_.target(*partition);
-  auto guard = co_await target->lock.lock();  // nobody else writes the markers meanwhile
+  CO_TRY(auto guard, co_await target->lock.lock(deadline));  // nobody else writes the markers meanwhile
   // The markers are the first batches of the new lineage. After a restart the partition's epoch is higher than that.
   const LeadershipEpoch epoch = std::max(end.new_epoch, partition->leadership_epoch());
   CO_CHECK(co_await partition->set_leadership_epoch(epoch, /*begin_log_epoch=*/true));
