@@ -29,6 +29,7 @@ std::string lower(std::string_view text) {
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
   Number number{};
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);  // as Java reads numbers
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;

@@ -70,6 +70,8 @@ TEST(Config, WrongTypesAndRangesAreRefusedWithTheAllowedValues) {
   EXPECT_EQ(detail("cleanup.policy", "compact, delete"), "accepted");
   EXPECT_EQ(detail("auto.create", "FALSE"), "accepted");
   EXPECT_EQ(detail("log.retention.ms", "-1"), "accepted");
+  EXPECT_EQ(detail("log.retention.ms", "+5"), "accepted");
+  EXPECT_THAT(detail("log.retention.ms", "+-1"), HasSubstr("whole number"));
 }
 
 TEST(Config, PropertiesMayHaveCommentsContinuationsAndEscapes) {

@@ -11,6 +11,7 @@
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/producer_ids.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/mirror_topics.h"
 #include "broker/mirror/promotions.h"
@@ -91,9 +92,11 @@ struct Broker::Parts {
         mirror_topics(metadata, partitions, topics),
         topic_fences(env, metadata, partitions),
         mirror_targets(env, metadata),
+        link_fences(env, metadata, mirror_targets),
         promotions(env, arena, metadata, partitions, producer_ids, mirror_targets),
-        services{env,          config, apis,          metrics,      metadata,       partitions, topics, fetch_sessions,
-                 producer_ids, groups, mirror_topics, topic_fences, mirror_targets, promotions},
+        services{env,           config,       apis,           metrics,        metadata,
+                 partitions,    topics,       fetch_sessions, producer_ids,   groups,
+                 mirror_topics, topic_fences, link_fences,    mirror_targets, promotions},
         server(env, arena, options.server, apis, metrics, services) {}
 
   Env& env;
@@ -113,6 +116,7 @@ struct Broker::Parts {
   MirrorTopics mirror_topics;
   TopicFences topic_fences;
   MirrorTargets mirror_targets;
+  LinkFences link_fences;
   Promotions promotions;
   Services services;
   Server server;

@@ -97,7 +97,7 @@ Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Dea
   CO_CHECK(edit(check));
   if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline, std::move(caller)));
   api::Link reply = link->view().describe();
-  for (auto& note : link->view().notes_on(check.spec)) reply.add_notes(std::move(note));
+  for (auto& note : link->notes_on(check.spec)) reply.add_notes(std::move(note));
   co_return reply;
 }
 

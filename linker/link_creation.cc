@@ -24,7 +24,8 @@ LinkCreation::LinkCreation(Env& env, Connector& connector, const GatewayOptions&
 Deadline LinkCreation::soon(Deadline deadline) const { return std::min(deadline, env_.in(kQuestionLimit)); }
 
 Task<Result<api::CreateLinkReply>> LinkCreation::run(bool dry_run, Deadline deadline) {
-  auto guard = co_await links_.lock();
+  auto guard = co_await links_.lock(deadline);
+  if (!guard) co_return guard.error().in("another link is being made or deleted: try again");
   co_await links_.remove_deleted();
   CO_CHECK(co_await unconfirmed_.adopt(soon(deadline)));
   CO_CHECK(check_room());

@@ -31,9 +31,10 @@ Task<Result<api::DeleteLinkReply>> LinkDeletion::run(bool dry_run, bool force, D
     co_return Error(ErrorCode::kInvalidArgument, "link " + name + " has " + std::to_string(live_topics_) +
                                                      " mirror topics that are not STOPPED: promote or fail them over "
                                                      "first, or give --force (they stay as they are)");
-  auto guard = co_await links_.lock();
+  auto guard = co_await links_.lock(deadline);
+  if (!guard) co_return guard.error().in("another link is being made or deleted: try again");
   CO_CHECK(co_await link_->forget(deadline, std::move(caller)));
-  links_.remove(name);
+  if (!links_.remove(name)) co_return std::move(reply_);  // the gateway is stopping; what is left is collected later
   co_await link_->stop();
   auto collected = co_await links_.backend()->collect_garbage(name, deadline);
   if (!collected)

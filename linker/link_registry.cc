@@ -23,16 +23,22 @@ Result<LinkRegistry::LinkPtr> LinkRegistry::find(const std::string& name) const 
 }
 
 Result<LinkRegistry::LinkPtr> LinkRegistry::add(const StoredLink& stored, int64_t revision) {
+  if (stopping_) return Error(ErrorCode::kClosed, "the gateway is stopping");
   FARSHORE_TRY(auto target, backend_->make_target(stored));
-  auto link = std::make_shared<Link>(env_, connector_, arena_, backend_->store(), std::move(target), stored, revision,
-                                     options_);
+  LinkStore* const own = target->own_store();
+  LinkStore& store = own ? *own : backend_->store();
+  auto link = std::make_shared<Link>(env_, connector_, arena_, store, std::move(target), stored, revision, options_);
   link->start();
   links_[stored.spec.name] = link;
   return link;
 }
 
+bool LinkRegistry::remove(const std::string& name) { return !stopping_ && links_.erase(name) > 0; }
+
 Task<void> LinkRegistry::stop() {
-  for (auto& entry : links_) co_await entry.second->stop();
+  stopping_ = true;
+  const Map links = links_;
+  for (const auto& entry : links) co_await entry.second->stop();
   if (backend_) co_await backend_->stop();
 }
 
@@ -47,8 +53,8 @@ Task<void> LinkRegistry::remove_deleted() {
   for (const auto& [name, link] : links_)
     if (link->is_deleted()) deleted.push_back(link);
   for (const auto& link : deleted) {
+    if (!remove(link->name())) co_return;
     env_.log().info("link forgotten: it was deleted by another gateway", {{"link", link->name()}});
-    links_.erase(link->name());
     co_await link->stop();
   }
 }

@@ -33,14 +33,17 @@ class LinkRegistry {
 
   // One change of the set of links at a time: held from the look at the stored links to the change here.
   Task<AsyncMutex::Guard> lock() { return changing_.lock(); }
-  // Makes and starts a stored link. Errors: LinkBackend::make_target.
+  Task<Result<AsyncMutex::Guard>> lock(Deadline deadline) { return changing_.lock(deadline); }
+  // Makes and starts a stored link. Errors: LinkBackend::make_target; kClosed: the gateway is stopping.
   Result<LinkPtr> add(const StoredLink& link, int64_t revision);
-  void remove(const std::string& name) { links_.erase(name); }  // the caller stops it
-  Task<void> remove_all();                                      // and stops them
+  // True: the caller stops it. False: the gateway is stopping, and stop() does.
+  bool remove(const std::string& name);
+  Task<void> remove_all();  // and stops them
   // Removes and stops the links that another gateway deleted: they keep nobody from making a link of that name. With
   // lock() held.
   Task<void> remove_deleted();
-  Task<void> stop();                // the links, then the backend
+  // The links, then the backend. From its call on nothing is added or removed.
+  Task<void> stop();
   void clear() { links_.clear(); }  // after stop()
 
   bool ready() const { return ready_; }
@@ -57,7 +60,7 @@ class LinkRegistry {
   std::unique_ptr<LinkBackend> backend_;  // outlives the links
   Map links_;
   AsyncMutex changing_;
-  bool ready_ = false;
+  bool ready_ = false, stopping_ = false;
   std::string not_ready_reason_ = "the stored links have not been read yet";
 };
 

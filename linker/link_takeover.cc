@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace farshore::linker {
 namespace {
 
@@ -87,7 +89,7 @@ Task<Status> LinkTakeover::take_over(StoredEntry entry, Deadline deadline) {
   auto link = decode_stored_link(entry.value);
   if (!link) co_return std::move(link).error().in(entry.key);
   if (links_.has(link->spec.name)) co_return ok();
-  link->epoch = link->epoch + 1;
+  if (!planted(env_, Plant::kEpochNotRaised)) link->epoch = link->epoch + 1;
   link->writer = env_.random().uuid().to_string();
   entry.value = encode(*link);
   CO_TRY(const int64_t revision, co_await links_.backend()->store().replace(std::move(entry), deadline));

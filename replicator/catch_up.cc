@@ -311,7 +311,7 @@ Task<void> CatchUp::receive(std::unique_ptr<Flight> flight, Task<Result<void>> a
   owner_.catch_up_answered();
   if (Entry* entry = visitor.current()) {
     --entry->in_flight;
-    entry->known_as_of = flight->asked_at;
+    if (visitor.used_bytes > 0) entry->known_as_of = flight->asked_at;  // else the pump has not heard of it
     entry->source_end = visitor.high_watermark();
     note_answer(ask, *entry, visitor);
   }

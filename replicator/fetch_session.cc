@@ -8,6 +8,7 @@ namespace farshore::replicator {
 void FetchSession::reset() {
   id_ = epoch_ = 0;
   size_ = 0;
+  anew_ = false;
   forgotten_.clear();
 }
 
@@ -35,6 +36,11 @@ void FetchSession::ask(kafka::FetchRequest& request, const Partition& partition,
   asked.fetch_offset = next.offset.value();
   asked.last_fetched_epoch = next.last_fetched_epoch.value();
   asked.partition_max_bytes = static_cast<int32_t>(bytes_max);
+}
+
+void FetchSession::rejoins(const LinkPartition& key) {
+  auto topic = forgotten_.find(key.source_topic.value());
+  if (topic != forgotten_.end() && topic->second.partitions.count(key.partition.value()) > 0) anew_ = true;
 }
 
 void FetchSession::leave(const Partition& partition, Member& member) {

@@ -30,9 +30,12 @@ class FetchSession {
 
   // The broker knows nothing: the next request names every partition. The owner resets its members too.
   void reset();
-  bool fresh() const { return epoch_ == 0; }  // the broker keeps no session of ours
+  bool fresh() const { return epoch_ == 0 || anew_; }  // the broker keeps no session of ours, or none that is of use
   bool begun() const { return id_ != 0; }
   size_t size() const { return size_; }
+  // It comes back before the broker has heard that it left. The broker would not say again what it has said, and that
+  // was not heard: the session is begun anew.
+  void rejoins(const LinkPartition& key);
 
   // `member` is to be read from `next` on: adds it to the request, unless the broker knows that already. `by_name`: to
   // a broker too old for topic ids.
@@ -51,6 +54,7 @@ class FetchSession {
 
   int32_t id_ = 0, epoch_ = 0;
   size_t size_ = 0;
+  bool anew_ = false;
   struct Forgotten {
     std::string topic;
     std::set<int32_t> partitions;

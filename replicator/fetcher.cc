@@ -6,11 +6,9 @@
 #include "replicator/log_ranges.h"
 
 namespace farshore::replicator {
-
 namespace {
 
 using Code = kafka::ErrorCode;
-
 constexpr size_t kResponseBytesMin = 256 << 10;
 constexpr double kWayBytesPerSecond = 500e6;  // the fastest way that a window is made for
 constexpr int32_t kHeldWaitMs = 100, kFullWaitMs = 5;
@@ -43,6 +41,7 @@ void Fetcher::mark(Entry& entry) { changed_.insert(id_of(entry.at.key)); }
 
 void Fetcher::add(PartitionPump& pump, std::string topic, LeadershipEpoch leader_epoch) {
   remove(pump.key());
+  session_.rejoins(pump.key());
   ids_by_name_[topic] = pump.key().source_topic.value();
   Entry& entry = entries_[id_of(pump.key())];
   entry.pump = &pump;
@@ -206,6 +205,7 @@ bool Fetcher::refused(Entry& entry, const FetchOutcome& outcome) {
 void Fetcher::fetch_ended(FetchedPartition& partition, const FetchOutcome& outcome) {
   auto& entry = static_cast<Entry&>(partition);
   if (refused(entry, outcome)) return;
+  if (outcome.generation != entry.pump->generation()) entry.pump->on_late_answer(outcome.source, env_.now());
   if (outcome.diverging_end >= 0) {
     entry.pump->on_source_state(outcome.generation, outcome.source, env_.now());
     entry.pump->on_diverged(outcome.generation, outcome.diverging_epoch, SourceOffset(outcome.diverging_end));

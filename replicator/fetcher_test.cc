@@ -24,5 +24,17 @@ TEST(Fetcher, SmallBatchesOverAShortRoundTripReachThePump) {
   near.expect_the_source_s_log();
 }
 
+// A fetch session says what it has said before only to a partition that is new to it (KIP-227).
+TEST(Fetcher, PartitionThatWasRemovedAndAddedHearsOfTheSourceAnew) {
+  FetchWorld near(microseconds(200));
+  near.fill(100 << 10, 100, 100, 4);
+  Mirror& mirror = near.start_mirror();
+  ASSERT_TRUE(near.until_mirrored());
+  const MonoTime before = mirror.pump->progress(MonoTime()).last_news;
+  mirror.fetcher->remove(mirror.pump->key());
+  mirror.fetcher->add(*mirror.pump, kTopic, LeadershipEpoch(0));
+  EXPECT_TRUE(near.until([&] { return mirror.pump->progress(MonoTime()).last_news > before; }, seconds(10)));
+}
+
 }  // namespace
 }  // namespace farshore::replicator

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "replicator/final_refusal.h"
 #include "replicator/run_check.h"
 
 namespace farshore::replicator {
@@ -22,25 +23,6 @@ SourceOffset next_of(const BatchHeader& batch) { return SourceOffset(batch.next(
 std::string place(const LinkPartition& key, SourceOffset offset) {
   return "partition " + std::to_string(key.partition.value()) + " of source topic " + key.source_topic.to_string() +
          " at offset " + std::to_string(offset.value());
-}
-
-// Refusals that asking again cannot cure; or not, if it was asked `refusals` times before: a broker that has just
-// started, or whose rights are being changed, may say them for a moment.
-bool is_final_refusal(ErrorCode code, int refusals) {
-  constexpr int kRefusalsMax = 8;  // some seconds, with the backoff between control requests
-  switch (code) {
-    case ErrorCode::kFenced:
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kOutOfRange:
-    case ErrorCode::kUnsupported:
-      return true;
-    case ErrorCode::kPermissionDenied:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kInternal:
-      return refusals >= kRefusalsMax;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -192,6 +174,10 @@ void PartitionPump::on_source_state(uint32_t generation, const SourceState& stat
     learn(state, now);
 }
 
+void PartitionPump::on_late_answer(const SourceState& state, MonoTime now) {
+  if (phase_ != PumpPhase::kFailed && state.high_watermark >= SourceOffset(0)) learn(state, now);
+}
+
 void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning) return;
   diverge(epoch, end);
@@ -305,19 +291,31 @@ ControlRequest PartitionPump::control_request() const {
   return phase_ == PumpPhase::kWaitingForControl ? control_request_ : ControlRequest{};
 }
 
+void PartitionPump::name_losses(const TargetState& state, LostRange lost) {
+  using Kind = ControlRequest::Kind;
+  const ControlRequest before = std::exchange(unanswered_, {});
+  if (control_request_.kind == Kind::kAdvance && state.end > received_end_) {
+    listener_.pump_retention_gap(key_, received_end_, std::max(state.end, source_.log_start), true);
+  } else if (before.kind == Kind::kAdvance && state.log_start > before.offset) {
+    listener_.pump_retention_gap(key_, before.offset, state.log_start, true);
+  }
+  if (lost.empty() && before.kind == Kind::kTruncate && state.end < before.offset)
+    lost = {state.end, before.offset, before.epoch, before.epoch};
+  if (lost.empty()) return;
+  lost.last_epoch = std::max(lost.last_epoch, received_epoch_);
+  listener_.pump_diverged(key_, lost, true);
+}
+
 void PartitionPump::on_target(uint32_t generation, const TargetState& state, LostRange lost) {
   if (generation != generation_ || phase_ != PumpPhase::kWaitingForControl) return;
+  name_losses(state, lost);
   if (control_request_.kind == ControlRequest::Kind::kTruncate) {
-    if (lost.last_epoch < received_epoch_) lost.last_epoch = received_epoch_;
-    if (!lost.empty()) listener_.pump_diverged(key_, lost, true);
     if (state.end >= received_end_ && state.last_epoch == received_epoch_)
       return fail(
           Error(ErrorCode::kConflict, "source and target cannot agree where they diverged (the source says epoch " +
                                           std::to_string(control_request_.epoch.value()) + " ends at " +
                                           std::to_string(control_request_.offset.value()) + ")")
               .in(place(key_, received_end_)));
-  } else if (control_request_.kind == ControlRequest::Kind::kAdvance && state.end > received_end_) {
-    listener_.pump_retention_gap(key_, received_end_, std::max(state.end, source_.log_start), true);
   }
   ++generation_;
   phase_ = PumpPhase::kRunning;
@@ -346,6 +344,10 @@ void PartitionPump::on_control_failed(uint32_t generation, const Error& error) {
   driver_.pump_problem(*this, PumpProblem::kControlRequest, error);
   if (is_final_refusal(error.code, refused_controls_)) return fail(error.in("opening " + place(key_, target_end_)));
   if (refused_controls_ < 255) ++refused_controls_;
+  if (control_request_.kind == ControlRequest::Kind::kTruncate)
+    unanswered_ = {control_request_.kind, target_end_, received_epoch_};
+  if (control_request_.kind == ControlRequest::Kind::kAdvance)
+    unanswered_ = {control_request_.kind, received_end_, received_epoch_};
   // The session of a truncation ended meanwhile: a new one, and the source will say again that it differs.
   if (error.code == ErrorCode::kConflict && control_request_.kind != ControlRequest::Kind::kOpen)
     reset({ControlRequest::Kind::kOpen, {}, LogEpoch(-1)});
@@ -381,6 +383,8 @@ PumpProgress PartitionPump::progress(MonoTime now) const {
   progress.sent_epoch = sent_epoch_;
   progress.lag_offsets = std::max<int64_t>(0, source_.high_watermark - target_high_watermark_);
   progress.lag = high_watermarks_.lag(target_high_watermark_, now);
+  // A target that lost its last records lacks what was known before.
+  if (progress.lag_offsets > 0 && source_answered_) progress.lag = std::max<Duration>(progress.lag, now - last_news_);
   progress.bytes = bytes_;
   progress.batches = batches_;
   progress.buffered_bytes = held_ ? held_->ready.bytes() : 0;

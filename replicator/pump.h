@@ -136,6 +136,9 @@ class PartitionPump {
   // What an answer without batches says of the source. A source that lost records says its new high watermark together
   // with the divergence, and in a fetch session never again (KIP-227).
   void on_source_state(uint32_t generation, const SourceState& state, MonoTime now);
+  // What an answer says of the source that came too late for its batches: the pump was reset meanwhile. A fetch session
+  // says it only once (KIP-227).
+  void on_late_answer(const SourceState& state, MonoTime now);
   // The position is not in the source's log [log_start, end). Behind the log start of the source, the next fetch goes
   // there, to find the batch that holds it.
   void on_out_of_range(uint32_t generation, const SourceState& state, SourceOffset end, MonoTime now);
@@ -181,6 +184,8 @@ class PartitionPump {
   bool found_log_start(const BatchRun& run, const SourceState& state);
   void retention_gap(SourceOffset to);
   void diverge(LogEpoch epoch, SourceOffset end);
+  // Tells the listener what a truncation or advance has removed, also one whose answer was lost.
+  void name_losses(const TargetState& state, LostRange lost);
   void note_caught_up();
   Held& held();
 
@@ -197,6 +202,9 @@ class PartitionPump {
   uint8_t corrupt_fetches_ = 0;
   uint8_t failed_appends_ = 0, refused_controls_ = 0;  // in a row
   ControlRequest control_request_;
+  // A truncation or advance that may have been carried out, although its answer was lost. `offset`: where the target
+  // ended before. It is compared with where the target ends when it is opened again.
+  ControlRequest unanswered_;
   PumpSession session_;
   SourceState source_;
   SourceOffset received_end_;  // next to fetch

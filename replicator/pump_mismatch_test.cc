@@ -126,6 +126,41 @@ TEST_F(PumpTest, DivergenceTruncatesAndNamesTheLostRange) {
   EXPECT_EQ(pump().next()->last_fetched_epoch, LogEpoch(6));
 }
 
+TEST_F(PumpTest, TruncationWhoseAnswerWasLostIsNamedWhenTheTargetIsOpenAgain) {
+  open(100, 7);
+  pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
+  pump().on_control_failed(pump().generation(), Error(ErrorCode::kTimedOut));
+  pump().on_control_failed(pump().generation(), Error(ErrorCode::kConflict));  // its session ended with the truncation
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
+  open(90, 6, 2);
+  ASSERT_EQ(recorder_.diverged.size(), 1u);
+  EXPECT_EQ(recorder_.diverged[0].first.from, SourceOffset(90));
+  EXPECT_EQ(recorder_.diverged[0].first.to, SourceOffset(100));
+  EXPECT_TRUE(recorder_.diverged[0].second);
+}
+
+TEST_F(PumpTest, TruncationThatWasNotCarriedOutNamesNothing) {
+  open(100, 7);
+  pump().on_diverged(pump().generation(), LogEpoch(6), SourceOffset(90));
+  pump().on_control_failed(pump().generation(), Error(ErrorCode::kConflict));
+  open(100, 7, 2);
+  EXPECT_TRUE(recorder_.diverged.empty());
+}
+
+TEST_F(PumpTest, GapWhoseAnswerWasLostIsNamedWhenTheTargetIsOpenAgain) {
+  open(10, 3);
+  fetched(batch(17, 2), state(19, /*log_start=*/17));
+  ASSERT_EQ(pump().control_request().kind, ControlRequest::Kind::kAdvance);
+  pump().on_control_failed(pump().generation(), Error(ErrorCode::kTimedOut));
+  pump().on_control_failed(pump().generation(), Error(ErrorCode::kConflict));
+  TargetState advanced = target(17, -1, 2);
+  advanced.log_start = SourceOffset(17);
+  pump().on_target(pump().generation(), advanced, {});
+  ASSERT_EQ(recorder_.gaps.size(), 1u);
+  EXPECT_EQ(recorder_.gaps[0].from, 10);
+  EXPECT_EQ(recorder_.gaps[0].to, 17);
+}
+
 TEST_F(PumpTest, LagIsZeroAgainWhenTheSourceSaidWithTheDivergenceThatItIsEmpty) {
   open(0, -1);
   fetched(batch(0, 12), state(12, 0));

@@ -198,6 +198,28 @@ TEST_F(PumpTest, LagIsSinceTheOldestMissingOffsetWasKnown) {
   EXPECT_EQ(pump().progress(now_).lag_offsets, 50);
 }
 
+TEST_F(PumpTest, LagOfATargetThatLostItsTailIsAsOldAsTheNews) {
+  open(0);
+  fetched(batch(0, 10), state(10));
+  auto pumped = pump().take(1 << 20);
+  pump().on_appended(pumped->generation, ack(*pumped));
+  EXPECT_EQ(pump().progress(now_ + seconds(3)).lag, Duration(0));
+  pump().on_append_failed(pump().generation(), Error(ErrorCode::kConnectionReset), std::nullopt);
+  open(0, -1, 2);
+  EXPECT_EQ(pump().progress(now_ + seconds(3)).lag_offsets, 10);
+  EXPECT_EQ(pump().progress(now_ + seconds(3)).lag, seconds(3));
+}
+
+TEST_F(PumpTest, AnswerThatIsLateForItsBatchesStillSaysWhereTheSourceIs) {
+  open(10, 3);
+  pump().on_append_failed(pump().generation(), Error(ErrorCode::kConnectionReset), std::nullopt);
+  pump().on_late_answer(state(20), now_);
+  open(10, 3, 2);
+  EXPECT_EQ(pump().progress(now_).source.high_watermark, SourceOffset(20));
+  EXPECT_EQ(pump().progress(now_).lag_offsets, 10);
+  EXPECT_EQ(pump().next()->offset, SourceOffset(10));
+}
+
 TEST_F(PumpTest, PausedPumpNeitherFetchesNorSends) {
   open(0);
   fetched(batch(0, 5), state(5));

@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <system_error>
 
+#include "base/real/internal/file_syncs.h"
 #include "base/real/pool.h"
 
 namespace farshore {
@@ -20,17 +22,16 @@ namespace {
 
 constexpr size_t kPiecesPerWrite = 64;
 
-struct Descriptor {  // shared with jobs on the pool, so that a number is never reused under them
-  explicit Descriptor(int n) : number(n) {}
-  Descriptor(const Descriptor&) = delete;
-  ~Descriptor() { ::close(number); }
-  int number;
-};
-
 class PosixFile final : public File {
  public:
-  PosixFile(BlockingPool& pool, int fd, std::string path, uint64_t size)
-      : pool_(pool), fd_(std::make_shared<Descriptor>(fd)), path_(std::move(path)), size_(size) {}
+  PosixFile(BlockingPool& pool, std::shared_ptr<FileSyncs> syncs, std::shared_ptr<Descriptor> fd, std::string path,
+            uint64_t size)
+      : pool_(pool),
+        syncs_(std::move(syncs)),
+        fd_(std::move(fd)),
+        path_(std::move(path)),
+        synced_(std::make_shared<SyncedFile>(fd_, path_)),
+        size_(size) {}
 
   Task<Status> write_at(uint64_t position, ConstBytesList pieces) override { co_return write(position, pieces); }
 
@@ -58,12 +59,7 @@ class PosixFile final : public File {
 
   Task<Status> sync() override {
     if (failed_.code != ErrorCode::kNone) co_return failed_;
-    auto job = [fd = fd_, path = path_]() -> Status {
-      while (::fdatasync(fd->number) != 0)
-        if (errno != EINTR) return file_error(errno, "syncing " + path);
-      return ok();
-    };
-    auto synced = co_await pool_.run(std::move(job));
+    auto synced = co_await syncs_->sync(synced_);
     if (!synced && !(synced.error() == ErrorCode::kClosed)) {
       // Whatever the reason: the kernel may have marked unwritten pages clean, so no later sync proves anything.
       failed_ = Error(ErrorCode::kIo, synced.error().to_string());
@@ -131,8 +127,10 @@ class PosixFile final : public File {
   }
 
   BlockingPool& pool_;
+  const std::shared_ptr<FileSyncs> syncs_;
   std::shared_ptr<Descriptor> fd_;
   std::string path_;
+  std::shared_ptr<SyncedFile> synced_;
   uint64_t size_;
   Error failed_;
   bool nowait_ = true;
@@ -163,8 +161,9 @@ Result<std::vector<std::string>> list_blocking(const std::string& path) {
 }
 
 struct OpenedFile {
-  int fd = -1;
+  std::shared_ptr<Descriptor> fd;
   uint64_t size = 0;
+  dev_t file_system = 0;
 };
 
 Result<OpenedFile> open_blocking(const std::string& path, OpenMode mode) {
@@ -174,13 +173,25 @@ Result<OpenedFile> open_blocking(const std::string& path, OpenMode mode) {
   if (mode.truncate) flags |= O_TRUNC;
   int fd = ::open(path.c_str(), flags, 0644);
   if (fd < 0) return file_error(errno, "opening " + path);
+  auto opened = std::make_shared<Descriptor>(fd);
   struct stat status {};
-  if (::fstat(fd, &status) != 0) {
-    int failure = errno;
-    ::close(fd);
-    return file_error(failure, "opening " + path);
+  if (::fstat(fd, &status) != 0) return file_error(errno, "opening " + path);
+  return OpenedFile{std::move(opened), static_cast<uint64_t>(status.st_size), status.st_dev};
+}
+
+// What hears of every error of the file system of `file` from now on: its directory, which no deletion of the file
+// frees too late. Null: syncfs() proves nothing there.
+Result<std::shared_ptr<Descriptor>> open_file_system(dev_t id, const std::string& path) {
+  int fd = ::open(parent_path(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    Error failure = file_error(errno, "opening the directory of " + path);
+    if (failure == ErrorCode::kResourceExhausted) return failure;
+    return std::shared_ptr<Descriptor>();  // it may not be read, or was renamed
   }
-  return OpenedFile{fd, static_cast<uint64_t>(status.st_size)};
+  auto directory = std::make_shared<Descriptor>(fd);
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || status.st_dev != id || !syncfs_is_proof(fd)) directory.reset();
+  return directory;
 }
 
 Result<int> lock_blocking(const std::string& path) {
@@ -209,12 +220,15 @@ Status from_std(const std::error_code& failure, const std::string& what) {
 
 class PosixFiles final : public FileSystem {
  public:
-  explicit PosixFiles(BlockingPool& pool) : pool_(pool) {}
+  PosixFiles(Reactor& reactor, BlockingPool& pool, BlockingPool& syncs)
+      : reactor_(reactor), pool_(pool), syncs_(syncs) {}
 
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenMode mode) override {
     auto job = [path, mode] { return open_blocking(path, mode); };
     CO_TRY(OpenedFile opened, co_await pool_.run(std::move(job)));
-    std::unique_ptr<File> file = std::make_unique<PosixFile>(pool_, opened.fd, std::move(path), opened.size);
+    CO_TRY(auto syncs, co_await syncs_of(opened.file_system, path));
+    std::unique_ptr<File> file =
+        std::make_unique<PosixFile>(pool_, std::move(syncs), std::move(opened.fd), std::move(path), opened.size);
     co_return file;
   }
   Task<Status> make_dirs(std::string path) override {
@@ -262,7 +276,7 @@ class PosixFiles final : public FileSystem {
   }
   Task<Status> sync_dir(std::string path) override {
     auto job = [path] { return sync_dir_blocking(path); };
-    co_return co_await pool_.run(std::move(job));
+    co_return co_await syncs_.run(std::move(job));
   }
   Task<Result<uint64_t>> free_bytes(std::string path) override {
     auto job = [path]() -> Result<uint64_t> {
@@ -280,12 +294,29 @@ class PosixFiles final : public FileSystem {
   }
 
  private:
+  // Of the file system `id`. It lives as long as a file of it is open.
+  Task<Result<std::shared_ptr<FileSyncs>>> syncs_of(dev_t id, std::string path) {
+    if (auto known = by_file_system_[id].lock()) co_return known;
+    auto job = [id, path] { return open_file_system(id, path); };
+    CO_TRY(auto file_system, co_await pool_.run(std::move(job)));
+    if (auto known = by_file_system_[id].lock()) co_return known;  // another file was faster
+    std::erase_if(by_file_system_, [](const auto& entry) { return entry.second.expired(); });
+    auto syncs = std::make_shared<FileSyncs>(reactor_, syncs_, std::move(file_system), system_sync_calls());
+    by_file_system_[id] = syncs;
+    co_return syncs;
+  }
+
+  Reactor& reactor_;
   BlockingPool& pool_;
+  BlockingPool& syncs_;
+  std::map<dev_t, std::weak_ptr<FileSyncs>> by_file_system_;  // of files that are open
 };
 
 }  // namespace
 
-std::unique_ptr<FileSystem> make_posix_files(BlockingPool& pool) { return std::make_unique<PosixFiles>(pool); }
+std::unique_ptr<FileSystem> make_posix_files(Reactor& reactor, BlockingPool& pool, BlockingPool& syncs) {
+  return std::make_unique<PosixFiles>(reactor, pool, syncs);
+}
 
 int descriptor_of(File& file) {
   auto* posix = dynamic_cast<PosixFile*>(&file);

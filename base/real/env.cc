@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "base/real/disk.h"
+#include "base/real/internal/file_syncs.h"
 #include "base/real/pool.h"
 #include "base/real/tcp.h"
 #include "base/real/timers.h"
@@ -44,7 +45,7 @@ struct RealEnv::Impl {
   Random random;
   std::unique_ptr<Logger> log;
   MetricRegistry metrics;
-  std::unique_ptr<BlockingPool> pool, names;
+  std::unique_ptr<BlockingPool> pool, names, syncs;
   std::unique_ptr<Network> network;
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<asio::signal_set> signals;
@@ -60,11 +61,13 @@ RealEnv::RealEnv(RealEnvOptions options) : impl_(std::make_unique<Impl>(options)
       std::make_unique<BlockingPool>(*this, "farshore-io", options.blocking_threads, options.blocking_jobs_max);
   // Apart, so that a slow name server never holds up the disk.
   impl_->names = std::make_unique<BlockingPool>(*this, "farshore-names", 2, options.blocking_jobs_max);
+  // Apart, so that no open and no cold read waits behind many syncs.
+  impl_->syncs = std::make_unique<BlockingPool>(*this, "farshore-sync", FileSyncs::kThreads, options.blocking_jobs_max);
   TcpOptions tcp;
   tcp.send_bytes = options.socket_send_bytes;
   tcp.receive_bytes = options.socket_receive_bytes;
   impl_->network = make_tcp_network(*this, impl_->io, *impl_->pool, *impl_->names, tcp);
-  impl_->files = make_posix_files(*impl_->pool);
+  impl_->files = make_posix_files(*this, *impl_->pool, *impl_->syncs);
 }
 
 RealEnv::~RealEnv() { shutdown(); }
@@ -118,6 +121,7 @@ void RealEnv::shutdown() {
   // First the threads: a job may still read into a waiting frame's memory.
   impl_->pool->stop();
   impl_->names->stop();
+  impl_->syncs->stop();
   impl_->signals.reset();
   impl_->timers.clear();
   // First what is ready: it refers to frames that wait. Destroying a frame may complete other waits.

@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -19,10 +20,19 @@ namespace {
 constexpr uint64_t kDiskBytes = 32 << 20;
 constexpr size_t kValueBytes = 4000;
 
-// A tmpfs of its own, which a filler file can fill.
+// What files allocate ahead takes room on ext4, and none on tmpfs.
+enum class Kind { kTmpfs, kExt4 };
+
+// A file system of its own, which a filler file can fill.
 class SmallDisk {
  public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+  SmallDisk(Kind kind, const std::string& image, std::string path) : path_(std::move(path)) {
+    if (kind == Kind::kExt4) {
+      const std::string make = "mkfs.ext4 -q -F -m 0 -J size=4 " + image + " " + std::to_string(kDiskBytes >> 10) + "k";
+      const std::string mount = "mount -o loop " + image + " " + path_;
+      if (std::system(("(" + make + " && " + mount + ") > " + image + ".log 2>&1").c_str()) != 0) error_ = EPERM;
+      return;
+    }
     const std::string size = "size=" + std::to_string(kDiskBytes);
     if (::mount("tmpfs", path_.c_str(), "tmpfs", 0, size.c_str()) != 0) error_ = errno;
   }
@@ -95,15 +105,15 @@ std::vector<uint64_t> rooms_for(size_t values) {
   return rooms;
 }
 
-TEST(RocksKvFullDisk, WriteToAFullDiskIsRefusedAndKeepsAllEarlierData) {
+void open_in_little_room(Kind kind) {
   RealHarness harness;
   RocksKvOpener opener(harness.env());
   for (size_t values : {0, 1, 25, 250}) {
     const std::string saved = harness.scratch() + "/saved", at = harness.scratch(), directory = at + "/kv";
     if (values > 0) harness.run(fill_store(opener, harness.scratch() + "/kv", values, saved));
-    SmallDisk disk(at);
+    SmallDisk disk(kind, harness.scratch() + "/image", at);
     if (disk.error() == EPERM || disk.error() == EACCES)
-      GTEST_SKIP() << "mounts a small tmpfs, which needs root, and a container that allows it";
+      GTEST_SKIP() << "mounts a small file system, which needs root, and a container that allows it";
     ASSERT_EQ(disk.error(), 0);
     int refused = 0, opened = 0;
     for (uint64_t leave_bytes : rooms_for(values)) {
@@ -125,6 +135,10 @@ TEST(RocksKvFullDisk, WriteToAFullDiskIsRefusedAndKeepsAllEarlierData) {
     EXPECT_GT(opened, 0);
   }
 }
+
+TEST(RocksKvFullDisk, WriteToAFullDiskIsRefusedAndKeepsAllEarlierData) { open_in_little_room(Kind::kTmpfs); }
+
+TEST(RocksKvFullDisk, WriteToAFullExt4IsRefusedAndKeepsAllEarlierData) { open_in_little_room(Kind::kExt4); }
 
 }  // namespace
 }  // namespace farshore

@@ -53,6 +53,8 @@ rocksdb::Options make_options() {
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
   options.info_log_level = rocksdb::WARN_LEVEL;
+  // Files are not allocated ahead: that takes 4 MiB for each, which a nearly full disk does not have (see has_room).
+  options.allow_fallocate = false;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   rocksdb::BlockBasedTableOptions table;
@@ -92,7 +94,8 @@ Result<Database> open_blocking(const std::string& directory) {
   rocksdb::DB* opened = nullptr;
   auto status = rocksdb::DB::Open(make_options(), directory, &opened);
   if (!status.ok()) {
-    if (status.IsIOError() && status.ToString().find("/LOCK") != std::string::npos)
+    const bool locked = status.IsIOError() && !status.IsNoSpace();
+    if (locked && status.ToString().find("/LOCK") != std::string::npos)
       return Error(ErrorCode::kAlreadyExists, "the store " + directory + " is open already: " + status.ToString());
     return to_error(status, "opening the store " + directory);
   }

@@ -50,6 +50,9 @@ class SimDisk {
 
   // The next `times` operations of this kind on a path that contains `path_part` fail with kIo.
   void fail_next(DiskOp op, std::string path_part, int times = 1);
+  // Until the next call, open() of a path that contains `path_part` fails as if the system had no file descriptor
+  // (kResourceExhausted). Empty: descriptors are free.
+  void refuse_descriptors(std::string path_part) { no_descriptor_ = std::move(path_part); }
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }  // writes beyond fail with kNoSpace
   // Calls `then` before the n-th operation from now (1: the next), and before that operation has any effect. Reads do
   // not count. `then` usually kills the process; if it lives on, the operation goes on.
@@ -59,6 +62,7 @@ class SimDisk {
   }
   void heal() {  // no failure and no trap is planned any more, and there is room
     planned_.clear();
+    no_descriptor_.clear();
     trap_ = nullptr;
     capacity_ = kRoomy;
   }
@@ -146,6 +150,7 @@ class SimDisk {
   std::function<void()> trap_;
   Duration slow_min_{}, slow_max_{}, sync_min_ = microseconds(80), sync_max_ = milliseconds(3);
   std::vector<Planned> planned_;
+  std::string no_descriptor_;  // what refuse_descriptors() was given
   std::vector<NameOp> unsynced_names_;
   std::map<uint64_t, SimEnv*> locks_;  // inode -> who
   std::shared_ptr<Inode> root_;

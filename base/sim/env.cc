@@ -65,6 +65,9 @@ void SimEnv::cancel(TimerId timer) {
 }
 
 bool SimEnv::buggify(const char* where) {
+  constexpr std::string_view kPlantSite = "plant.";
+  if (std::string_view(where).starts_with(kPlantSite))  // draws nothing, so a seed plays the same with and without it
+    return !world_.options().plant.empty() && where + kPlantSite.size() == world_.options().plant;
   if (!world_.options().buggify || dead_) return false;
   auto site = armed_.find(std::string_view(where));
   if (site == armed_.end()) {

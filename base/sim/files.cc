@@ -173,6 +173,8 @@ class SimFileSystem final : public FileSystem {
 
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenMode mode) override {
     CO_CHECK(co_await begin(DiskOp::kOpen, path));
+    if (!disk().no_descriptor_.empty() && path.find(disk().no_descriptor_) != std::string::npos)
+      co_return Error(ErrorCode::kResourceExhausted, "no file descriptor for " + path + " (simulated)");
     auto place = disk().find(path);
     if (!place.dir) co_return missing(path);
     if (place.inode && place.inode->directory) co_return Error(ErrorCode::kInvalidArgument, path + " is a directory");

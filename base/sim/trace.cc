@@ -33,6 +33,7 @@ uint64_t digest(ConstBytes bytes, uint64_t start) {
 }
 
 void Trace::line(std::string text) {
+  if (watcher_) watcher_(text);
   mix(digest(text));
   if (print_) std::fprintf(stderr, "%s\n", text.c_str());
   if (lines_kept_ == 0) return;

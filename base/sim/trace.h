@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ class Trace {
   void line(std::string text);  // kept (bounded), and part of the hash
   uint64_t hash() const { return hash_; }
   const std::deque<std::string>& lines() const { return lines_; }
+  // Called with every line. It takes note and acts later.
+  void watch(std::function<void(std::string_view)> watcher) { watcher_ = std::move(watcher); }
   // Writes every step of the hash there: the first differing line of two such files is the first difference of two
   // runs.
   void record_to(std::FILE* file) { record_ = file; }
@@ -38,6 +41,7 @@ class Trace {
   size_t lines_kept_;
   bool print_;
   std::FILE* record_ = nullptr;
+  std::function<void(std::string_view)> watcher_;
 };
 
 }  // namespace farshore::sim

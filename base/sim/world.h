@@ -31,8 +31,9 @@ enum class PowerLoss : uint8_t;
 
 struct SimOptions {
   uint64_t seed = 1;
-  bool buggify = true;  // each site is armed in a quarter of the runs, and then fires every fourth time
-  bool yields = true;   // operations that could go on at once sometimes suspend
+  bool buggify = true;     // each site is armed in a quarter of the runs, and then fires every fourth time
+  std::string plant = {};  // the defect to inject, by its name in base/plant.h; empty: none
+  bool yields = true;      // operations that could go on at once sometimes suspend
   size_t log_lines_kept = 2000;
   bool print_log = false;                         // also switched on by the environment variable FARSHORE_SIM_LOG
   uint64_t steps_at_one_instant_max = 3'000'000;  // more is a livelock: somebody retries without waiting

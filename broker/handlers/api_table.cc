@@ -18,6 +18,8 @@ std::vector<ApiEntry> broker_apis() {
       create_topics_api(),
       delete_topics_api(),
       describe_configs_api(),
+      alter_configs_api(),
+      describe_log_dirs_api(),
       create_partitions_api(),
       incremental_alter_configs_api(),
       describe_cluster_api(),

@@ -25,7 +25,8 @@ TEST(BrokerApis, TableIsSortedUniqueAndNamedAsInTheSchemas) {
 
 // Each API has a file of its own here; this is the list of them.
 TEST(BrokerApis, TableHasEveryHandler) {
-  const std::set<std::string> expected = {"ApiVersions",
+  const std::set<std::string> expected = {"AlterConfigs",
+                                          "ApiVersions",
                                           "CreatePartitions",
                                           "CreateTopics",
                                           "DeleteGroups",
@@ -34,6 +35,7 @@ TEST(BrokerApis, TableHasEveryHandler) {
                                           "DescribeCluster",
                                           "DescribeConfigs",
                                           "DescribeGroups",
+                                          "DescribeLogDirs",
                                           "DescribeProducers",
                                           "DescribeTopicPartitions",
                                           "Fetch",

@@ -2,6 +2,8 @@
 #include "proto/kafka/messages/create_partitions.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
+#include "broker/handlers/internal/out_of_time.h"
+#include "broker/handlers/internal/partition_count.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
@@ -47,6 +49,7 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
   Services& services = context.services;
   Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
   kafka::CreatePartitionsResponse response;
+  int64_t added = 0;
   Repeats<std::string> repeats;
   for (const auto& asked : request.topics) repeats.add(asked.name);
   TurnBudget turn(services.env);
@@ -57,7 +60,12 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
     to.name = asked.name;
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.name);
-    Refusal refusal = check(services, topic, asked);
+    Refusal refusal = refuse_out_of_time(services.env, deadline);
+    if (!refusal) refusal = check(services, topic, asked);
+    if (!refusal) {
+      added += asked.count - static_cast<int64_t>(topic->partitions.size());
+      refusal = check_new_partitions(added, services.topics.limits().partitions_per_topic_max);
+    }
     if (repeats.repeated(asked.name)) refusal = {Code::kInvalidRequest, "the topic is named twice in this request"};
     if (!refusal && !request.validate_only) {
       auto grown = co_await services.metadata.create_partitions(topic->id, asked.count, deadline);

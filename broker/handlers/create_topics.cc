@@ -1,9 +1,12 @@
 // CreateTopics 2-7. A partition has one replica, on this broker: a manual assignment must say just that.
+#include <algorithm>
 #include <map>
 
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
+#include "broker/handlers/internal/out_of_time.h"
+#include "broker/handlers/internal/partition_count.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/topic_config.h"
@@ -57,6 +60,19 @@ Refusal to_new_topic(const Services& services, const Asked& asked, NewTopic& top
   return {};
 }
 
+// Of all topics of a request; as Kafka counts, before anything else is looked at.
+int64_t count_partitions(const Services& services, const CreateTopicsRequest& request) {
+  int64_t count = 0;
+  for (const auto& asked : request.topics) {
+    if (!asked.assignments.empty())
+      count += static_cast<int64_t>(asked.assignments.size());
+    else
+      count +=
+          asked.num_partitions == -1 ? services.topics.limits().partitions_default : std::max(asked.num_partitions, 0);
+  }
+  return count;
+}
+
 void describe_created(const Services& services, const TopicConfigs& configs, int32_t partitions,
                       CreateTopicsResponse::CreatableTopicResult& to) {
   to.num_partitions = partitions;
@@ -65,7 +81,8 @@ void describe_created(const Services& services, const TopicConfigs& configs, int
   for (const auto& described : describe_topic_configs(services.config, configs)) {
     auto& config = list.emplace_back();
     config.name = described.name;
-    config.value = described.value;
+    const auto own = configs.find(described.name);
+    config.value = own == configs.end() ? described.value : own->second;  // as it was set
     config.config_source = static_cast<int8_t>(described.source);
   }
 }
@@ -77,6 +94,8 @@ Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context,
   Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
   Repeats<std::string> repeats;
   for (const auto& asked : request.topics) repeats.add(asked.name);
+  const Refusal too_many =
+      check_new_partitions(count_partitions(services, request), services.topics.limits().partitions_per_topic_max);
   CreateTopicsResponse response;
   TurnBudget turn(services.env);
   for (const auto& asked : request.topics) {
@@ -88,19 +107,24 @@ Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context,
     Refusal refusal;
     if (repeats.repeated(asked.name))
       refusal = {Code::kInvalidRequest, "topic '" + asked.name + "' is named twice in this request"};
-    else
+    else if (too_many)
+      refusal = too_many;
+    else if (refusal = refuse_out_of_time(services.env, deadline); !refusal)
       refusal = to_new_topic(services, asked, topic);
     TopicConfigs configs = topic.configs;
     int32_t partitions = topic.partitions;
     if (!refusal && request.validate_only) {
       refusal = services.topics.check(topic);
+      to.topic_id = services.env.random().uuid();  // as Kafka: an id that no topic will have
     } else if (!refusal) {
       auto created = co_await services.topics.create(std::move(topic), deadline);
       refusal = std::move(created.refusal);
       if (!refusal) to.topic_id = created.topic->id;
     }
+    to.error_message.reset();
     if (refusal) {
       services.metrics.error(refusal.code);
+      to.topic_id = {};
       to.error_code = static_cast<int16_t>(refusal.code);
       to.error_message = std::move(refusal.message);
       to.configs.emplace();

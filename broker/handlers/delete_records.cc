@@ -1,6 +1,8 @@
 // DeleteRecords 0-2: moves a partition's log start forward, never beyond the high watermark. A mirror's log start
 // follows its source's, so clients cannot move it.
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "broker/handlers/internal/entries.h"
@@ -50,17 +52,28 @@ Task<Result<kafka::DeleteRecordsResponse>> handle_delete_records(RequestContext&
   Services& services = context.services;
   kafka::DeleteRecordsResponse response;
   ImagePtr image = services.metadata.image();
+  // A partition that is named more than once: its last offset counts, and it is answered once, as Kafka does.
+  std::map<std::pair<std::string_view, int32_t>, int64_t> offsets;
+  for (const auto& topic : request.topics)
+    for (const auto& asked : topic.partitions) offsets[{topic.name, asked.partition_index}] = asked.offset;
   for (const auto& topic : request.topics) {
+    if (std::none_of(topic.partitions.begin(), topic.partitions.end(), [&](const auto& asked) {
+          return offsets.contains({topic.name, asked.partition_index});
+        }))
+      continue;
     auto& to = response.topics.emplace_back();
     to.name = topic.name;
     const Code refused = check_topic(services, image->topic(topic.name));
     for (const auto& asked : topic.partitions) {
+      const std::pair<std::string_view, int32_t> key(topic.name, asked.partition_index);
+      auto wanted = offsets.extract(key);
+      if (wanted.empty()) continue;
       int64_t low_watermark = kNoLowWatermark;
       Code error = refused;
       if (error == Code::kNone) {
         FoundPartition found = find_partition(services.partitions, std::string_view(topic.name), asked.partition_index);
         error = found.error;
-        if (found.partition) error = co_await delete_below(std::move(found.partition), asked.offset, low_watermark);
+        if (found.partition) error = co_await delete_below(std::move(found.partition), wanted.mapped(), low_watermark);
       }
       services.metrics.error(error);
       auto& answer = to.partitions.emplace_back();

@@ -1,8 +1,12 @@
 // DeleteTopics 1-6, by name or (6) by id. Internal topics stay: the groups live in them.
 #include "proto/kafka/messages/delete_topics.h"
+
+#include <set>
+
 #include "broker/groups/coordinator.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
+#include "broker/handlers/internal/out_of_time.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
@@ -30,15 +34,18 @@ Task<void> delete_one(RequestContext& context, std::optional<std::string> name, 
   } else if (name && !id.is_zero()) {
     error = Code::kInvalidRequest;
     message = "a topic is named by name or by id, not by both";
-  } else if (name ? name->empty() : id.is_zero()) {
+  } else if (!name && id.is_zero()) {
     error = Code::kInvalidRequest;
     message = "a topic without name and id";
+  } else if (Refusal refusal = refuse_out_of_time(services.env, deadline)) {
+    error = refusal.code;
+    message = std::move(refusal.message);
   } else if (name) {
     topic = image->topic(*name);
-    if (!topic) error = Code::kUnknownTopicOrPartition;
+    if (!topic) error = Code::kUnknownTopicOrPartition, message = "there is no topic " + *name;
   } else {
     topic = image->topic(id);
-    if (!topic) error = Code::kUnknownTopicId;
+    if (!topic) error = Code::kUnknownTopicId, message = "there is no topic with this id";
   }
   if (topic && !services.config.flag("delete.topic.enable")) {
     error = context.api_version < 3 ? Code::kInvalidRequest : Code::kTopicDeletionDisabled;
@@ -82,14 +89,25 @@ Task<Result<kafka::DeleteTopicsResponse>> handle_delete_topics(RequestContext& c
     return {asked.name.value_or(std::string()), asked.topic_id};
   };
   Repeats<std::pair<std::string, TopicId>> repeats;
-  for (const auto& topic : request.topics) repeats.add(meant(topic));
+  std::set<std::string> named;
+  std::set<TopicId> ids;
+  for (const auto& topic : request.topics) {
+    repeats.add(meant(topic));
+    if (topic.name)
+      named.insert(*topic.name);
+    else
+      ids.insert(topic.topic_id);
+  }
   TurnBudget turn(context.services.env);
   for (auto& topic : request.topics) {
     if (turn.spend(kListElementWork)) co_await turn.next_turn();
     const auto key = meant(topic);
     if (!repeats.first(key)) continue;
     Deletable to;
-    co_await delete_one(context, std::move(topic.name), topic.topic_id, repeats.repeated(key), deadline, to);
+    const bool both = named.contains(key.first) && ids.contains(key.second);
+    const bool repeated = repeats.repeated(key);
+    co_await delete_one(context, std::move(topic.name), topic.topic_id, repeated, deadline, to);
+    if (repeated && both) to.name = key.first, to.topic_id = key.second;
     response.responses.push_back(std::move(to));
   }
   // Their logs go later: a topic that takes one of the names waits for that.

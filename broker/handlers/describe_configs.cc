@@ -1,5 +1,6 @@
 // DescribeConfigs 1-4, of topics and of this broker. Nothing that we have is secret.
 #include <algorithm>
+#include <charconv>
 
 #include "broker/handlers/internal/config_resource.h"
 #include "broker/handlers/internal/entries.h"
@@ -39,6 +40,13 @@ int8_t wire_type(ConfigType type) {  // Kafka's ConfigType on the wire
   return 0;
 }
 
+// A number, as Kafka reads it: 01 is 1.
+bool names_broker(std::string_view name, BrokerId id) {
+  int32_t number = 0;
+  auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return failure == std::errc() && end == name.data() + name.size() && number == id.value();
+}
+
 // An empty text stands for "not set" where the type has no empty value.
 std::optional<std::string> shown(const std::string& value, ConfigType type) {
   if (value.empty() && type != ConfigType::kString && type != ConfigType::kList) return std::nullopt;
@@ -58,6 +66,7 @@ void describe(const Request& request, const Request::DescribeConfigsResource& as
     entry.read_only = config.read_only;
     entry.config_source = static_cast<int8_t>(config.source);
     entry.config_type = wire_type(config.type);
+    entry.documentation.reset();
     if (request.include_documentation) entry.documentation = std::string(config.help);
     if (!request.include_synonyms) continue;
     for (const auto& synonym : config.synonyms) {
@@ -93,7 +102,7 @@ Task<Result<Response>> handle_describe_configs(RequestContext& context, Request 
         to.error_message = illegal.message;
       }
     } else if (asked.resource_type == kBrokerResource) {
-      if (asked.resource_name == std::to_string(services.metadata.self().value())) {
+      if (names_broker(asked.resource_name, services.metadata.self())) {
         describe(request, asked, describe_broker_configs(services.config), to);
       } else if (!asked.resource_name.empty()) {  // empty: the cluster-wide dynamic defaults, of which there are none
         error = Code::kInvalidRequest;

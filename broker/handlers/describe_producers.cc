@@ -34,6 +34,10 @@ Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(Request
         found = find_partition(services.partitions, std::string_view(topic.name), index);
       services.metrics.error(found.error);
       answer.error_code = static_cast<int16_t>(found.error);
+      if (illegal)
+        answer.error_message = illegal.message;
+      else if (!found.partition)
+        answer.error_message = "this broker has no such partition now: " + to.name + "-" + std::to_string(index);
       if (!found.partition) continue;
       for (const ProducerSummary& producer : found.partition->log().producers()) {
         auto& state = answer.active_producers.emplace_back();

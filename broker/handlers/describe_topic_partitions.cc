@@ -21,10 +21,31 @@ using Response = kafka::DescribeTopicPartitionsResponse;
 
 constexpr int32_t kPartitionsPerPageMax = 2000;  // max.request.partition.size.limit of Kafka
 
+// A page goes on at a partition of one of the topics that are asked for.
+bool valid_cursor(const Request& request) {
+  if (!request.cursor) return true;
+  if (request.cursor->partition_index < 0) return false;
+  return request.topics.empty() || std::any_of(request.topics.begin(), request.topics.end(), [&](const auto& topic) {
+           return topic.name == request.cursor->topic_name;
+         });
+}
+
+Response refuse_cursor(RequestContext& context, const Request& request) {
+  Response response;
+  context.services.metrics.error(Code::kInvalidRequest);
+  for (const auto& topic : request.topics) {
+    auto& to = response.topics.emplace_back();
+    to.name = topic.name;
+    to.error_code = static_cast<int16_t>(Code::kInvalidRequest);
+  }
+  return response;
+}
+
 }  // namespace
 
 Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context, Request request) {
   Services& services = context.services;
+  if (!valid_cursor(request)) co_return refuse_cursor(context, request);
   ImagePtr image = services.metadata.image();
   std::vector<std::string> names;
   if (request.topics.empty()) {
@@ -51,6 +72,7 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
     }
     auto& to = response.topics.emplace_back();
     to.name = name;
+    to.topic_authorized_operations = kTopicOperations;
     const TopicImage* topic = image->topic(name);
     if (!topic) {
       const Refusal illegal = check_topic_syntax(name);
@@ -61,7 +83,6 @@ Task<Result<Response>> handle_describe_topic_partitions(RequestContext& context,
     }
     to.topic_id = topic->id;
     to.is_internal = topic->internal;
-    to.topic_authorized_operations = kTopicOperations;
     size_t at = first;
     for (; at < topic->partitions.size() && left > 0; ++at, --left) {
       auto& partition = to.partitions.emplace_back();

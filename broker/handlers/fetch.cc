@@ -230,6 +230,7 @@ class Fetch {
     to.log_start_offset = said.log_start;
     to.last_stable_offset = served.ends_known ? served.ends.last_stable.value() : -1;
     to.aborted_transactions.reset();
+    if (!served.ends_known) to.aborted_transactions.emplace();  // as Kafka, where there is no partition
     if (read_committed_ && said.error == Code::kNone) {
       auto& list = to.aborted_transactions.emplace();
       list.reserve(served.aborted.size());

@@ -57,6 +57,7 @@ Task<Result<kafka::FindCoordinatorResponse>> handle_find_coordinator(RequestCont
     for (auto& key : request.coordinator_keys) {
       if (!repeats.first(key)) continue;
       auto found = co_await find_one(context.services, request.key_type, std::move(key));
+      if (found.error_code == 0) found.error_message = "";
       response.coordinators.push_back(std::move(found));
     }
     co_return response;
@@ -64,6 +65,7 @@ Task<Result<kafka::FindCoordinatorResponse>> handle_find_coordinator(RequestCont
   auto found = co_await find_one(context.services, request.key_type, std::move(request.key));
   response.error_code = found.error_code;
   response.error_message = std::move(found.error_message);
+  if (found.error_code == 0) response.error_message = "NONE";  // Kafka's word
   response.node_id = found.node_id;
   response.host = std::move(found.host);
   response.port = found.port;

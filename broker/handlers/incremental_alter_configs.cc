@@ -10,11 +10,9 @@
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
-#include "broker/metadata/topic_name.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
-#include "broker/partitions/partition_table.h"
-#include "broker/partitions/topic_creator.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
 
 namespace farshore::broker {
@@ -72,6 +70,8 @@ Refusal plan(const Services& services, const TopicImage& topic, const Request::A
       const auto type = topic_config_type(config.name);
       if (type && *type != ConfigType::kList)
         return {Code::kInvalidConfig, "config " + config.name + " is no list: nothing can be added or taken away"};
+      if (type && operation == kAppend && value.empty())
+        return {Code::kInvalidConfig, "nothing is added to config " + config.name + ": the value is empty"};
       if (type) value = change_list(topic_config(services.config, topic.configs, config.name), value, operation);
     }
     if (auto checked = check_topic_config(config.name, value); !checked)
@@ -81,14 +81,16 @@ Refusal plan(const Services& services, const TopicImage& topic, const Request::A
   return {};
 }
 
+constexpr Duration kFenceLimit = seconds(30);  // to be let in beside a change of the link's fence
+
 }  // namespace
 
 Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context, Request request) {
-  constexpr Duration kLimit = seconds(30);  // the request brings no timeout of its own
   Services& services = context.services;
   Response response;
   Repeats<std::pair<int8_t, std::string_view>> repeats;
   for (const auto& asked : request.resources) repeats.add({asked.resource_type, asked.resource_name});
+  LinkFences::Entered writes = co_await services.link_fences.write(context.client_id, services.env.in(kFenceLimit));
   TurnBudget turn(services.env);
   for (const auto& asked : request.resources) {
     if (turn.spend(kListElementWork)) co_await turn.next_turn();
@@ -98,30 +100,16 @@ Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context,
     ImagePtr image = services.metadata.image();
     const TopicImage* topic = image->topic(asked.resource_name);
     MetadataManager::ConfigChanges changes;
-    if (repeats.repeated(resource))
-      refusal = {Code::kInvalidRequest, "a resource is named twice in this request"};
-    else if (asked.resource_type == kBrokerResource)
-      refusal = {Code::kInvalidRequest, "broker configs are read from server.properties at the start, and not changed"};
-    else if (asked.resource_type != kTopicResource)
-      refusal = {Code::kInvalidRequest, "only topics (2) have configs that can be changed here"};
-    else if (asked.resource_name.empty())
-      refusal = {Code::kInvalidRequest, "there are no defaults of all topics that can be changed here"};
-    else if (auto illegal = check_topic_syntax(asked.resource_name))
-      refusal = std::move(illegal);
-    else if (!topic)
-      refusal = {Code::kUnknownTopicOrPartition, "there is no topic " + asked.resource_name};
-    else
-      refusal = plan(services, *topic, asked, changes);
-    if (!refusal && !request.validate_only && !changes.empty()) {
-      auto changed = co_await services.metadata.alter_configs(topic->id, std::move(changes), services.env.in(kLimit));
-      if (changed)
-        (void)co_await services.partitions.wait_for(services.metadata.image()->revision, services.env.in(kLimit));
-      else
-        refusal = {kafka_error(changed.error()), changed.error().to_string()};
-    }
+    refusal = writes.refusal;
+    if (!refusal)
+      refusal = check_changeable(asked.resource_type, asked.resource_name, repeats.repeated(resource), topic);
+    if (!refusal) refusal = plan(services, *topic, asked, changes);
+    if (!refusal && !request.validate_only && !changes.empty())
+      refusal = co_await change_configs(services, topic->id, std::move(changes));
     auto& to = response.responses.emplace_back();
     to.resource_type = asked.resource_type;
     to.resource_name = asked.resource_name;
+    to.error_message.reset();
     if (!refusal) continue;
     services.metrics.error(refusal.code);
     to.error_code = static_cast<int16_t>(refusal.code);

@@ -7,10 +7,12 @@
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 #include "proto/link/keys.h"
 #include "proto/link/link_metastore.h"
+#include "proto/link/stored_link.h"
 
 namespace farshore::broker {
 namespace {
@@ -57,7 +59,44 @@ Task<Status> do_range(Services& services, const Request& request, Response& resp
   co_return ok();
 }
 
-Task<Status> do_txn(Services& services, const Request& request, Response& response, Deadline deadline) {
+// The link that another gateway has, or nobody, once this change is made; nullopt: the change leaves it to its owner.
+Task<Result<std::optional<LinkId>>> loses_owner(Services& services, const Request::Change& change, Deadline deadline) {
+  std::optional<LinkId> link;
+  std::string key = text(change.key);
+  if (parse_link_key(key).kind != LinkKey::Kind::kLink) co_return link;
+  CO_TRY(auto there, co_await services.metadata.range(std::move(key), "", deadline));
+  if (there.entries.empty()) co_return link;
+  auto before = decode_stored_link(there.entries.front().value);
+  if (!before) co_return link;  // damaged: no write of it is let in
+  if (change.value) {
+    auto after = decode_stored_link(as_text(*change.value));
+    if (after && after->id == before->id && after->epoch == before->epoch) co_return link;
+  }
+  link = before->id;
+  co_return link;
+}
+
+// Before a link changes its owner, all writes of the owner are done, and no new one begins until the change is made.
+Task<Result<std::vector<LinkFences::Pass>>> take_links(Services& services, const Request& request, Deadline deadline) {
+  std::vector<LinkFences::Pass> taken;
+  for (const auto& change : request.changes) {
+    CO_TRY(auto link, co_await loses_owner(services, change, deadline));
+    if (!link) continue;
+    CO_TRY(auto pass, co_await services.link_fences.take(*link, deadline));
+    taken.push_back(std::move(pass));
+  }
+  co_return std::move(taken);
+}
+
+Task<Status> do_txn(RequestContext& context, const Request& request, Response& response, Deadline deadline) {
+  Services& services = context.services;
+  // Of a gateway: the entries of its link, only while it has the link. It gives way to itself where it deletes the
+  // link.
+  LinkFences::Entered writes = co_await services.link_fences.write(context.client_id, deadline);
+  if (writes.refusal) {
+    const bool fenced = writes.refusal.code == Code::kProducerFenced;
+    co_return Error(fenced ? ErrorCode::kFenced : ErrorCode::kUnavailable, writes.refusal.message);
+  }
   MetaTxn txn;
   for (const auto& compare : request.compares) {
     std::string key = text(compare.key);
@@ -76,6 +115,11 @@ Task<Status> do_txn(Services& services, const Request& request, Response& respon
       txn.then.push_back(KvDelete{std::move(key)});
   }
   if (txn.then.empty()) co_return Error(ErrorCode::kInvalidArgument, "a transaction that changes nothing");
+  bool own_link = false;
+  for (const auto& change : request.changes)
+    own_link = own_link || parse_link_key(text(change.key)).kind == LinkKey::Kind::kLink;
+  if (own_link) writes.pass.leave();
+  CO_TRY(auto taken, co_await take_links(services, request, deadline));
   CO_TRY(auto reply, co_await services.metadata.commit(std::move(txn), deadline));
   response.succeeded = reply.succeeded;
   response.revision = reply.revision;
@@ -100,10 +144,12 @@ Task<Result<Response>> handle_link_state(RequestContext& context, Request reques
   if (operation == LinkMetastoreOperation::kRange)
     done = co_await do_range(services, request, response, deadline);
   else if (operation == LinkMetastoreOperation::kTxn)
-    done = co_await do_txn(services, request, response, deadline);
+    done = co_await do_txn(context, request, response, deadline);
   if (!done) {
     response.entries.clear();
-    Code code = done.error() == ErrorCode::kInvalidArgument ? Code::kInvalidRequest : kafka_error(done.error());
+    Code code = kafka_error(done.error());
+    if (done.error() == ErrorCode::kInvalidArgument) code = Code::kInvalidRequest;
+    if (done.error() == ErrorCode::kFenced) code = Code::kProducerFenced;
     services.metrics.error(code);
     response.error_code = static_cast<int16_t>(code);
     response.error_message = done.error().to_string();

@@ -107,10 +107,11 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
       if (!seen.emplace(topic.name, asked.partition_index).second) twice.emplace(topic.name, asked.partition_index);
   TurnBudget turn(services.env);
   for (const auto& topic : request.topics) {
-    auto& to = response.topics.emplace_back();
+    kafka::ListOffsetsResponse::ListOffsetsTopicResponse to;
     to.name = topic.name;
     for (const auto& asked : topic.partitions) {
       if (turn.spend(kListElementWork)) co_await turn.next_turn();
+      if (seen.erase({topic.name, asked.partition_index}) == 0) continue;  // answered
       Answer answer;
       answer.partition_index = asked.partition_index;
       Code error = Code::kNone;
@@ -131,6 +132,7 @@ Task<Result<kafka::ListOffsetsResponse>> handle_list_offsets(RequestContext& con
       answer.error_code = static_cast<int16_t>(error);
       to.partitions.push_back(answer);
     }
+    if (!to.partitions.empty()) response.topics.push_back(std::move(to));  // as Kafka, which answers by partition
   }
   co_return response;
 }

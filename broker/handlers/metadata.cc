@@ -1,6 +1,9 @@
 // Metadata 0-13: brokers, topics, leaders. A topic that does not exist is made when the client and
 // auto.create.topics.enable allow it, and is answered once it can be used (Kafka answers LEADER_NOT_AVAILABLE first).
 #include "proto/kafka/messages/metadata.h"
+
+#include <algorithm>
+
 #include "broker/handlers/internal/authorized_operations.h"
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
@@ -21,6 +24,7 @@ using kafka::MetadataResponse;
 using TopicMessage = MetadataResponse::MetadataResponseTopic;
 
 constexpr Duration kAutoCreateLimit = seconds(10);
+constexpr int16_t kTopicIdsFrom = 12;
 constexpr size_t kAutoCreatePerRequestMax = 100;  // a request that names more gets the rest when it asks again
 
 void describe_topic(RequestContext& context, const TopicImage& topic, bool operations, MetadataResponse& response) {
@@ -34,14 +38,29 @@ void describe_topic(RequestContext& context, const TopicImage& topic, bool opera
   if (operations) to.topic_authorized_operations = kTopicOperations;
 }
 
-void describe_missing(RequestContext& context, const MetadataRequest::MetadataRequestTopic& asked,
-                      kafka::ErrorCode error, MetadataResponse& response) {
+TopicMessage& describe_missing(RequestContext& context, const MetadataRequest::MetadataRequestTopic& asked,
+                               kafka::ErrorCode error, MetadataResponse& response) {
   context.services.metrics.error(error);
   TopicMessage& to = response.topics.emplace_back();
   to.error_code = static_cast<int16_t>(error);
   to.name = asked.name;
-  if (!to.name && context.api_version < 12) to.name = "";
+  if (!to.name && context.api_version < kTopicIdsFrom) to.name = "";
   to.topic_id = asked.topic_id;
+  return to;
+}
+
+// Versions 10 and 11 have a place for topic ids, and Kafka does not take any there: it refuses the whole request.
+bool names_ids_too_early(const MetadataRequest& request, int16_t version) {
+  return version < kTopicIdsFrom && request.topics &&
+         std::any_of(request.topics->begin(), request.topics->end(),
+                     [](const auto& topic) { return !topic.name || !topic.topic_id.is_zero(); });
+}
+
+MetadataResponse refuse_ids(RequestContext& context, const MetadataRequest& request) {
+  MetadataResponse response;
+  for (const auto& topic : *request.topics)
+    describe_missing(context, topic, kafka::ErrorCode::kInvalidRequest, response);
+  return response;
 }
 
 }  // namespace
@@ -49,6 +68,7 @@ void describe_missing(RequestContext& context, const MetadataRequest::MetadataRe
 Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, MetadataRequest request) {
   Services& services = context.services;
   MetadataResponse response;
+  if (names_ids_too_early(request, context.api_version)) co_return refuse_ids(context, request);
   bool everything = !request.topics || (context.api_version == 0 && request.topics->empty());
   bool operations = request.include_topic_authorized_operations;
   bool may_create = services.config.flag("auto.create.topics.enable") &&
@@ -63,9 +83,14 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
   } else {
     size_t created = 0;
     Repeats<std::pair<std::string, TopicId>> repeats;
+    // Kafka's rule: with one id in the request, only ids are looked at.
+    const bool by_id = std::any_of(request.topics->begin(), request.topics->end(),
+                                   [](const auto& topic) { return !topic.topic_id.is_zero(); });
     TurnBudget turn(services.env);
-    for (const auto& asked : *request.topics) {
+    for (auto& asked : *request.topics) {
       if (turn.spend(kListElementWork)) co_await turn.next_turn();
+      if (by_id && asked.topic_id.is_zero()) continue;
+      if (by_id) asked.name.reset();
       if (!repeats.first({asked.name.value_or(std::string()), asked.topic_id})) continue;
       const TopicImage* topic = nullptr;
       if (!asked.topic_id.is_zero()) {
@@ -93,7 +118,8 @@ Task<Result<MetadataResponse>> handle_metadata(RequestContext& context, Metadata
           }
         }
         if (!topic) {
-          describe_missing(context, asked, error, response);
+          TopicMessage& missing = describe_missing(context, asked, error, response);
+          if (operations) missing.topic_authorized_operations = kTopicOperations;
           continue;
         }
       }

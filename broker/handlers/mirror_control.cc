@@ -1,4 +1,4 @@
-// MirrorControl 1 and 2 (private): everything about mirror partitions that is not an append. Operations: see the
+// MirrorControl 1 to 3 (private): everything about mirror partitions that is not an append. Operations: see the
 // schema. This file decodes, dispatches to broker/mirror, and describes the result.
 #include "proto/kafka/messages/mirror_control.h"
 
@@ -9,6 +9,7 @@
 #include "broker/handlers/services.h"
 #include "broker/metadata/producer_ids.h"
 #include "broker/mirror/digest.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/mirror_topics.h"
 #include "broker/mirror/promotions.h"
@@ -37,7 +38,8 @@ constexpr int kDigestRangesMax = 1024;
 Refusal refuse(Code code, std::string message) { return {code, std::move(message)}; }
 
 void describe_promotion(const TopicImage& topic, PartitionResult& to) {
-  if (topic.mirror && topic.mirror->promotion) put_promotion(*topic.mirror->promotion, to);
+  const PromotionRecord* end = topic.mirror ? topic.mirror->promotion() : nullptr;
+  if (end) put_promotion(*end, to);
 }
 
 void describe_topic(const TopicImage& topic, TopicResult& to) {
@@ -59,7 +61,7 @@ void describe_topic(const TopicImage& topic, TopicResult& to) {
   if (!topic.mirror) return;
   const MirrorImage& mirror = *topic.mirror;
   // Ended from step 1 on: nothing undoes it, even if clients cannot write yet.
-  to.mirror_state = wire_value(mirror.ended() ? role_after(mirror.promotion->kind) : MirrorRole::kMirror);
+  to.mirror_state = wire_value(mirror.ended() ? role_after(mirror.promotion()->kind) : MirrorRole::kMirror);
   to.link_id = mirror.link.value();
   to.link_epoch = mirror.link_epoch.value();
   to.source_cluster_id = mirror.source_cluster_id.value();
@@ -111,7 +113,10 @@ class MirrorControl {
   MirrorControl(Services& services, const Request& request, MirrorOperation operation, Deadline deadline)
       : services_(services), request_(request), operation_(operation), deadline_(deadline) {}
 
+  // Holds off other gateways while this request writes for its link; refused if one of them has the link already.
+  Task<LinkFences::Entered> enter(std::string client_id);
   Task<void> serve(const TopicRequest& from, TopicResult& to);
+  void refuse_topic(const TopicRequest& from, TopicResult& to, Refusal refusal);
 
  private:
   bool is(MirrorOperation operation) const { return operation_ == operation; }
@@ -144,6 +149,22 @@ class MirrorControl {
   const Deadline deadline_;
 };
 
+// --- the link
+
+Task<LinkFences::Entered> MirrorControl::enter(std::string client_id) {
+  if (any_topic() || request_.dry_run) co_return LinkFences::Entered();
+  const LinkWriter writer{LinkId(request_.link_id), LinkEpoch(request_.link_epoch)};
+  // The link of a gateway is stored. A mirror whose link was deleted may be ended by anybody.
+  if (parse_link_writer(client_id)) co_return co_await services_.link_fences.write(writer, deadline_);
+  co_return co_await services_.link_fences.write_if_stored(writer, deadline_);
+}
+
+void MirrorControl::refuse_topic(const TopicRequest& from, TopicResult& to, Refusal refusal) {
+  to.topic_id = from.topic_id;
+  to.name = from.name;
+  set(to, std::move(refusal));
+}
+
 // --- one topic
 
 TopicPtr MirrorControl::find(const TopicRequest& from) const {
@@ -162,8 +183,6 @@ Task<Refusal> MirrorControl::check_link(TopicPtr topic, const TopicRequest& from
     co_return refuse(Code::kInconsistentTopicId, "topic " + topic->name + " mirrors source topic " +
                                                      source.to_string() + ", not " + from.source_topic_id.to_string());
   if (request_.dry_run) co_return Refusal{};
-  refusal = co_await services_.mirror_topics.check_stored_epoch(LinkId(request_.link_id), epoch, deadline_);
-  if (refusal) co_return refusal;
   co_return co_await services_.mirror_topics.take_link_epoch(topic, epoch, deadline_);
 }
 
@@ -171,10 +190,8 @@ Task<void> MirrorControl::serve(const TopicRequest& from, TopicResult& to) {
   if (is(kCreateTopic)) co_return co_await create(from, to);
   TopicPtr topic = find(from);
   if (!topic) {
-    to.topic_id = from.topic_id;
-    to.name = from.name;
     const Code code = from.topic_id.is_zero() ? Code::kUnknownTopicOrPartition : Code::kUnknownTopicId;
-    co_return set(to, refuse(code, "there is no such topic"));
+    co_return refuse_topic(from, to, refuse(code, "there is no such topic"));
   }
   const bool ended = topic->mirror && topic->mirror->link == LinkId(request_.link_id) && topic->mirror->ended();
   if (ended && ends_mirror()) co_return co_await end_again(topic, to);
@@ -263,13 +280,13 @@ Task<Refusal> MirrorControl::serve_partition(PartitionPtr partition, const Parti
   const PumpSession session(from.pump_session);
   switch (operation_) {
     case kOpen: {
-      MirrorTargets::Opened opened = co_await targets.open(partition, LinkEpoch(request_.link_epoch));
+      MirrorTargets::Opened opened = co_await targets.open(partition, LinkEpoch(request_.link_epoch), deadline_);
       if (!opened.refusal) to.pump_session = opened.session.value();
       co_return std::move(opened.refusal);
     }
     case kTruncate: {
       MirrorTargets::Truncated cut =
-          co_await targets.truncate(partition, session, LogEpoch(from.epoch), Offset(from.offset));
+          co_await targets.truncate(partition, session, LogEpoch(from.epoch), Offset(from.offset), deadline_);
       if (cut.to >= Offset(0)) {
         to.removed_from = cut.from.value();
         to.removed_to = cut.to.value();
@@ -278,7 +295,7 @@ Task<Refusal> MirrorControl::serve_partition(PartitionPtr partition, const Parti
       co_return std::move(cut.refusal);
     }
     case kAdvanceLogStart:
-      co_return co_await targets.advance_log_start(partition, session, Offset(from.offset));
+      co_return co_await targets.advance_log_start(partition, session, Offset(from.offset), deadline_);
     case kDigest:
       co_return co_await digest(partition, from, to);
     default:
@@ -290,7 +307,7 @@ Task<Refusal> MirrorControl::digest(PartitionPtr partition, const PartitionReque
   const int ranges = std::clamp(from.digest_ranges, 1, kDigestRangesMax);
   const Offset end = from.end_offset < 0 ? partition->ends().high_watermark : Offset(from.end_offset);
   const Offset begin(std::max<int64_t>(from.offset, 0));
-  auto digests = co_await digest_ranges(services_.env, partition->log(), begin, end, ranges);
+  auto digests = co_await digest_ranges(services_.env, partition->log(), begin, end, ranges, deadline_);
   if (!digests) co_return refusal_of(digests.error());
   describe_digests(std::move(*digests), to);
   co_return Refusal{};
@@ -337,7 +354,14 @@ Task<Result<Response>> handle_mirror_control(RequestContext& context, Request re
   response.producer_id_salt = static_cast<int32_t>(services.producer_ids.salt());
   response.topics.reserve(request.topics.size());
   MirrorControl control(services, request, *operation, deadline);
-  for (const auto& from : request.topics) co_await control.serve(from, response.topics.emplace_back());
+  const LinkFences::Entered writes = co_await control.enter(context.client_id);
+  for (const auto& from : request.topics) {
+    TopicResult& to = response.topics.emplace_back();
+    if (writes.refusal)
+      control.refuse_topic(from, to, writes.refusal);
+    else
+      co_await control.serve(from, to);
+  }
   co_return response;
 }
 

@@ -6,12 +6,16 @@
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {
 using Code = kafka::ErrorCode;
+
+constexpr Duration kCommitLimit = seconds(30);  // to hear who has a link; the request brings no timeout of its own
+
 }  // namespace
 
 Task<Result<kafka::OffsetCommitResponse>> handle_offset_commit(RequestContext& context,
@@ -29,6 +33,7 @@ Task<Result<kafka::OffsetCommitResponse>> handle_offset_commit(RequestContext& c
   kafka::OffsetCommitResponse response;
   std::vector<std::pair<size_t, size_t>> accepted;  // where their codes go
   for (auto& topic : request.topics) {
+    if (topic.partitions.empty()) continue;  // as Kafka, which answers by partition
     auto& to = response.topics.emplace_back();
     const TopicImage* known = image->topic(topic.name);
     const size_t partitions = known ? known->partitions.size() : 0;
@@ -60,7 +65,9 @@ Task<Result<kafka::OffsetCommitResponse>> handle_offset_commit(RequestContext& c
     }
     to.name = std::move(topic.name);
   }
-  const Code error = co_await services.groups.commit(std::move(commit));
+  LinkFences::Entered writes = co_await services.link_fences.write(context.client_id, services.env.in(kCommitLimit));
+  Code error = writes.refusal.code;
+  if (!writes.refusal) error = co_await services.groups.commit(std::move(commit));
   services.metrics.error(error);
   for (auto [topic, partition] : accepted)
     response.topics[topic].partitions[partition].error_code = static_cast<int16_t>(error);

@@ -4,12 +4,16 @@
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
+#include "broker/mirror/link_fences.h"
 #include "broker/net/api.h"
 #include "broker/net/request_metrics.h"
 
 namespace farshore::broker {
 namespace {
 using Code = kafka::ErrorCode;
+
+constexpr Duration kOffsetDeleteLimit = seconds(30);  // to hear who has a link
+
 }  // namespace
 
 Task<Result<kafka::OffsetDeleteResponse>> handle_offset_delete(RequestContext& context,
@@ -27,12 +31,20 @@ Task<Result<kafka::OffsetDeleteResponse>> handle_offset_delete(RequestContext& c
       if (there) wanted.push_back(std::move(key));
     }
   }
+  kafka::OffsetDeleteResponse response;
+  LinkFences::Entered writes =
+      co_await services.link_fences.write(context.client_id, services.env.in(kOffsetDeleteLimit));
+  if (writes.refusal) {
+    services.metrics.error(writes.refusal.code);
+    response.error_code = static_cast<int16_t>(writes.refusal.code);
+    co_return response;
+  }
   auto deleted = co_await services.groups.delete_offsets(std::move(request.group_id), std::move(wanted));
   services.metrics.error(deleted.error);
-  kafka::OffsetDeleteResponse response;
   response.error_code = static_cast<int16_t>(deleted.error);
   if (deleted.error != Code::kNone) co_return response;
   for (auto& topic : request.topics) {
+    if (topic.partitions.empty()) continue;  // as Kafka, which answers by partition
     auto& to = response.topics.emplace_back();
     for (const auto& partition : topic.partitions) {
       TopicPartition key;

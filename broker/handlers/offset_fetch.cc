@@ -55,13 +55,17 @@ Task<Result<kafka::OffsetFetchResponse>> handle_offset_fetch(RequestContext& con
   kafka::OffsetFetchResponse response;
   if (context.api_version >= 8) {
     Repeats<std::string> repeats;
-    for (const auto& group : request.groups) repeats.add(group.group_id);
+    // "All of them" is a short question with a long answer: a group that is asked for all twice gets none. Partitions
+    // that are named are answered as often as they are named.
+    for (const auto& group : request.groups)
+      if (!group.topics) repeats.add(group.group_id);
     TurnBudget turn(services.env);
     for (auto& group : request.groups) {
       if (turn.spend(kListElementWork)) co_await turn.next_turn();
-      if (!repeats.first(group.group_id)) continue;
+      const bool repeated = !group.topics && repeats.repeated(group.group_id);
+      if (repeated && !repeats.first(group.group_id)) continue;
       auto fetched = services.groups.fetch(group.group_id);
-      if (repeats.repeated(group.group_id)) fetched.error = Code::kInvalidRequest;
+      if (repeated) fetched.error = Code::kInvalidRequest;
       services.metrics.error(fetched.error);
       auto& to = response.groups.emplace_back();
       to.group_id = std::move(group.group_id);

@@ -29,6 +29,11 @@ Task<Result<kafka::OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch
       services.metrics.error(error);
       answer.error_code = static_cast<int16_t>(error);
       if (error != kafka::ErrorCode::kNone) continue;
+      if (asked.leader_epoch < -1) {  // before the first epoch, as Kafka counts
+        answer.leader_epoch = asked.leader_epoch;
+        answer.end_offset = found.partition->ends().log_start.value();
+        continue;
+      }
       EpochEnd end = found.partition->log().epoch_end(LogEpoch(asked.leader_epoch));
       answer.leader_epoch = end.epoch.value();
       answer.end_offset = end.end.value();

@@ -54,15 +54,34 @@ Code outcome_error(AppendOutcome outcome) {
 }
 
 // The error for a batch that can never be valid. If its CRC is right, the client sent it so, and asking again cannot
-// help; else it was damaged on the way.
+// help; else it was damaged on the way. A header that no batch has counts as damage, as in Kafka.
 Code broken_batch(ConstBytes bytes) {
   if (bytes.size() < kBatchHeaderBytes) return Code::kInvalidRecord;
-  auto crc = load_be<uint32_t>(bytes.data() + BatchField::kCrc);
-  return crc32c(bytes.subspan(BatchField::kAttributes)) == crc ? Code::kInvalidRecord : Code::kCorruptMessage;
+  const size_t before_length = BatchField::kBatchLength + sizeof(int32_t);
+  const auto length = load_be<int32_t>(bytes.data() + BatchField::kBatchLength);
+  if (length < static_cast<int32_t>(kBatchHeaderBytes - before_length)) return Code::kCorruptMessage;
+  if (std::to_integer<int8_t>(bytes[BatchField::kMagic]) != 2) return Code::kCorruptMessage;
+  const ConstBytes batch = bytes.first(std::min(bytes.size(), before_length + static_cast<size_t>(length)));
+  auto crc = load_be<uint32_t>(batch.data() + BatchField::kCrc);
+  return crc32c(batch.subspan(BatchField::kAttributes)) == crc ? Code::kInvalidRecord : Code::kCorruptMessage;
 }
 
-// One v2 batch, and nothing else.
-Refusal parse_records(const RequestContext& context, const kafka::Records& records, BatchRun& run) {
+// Whether there are all the bytes that the first batch announces.
+bool first_is_whole(ConstBytes bytes) {
+  if (bytes.size() < kBatchHeaderBytes) return false;
+  const auto length = load_be<int32_t>(bytes.data() + BatchField::kBatchLength);
+  return length >= 0 && static_cast<size_t>(length) <= bytes.size() - BatchField::kPartitionLeaderEpoch;
+}
+
+// Whether Kafka answers this code with the log's start: not where it does not trust that it knows the log.
+bool tells_log_start(Code code) {
+  return code != Code::kCorruptMessage && code != Code::kMessageTooLarge && code != Code::kUnknownTopicOrPartition &&
+         code != Code::kNotLeaderOrFollower && code != Code::kKafkaStorageError;
+}
+
+// One v2 batch, and nothing else. `in_log`: set if Kafka refuses it in the log, not while it reads the request.
+Refusal parse_records(const RequestContext& context, const kafka::Records& records, BatchRun& run, bool& in_log) {
+  in_log = false;
   ConstBytes bytes = records.bytes();
   if (bytes.empty()) return {Code::kInvalidRecord, "a partition without a record batch"};
   if (bytes.size() > BatchField::kMagic && std::to_integer<int>(bytes[BatchField::kMagic]) < 2)
@@ -73,13 +92,18 @@ Refusal parse_records(const RequestContext& context, const kafka::Records& recor
   how.ordered = false;
   auto parsed = parse_batches(std::move(slices), how);
   if (!parsed) {
-    Code code = parsed.error() == ErrorCode::kTruncated ? Code::kInvalidRecord : broken_batch(bytes);
+    in_log = parsed.error() != ErrorCode::kTruncated;
+    const Code code = in_log || first_is_whole(bytes) ? broken_batch(bytes) : Code::kInvalidRecord;
     return {code, parsed.error().to_string()};
   }
   run = std::move(*parsed);
   if (run.batches.size() != 1)
     return {Code::kInvalidRecord, "exactly one record batch per partition, not " + std::to_string(run.batches.size())};
   const BatchHeader& header = run.batches.front();
+  if (header.transactional())  // without a transactional id; with one, the whole request is refused before
+    return {Code::kTransactionalIdAuthorizationFailed,
+            "transactions are not supported: this cluster has no transaction coordinator"};
+  in_log = true;
   if (header.base_offset != 0)
     return {Code::kInvalidRecord, "the batch's base offset is " + std::to_string(header.base_offset) + ", not 0"};
   if (header.compression() > Compression::kZstd ||
@@ -88,8 +112,6 @@ Refusal parse_records(const RequestContext& context, const kafka::Records& recor
                                                    " is not possible in Produce " +
                                                    std::to_string(context.api_version)};
   if (header.control()) return {Code::kInvalidRecord, "control batches are written by the broker only"};
-  if (header.transactional())
-    return {Code::kInvalidTxnState, "transactions are not supported: this cluster has no transaction coordinator"};
   return {};
 }
 
@@ -136,6 +158,7 @@ class Produce {
     ImagePtr image = services_.metadata.image();
     response_.responses.reserve(request_.topic_data.size());
     for (auto& topic : request_.topic_data) {
+      if (topic.partition_data.empty()) continue;  // as Kafka, which answers by partition
       auto& to = response_.responses.emplace_back();
       const TopicImage* known =
           context_.api_version >= kTopicIdsFrom ? image->topic(topic.topic_id) : image->topic(topic.name);
@@ -180,7 +203,10 @@ class Produce {
     Partition& partition = *found.partition;
     if (Refusal refusal = check_access(partition)) co_return refusal;
     BatchRun run;
-    if (Refusal refusal = parse_records(context_, data.records, run)) co_return refusal;
+    bool in_log = false;
+    Refusal unread = parse_records(context_, data.records, run, in_log);
+    if (in_log) answer.log_start_offset = partition.ends().log_start.value();
+    if (unread) co_return unread;
     size_t bytes = run.bytes.size();
     auto info = co_await partition.append(std::move(run), AppendOrigin::kClient);
     answer.log_start_offset = partition.ends().log_start.value();
@@ -212,7 +238,8 @@ class Produce {
     const TopicImage* known =
         context_.api_version >= kTopicIdsFrom ? image->topic(topic.topic_id) : image->topic(topic.name);
     BatchRun run;
-    if (!known || parse_records(context_, data.records, run)) return;
+    bool in_log = false;
+    if (!known || parse_records(context_, data.records, run, in_log)) return;
     const LogOptions options = log_options(services_.config, *known);
     const int64_t now_ms = services_.env.wall_now().milliseconds_since_epoch;
     for (auto& bad : bad_records(run, code, options, now_ms)) {
@@ -240,6 +267,7 @@ class Produce {
     answer.error_code = static_cast<int16_t>(refusal.code);
     answer.base_offset = -1;
     answer.log_append_time_ms = -1;
+    if (!tells_log_start(refusal.code)) answer.log_start_offset = -1;
     if (!refusal.message.empty()) answer.error_message = std::move(refusal.message);
   }
 

@@ -10,6 +10,7 @@ namespace farshore::broker {
 class ApiTable;           // net/api_table.h
 class FetchSessionCache;  // partitions/fetch_sessions.h
 class GroupCoordinator;   // groups/coordinator.h
+class LinkFences;         // mirror/link_fences.h
 class MetadataManager;    // metadata/metadata.h: the image, and every change to it
 class MirrorTargets;      // mirror/mirror_targets.h: sessions and appends of mirror partitions
 class MirrorTopics;       // mirror/mirror_topics.h
@@ -33,6 +34,7 @@ struct Services {
   GroupCoordinator& groups;
   MirrorTopics& mirror_topics;
   TopicFences& topic_fences;
+  LinkFences& link_fences;
   MirrorTargets& mirror_targets;
   Promotions& promotions;
 };

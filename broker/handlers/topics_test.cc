@@ -88,7 +88,7 @@ Task<void> asks_for_bad_topics(TestCluster& cluster) {
   cases.push_back({new_topic(std::string(250, 'x'), 1), Code::kInvalidTopicException});
   cases.push_back({new_topic("..", 1), Code::kInvalidTopicException});
   cases.push_back({new_topic("zero", 0), Code::kInvalidPartitions});
-  cases.push_back({new_topic("many", 2000000), Code::kInvalidPartitions});
+  cases.push_back({new_topic("many", 2000000), Code::kPolicyViolation});
   cases.push_back({new_topic("replicated", 1), Code::kInvalidReplicationFactor});
   cases.back().request.topics[0].replication_factor = 3;
   cases.push_back({new_topic("configured", 1), Code::kInvalidConfig});

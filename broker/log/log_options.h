@@ -6,7 +6,10 @@
 
 namespace farshore {
 
-enum class CleanupPolicy : uint8_t { kDelete = 1, kCompact = 2, kCompactDelete = 3 };
+// kKeep, an empty cleanup.policy: nothing goes but what DeleteRecords takes.
+enum class CleanupPolicy : uint8_t { kKeep = 0, kDelete = 1, kCompact = 2, kCompactDelete = 3 };
+inline bool deletes(CleanupPolicy policy) { return (static_cast<uint8_t>(policy) & 1) != 0; }
+inline bool compacts(CleanupPolicy policy) { return (static_cast<uint8_t>(policy) & 2) != 0; }
 
 struct LogOptions {
   CleanupPolicy cleanup_policy = CleanupPolicy::kDelete;

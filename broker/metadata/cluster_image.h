@@ -28,17 +28,24 @@ struct MirrorImage {
   SourceTopicId source_topic;
   MirrorState state = MirrorState::kActive;  // never PENDING
   std::string state_reason;
-  std::vector<ClusterId> provenance;  // the clusters that this data came through, oldest first: the cycle check
-  std::optional<PromotionRecord> promotion;
-  // The link writes no more. Clients write only when what was open is aborted and the producer ids are safe: a mirror
-  // that ended is PENDING_STOPPED until then.
-  bool ended() const { return promotion.has_value(); }
+  std::vector<ClusterId> provenance;        // the clusters that this data came through, oldest first: the cycle check
+  std::vector<PromotionRecord> promotions;  // of every end, oldest first (kPromotionsMax)
+  // The state tells whether the last end holds: a topic that has ended can become a mirror again. While it holds, the
+  // link writes no more. Clients write only when what was open is aborted and the producer ids are safe: a mirror that
+  // ended is PENDING_STOPPED until then.
+  bool ended() const { return !promotions.empty() && is_end(state); }
   bool writable() const { return state == MirrorState::kStopped; }  // by clients
+  // Of the end that holds; null: it is a mirror.
+  const PromotionRecord* promotion() const { return ended() ? &promotions.back() : nullptr; }
+  void end(MirrorState how, PromotionRecord record) {
+    state = how;
+    add_promotion(promotions, std::move(record));
+  }
   // The same of one partition: one that was offline when the mirror ended follows later.
   bool writable(size_t partition) const {
     if (!writable()) return false;
-    return !promotion || partition >= promotion->partitions.size() ||
-           promotion->partitions[partition].state == EndState::kDone;
+    const PromotionRecord* end = promotion();
+    return !end || partition >= end->partitions.size() || end->partitions[partition].state == EndState::kDone;
   }
 };
 

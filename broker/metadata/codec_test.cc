@@ -23,7 +23,7 @@ TopicImage mirror_topic(Random& random) {
   mirror.state = MirrorState::kStopped;
   mirror.state_reason = "promoted \xff by hand";  // not UTF-8: replaced, not refused
   mirror.provenance = {ClusterId("north"), ClusterId("east")};
-  PromotionRecord& record = mirror.promotion.emplace();
+  PromotionRecord& record = mirror.promotions.emplace_back();
   record.kind = PromotionKind::kFailover;
   record.wall_ms = 12;
   record.link = mirror.link;
@@ -49,12 +49,12 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_EQ(decoded->id, topic.id);
   EXPECT_EQ(decoded->partitions.size(), 2u);
   EXPECT_TRUE(decoded->read_only);
-  ASSERT_TRUE(decoded->mirror && decoded->mirror->promotion);
+  ASSERT_TRUE(decoded->mirror && decoded->mirror->promotion());
   EXPECT_EQ(decoded->mirror->link_epoch, LinkEpoch(7));
   EXPECT_EQ(decoded->mirror->state, MirrorState::kStopped);
   EXPECT_EQ(decoded->mirror->provenance, topic.mirror->provenance);
-  EXPECT_EQ(decoded->mirror->promotion->partitions[0].new_epoch, LeadershipEpoch(65536));
-  const auto& aborted = decoded->mirror->promotion->partitions[0].aborted;
+  EXPECT_EQ(decoded->mirror->promotion()->partitions[0].new_epoch, LeadershipEpoch(65536));
+  const auto& aborted = decoded->mirror->promotion()->partitions[0].aborted;
   ASSERT_EQ(aborted.size(), 2u);
   EXPECT_EQ(aborted[0].producer_id, 9);
   EXPECT_EQ(aborted[0].producer_epoch, 2);
@@ -65,6 +65,33 @@ TEST(MetadataCodec, TopicSurvivesWithMirrorAndPromotion) {
   EXPECT_EQ(aborted[0].committed[1].marker, Offset(71));
   EXPECT_TRUE(aborted[1].committed.empty());
   EXPECT_EQ(encode_topic(*decoded), encode_topic(*decode_topic("orders", encode_topic(*decoded))));
+}
+
+TEST(MetadataCodec, TopicThatIsAMirrorAgainKeepsTheRecordsOfItsEnds) {
+  Random random(1);
+  TopicImage topic = mirror_topic(random);
+  const PromotionRecord first = topic.mirror->promotions.front();
+  topic.mirror->state = MirrorState::kActive;
+  EXPECT_FALSE(topic.mirror->ended());
+  const std::string mirror_again = encode_topic(topic);
+  EXPECT_EQ(mirror_again.find("\"promotion\":"), std::string::npos) << "older programs take it for a mirror, too";
+  auto decoded = decode_topic("orders", mirror_again);
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  EXPECT_FALSE(decoded->mirror->ended());
+  EXPECT_FALSE(decoded->mirror->promotion());
+  EXPECT_EQ(decoded->mirror->promotions, std::vector{first});
+
+  PromotionRecord second = first;
+  second.wall_ms = 99;
+  decoded->mirror->end(MirrorState::kPendingStopped, second);
+  auto ended = decode_topic("orders", encode_topic(*decoded));
+  ASSERT_TRUE(ended) << ended.error().to_string();
+  EXPECT_TRUE(ended->mirror->ended());
+  ASSERT_TRUE(ended->mirror->promotion());
+  EXPECT_EQ(ended->mirror->promotion()->wall_ms, 99);
+  EXPECT_EQ(ended->mirror->promotions, (std::vector{first, second}));
+  for (int again = 0; again < 100; ++again) ended->mirror->end(MirrorState::kStopped, second);
+  EXPECT_EQ(ended->mirror->promotions.size(), kPromotionsMax);
 }
 
 // Written by the code before 2026-11-29: such values are on disks.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/ensure.h"
 
@@ -56,27 +57,30 @@ struct Inert {
   std::string_view name;
   ConfigType type;
   std::string_view value, reason;
+  std::string_view broker = {};  // Kafka's broker property with the same default, for synonyms
 };
 constexpr std::string_view kNever = "9223372036854775807";
 constexpr std::array kInert = {
-    Inert{"compression.gzip.level", kInt, "-1", "batches are never recompressed"},
-    Inert{"compression.lz4.level", kInt, "9", "batches are never recompressed"},
-    Inert{"compression.zstd.level", kInt, "3", "batches are never recompressed"},
+    Inert{"compression.gzip.level", kInt, "-1", "batches are never recompressed", "compression.gzip.level"},
+    Inert{"compression.lz4.level", kInt, "9", "batches are never recompressed", "compression.lz4.level"},
+    Inert{"compression.zstd.level", kInt, "3", "batches are never recompressed", "compression.zstd.level"},
     Inert{"file.delete.delay.ms", kLong, "60000",
-          "deleted segments stay readable for those who read them, and go at once"},
-    Inert{"flush.messages", kLong, kNever, "use the broker's durability=fsync"},
+          "deleted segments stay readable for those who read them, and go at once", "log.segment.delete.delay.ms"},
+    Inert{"flush.messages", kLong, kNever, "use the broker's durability=fsync", "log.flush.interval.messages"},
     Inert{"flush.ms", kLong, kNever, "use the broker's durability=fsync, or log.flush.interval.ms"},
     Inert{"follower.replication.throttled.replicas", kList, "", "a partition has one replica"},
     Inert{"leader.replication.throttled.replicas", kList, "", "a partition has one replica"},
-    Inert{"local.retention.bytes", kLong, "-2", "there is no tiered storage"},
-    Inert{"local.retention.ms", kLong, "-2", "there is no tiered storage"},
-    Inert{"max.compaction.lag.ms", kLong, kNever, "compaction has no upper limit of time"},
-    Inert{"preallocate", kBool, "false", "segments are not preallocated"},
+    Inert{"local.retention.bytes", kLong, "-2", "there is no tiered storage", "log.local.retention.bytes"},
+    Inert{"local.retention.ms", kLong, "-2", "there is no tiered storage", "log.local.retention.ms"},
+    Inert{"max.compaction.lag.ms", kLong, kNever, "compaction has no upper limit of time",
+          "log.cleaner.max.compaction.lag.ms"},
+    Inert{"preallocate", kBool, "false", "segments are not preallocated", "log.preallocate"},
     Inert{"remote.log.copy.disable", kBool, "false", "there is no tiered storage"},
     Inert{"remote.log.delete.on.disable", kBool, "false", "there is no tiered storage"},
     Inert{"remote.storage.enable", kBool, "false", "there is no tiered storage"},
     Inert{"segment.jitter.ms", kLong, "0", "segments roll at segment.ms exactly"},
-    Inert{"unclean.leader.election.enable", kBool, "false", "a partition has one replica"},
+    Inert{"unclean.leader.election.enable", kBool, "false", "a partition has one replica",
+          "unclean.leader.election.enable"},
 };
 
 const Inert* find_inert(std::string_view name) {
@@ -124,7 +128,51 @@ std::string scaled(const Config& broker, const Inherited& from) {
 
 CleanupPolicy cleanup_policy(std::string_view text) {
   bool compact = text.find("compact") != std::string_view::npos, del = text.find("delete") != std::string_view::npos;
-  return compact ? (del ? CleanupPolicy::kCompactDelete : CleanupPolicy::kCompact) : CleanupPolicy::kDelete;
+  if (compact) return del ? CleanupPolicy::kCompactDelete : CleanupPolicy::kCompact;
+  return del ? CleanupPolicy::kDelete : CleanupPolicy::kKeep;
+}
+
+// A value as Kafka shows it: parsed, and written by Java. What is stored stays as it was set.
+std::string canonical(ConfigType type, std::string value) {
+  if (value.empty()) return value;
+  switch (type) {
+    case kBool:
+      for (char& c : value) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      return value;
+    case kInt:
+    case kLong: {
+      const size_t plus = value.starts_with('+') ? 1 : 0;
+      int64_t number = 0;
+      auto [end, failure] = std::from_chars(value.data() + plus, value.data() + value.size(), number);
+      return failure == std::errc() && end == value.data() + value.size() ? std::to_string(number) : value;
+    }
+    case kDouble: {
+      double number = 0;
+      auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
+      if (failure != std::errc() || end != value.data() + value.size()) return value;
+      std::array<char, 32> text{};
+      auto written = std::to_chars(text.data(), text.data() + text.size(), number);
+      value.assign(text.data(), written.ptr);
+      return value.find_first_of(".e") == std::string::npos ? value + ".0" : value;
+    }
+    case kList: {
+      std::string list;
+      for (size_t at = 0; at <= value.size();) {
+        const size_t comma = std::min(value.find(',', at), value.size());
+        list += (at == 0 ? "" : ",") + trimmed_config(std::string_view(value).substr(at, comma - at));
+        at = comma + 1;
+      }
+      return list;
+    }
+    case kString:
+      break;
+  }
+  return value;
+}
+
+void canonical(DescribedConfig& described) {
+  described.value = canonical(described.type, std::move(described.value));
+  for (auto& synonym : described.synonyms) synonym.value = canonical(described.type, std::move(synonym.value));
 }
 
 // A topic's configs as one Config, for typed access.
@@ -172,8 +220,10 @@ Status check_topic_config(std::string_view name, std::string_view raw_value) {
                      std::string(inert->value) + "' can be set, which has no effect");
   }
   FARSHORE_CHECK(topic_schema().check(name, value));
-  if (name == "cleanup.policy" && value.find_first_not_of(" ,") == std::string_view::npos)
-    return Error(ErrorCode::kInvalidArgument, "cleanup.policy is empty: expected delete, compact, or both");
+  if (name == "cleanup.policy" && !value.empty() && ("," + value + ",").find(",,") != std::string::npos)
+    return Error(ErrorCode::kInvalidArgument, "cleanup.policy '" + value +
+                                                  "' has an empty part: expected delete, "
+                                                  "compact, both, or nothing at all");
   return ok();
 }
 
@@ -208,7 +258,7 @@ std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const 
         described.synonyms.push_back({std::string(from.broker), broker.text(from.broker), Source::kStaticBroker});
     }
     for (const auto& from : kInherited) {
-      if (from.topic != key.name) continue;
+      if (from.topic != key.name || from.scale != 1) continue;  // as Kafka: only what has the topic's unit
       const ConfigKey* declared = broker.schema().find(from.broker);
       if (!declared->default_value.empty())
         described.synonyms.push_back(
@@ -226,7 +276,10 @@ std::vector<DescribedConfig> describe_topic_configs(const Config& broker, const 
     const bool set = overrides.contains(described.name);
     described.source = set ? Source::kTopic : Source::kDefault;
     if (set) described.synonyms.push_back({described.name, described.value, Source::kTopic});
+    if (!inert.broker.empty())
+      described.synonyms.push_back({std::string(inert.broker), std::string(inert.value), Source::kDefault});
   }
+  for (auto& described : result) canonical(described);
   return result;
 }
 
@@ -245,6 +298,7 @@ std::vector<DescribedConfig> describe_broker_configs(const Config& broker) {
     if (set) described.synonyms.push_back({described.name, described.value, Source::kStaticBroker});
     if (!key.default_value.empty())
       described.synonyms.push_back({described.name, std::string(key.default_value), Source::kDefault});
+    canonical(described);
   }
   return result;
 }

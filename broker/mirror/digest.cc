@@ -31,7 +31,8 @@ class Sha256 {
 
 }  // namespace
 
-Task<Result<std::vector<RangeDigest>>> digest_ranges(Env& env, Log& log, Offset from, Offset to, int ranges) {
+Task<Result<std::vector<RangeDigest>>> digest_ranges(Env& env, Log& log, Offset from, Offset to, int ranges,
+                                                     Deadline deadline) {
   std::vector<RangeDigest> out;
   from = std::max(from, log.ends().log_start);
   to = std::min(to, log.ends().high_watermark);
@@ -50,6 +51,7 @@ Task<Result<std::vector<RangeDigest>>> digest_ranges(Env& env, Log& log, Offset 
   TurnBudget turn(env);
   Offset at = from;
   while (at < to) {
+    if (deadline.passed(env.now())) co_return Error(ErrorCode::kTimedOut, "the range is too long for one answer");
     CO_TRY(auto run, co_await log.read_run(at, ReadBound::kHighWatermark, kDigestReadBytes));
     if (run.empty()) break;
     size_t begin = 0;

@@ -16,7 +16,9 @@ struct RangeDigest {
 // Splits [from, to) into at most `ranges` parts of about as many offsets each, cut where batches begin: the same cuts
 // at both ends of a mirror, because both have the same batches. Only offsets below the high watermark are digested.
 // Each batch's CRC is verified, so equal digests mean equal bytes. Errors: those of Log reads; kCorrupt: a wrong CRC.
-// A long range takes many turns (TurnBudget), so other requests go on meanwhile.
-Task<Result<std::vector<RangeDigest>>> digest_ranges(Env& env, Log& log, Offset from, Offset to, int ranges);
+// A long range takes many turns (TurnBudget), so other requests go on meanwhile. kTimedOut: `deadline` has passed, and
+// nobody waits for the answer.
+Task<Result<std::vector<RangeDigest>>> digest_ranges(Env& env, Log& log, Offset from, Offset to, int ranges,
+                                                     Deadline deadline);
 
 }  // namespace farshore::broker

@@ -1,6 +1,7 @@
 // The private mirror APIs on the wire: only one writer, and the refusals.
 #include <gtest/gtest.h>
 
+#include "broker/mirror/digest.h"
 #include "broker/mirror/testing/raw_gateway.h"
 #include "proto/kafka/messages/link_state.h"
 #include "proto/link/link_metastore.h"
@@ -300,6 +301,26 @@ Task<void> link_state(LinkWorld& world) {
   EXPECT_EQ(all->entries[0].value, bytes("two"));
 }
 TEST_F(MirrorApi, LinkStateWritesWithCompareAndSetUnderItsPrefixOnly) { world.run(link_state(world)); }
+
+Task<void> digest_too_late(Env& env, PartitionPtr partition, Status& result) {
+  auto digests = co_await digest_ranges(env, partition->log(), Offset(0), Offset(3), 1, env.in(Duration::zero()));
+  result = digests ? ok() : Status(digests.error());
+}
+
+TEST_F(MirrorApi, DigestThatNobodyWaitsForEnds) {
+  auto fill = [](LinkWorld& w) -> Task<void> {
+    RawGateway gateway(w);
+    FARSHORE_CO_REQUIRE(co_await gateway.ready());
+    EXPECT_EQ(co_await gateway.open(), 0);
+    auto appended = co_await gateway.append(source_batch(0, 3, 3), 0, -1);
+    EXPECT_CODE(appended, Code::kNone);
+  };
+  world.run(fill(world));
+  Status result;
+  world.run(digest_too_late(world.broker_env("west-1"), world.partition("west-1", 0), result));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kTimedOut);
+}
 
 }  // namespace
 }  // namespace farshore::broker

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
+
 namespace farshore::broker {
 namespace {
 
 using Code = kafka::ErrorCode;
 
 Refusal refuse(Code code, std::string message) { return {code, std::move(message)}; }
+
+Refusal busy(const Error& error) { return refusal_of(error.in("another request is at work on the partition")); }
 
 Refusal stale_session() {
   return refuse(Code::kFencedLeaderEpoch, "the session is not the one that is open: open a new one");
@@ -17,19 +21,37 @@ Refusal stale_session() {
 }  // namespace
 
 std::shared_ptr<MirrorTargets::Target> MirrorTargets::target(const TopicId& topic, int32_t partition) {
+  if (targets_.size() >= look_at_) forget_gone_topics();
   auto& slot = targets_[{topic, partition}];
   if (!slot) slot = std::make_shared<Target>(env_);
   return slot;
+}
+
+void MirrorTargets::forget_gone_topics() {
+  const ImagePtr image = metadata_.image();
+  std::erase_if(targets_, [&](const auto& entry) {
+    return image->names_by_id.count(entry.first.first) == 0 && entry.second.use_count() == 1;
+  });
+  look_at_ = std::max(kLookAtMin, targets_.size() * 2);
+}
+
+void MirrorTargets::end_sessions(const TopicId& topic) {
+  for (auto it = targets_.lower_bound({topic, 0}); it != targets_.end() && it->first.first == topic; ++it)
+    it->second->session = PumpSession(0);
 }
 
 std::shared_ptr<MirrorTargets::Target> MirrorTargets::target(const Partition& partition) {
   return target(partition.topic_id(), partition.partition());
 }
 
-Task<MirrorTargets::Opened> MirrorTargets::open(PartitionPtr partition, LinkEpoch epoch) {
+Task<MirrorTargets::Opened> MirrorTargets::open(PartitionPtr partition, LinkEpoch epoch, Deadline deadline) {
   auto state = target(*partition);
-  auto guard = co_await state->lock.lock();
   Opened opened;
+  auto guard = co_await state->lock.lock(deadline);
+  if (!guard) {
+    opened.refusal = busy(guard.error());
+    co_return opened;
+  }
   if (state->ended) {
     opened.refusal = refuse(Code::kPolicyViolation, "the mirror has ended");
     co_return opened;
@@ -42,13 +64,14 @@ Task<MirrorTargets::Opened> MirrorTargets::open(PartitionPtr partition, LinkEpoc
 }
 
 Refusal MirrorTargets::check_position(const Partition& partition, const Target& target, const Append& append) const {
-  if (!target.holds(append.session) || append.link_epoch != target.link_epoch) return stale_session();
+  const bool holds = target.holds(append.session) && append.link_epoch == target.link_epoch;
+  if (!holds && !planted(env_, Plant::kSkipSessionCompare)) return stale_session();
   const Offset end = partition.ends().end;
   if (append.expected_end != end)
     return refuse(Code::kOffsetOutOfRange, "the log ends at " + std::to_string(end.value()) + ", not at " +
                                                std::to_string(append.expected_end.value()));
   const LogEpoch last = partition.log().last_epoch();
-  if (append.epoch_before != last)
+  if (append.epoch_before != last && !planted(env_, Plant::kSkipEpochBefore))
     return refuse(Code::kOffsetOutOfRange, "the last epoch is " + std::to_string(last.value()) + ", not " +
                                                std::to_string(append.epoch_before.value()));
   return {};
@@ -56,9 +79,12 @@ Refusal MirrorTargets::check_position(const Partition& partition, const Target& 
 
 Task<Refusal> MirrorTargets::append(PartitionPtr partition, Append append, Deadline deadline) {
   auto state = target(*partition);
-  auto guard = co_await state->lock.lock();
+  auto guard = co_await state->lock.lock(deadline);
+  if (!guard) co_return busy(guard.error());
   if (Refusal refusal = check_position(*partition, *state, append)) co_return refusal;
   append.source.at = env_.wall_now();
+  if (state->source.at >= WallTime{0} && planted(env_, Plant::kStaleHighWatermark))
+    append.source.high_watermark = state->source.high_watermark;
   state->source = append.source;
   if (!append.run.empty()) {
     Refusal refusal = co_await append_run(partition, std::move(append.run), deadline);
@@ -104,7 +130,8 @@ Task<Status> MirrorTargets::raise_leadership(PartitionPtr partition, LogEpoch ep
   const TopicId topic = partition->topic_id();
   auto wish = [&] { raises_[topic].insert_or_assign(partition->partition(), std::pair(partition, wanted)); };
   wish();  // one wish a partition: its appends come one after the other
-  auto guard = co_await raising_.lock();
+  auto guard = co_await raising_.lock(deadline);
+  if (!guard) co_return std::move(guard).error();
   if (partition->leadership_epoch() >= wanted) co_return ok();  // by another one's transaction
   wish();                                                       // again, if that transaction failed
   const auto waiting = raises_.extract(topic);
@@ -129,10 +156,14 @@ Task<Status> MirrorTargets::raise_leadership(PartitionPtr partition, LogEpoch ep
 }
 
 Task<MirrorTargets::Truncated> MirrorTargets::truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch,
-                                                       Offset offset) {
+                                                       Offset offset, Deadline deadline) {
   auto state = target(*partition);
-  auto guard = co_await state->lock.lock();
   Truncated result;
+  auto guard = co_await state->lock.lock(deadline);
+  if (!guard) {
+    result.refusal = busy(guard.error());
+    co_return result;
+  }
   if (!state->holds(session)) {
     result.refusal = stale_session();
     co_return result;
@@ -165,17 +196,24 @@ Task<MirrorTargets::Truncated> MirrorTargets::truncate(PartitionPtr partition, P
   co_return result;
 }
 
-Task<Refusal> MirrorTargets::advance_log_start(PartitionPtr partition, PumpSession session, Offset offset) {
+Task<Refusal> MirrorTargets::advance_log_start(PartitionPtr partition, PumpSession session, Offset offset,
+                                               Deadline deadline) {
   auto state = target(*partition);
-  auto guard = co_await state->lock.lock();
+  auto guard = co_await state->lock.lock(deadline);
+  if (!guard) co_return busy(guard.error());
   if (!state->holds(session)) co_return stale_session();
   Log& log = partition->log();
+  const Offset end = log.ends().end;
   Status moved;
-  if (offset > log.ends().end)
-    moved = co_await log.reset_to(offset);  // the source deleted what was not mirrored yet
+  if (offset > end)
+    moved = co_await log.reset_to(offset);
   else
     moved = co_await log.advance_log_start(offset);
   if (!moved) co_return refusal_of(moved.error());
+  if (offset > end)
+    env_.log().warn(
+        "mirror emptied: the source deleted what was not mirrored",
+        {{"topic", partition->topic()}, {"partition", partition->partition()}, {"from", end}, {"to", offset}});
   partition->changed();
   co_return Refusal{};
 }

@@ -42,13 +42,16 @@ class MirrorTargets {
   };
   std::shared_ptr<Target> target(const TopicId& topic, int32_t partition);
   std::shared_ptr<Target> target(const Partition& partition);
+  // No append of a session that is open now begins any more.
+  void end_sessions(const TopicId& topic);
 
   struct Opened {
     PumpSession session;
     Refusal refusal;
   };
   // A new session, which ends all older ones of the partition. POLICY_VIOLATION: the mirror has ended.
-  Task<Opened> open(PartitionPtr partition, LinkEpoch epoch);
+  // REQUEST_TIMED_OUT, of this and the calls below: something else is still at work on the partition.
+  Task<Opened> open(PartitionPtr partition, LinkEpoch epoch, Deadline deadline);
 
   struct Append {
     PumpSession session;
@@ -69,12 +72,14 @@ class MirrorTargets {
   };
   // Cuts the log at the common point with a source whose epoch `epoch` ends at `offset`. Below the log start, the log
   // becomes empty and continues there. FENCED_LEADER_EPOCH as append().
-  Task<Truncated> truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch, Offset offset);
+  Task<Truncated> truncate(PartitionPtr partition, PumpSession session, LogEpoch epoch, Offset offset,
+                           Deadline deadline);
   // Follows the source's log start. Above the end of this log: the log becomes empty and continues at `offset`.
   // FENCED_LEADER_EPOCH as append().
-  Task<Refusal> advance_log_start(PartitionPtr partition, PumpSession session, Offset offset);
+  Task<Refusal> advance_log_start(PartitionPtr partition, PumpSession session, Offset offset, Deadline deadline);
 
  private:
+  void forget_gone_topics();
   Refusal check_position(const Partition& partition, const Target& target, const Append& append) const;
   Task<Refusal> append_run(PartitionPtr partition, BatchRun run, Deadline deadline);
   // Durably. Partitions of one topic that wait for it at the same time share one metadata transaction: after an
@@ -83,7 +88,10 @@ class MirrorTargets {
 
   Env& env_;
   MetadataManager& metadata_;
+  static constexpr size_t kLookAtMin = 10'000;
+  // By topic and partition. Those of deleted topics go when there are `look_at_` of them.
   std::map<std::pair<TopicId, int32_t>, std::shared_ptr<Target>> targets_;
+  size_t look_at_ = kLookAtMin;
   using Raises = std::map<int32_t, std::pair<PartitionPtr, LeadershipEpoch>>;  // by partition
   std::map<TopicId, Raises> raises_;                                           // that wait
   AsyncMutex raising_;

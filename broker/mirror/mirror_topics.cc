@@ -61,13 +61,6 @@ Task<Refusal> MirrorTopics::take_link_epoch(TopicPtr topic, LinkEpoch epoch, Dea
   co_return refusal_of(changed.error());
 }
 
-Task<Refusal> MirrorTopics::check_stored_epoch(LinkId link, LinkEpoch epoch, Deadline deadline) {
-  auto stored = co_await links_.find(link, deadline);
-  if (!stored) co_return refusal_of(stored.error());
-  if (*stored && (*stored)->epoch > epoch) co_return newer_gateway((*stored)->epoch, epoch);
-  co_return Refusal{};
-}
-
 Refusal MirrorTopics::check_source(const NewMirror& wanted) const {
   const ClusterId self(metadata_.image()->cluster_id);
   const MirrorImage& mirror = wanted.mirror;
@@ -136,8 +129,6 @@ Task<Answer> MirrorTopics::adopt(TopicPtr topic, const NewMirror& wanted, Deadli
 
 Task<Answer> MirrorTopics::create(NewMirror wanted, Deadline deadline) {
   if (Refusal refusal = check_source(wanted)) co_return answer_of(nullptr, std::move(refusal));
-  Refusal fenced = co_await check_stored_epoch(wanted.mirror.link, wanted.mirror.link_epoch, deadline);
-  if (fenced) co_return answer_of(nullptr, std::move(fenced));
   ImagePtr image = metadata_.image();
   if (auto there = image->topics.find(wanted.name); there != image->topics.end()) {
     TopicPtr topic = there->second;

@@ -29,11 +29,6 @@ class MirrorTopics {
   // promoted), PRODUCER_FENCED (a newer gateway has the link).
   Answer find(const TopicId& topic, const LinkId& link, LinkEpoch epoch) const;
 
-  // PRODUCER_FENCED: the stored link has a higher epoch, so a newer gateway has it. Checked before everything that a
-  // gateway asks for once, as opposed to appends: these compare with the topic's link epoch. ok for a link that is not
-  // stored.
-  Task<Refusal> check_stored_epoch(LinkId link, LinkEpoch epoch, Deadline deadline);
-
   // Raises the topic's link epoch to `epoch`, so that gateways with a lower one are refused. PRODUCER_FENCED: it is
   // higher already.
   Task<Refusal> take_link_epoch(TopicPtr topic, LinkEpoch epoch, Deadline deadline);

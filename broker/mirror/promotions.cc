@@ -15,6 +15,14 @@ using Code = kafka::ErrorCode;
 
 Task<void> sync_held(const HeldPartition& held, Status& result) { result = co_await held.partition->log().flush(); }
 
+// The search holds the locks, and the record must be written before `valid_until`: at most half of the time that is
+// left.
+Deadline search_deadline(Env& env, WallTime valid_until, Deadline deadline) {
+  if (valid_until < WallTime{0}) return deadline;
+  const int64_t left_ms = valid_until.milliseconds_since_epoch - env.wall_now().milliseconds_since_epoch;
+  return std::min(deadline, env.in(milliseconds(std::max<int64_t>(left_ms, 0) / 2)));
+}
+
 PromotionRecord::PartitionEnd offline_end(int32_t partition, const SourceSeen& source, LeadershipEpoch epoch) {
   PromotionRecord::PartitionEnd end = mirror_end(partition, Offset(-1));
   end.last_epoch = LogEpoch(-1);
@@ -41,16 +49,21 @@ void Promotions::start() { finish_->retry(); }
 
 Task<void> Promotions::stop() { co_await finish_->stop(); }
 
-Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic) {
+Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic, Deadline deadline) {
   Holding holding;
   for (const auto& image : topic->partitions) {
     auto partition = usable_partition(partitions_, topic->id, image.partition);
+    if (!partition && !is_offline(partition.error())) co_return std::move(partition).error();
+    Error why = partition ? Error() : partition.error();
     if (partition) {
-      holding.held.push_back(co_await hold_partition(targets_, std::move(*partition)));
-    } else {
-      if (!is_offline(partition.error())) co_return std::move(partition).error();
-      if (!holding.offline) holding.offline = partition.error().in("partition " + std::to_string(image.partition));
+      auto held = co_await hold_partition(targets_, std::move(*partition), deadline);
+      if (held) {
+        holding.held.push_back(std::move(*held));
+        continue;
+      }
+      why = std::move(held).error();
     }
+    if (!holding.offline) holding.offline = why.in("partition " + std::to_string(image.partition));
   }
   co_return std::move(holding);
 }
@@ -106,7 +119,7 @@ Task<PromotionRecord> Promotions::record_of(TopicPtr topic, const std::vector<He
       record.partitions.push_back(
           offline_end(image.partition, targets_.target(topic->id, image.partition)->source, epoch));
   }
-  co_await find_torn(env_, metadata_, partitions_, topic, record, deadline);
+  co_await find_torn(env_, metadata_, partitions_, topic, record, search_deadline(env_, plan.valid_until, deadline));
   co_return record;
 }
 
@@ -120,9 +133,8 @@ Task<Result<TopicPtr>> Promotions::write(TopicPtr topic, PromotionRecord record,
       return Error(ErrorCode::kConflict, "the topic is no mirror of this link any more");
     if (image.partitions.size() != record.partitions.size())
       return Error(ErrorCode::kConflict, "the topic has grown meanwhile: ask again");
-    image.mirror->state = MirrorState::kPendingStopped;
+    image.mirror->end(MirrorState::kPendingStopped, record);
     image.mirror->state_reason = std::string(name(record.kind));
-    image.mirror->promotion = record;
     for (size_t i = 0; i < image.partitions.size(); ++i)
       image.partitions[i].leadership_epoch =
           std::max(image.partitions[i].leadership_epoch, record.partitions[i].new_epoch);
@@ -133,7 +145,11 @@ Task<Result<TopicPtr>> Promotions::write(TopicPtr topic, PromotionRecord record,
 
 Task<PromotionOutcome> Promotions::end(TopicPtr topic, PromotionPlan plan, Deadline deadline) {
   PromotionOutcome outcome;
-  auto holding = co_await hold(topic);
+  // A promote needs every partition, so it waits for each of them.
+  const bool failover = plan.kind == PromotionKind::kFailover;
+  Deadline free_until = deadline;
+  if (failover) free_until = std::min(deadline, env_.in(kHoldLimit));
+  auto holding = co_await hold(topic, free_until);
   if (!holding) {
     outcome.refusal = refusal_of(holding.error());
     co_return outcome;
@@ -144,7 +160,7 @@ Task<PromotionOutcome> Promotions::end(TopicPtr topic, PromotionPlan plan, Deadl
   PromotionRecord record = co_await record_of(topic, holding->held, plan, deadline);
   if (plan.dry_run) {
     auto copy = std::make_shared<TopicImage>(*topic);
-    copy->mirror->promotion = std::move(record);
+    copy->mirror->end(MirrorState::kPendingStopped, std::move(record));
     outcome.topic = copy;
     co_return outcome;
   }

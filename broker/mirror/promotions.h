@@ -58,7 +58,8 @@ class Promotions {
     std::vector<HeldPartition> held;  // locked
     std::optional<Error> offline;     // of the first partition that is offline
   };
-  Task<Result<Holding>> hold(TopicPtr topic);
+  // Partitions that cannot be locked until then count as offline.
+  Task<Result<Holding>> hold(TopicPtr topic, Deadline deadline);
   // Those whose log cannot be synced count as offline.
   Task<void> sync(Holding& holding);
   static Refusal check(const Holding& holding, const PromotionPlan& plan);

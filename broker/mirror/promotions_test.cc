@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/metadata/producer_ids.h"
+#include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/testing/raw_gateway.h"
 #include "proto/kafka/messages/offset_for_leader_epoch.h"
 
@@ -273,6 +274,34 @@ TEST_F(PromotionApi, OfflinePartitionHoldsUpNoOtherAndEndsWhenItIsBack) {
   ASSERT_TRUE(ended.partitions[1].promotion);
   EXPECT_EQ(ended.partitions[1].promotion->offset, 6);
   EXPECT_EQ(ended.partitions[0].promotion->offset, 5);
+}
+
+// As an append to a disk that hangs.
+Task<void> keep_busy(Env& env, std::shared_ptr<MirrorTargets::Target> target, Duration how_long, bool& busy) {
+  auto guard = co_await target->lock.lock();
+  busy = true;
+  co_await env.sleep(how_long);
+  busy = false;
+}
+
+TEST_F(PromotionApi, PartitionWhoseAppendDoesNotEndHoldsUpNoOther) {
+  for (int32_t p = 0; p < LinkWorld::kPartitions; ++p) world.run(append_to(world, p, 5 + p));
+  bool busy = false;
+  sim::SimEnv& west = world.broker_env("west-1");
+  auto target = world.broker("west-1").services().mirror_targets.target(world.mirror_id(), 1);
+  world.world().spawn(west, keep_busy(west, std::move(target), minutes(2), busy));
+  ASSERT_TRUE(world.until([&] { return busy; }, seconds(10)));
+  RawGateway::TopicResult ended;
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  EXPECT_CODE(ended, Code::kNone);
+  EXPECT_TRUE(busy) << "the failover has waited for it";
+  EXPECT_EQ(access_of(world, 0), ClientAccess::kWritable);
+  EXPECT_EQ(access_of(world, 2), ClientAccess::kWritable);
+  ASSERT_TRUE(world.until([&] { return access_of(world, 1) == ClientAccess::kWritable; }, minutes(5)));
+  EXPECT_FALSE(busy);
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  ASSERT_TRUE(ended.partitions.size() == 3U && ended.partitions[1].promotion);
+  EXPECT_EQ(ended.partitions[1].promotion->offset, 6);
 }
 
 }  // namespace

@@ -47,6 +47,37 @@ Task<void> torn_between_partitions(LinkWorld& world, int16_t marker_epoch) {
   co_await put(one, commit_marker(3, 1, marker_epoch, 3, 11'000), 3);
   co_await put(one, part_of(4, 3, 0, 10'000), 4);
 }
+// Producers 1 to 40 have a transaction open in both partitions.
+constexpr int kOpenTransactions = 40;
+Task<void> open_in_both_partitions(LinkWorld& world) {
+  RawGateway zero(world), one(world);
+  one.partition_index = 1;
+  const bool connected = co_await zero.ready() && co_await one.ready();
+  FARSHORE_CO_REQUIRE(connected);
+  EXPECT_EQ(co_await zero.open(), 0);
+  EXPECT_EQ(co_await one.open(), 0);
+  for (RawGateway* to : {&zero, &one}) {
+    for (int i = 0; i < kOpenTransactions; ++i) {
+      auto done = co_await to->append(part_of(i, i + 1, 0, 10'000 + i), i, i == 0 ? -1 : 3);
+      EXPECT_CODE(done, Code::kNone);
+    }
+  }
+}
+Task<void> fail_over_slowly(LinkWorld& world) {
+  RawGateway gateway(world);
+  FARSHORE_CO_REQUIRE(co_await gateway.ready());
+  auto describe = gateway.control_request(MirrorOperation::kDescribe);
+  auto now = co_await gateway.call(std::move(describe), kafka::MirrorControlRequest::kMaxVersion);
+  FARSHORE_CO_REQUIRE(now && now->now_ms > 0);
+  auto request = gateway.control_request(MirrorOperation::kFailover);
+  request.valid_until_ms = now->now_ms + 10'000;
+  auto ended = co_await gateway.control(std::move(request));
+  EXPECT_CODE(ended, Code::kNone);
+  FARSHORE_CO_REQUIRE(ended.partitions.size() == LinkWorld::kPartitions && ended.partitions[0].promotion);
+  const auto& aborted = ended.partitions[0].promotion->aborted;
+  EXPECT_EQ(aborted.size(), size_t{kOpenTransactions});
+  EXPECT_TRUE(aborted.back().maybe_torn) << "unknown is not the same as whole";
+}
 Task<void> fail_over_torn(LinkWorld& world) {
   RawGateway gateway(world);
   FARSHORE_CO_REQUIRE(co_await gateway.ready());
@@ -66,6 +97,7 @@ Task<void> fail_over_torn(LinkWorld& world) {
     EXPECT_EQ(aborted[0].committed[0].marker_offset, 3);
     EXPECT_TRUE(aborted[1].committed.empty()) << "an earlier transaction's commit tears nothing";
     EXPECT_TRUE(aborted[2].committed.empty()) << "open everywhere is not torn";
+    for (const auto& each : aborted) EXPECT_FALSE(each.maybe_torn);
     FARSHORE_CO_REQUIRE(ended.partitions[1].promotion->aborted.size() == 1);
     EXPECT_TRUE(ended.partitions[1].promotion->aborted[0].committed.empty());
   }
@@ -84,6 +116,14 @@ TEST_F(TornTransactions, TornTransactionsAreFoundAfterARestartOfTheTarget) {
   world.stop_broker("west-1");  // in order: its snapshots are then of the very end
   world.start_broker("west-1");
   world.run(fail_over_torn(world));
+}
+
+TEST_F(TornTransactions, SearchOnASlowDiskDoesNotHoldUpAFailover) {
+  world.run(open_in_both_partitions(world));
+  world.stop_broker("west-1");  // then the commits are not in memory: the logs are read
+  world.start_broker("west-1");
+  world.world().disk("west-1").set_slow(milliseconds(40), milliseconds(40));
+  world.run(fail_over_slowly(world));
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "broker/mirror/stored_links.h"
 
+#include <algorithm>
+
+#include "base/meta_store.h"
 #include "proto/link/keys.h"
 
 namespace farshore::broker {
@@ -19,17 +22,25 @@ Task<Result<std::optional<StoredLink>>> StoredLinks::find(LinkId link, Deadline 
     if (stored) co_return stored;
     keys_.erase(link);
   }
-  std::string end(kLinkKeyPrefix);
-  end.back() = static_cast<char>(end.back() + 1);
+  const std::string end = prefix_end(std::string(kLinkKeyPrefix));
   std::string begin(kLinkKeyPrefix);
-  CO_TRY(auto all, co_await metadata_.range(std::move(begin), std::move(end), deadline));
   std::optional<StoredLink> found;
-  for (const auto& entry : all.entries) {
-    if (parse_link_key(entry.key).kind != LinkKey::Kind::kLink) continue;
-    auto decoded = decode_stored_link(entry.value);
-    if (!decoded || decoded->id != link) continue;
-    keys_[link] = entry.key;
-    found = std::move(*decoded);
+  for (bool more = true; more && !found;) {
+    CO_TRY(auto page, co_await metadata_.range(begin, end, deadline, kPageEntries));
+    more = page.entries.size() == kPageEntries;
+    for (const auto& entry : page.entries) {
+      if (entry.key < begin) continue;
+      const LinkKey key = parse_link_key(entry.key);
+      begin = entry.key + '\0';
+      if (key.kind != LinkKey::Kind::kLink) {  // the rest of what belongs to this link is passed over
+        begin = std::max(begin, prefix_end(link_children_prefix(key.link)));
+        continue;
+      }
+      auto decoded = decode_stored_link(entry.value);
+      if (!decoded || decoded->id != link) continue;
+      keys_[link] = entry.key;
+      found = std::move(*decoded);
+    }
   }
   co_return found;
 }

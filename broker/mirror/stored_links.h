@@ -16,10 +16,12 @@ class StoredLinks {
  public:
   explicit StoredLinks(MetadataManager& metadata) : metadata_(metadata) {}
 
-  // nullopt: there is none. Errors of the store. One key is read; all of them only for an id that was not asked before.
+  // nullopt: there is none. Errors of the store. One key is read; all links only for an id that was not asked before,
+  // and never what belongs to them (a link may own a million entries).
   Task<Result<std::optional<StoredLink>>> find(LinkId link, Deadline deadline);
 
  private:
+  static constexpr size_t kPageEntries = 16;
   Task<Result<std::optional<StoredLink>>> read(std::string key, LinkId link, Deadline deadline);
 
   MetadataManager& metadata_;

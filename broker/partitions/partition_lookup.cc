@@ -33,7 +33,7 @@ FoundPartition find_partition(const PartitionTable& table, const ClusterImage& i
 }
 
 Code check_leader_epoch(const Partition& partition, int32_t current_leader_epoch) {
-  if (current_leader_epoch < 0 || current_leader_epoch == partition.leadership_epoch().value()) return Code::kNone;
+  if (current_leader_epoch == -1 || current_leader_epoch == partition.leadership_epoch().value()) return Code::kNone;
   return current_leader_epoch < partition.leadership_epoch().value() ? Code::kFencedLeaderEpoch
                                                                      : Code::kUnknownLeaderEpoch;
 }

@@ -18,7 +18,8 @@ FoundPartition find_partition(const PartitionTable& table, std::string_view topi
 // The same; and UNKNOWN_TOPIC_ID if `image` has no such topic (a zero id included).
 FoundPartition find_partition(const PartitionTable& table, const ClusterImage& image, const TopicId& topic,
                               int32_t partition);
-// Fencing (KIP-320): FENCED_LEADER_EPOCH if the client's is older, UNKNOWN_LEADER_EPOCH if it is newer; -1 is any.
+// Fencing (KIP-320): FENCED_LEADER_EPOCH if the client's is older, UNKNOWN_LEADER_EPOCH if it is newer; -1 is any
+// (other negative ones are older than all).
 kafka::ErrorCode check_leader_epoch(const Partition& partition, int32_t current_leader_epoch);
 
 }  // namespace farshore::broker

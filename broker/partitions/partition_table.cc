@@ -46,12 +46,12 @@ PartitionTable::PartitionTable(Env& env, SlabArena& arena, const Config& broker,
       stopping_(env),
       gate_(env) {
   disk_ = std::make_unique<DiskWatch>(env, options_.data_dir, options_.reserve_bytes, [this] {
-    if (!some_wait()) return;
-    reopen_ = true;
-    wake_.notify();
+    const bool some =
+        std::any_of(topics_.begin(), topics_.end(), [](const auto& entry) { return waits(*entry.second); });
+    if (some && !reopening_) reopening_ = spawn(gate_, "open what waits", reopen());
   });
   maintenance_ = std::make_unique<LogMaintenance>(
-      env, options_, [this] { return all(); }, [this] { return compacted(); });
+      env, options_, [this] { return all(); }, [this] { return all(/*compacted_only=*/true); });
 }
 
 PartitionTable::~PartitionTable() = default;
@@ -125,18 +125,10 @@ Result<PartitionPtr> PartitionTable::find(const TopicId& topic, int32_t partitio
   return slot(it == topics_by_id_.end() ? nullptr : it->second.get(), partition);
 }
 
-std::vector<PartitionPtr> PartitionTable::all() const {
-  std::vector<PartitionPtr> result;
-  for (const auto& [name, topic] : topics_)
-    for (const auto& slot : topic->slots)
-      if (slot.partition) result.push_back(slot.partition);
-  return result;
-}
-
-std::vector<PartitionPtr> PartitionTable::compacted() const {
+std::vector<PartitionPtr> PartitionTable::all(bool compacted_only) const {
   std::vector<PartitionPtr> result;
   for (const auto& [name, topic] : topics_) {
-    if (topic->options.cleanup_policy == CleanupPolicy::kDelete) continue;
+    if (compacted_only && !compacts(topic->options.cleanup_policy)) continue;
     for (const auto& slot : topic->slots)
       if (slot.partition) result.push_back(slot.partition);
   }
@@ -144,7 +136,6 @@ std::vector<PartitionPtr> PartitionTable::compacted() const {
 }
 
 uint64_t PartitionTable::free_bytes() const { return disk_->free_bytes(); }
-
 bool PartitionTable::disk_full() const { return disk_->state()->full; }
 
 size_t PartitionTable::offline() const {
@@ -184,6 +175,7 @@ Task<Status> PartitionTable::wait_open(TopicId id, Deadline deadline) {
 // open, one topic after another; later, logs are opened and removed beside this.
 Task<Status> PartitionTable::apply(ImagePtr image) {
   const bool starting = applied_ == 0;
+  Gate updates(env_);
   std::vector<std::shared_ptr<Topic>> gone;
   for (const auto& [name, topic] : topics_)
     if (!image->topic(topic->id)) gone.push_back(topic);
@@ -194,15 +186,13 @@ Task<Status> PartitionTable::apply(ImagePtr image) {
   for (const auto& [name, wanted] : image->topics) {
     auto it = topics_.find(name);
     if (it != topics_.end() && it->second->image == wanted) continue;
-    std::shared_ptr<Topic> topic;
-    if (it == topics_.end()) {
-      topic = std::make_shared<Topic>();
+    const bool fresh = it == topics_.end();
+    std::shared_ptr<Topic> topic = fresh ? std::make_shared<Topic>() : it->second;
+    if (fresh) {
       topic->name = name;
       topic->id = wanted->id;
       topics_[name] = topic;
       topics_by_id_[wanted->id] = topic;
-    } else {
-      topic = it->second;
     }
     topic->options = options_of(*wanted);
     topic->image = wanted;
@@ -211,7 +201,11 @@ Task<Status> PartitionTable::apply(ImagePtr image) {
     for (size_t i = known; i < topic->slots.size(); ++i)
       topic->slots[i].error = Error(ErrorCode::kClosed, "the partition is being opened");
     topic->unopened += topic->slots.size() - known;
-    for (size_t i = 0; i < known; ++i) co_await update_slot(*topic, wanted, i);
+    for (size_t i = 0; i < known; ++i) {  // side by side: a raised epoch is written, which may wait for a descriptor
+      if (!topic->slots[i].partition) continue;
+      while (updates.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
+      spawn(updates, "update partition", update_slot(*topic, wanted, i));
+    }
     if (topic->unopened == 0 || topic->opening) continue;
     topic->opening = true;
     if (starting)
@@ -219,6 +213,7 @@ Task<Status> PartitionTable::apply(ImagePtr image) {
     else
       spawn(gate_, "open topic", open_topic(topic));
   }
+  co_await updates.close();
   applied_ = image->revision;
   applied_changed_.notify();
   co_return ok();
@@ -227,15 +222,12 @@ Task<Status> PartitionTable::apply(ImagePtr image) {
 // Opens the topic's new logs, also those that are added meanwhile.
 Task<void> PartitionTable::open_topic(std::shared_ptr<Topic> topic) {
   // An earlier topic of this name still has the directories.
-  while (removing_.contains(topic->name)) (void)co_await opened_.wait(Deadline::never());
-  auto goes_on = [&] { return !stopping_.is_set() && topics_by_id_.contains(topic->id); };
-  while (topic->unopened > 0 && goes_on()) {
+  while (removing_.contains(topic->name) && goes_on(*topic)) (void)co_await opened_.wait(Deadline::never());
+  while (topic->unopened > 0 && goes_on(*topic)) {
     Gate opens(env_);
-    for (size_t next = topic->slots.size() - topic->unopened; next < topic->slots.size() && goes_on();) {
-      if (opens.count() < kOpensMax)
-        spawn(opens, "open partition", open_slot(topic, static_cast<int32_t>(next++)));
-      else
-        (void)co_await opened_.wait(Deadline::never());
+    for (size_t next = topic->slots.size() - topic->unopened; next < topic->slots.size() && goes_on(*topic); ++next) {
+      while (opens.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
+      spawn(opens, "open partition", open_slot(topic, static_cast<int32_t>(next)));
     }
     co_await opens.close();
   }
@@ -246,7 +238,11 @@ Task<void> PartitionTable::open_topic(std::shared_ptr<Topic> topic) {
 Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, int32_t partition) {
   TopicPtr image = topic->image;
   const bool first = !topic->slots[static_cast<size_t>(partition)].tried;
-  auto opened = co_await open_partition(image, partition, topic->options);
+  // An open waits seconds for a descriptor. After one that got none, new logs are left to reopen().
+  Result<PartitionPtr> opened =
+      Error(ErrorCode::kUnavailable, "no file descriptor is free: raise the limit (ulimit -n, LimitNOFILE), restart");
+  if (!first || !no_descriptor_) opened = co_await open_partition(image, partition, topic->options);
+  if (opened || opened.error() == ErrorCode::kUnavailable) no_descriptor_ = !opened;
   Slot& slot = topic->slots[static_cast<size_t>(partition)];
   slot.tried = true;
   if (opened) {
@@ -268,26 +264,32 @@ Task<void> PartitionTable::open_slot(std::shared_ptr<Topic> topic, int32_t parti
   opened_.notify();
 }
 
-bool PartitionTable::some_wait() const {
-  for (const auto& [name, topic] : topics_)
-    for (const auto& slot : topic->slots)
-      if (!slot.partition && opens_later(slot.error)) return true;
-  return false;
+bool PartitionTable::waits(const Topic& topic) {
+  return std::any_of(topic.slots.begin(), topic.slots.end(),
+                     [](const Slot& slot) { return !slot.partition && opens_later(slot.error); });
 }
 
-// The logs that a full disk, or a lack of descriptors, kept from being opened. Runs in follow_loop() only, as apply().
+// The logs that a full disk, or a lack of descriptors, kept from being opened. Runs beside apply(), which waits for
+// none of them. While no descriptor is free, a round tries one log and ends.
 Task<void> PartitionTable::reopen() {
-  reopen_ = false;
-  Gate opens(env_);
   const auto topics = topics_;
+  bool tried = false;
   for (const auto& [name, topic] : topics) {
-    for (size_t i = 0; i < topic->slots.size(); ++i) {
+    if (topic->opening || !waits(*topic) || !goes_on(*topic)) continue;
+    topic->opening = true;  // who removes the topic waits
+    Gate opens(env_);
+    for (size_t i = 0; i < topic->slots.size() && goes_on(*topic); ++i) {
       if (topic->slots[i].partition || !opens_later(topic->slots[i].error)) continue;
-      while (opens.count() >= kOpensMax) (void)co_await opened_.wait(Deadline::never());
-      spawn(opens, "open partition", open_slot(topic, static_cast<int32_t>(i)));
+      while (opens.count() >= kOpensMax || (no_descriptor_ && opens.count() > 0))
+        (void)co_await opened_.wait(Deadline::never());
+      if (tried && no_descriptor_) break;
+      tried = spawn(opens, "open partition", open_slot(topic, static_cast<int32_t>(i)));
     }
+    co_await opens.close();
+    co_await open_topic(topic);  // what was added meanwhile
+    if (no_descriptor_) break;
   }
-  co_await opens.close();
+  reopening_ = false;
 }
 
 Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_t index, LogOptions options) {
@@ -330,6 +332,7 @@ Task<void> PartitionTable::update_slot(const Topic& topic, TopicPtr image, size_
                        {{"topic", topic.name}, {"partition", index}, {"error", raised.error()}});
   }
   partition->set_client_access(access_of(*image, index));  // last: writes begin in the new epoch
+  opened_.notify();
 }
 
 void PartitionTable::forget_topic(const std::shared_ptr<Topic>& topic) {
@@ -337,6 +340,7 @@ void PartitionTable::forget_topic(const std::shared_ptr<Topic>& topic) {
   if (auto it = topics_.find(topic->name); it != topics_.end() && it->second == topic) topics_.erase(it);
   env_.metrics().remove("topic", topic->name);
   removing_.insert(topic->name);
+  opened_.notify();  // its opening ends
 }
 
 // First every log is closed and its directory renamed, so that the name is free again. The files go afterwards; a stop
@@ -345,11 +349,9 @@ Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
   while (topic->opening) (void)co_await opened_.wait(Deadline::never());
   Removed removed;
   Gate closes(env_);
-  for (size_t i = 0; i < topic->slots.size();) {
-    if (closes.count() < kRemovesMax)
-      spawn(closes, "remove log", remove_slot(topic, static_cast<int32_t>(i++), removed));
-    else
-      (void)co_await opened_.wait(Deadline::never());
+  for (size_t i = 0; i < topic->slots.size(); ++i) {
+    while (closes.count() >= kRemovesMax) (void)co_await opened_.wait(Deadline::never());
+    spawn(closes, "remove log", remove_slot(topic, static_cast<int32_t>(i), removed));
   }
   co_await closes.close();
   auto synced = co_await directory_->sync();
@@ -364,7 +366,9 @@ Task<void> PartitionTable::remove_topic(std::shared_ptr<Topic> topic) {
 }
 
 Task<void> PartitionTable::remove_slot(std::shared_ptr<Topic> topic, int32_t partition, Removed& removed) {
-  if (auto open = topic->slots[static_cast<size_t>(partition)].partition) (void)co_await open->close();
+  const Slot slot = topic->slots[static_cast<size_t>(partition)];
+  if (slot.partition) (void)co_await slot.partition->close();
+  if (!slot.tried) co_return opened_.notify();  // the directory is that of an earlier topic of the name
   auto aside = co_await directory_->set_aside(topic->name, partition);
   if (!aside)
     env_.log().error("log not removed", {{"topic", topic->name}, {"partition", partition}, {"error", aside.error()}});
@@ -376,7 +380,6 @@ Task<void> PartitionTable::remove_slot(std::shared_ptr<Topic> topic, int32_t par
 Task<void> PartitionTable::follow_loop() {
   while (!stopping_.is_set()) {
     ImagePtr image = metadata_.image();
-    if (reopen_) co_await reopen();
     if (image->revision == applied_) {
       Wait<void> woken(env_);
       metadata_.changes().add(woken);

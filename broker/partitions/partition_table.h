@@ -46,7 +46,7 @@ class PartitionTable {
   // metadata again). No allocation on success.
   Result<PartitionPtr> find(std::string_view topic, int32_t partition) const;
   Result<PartitionPtr> find(const TopicId& topic, int32_t partition) const;
-  std::vector<PartitionPtr> all() const;
+  std::vector<PartitionPtr> all(bool compacted_only = false) const;
   size_t size() const;     // partitions
   size_t offline() const;  // of them
   Durability durability() const { return options_.durability; }
@@ -79,14 +79,13 @@ class PartitionTable {
     LogOptions options;
     std::vector<Slot> slots;
     size_t unopened = 0;   // slots that nobody has begun to open yet, the last ones, or that are being opened
-    bool opening = false;  // open_topic() runs
+    bool opening = false;  // open_topic() or reopen() works on it
   };
   struct UuidHash {
     size_t operator()(const Uuid& id) const noexcept;
   };
   Result<PartitionPtr> slot(const Topic* topic, int32_t partition) const;
   LogOptions options_of(const TopicImage& topic) const;
-  std::vector<PartitionPtr> compacted() const;
   using Removed = std::vector<std::string>;
   Task<Status> apply(ImagePtr image);
   Task<void> open_topic(std::shared_ptr<Topic> topic);
@@ -97,8 +96,10 @@ class PartitionTable {
   void forget_topic(const std::shared_ptr<Topic>& topic);
   Task<void> remove_topic(std::shared_ptr<Topic> topic);
   Task<void> remove_slot(std::shared_ptr<Topic> topic, int32_t partition, Removed& removed);
+  // Its logs are still wanted. Every wait of an opening asks: who removes the topic waits for the opening.
+  bool goes_on(const Topic& topic) const { return !stopping_.is_set() && topics_by_id_.contains(topic.id); }
+  static bool waits(const Topic& topic);  // for space or a descriptor
   Task<void> reopen();
-  bool some_wait() const;
   Task<void> follow_loop();
 
   Env& env_;
@@ -110,7 +111,8 @@ class PartitionTable {
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<DiskWatch> disk_;
   std::unique_ptr<LogMaintenance> maintenance_;
-  bool reopen_ = false;  // tells follow_loop() to open what waits for disk space
+  bool reopening_ = false;      // reopen() runs
+  bool no_descriptor_ = false;  // the last open that needed one got none
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::unordered_map<Uuid, std::shared_ptr<Topic>, UuidHash> topics_by_id_;
   std::multiset<std::string, std::less<>> removing_;  // names of topics whose logs are not all closed and renamed yet

@@ -289,6 +289,105 @@ TEST(PartitionTable, DeletingManyPartitionsDoesNotHoldUpACreate) {
   EXPECT_EQ(directories(cluster, "big-"), 1u);
 }
 
+Task<void> make_and_remove(TestCluster& cluster, std::string name, int32_t partitions) {
+  NewTopic topic;
+  topic.name = name;
+  topic.partitions = partitions;
+  // The answer comes before the partitions are open.
+  (void)co_await cluster.services().topics.create(std::move(topic), cluster.env().in(seconds(1)));
+  FARSHORE_CO_REQUIRE(cluster.services().metadata.image()->topic(name));
+  co_await remove(cluster, std::move(name));
+}
+
+TEST(PartitionTable, NameIsFreeAgainAfterTwoDeletionsAtTheSameTime) {
+  constexpr int32_t kPartitions = 40;
+  for (int deletions : {1, 3}) {
+    TestCluster cluster(8);
+    cluster.start();
+    cluster.run_inside(make(cluster, "orders", kPartitions));
+    ASSERT_EQ(appended(cluster, "orders", kPartitions - 1, 100), ErrorCode::kNone);
+    cluster.world().disk("east-1").set_slow(milliseconds(100), milliseconds(200));
+    cluster.run_inside(remove(cluster, "orders"));
+    // The logs of the first topic are being closed.
+    for (int i = 0; i < deletions; ++i) cluster.run_inside(make_and_remove(cluster, "orders", kPartitions));
+    EXPECT_GT(directories(cluster, "orders-"), 0u) << "else the test means something else";
+    cluster.world().disk("east-1").set_normal();
+    cluster.run_inside(make(cluster, "orders", 1));
+    EXPECT_EQ(appended(cluster, "orders", 0, 100), ErrorCode::kNone);
+    EXPECT_EQ(cluster.partition("orders", 0)->ends().end, Offset(1)) << "a log of its own";
+    cluster.world().run_for(seconds(60));
+    EXPECT_EQ(directories(cluster, "orders-"), 1u);
+    cluster.stop();
+  }
+}
+
+TEST(PartitionTable, StopEndsWhileATopicWaitsForTheDeletionOfAnotherOneOfItsName) {
+  TestCluster cluster(9);
+  cluster.start();
+  cluster.run_inside(make(cluster, "orders", 20));
+  cluster.world().disk("east-1").set_slow(milliseconds(100), milliseconds(200));
+  cluster.run_inside(remove(cluster, "orders"));
+  cluster.run_inside(make_and_remove(cluster, "orders", 20));
+  cluster.stop();
+}
+
+Task<void> make_timed(TestCluster& cluster, std::string name, Duration& took) {
+  const MonoTime began = cluster.env().now();
+  co_await make(cluster, std::move(name), 1);
+  took = cluster.env().now() - began;
+}
+
+TEST(PartitionTable, MetadataIsFollowedWhileLogsWaitForADescriptor) {
+  constexpr int32_t kPartitions = 40;
+  TestCluster cluster(10);
+  cluster.start();
+  auto& disk = cluster.world().disk("east-1");
+  disk.refuse_descriptors("/data/orders-");
+  cluster.run_inside(make(cluster, "orders", kPartitions));
+  EXPECT_EQ(cluster.services().partitions.offline(), size_t{kPartitions});
+  for (int i = 0; i < 5; ++i) {
+    cluster.world().run_for(seconds(2));  // they are tried again meanwhile
+    Duration took{};
+    cluster.run_inside(make_timed(cluster, "other" + std::to_string(i), took));
+    EXPECT_LT(took, seconds(2)) << i;
+  }
+  disk.refuse_descriptors("");
+  cluster.world().run_for(seconds(15));
+  EXPECT_EQ(cluster.services().partitions.offline(), 0u);
+  EXPECT_EQ(appended(cluster, "orders", kPartitions - 1, 100), ErrorCode::kNone);
+}
+
+TEST(PartitionTable, TopicWhoseLogsWaitForADescriptorCanBeDeletedAndMadeAgain) {
+  TestCluster cluster(11);
+  cluster.start();
+  auto& disk = cluster.world().disk("east-1");
+  disk.refuse_descriptors("/data/orders-");
+  cluster.run_inside(make(cluster, "orders", 3));
+  cluster.world().run_for(seconds(2));
+  cluster.run_inside(remove(cluster, "orders"));
+  disk.refuse_descriptors("");
+  cluster.run_inside(make(cluster, "orders", 2));
+  cluster.world().run_for(seconds(15));
+  EXPECT_EQ(appended(cluster, "orders", 1, 100), ErrorCode::kNone);
+  EXPECT_EQ(cluster.services().partitions.offline(), 0u);
+  EXPECT_EQ(directories(cluster, "orders-"), 2u);
+}
+
+TEST(PartitionTable, StartDoesNotWaitForADescriptorForEachLog) {
+  TestCluster cluster(12);
+  cluster.start();
+  cluster.run_inside(make(cluster, "orders", 60));
+  cluster.stop();
+  cluster.world().disk("east-1").refuse_descriptors("/data/orders-");
+  const MonoTime began = cluster.client().now();
+  cluster.start();
+  EXPECT_LT(cluster.client().now() - began, 3 * FileCache::kPatience);
+  EXPECT_EQ(cluster.services().partitions.offline(), 60u);
+  cluster.world().disk("east-1").refuse_descriptors("");
+  cluster.world().run_for(seconds(20));
+  EXPECT_EQ(cluster.services().partitions.offline(), 0u);
+}
+
 TEST(PartitionTable, DeletionIsFinishedAfterAKillAtAnyPoint) {
   for (uint64_t n = 1; n <= 61; n += 3) {
     SCOPED_TRACE("killed at resumption " + std::to_string(n));

@@ -20,9 +20,9 @@ Refusal TopicCreator::check(const NewTopic& topic) const {
   if (auto bad = check_topic_name(image, topic.name)) return bad;
   const int32_t most = limits_.partitions_per_topic_max;
   if (topic.partitions < 1 || topic.partitions > most)
-    return refuse(Code::kInvalidPartitions, "a topic has 1 to " + std::to_string(most) +
-                                                " partitions (max.partitions.per.topic), not " +
-                                                std::to_string(topic.partitions));
+    return refuse(topic.partitions < 1 ? Code::kInvalidPartitions : Code::kPolicyViolation,
+                  "a topic has 1 to " + std::to_string(most) + " partitions (max.partitions.per.topic), not " +
+                      std::to_string(topic.partitions));
   if (image.topics.size() >= static_cast<size_t>(limits_.topics_max))
     return refuse(Code::kPolicyViolation, "there are " + std::to_string(image.topics.size()) +
                                               " topics already, and no more are allowed (max.topics)");

@@ -56,7 +56,7 @@ class TestClient {
     writer.i16(key);
     writer.i16(version);
     writer.i32(++sent_);
-    writer.string(false, "test");
+    writer.string(false, client_id);
     if (flexible) writer.tag_count(0);
   }
   Task<Status> send_frame(kafka::Bytes body) {
@@ -82,6 +82,8 @@ class TestClient {
     co_return bytes;
   }
   void close() { stream_->close(); }
+
+  std::string client_id = "test";
 
  private:
   Env& env_;

@@ -10,9 +10,10 @@ FarshoreBackend::FarshoreBackend(Env& env, Connector& connector, ClusterAdmin& t
 
 Task<Status> FarshoreBackend::collect_garbage(std::string link, Deadline deadline) {
   if (link.empty()) co_return ok();  // it is done when a link is deleted, and again before one of that name is made
+  // Listed before the link is looked for: what a link that is made later writes is not among it.
+  CO_TRY(auto left, co_await store_.list(link_children_prefix(link), deadline));
   CO_TRY(StoredEntry there, co_await store_.read(link_key(link), deadline));
   if (there.revision != 0) co_return ok();
-  CO_TRY(auto left, co_await store_.list(link_children_prefix(link), deadline));
   for (auto& entry : left) {
     entry.value.clear();
     auto deleted = co_await store_.replace(std::move(entry), deadline);

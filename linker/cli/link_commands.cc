@@ -36,6 +36,9 @@ void print_link(const api::Link& link) {
             << human_lag_ms(link.lag_ms_max())
             << "\nMirrored:      " << human_bytes(static_cast<double>(link.bytes_total())) << ", now "
             << human_bytes(link.bytes_per_second()) << "/s\n";
+  if (link.losses_total() > 0)
+    std::cout << "Lost:          " << human_losses(link.losses_total(), link.lost_offsets_total())
+              << "; 'farshore mirror describe' names them\n";
   Table tasks({"TASK", "STATE", "LAST RUN", "RUNS", "ERROR"});
   for (const auto& task : link.tasks())
     tasks.row({task.name(), task.state(), human_time_ms(task.last_run_ms()), human_count(task.runs()), task.error()});

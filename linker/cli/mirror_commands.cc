@@ -35,6 +35,20 @@ void print_promotion(const api::PromotionRecord& record) {
 
 std::string known(int64_t offset) { return offset < 0 ? "unknown" : std::to_string(offset); }
 
+void print_loss(const api::NamedLoss& loss) {
+  std::cout << "  " << human_time_ms(loss.wall_ms());
+  if (loss.partition() >= 0)
+    std::cout << " partition " << loss.partition() << " offsets [" << loss.from_offset() << ", " << loss.to_offset()
+              << ")";
+  else
+    std::cout << " several partitions";
+  std::cout << ' ' << loss.kind();
+  if (loss.ranges() > 1)
+    std::cout << ": " << human_losses(loss.ranges(), loss.offsets()) << ", since "
+              << human_time_ms(loss.first_wall_ms());
+  std::cout << '\n';
+}
+
 void print_mirror(const api::MirrorTopic& mirror) {
   std::cout << "Mirror topic:  " << mirror.topic() << "\nLink:          " << mirror.link() << " (" << mirror.mode()
             << ")"
@@ -45,9 +59,9 @@ void print_mirror(const api::MirrorTopic& mirror) {
             << "\nLag:           " << human_lag(mirror.lag_records(), mirror.lag_unknown_partitions()) << " records, "
             << human_lag_ms(mirror.lag_ms_max()) << '\n';
   for (const auto& note : mirror.notes()) std::cout << "Note:          " << note << '\n';
-  for (const auto& loss : mirror.losses())
-    std::cout << "Lost:          " << human_time_ms(loss.wall_ms()) << " partition " << loss.partition() << " offsets ["
-              << loss.from_offset() << ", " << loss.to_offset() << ") " << loss.kind() << '\n';
+  if (mirror.losses_total() > 0)
+    std::cout << "Lost:          " << human_losses(mirror.losses_total(), mirror.lost_offsets_total()) << '\n';
+  for (const auto& loss : mirror.losses()) print_loss(loss);
   if (!mirror.source_fence().empty()) std::cout << "Source writes: " << mirror.source_fence() << '\n';
   for (const auto& drift : mirror.config_drift()) std::cout << "Config drift:  " << drift << '\n';
   Table table({"PARTITION", "STATE", "SOURCE HW", "MIRRORED TO", "LAG", "LAG TIME", "LAST CONTACT", "ERROR"});

@@ -124,6 +124,12 @@ std::string human_lag(int64_t records, int32_t unknown_partitions) {
   return (unknown_partitions > 0 ? "at least " : "") + human_count(records);
 }
 
+std::string human_losses(int64_t ranges, int64_t offsets) {
+  if (ranges <= 0) return "";
+  return human_count(ranges) + (ranges == 1 ? " range, " : " ranges, ") + human_count(offsets) +
+         (offsets == 1 ? " offset" : " offsets");
+}
+
 std::string human_lag_ms(int64_t ms) { return ms < 0 ? "unknown" : human_duration_ms(ms); }
 
 std::string human_ago_ms(int64_t ms) { return ms < 0 ? "never" : human_duration_ms(ms) + " ago"; }

@@ -33,6 +33,8 @@ std::string human_count(int64_t n);         // 1,234,567
 // Of a lag: "unknown" if it is negative; "at least N" if some of its partitions are unknown.
 std::string human_lag(int64_t records, int32_t unknown_partitions);
 std::string human_lag_ms(int64_t ms);
+// Of lost records: "3 ranges, 120 offsets"; empty: none.
+std::string human_losses(int64_t ranges, int64_t offsets);
 std::string human_ago_ms(int64_t ms);        // "3.4 s ago"; "never" if it is negative
 std::string human_time_ms(int64_t unix_ms);  // 2026-11-23 10:20:30Z; "-" for 0
 

@@ -43,6 +43,9 @@ TEST(Output, FiguresArePrintedWithUnitsAndSeparators) {
   EXPECT_EQ(human_count(1234567), "1,234,567");
   EXPECT_EQ(human_count(-100), "-100");
   EXPECT_EQ(human_time_ms(0), "-");
+  EXPECT_EQ(human_losses(0, 0), "");
+  EXPECT_EQ(human_losses(1, 1), "1 range, 1 offset");
+  EXPECT_EQ(human_losses(3, 1200), "3 ranges, 1,200 offsets");
 }
 
 }  // namespace

@@ -18,6 +18,11 @@ void print_status(const api::StatusReply& status, bool partitions) {
   std::cout << (links.empty() ? "no links\n" : links.to_string());
   for (const auto& link : status.links())
     if (!link.state_reason().empty()) std::cout << link.spec().name() << ": " << link.state_reason() << '\n';
+  for (const auto& link : status.links())
+    if (link.losses_total() > 0)
+      std::cout << link.spec().name()
+                << ": records were lost: " << human_losses(link.losses_total(), link.lost_offsets_total())
+                << "; 'farshore mirror describe' names them\n";
   Table mirrors({"TOPIC", "STATE", "PARTITIONS", "LAG RECORDS", "LAG", "REASON"});
   for (const auto& mirror : status.mirrors()) {
     mirrors.row({mirror.topic(), mirror.state(), std::to_string(mirror.partitions_size()),

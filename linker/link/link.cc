@@ -12,19 +12,22 @@ constexpr Duration kReportLimit = seconds(10);
 
 }  // namespace
 
-// events_ keeps references to members that are constructed after it; pumps, which call it, exist later still.
+// events_ and sink_ keep references to members that are constructed after them; pumps, which call them, exist later
+// still.
 Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, std::unique_ptr<LinkTarget> target,
            StoredLink link, int64_t revision, replicator::ReplicatorOptions options)
     : env_(env),
       stopping_(env),
       definition_(env, store, std::move(link), revision),
       status_(env, name(), definition().state, definition().state_reason),
-      ownership_(env, definition_, status_),
+      ownership_(env, definition_, status_, [this](Deadline deadline) { return check_target(deadline); }),
       reports_(env, store, definition_),
+      losses_(env, store, definition_),
       target_(std::move(target)),
       source_(env, connector, definition_.spec()),
-      events_(env, definition_.spec().mode, status_, topics_, fences_),
-      replicator_(env, arena, source_.data(), target_->sink(), definition().id, options, events_),
+      events_(env, topics_, fences_, losses_),
+      sink_(env, target_->sink(), losses_, replicator_),
+      replicator_(env, arena, source_.data(), sink_, definition().id, options, events_),
       topics_(env, replicator_, definition_),
       source_fences_(env, definition_, source_, topics_, stopping_),
       desk_(env),
@@ -34,7 +37,7 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       watch_(parts(), discovery_),
       ownership_watch_(parts()),
       gate_(env),
-      fences_(env, definition_, status_, topics_, replicator_, stopping_, gate_) {
+      fences_(env, ownership_, topics_, replicator_, stopping_, gate_) {
   apply_settings();
 }
 
@@ -67,6 +70,12 @@ LinkView Link::view() {
   return LinkView(parts(), std::move(tasks), watch_.bytes_per_second());
 }
 
+std::vector<std::string> Link::notes_on(const LinkSpec& spec) {
+  auto notes = view().notes_on(spec);
+  for (auto& note : groups_.notes_on(spec)) notes.push_back(std::move(note));
+  return notes;
+}
+
 // A Kafka target cannot truncate: a relay stops where the source lost records that were relayed.
 void Link::apply_settings() {
   const LinkSpec& spec = definition_.spec();
@@ -78,6 +87,15 @@ void Link::apply_settings() {
     source_.set_bootstrap(spec.source);
     replicator_.reconnect_to_source();
   }
+}
+
+Task<Status> Link::check_target(Deadline deadline) {
+  const LinkSpec& spec = definition_.spec();
+  CO_TRY(auto target, co_await identify(target_->cluster(), deadline));
+  if (!spec.target_cluster_id.empty() && target.cluster_id != spec.target_cluster_id)
+    co_return Error(ErrorCode::kUnavailable, "target: cluster " + target.cluster_id.value() + " answers, " +
+                                                 spec.target_cluster_id.value() + " is expected");
+  co_return check_incarnation("target", target.cluster_id, spec.target_incarnation, target.incarnation);
 }
 
 Task<Status> Link::target_answers(CallerPtr caller, Deadline deadline) {
@@ -111,15 +129,16 @@ Task<Status> Link::store(Edit edit, Deadline deadline, CallerPtr caller) {
   if (caller) deadline = std::min(deadline, env_.in(kStoreLimit));
   auto before = co_await definition_.update(std::move(edit), deadline);
   if (!before) {
-    if (before.error() == ErrorCode::kNotFound) status_.deleted(before.error().detail);
-    if (before.error() == ErrorCode::kConflict || before.error() == ErrorCode::kFenced)
-      status_.lost_to_another_gateway();
+    const ErrorCode code = before.error().code;
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict || code == ErrorCode::kFenced)
+      (void)co_await ownership_.doubt(deadline);
     co_return std::move(before).error();
   }
   status_.set(definition().state, definition().state_reason);
   apply_settings();
   topics_.apply_pauses(before->state == LinkState::kPaused);
   discovery_.wake();
+  groups_.wake();  // its filters, or its switch, may have changed
   co_return ok();
 }
 
@@ -151,7 +170,7 @@ Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline,
   };
   CO_CHECK(co_await store(std::move(edit), deadline, std::move(caller)));
   if (failed && !paused && topic->state() == MirrorState::kFailed) {
-    topic->retry();
+    topic->retry(definition_.paused());
     discovery_.wake();
   }
   co_return ok();

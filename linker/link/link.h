@@ -20,6 +20,7 @@
 
 #include "base/gate.h"
 #include "linker/link/link_view.h"
+#include "linker/link/model/loss_sink.h"
 #include "linker/link/model/pump_events.h"
 #include "linker/link/tasks/group_sync.h"
 #include "linker/link/tasks/ownership_watch.h"
@@ -51,6 +52,8 @@ class Link final {
   bool is_deleted() const { return status_.is_deleted(); }  // by another gateway
   LinkView view();
   api::ListGroupSyncReply group_sync() const { return groups_.shown(); }
+  // What it means for mirror topics and groups if the link is defined so.
+  std::vector<std::string> notes_on(const LinkSpec& spec);
 
   // A caller of the methods below who has left before the target answered gets nothing done. Where a caller can be
   // given, kClosed says that he has left.
@@ -79,14 +82,16 @@ class Link final {
 
  private:
   LinkParts parts() {
-    return {env_,     definition_, status_, ownership_,     reports_, source_,
-            *target_, replicator_, topics_, source_fences_, stopping_};
+    return {env_,    definition_, status_,     ownership_, reports_,       losses_,
+            source_, *target_,    replicator_, topics_,    source_fences_, stopping_};
   }
   // ok when the target answers now and the caller is still there: what is sent next is not carried out later.
   Task<Status> target_answers(CallerPtr caller, Deadline deadline);
   Task<Status> store(Edit edit, Deadline deadline, CallerPtr caller);
   // The report of a topic that a verb has ended goes to the target.
   Task<Status> ended(Status verb, MirrorTopic& topic);
+  // Whether the target that answers is the one that the link was made with.
+  Task<Status> check_target(Deadline deadline);
   // Gives the definition's settings to the parts that keep copies of them. Called at the start and after each change.
   void apply_settings();
   Result<MirrorTopic*> topic_for_verb(const std::string& name);
@@ -99,9 +104,11 @@ class Link final {
   LinkStatus status_;
   LinkOwnership ownership_;
   EndReports reports_;
+  LossReports losses_;
   std::unique_ptr<LinkTarget> target_;
   SourceCluster source_;
   PumpEvents events_;
+  LossSink sink_;
   replicator::Replicator replicator_;
   MirrorTopics topics_;
   SourceFences source_fences_;

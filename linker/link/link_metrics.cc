@@ -133,10 +133,15 @@ void LinkMetrics::show_one(const LinkReading& reading) {
                    "Of one mirror topic: the lag of its worst partition. Absent: not known.", topic.lag_ms_max(),
                    labels);
   }
-  for (const auto& [kind, count] : reading.losses)
+  for (const auto& [kind, total] : reading.losses) {
+    const MetricLabels labels{{"kind", std::string(name(kind))}};
     to.counter("farshore_link_losses_total",
-               "Ranges of records that were lost, by kind: not-mirrored, cut, kept (see farshore mirror describe).",
-               count, {{"kind", kind}});
+               "Ranges of records that were lost, by kind: not-mirrored, cut, kept (see farshore mirror describe). As "
+               "stored at the target: not only of this gateway.",
+               static_cast<uint64_t>(total.ranges), labels);
+    to.counter("farshore_link_lost_offsets_total", "Offsets in these ranges, by kind.",
+               static_cast<uint64_t>(total.offsets), labels);
+  }
   to.gauge("farshore_link_topics_not_shown", "Mirror topics without series of their own (metrics.topics.max).",
            static_cast<double>(reading.topics_not_shown));
 }

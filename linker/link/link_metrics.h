@@ -1,7 +1,7 @@
 // LinkMetrics: the farshore_link_* series of /metrics, one set per link, read from the links when /metrics is asked
 // for. A deleted link disappears with the next scrape. Executor: the Env's.
 //
-// Number of series: about 45 per link (not growing with topics or partitions), and two per mirror topic for the first
+// Number of series: about 50 per link (not growing with topics or partitions), and two per mirror topic for the first
 // `topics_max` topics of each link, by name. farshore_link_topics_not_shown counts the others.
 #pragma once
 
@@ -11,6 +11,7 @@
 
 #include "base/metrics.h"
 #include "proto/control/control.pb.h"
+#include "proto/link/loss_report.h"
 #include "replicator/replicator_counters.h"
 
 namespace farshore::linker {
@@ -27,7 +28,7 @@ struct LinkReading {
   size_t topics_not_shown = 0;
   replicator::ReplicatorCounters counters;
   replicator::ReplicatorLoad load;
-  std::map<std::string, uint64_t> losses;  // NamedLoss, by kind
+  std::map<LossKind, LossReport::Total> losses;
   std::vector<TaskReading> tasks;
 };
 

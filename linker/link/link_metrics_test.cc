@@ -91,6 +91,14 @@ TEST_F(LinkMetricsTest, DeletedLinksAndTopicsDisappearFromTheNextScrape) {
   EXPECT_TRUE(value("farshore_link_lag_records", {{"link", "east"}}));
 }
 
+TEST_F(LinkMetricsTest, ShowsLostRangesAndOffsetsByKind) {
+  auto east = reading("east");
+  east.losses[LossKind::kCut] = {2, 30};
+  for (int i = 0; i < 2; ++i) metrics_.show({east});
+  EXPECT_EQ(value("farshore_link_losses_total", {{"link", "east"}, {"kind", "cut"}}), 2);
+  EXPECT_EQ(value("farshore_link_lost_offsets_total", {{"link", "east"}, {"kind", "cut"}}), 30);
+}
+
 TEST_F(LinkMetricsTest, OtherSeriesOfTheProcessStay) {
   registry_.counter("farshore_process_something_total", "x", {{"link", "other"}}).add(3);
   metrics_.show({reading("east")});

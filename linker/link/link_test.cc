@@ -1,6 +1,9 @@
 #include "linker/link/link.h"
 
 #include "linker/link/testing/link_fixture.h"
+#include "proto/link/end_report.h"
+#include "proto/link/keys.h"
+#include "proto/link/loss_report.h"
 
 namespace farshore::linker {
 namespace {
@@ -112,6 +115,80 @@ ASYNC_TEST_F(LinkTest, LinkOfAnotherGatewayIsStoppedWithinSeconds) {
   auto failover = co_await link_->failover(
       "orders", false, [](api::VerbProgress) {}, soon());
   EXPECT_ERROR(failover, ErrorCode::kFenced);
+}
+
+// Another cluster is at the target's address for a while: it knows nothing of the link.
+ASYNC_TEST_F(LinkTest, MissingLinkAtAnotherClusterIsNotTakenForDeleted) {
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  const StoredEntry there = store_.stored;
+  const std::string id = west_.cluster_id;
+  west_.cluster_id = "foreign";
+  store_.stored.revision = 0;
+  co_await env_.sleep(seconds(15));
+  EXPECT_FALSE(link_->is_deleted());
+  EXPECT_EQ(state(), LinkState::kFailed);
+  EXPECT_NE(link_->view().describe().state_reason().find("foreign"), std::string::npos)
+      << link_->view().describe().state_reason();
+  west_.cluster_id = id;
+  store_.stored = there;
+  co_await env_.sleep(seconds(15));
+  EXPECT_EQ(state(), LinkState::kActive) << "it goes on by itself";
+  EXPECT_EQ(topic_state("orders"), "ACTIVE");
+  auto paused = co_await link_->update(pause(true), soon());
+  EXPECT_TRUE(paused) << paused.error().to_string();
+}
+
+Link::Edit select_topics(std::string name) {
+  return [name](StoredLink& link) {
+    link.spec.topics.front().name = name;
+    return ok();
+  };
+}
+
+ASYNC_TEST_F(LinkTest, TopicThatIsNotSelectedAnyMoreGetsNewPartitionsAllTheSame) {
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  auto narrowed = co_await link_->update(select_topics("others"), soon());
+  CO_ASSERT_OK(narrowed);
+  co_await env_.sleep(seconds(10));
+  CO_ASSERT(topic_state("orders") == "ACTIVE");
+  EXPECT_NE(topic("orders")->state_reason().find("do not select"), std::string::npos);
+  kafka_.topics["orders"].partitions.resize(2);
+  co_await env_.sleep(seconds(10));
+  EXPECT_EQ(topic("orders")->partitions_size(), 2);
+}
+
+ASYNC_TEST_F(LinkTest, TopicThatIsNeitherSelectedNorAtTheTargetLeavesTheListing) {
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  target_->lost["orders"] = "deleted at the target";
+  co_await env_.sleep(seconds(10));
+  CO_ASSERT(topic_state("orders") == "FAILED");
+  auto narrowed = co_await link_->update(select_topics("others"), soon());
+  CO_ASSERT_OK(narrowed);
+  co_await env_.sleep(seconds(10));
+  EXPECT_FALSE(topic("orders")) << "after a restart it would not be there either";
+  target_->lost.clear();
+  auto again = co_await link_->update(select_topics("orders"), soon());
+  CO_ASSERT_OK(again);
+  co_await env_.sleep(seconds(10));
+  EXPECT_EQ(topic_state("orders"), "ACTIVE");
+}
+
+ASYNC_TEST_F(LinkTest, ReportsOfTopicsThatTheTargetDoesNotHaveAreDeleted) {
+  for (const char* name : {"gone", "there"}) {
+    const std::string report = end_report_key("a", name), losses = loss_report_key("a", name);
+    store_.others[report] = entry(report, encode(EndReport()), 1);
+    store_.others[losses] = entry(losses, encode(LossReport()), 1);
+  }
+  west_.add_topic("there", 1);
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  EXPECT_EQ(store_.others.count(end_report_key("a", "gone")), 0U);
+  EXPECT_EQ(store_.others.count(loss_report_key("a", "gone")), 0U);
+  EXPECT_EQ(store_.others.count(end_report_key("a", "there")), 1U);
+  EXPECT_EQ(store_.others.count(loss_report_key("a", "there")), 1U);
 }
 
 ASYNC_TEST_F(LinkTest, UpdateOfADeletedLinkIsNotFound) {

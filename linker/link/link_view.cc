@@ -84,6 +84,10 @@ void LinkView::fill_totals(api::Link& out) const {
   out.set_lag_ms_max(lag.ms_max());
   out.set_lag_unknown_partitions(lag.unknown_partitions());
   out.set_bytes_total(static_cast<int64_t>(link_.replicator.bytes_received()));
+  for (const auto& [kind, total] : losses()) {
+    out.set_losses_total(out.losses_total() + total.ranges);
+    out.set_lost_offsets_total(out.lost_offsets_total() + total.offsets);
+  }
 }
 
 void LinkView::fill_tasks(api::Link& out) const {
@@ -119,6 +123,19 @@ std::vector<std::string> LinkView::notes_on(const LinkSpec& spec) const {
   return notes;
 }
 
+std::map<LossKind, LossReport::Total> LinkView::losses() const {
+  std::map<LossKind, LossReport::Total> sum;
+  for (const auto& [name, topic] : link_.topics.all()) {
+    const LossReport* report = link_.losses.find(name, topic->id());
+    if (!report) continue;
+    for (const auto& [kind, total] : report->totals) {
+      sum[kind].ranges += total.ranges;
+      sum[kind].offsets += total.offsets;
+    }
+  }
+  return sum;
+}
+
 LinkReading LinkView::read(size_t topics_max) const {
   LinkReading reading;
   reading.link = describe();
@@ -127,8 +144,7 @@ LinkReading LinkView::read(size_t topics_max) const {
     reading.topics.push_back(linker::describe(*entry.second, link_));
   }
   reading.topics_not_shown = link_.topics.all().size() - reading.topics.size();
-  for (const auto& entry : link_.topics.all())
-    for (const auto& [kind, count] : entry.second->losses_by_kind()) reading.losses[kind] += count;
+  reading.losses = losses();
   reading.counters = link_.replicator.counters();
   reading.load = link_.replicator.load();
   for (const TaskReport& task : tasks_) {

@@ -28,6 +28,7 @@ class LinkView {
   void fill_spec(api::LinkSpec& spec) const;
   void fill_totals(api::Link& link) const;
   void fill_tasks(api::Link& link) const;
+  std::map<LossKind, LossReport::Total> losses() const;  // of all its topics
 
   LinkParts link_;
   std::vector<TaskReport> tasks_;

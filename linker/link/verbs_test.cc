@@ -31,6 +31,21 @@ class VerbsTest : public LinkFixture {
     for (int i = 0; i < 1000 && !promote_ended_; ++i) co_await env_.sleep(milliseconds(10));
     CO_ASSERT(promote_ended_);
   }
+  // A promote waits until it is not wanted any more; a failover waits for the end of the promote.
+  Task<Result<PromotionRecord>> end_mirror(EndOfTopic request, replicator::Replicator& pumps) {
+    for (const auto& key : request.pumps) pumps.pause(key);
+    if (request.ends) {
+      promote_ends_the_mirror_ = true;
+      while (request.wanted()) co_await env_.sleep(milliseconds(10));
+      co_return Error(ErrorCode::kClosed, "given up by who asked for it");
+    }
+    for (int i = 0; i < 2000 && !promote_ended_; ++i) co_await env_.sleep(milliseconds(10));
+    for (const auto& key : request.pumps) phases_.push_back(pumps.phase(key).value_or(replicator::PumpPhase::kFailed));
+    PromotionRecord record;
+    record.kind = PromotionKind::kFailover;
+    record.partitions.emplace_back();
+    co_return record;
+  }
   static Link::Edit set_state(LinkState state) {
     return [state](StoredLink& link) {
       link.state = state;
@@ -41,7 +56,8 @@ class VerbsTest : public LinkFixture {
 
   std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   Status promoted_;
-  bool promote_ended_ = false;
+  bool promote_ended_ = false, promote_ends_the_mirror_ = false;
+  std::vector<replicator::PumpPhase> phases_;  // of the pumps, when the failover ends the mirror
 };
 
 ASYNC_TEST_F(VerbsTest, SecondVerbIsRefusedAndToldWhoIsAtWork) {
@@ -79,9 +95,37 @@ ASYNC_TEST_F(VerbsTest, FailoverTakesThePlaceOfAPromote) {
   auto quiet = [](api::VerbProgress) {};
   auto failed_over = co_await link_->failover("orders", false, quiet, soon());
   EXPECT_ERROR(failed_over, ErrorCode::kUnsupported);  // what this target says when it is asked to end
+  // The promote is still being undone: a second one would share its fence.
+  PromotionOptions options;
+  options.source_quiesced = true;
+  auto second = co_await link_->promote("orders", false, options, quiet, soon());
+  EXPECT_ERROR(second, ErrorCode::kConflict);
+  auto link_pause = co_await link_->update(set_state(LinkState::kPaused), soon());
+  EXPECT_ERROR(link_pause, ErrorCode::kConflict);
+  auto again = co_await link_->failover("orders", false, quiet, soon());
+  EXPECT_ERROR(again, ErrorCode::kUnsupported);  // an emergency is let in
   co_await promote_ends();
   EXPECT_ERROR(promoted_, ErrorCode::kConflict);
   EXPECT_TRUE(says(promoted_.error(), "failover has taken the place")) << promoted_.error().to_string();
+}
+
+// The promote is about to end the mirror when a failover takes its place. Pumps that it resumed would go on copying
+// while the failover ends the mirror.
+ASYNC_TEST_F(VerbsTest, DisplacedPromoteLeavesThePumpsToTheFailover) {
+  target_->on_end = [this](EndOfTopic request, replicator::Replicator& pumps) {
+    return end_mirror(std::move(request), pumps);
+  };
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+  world_.spawn(env_, promote());
+  for (int i = 0; i < 1000 && !promote_ends_the_mirror_; ++i) co_await env_.sleep(milliseconds(10));
+  CO_ASSERT(promote_ends_the_mirror_);
+  auto quiet = [](api::VerbProgress) {};
+  auto failed_over = co_await link_->failover("orders", false, quiet, soon());
+  EXPECT_TRUE(failed_over) << failed_over.error().to_string();
+  EXPECT_TRUE(promote_ended_);
+  EXPECT_EQ(phases_, std::vector<replicator::PumpPhase>(1, replicator::PumpPhase::kPaused));
+  EXPECT_EQ(topic_state("orders"), "STOPPED");
 }
 
 ASYNC_TEST_F(VerbsTest, PromoteOnAPausedLinkIsRefusedAtOnce) {
@@ -94,6 +138,56 @@ ASYNC_TEST_F(VerbsTest, PromoteOnAPausedLinkIsRefusedAtOnce) {
   EXPECT_ERROR(promoted_, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(says(promoted_.error(), "resume")) << promoted_.error().to_string();
   EXPECT_EQ(env_.now(), before);
+}
+
+// One partition of two has FAILED.
+ASYNC_TEST_F(VerbsTest, PauseStopsTheOtherPartitionsOfATopicThatIsFailed) {
+  kafka_.topics["orders"].partitions.resize(2);
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened < 2; ++i) co_await env_.sleep(milliseconds(10));
+  auto& lost = kafka_.topics["orders"].partitions[0];
+  auto stop = [](StoredLink& link) {
+    link.spec.on_retention_gap = OnRetentionGap::kStop;
+    return ok();
+  };
+  auto updated = co_await link_->update(stop, soon());
+  CO_ASSERT_OK(updated);
+  lost.log_start = lost.end = 20;
+  for (int i = 0; i < 1000 && topic_state("orders") != "FAILED"; ++i) co_await env_.sleep(milliseconds(10));
+  CO_ASSERT(topic_state("orders") == "FAILED");
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "ACTIVE");
+
+  auto link_paused = co_await link_->update(set_state(LinkState::kPaused), soon());
+  CO_ASSERT_OK(link_paused);
+  EXPECT_EQ(topic_state("orders"), "FAILED");
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "PAUSED");
+  // Resuming the topic does not resume a link that is paused.
+  auto retried = co_await link_->pause_topic("orders", false, soon());
+  CO_ASSERT_OK(retried);
+  co_await env_.sleep(seconds(5));
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "PAUSED");
+  auto link_resumed = co_await link_->update(set_state(LinkState::kActive), soon());
+  CO_ASSERT_OK(link_resumed);
+  for (int i = 0; i < 1000 && topic_state("orders") != "FAILED"; ++i) co_await env_.sleep(milliseconds(10));
+  co_await env_.sleep(seconds(1));
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "ACTIVE");
+
+  auto topic_paused = co_await link_->pause_topic("orders", true, soon());
+  CO_ASSERT_OK(topic_paused);
+  EXPECT_EQ(topic_state("orders"), "PAUSED");
+  EXPECT_EQ(topic("orders")->partitions(1).state(), "PAUSED");
+}
+
+// The link was taken over by another gateway in the middle of the drain: its pumps are gone.
+ASYNC_TEST_F(VerbsTest, PromoteDoesNotTakeATopicWithoutPumpsForDrained) {
+  co_await start_promote();
+  StoredLink theirs = stored_;
+  theirs.epoch = LinkEpoch(5);
+  store_.stored.value = encode(theirs);
+  ++store_.stored.revision;
+  co_await promote_ends();
+  EXPECT_ERROR(promoted_, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(says(promoted_.error(), "became FAILED")) << promoted_.error().to_string();
 }
 
 ASYNC_TEST_F(VerbsTest, PauseWhoseCallerIsGoneChangesNothing) {

@@ -5,6 +5,7 @@
 // Owner: KafkaBackend. Calls wait for each other.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/env.h"
@@ -21,11 +22,17 @@ class RelayGarbage {
       : env_(env), cluster_(cluster), store_(store), journal_(journal), turn_(env) {}
 
   // For links that are not stored any more (under that name, with that id): of the name `link`, or of any if it is
-  // empty. Costs one takeover of the log, some 30 ms, per partition that was relayed. After an error (those of
-  // KafkaRelayJournal and LinkStore) a later call goes on.
+  // empty. Costs one fence of the log, some 30 ms, per shard, and a write per partition that was relayed. After an
+  // error (those of KafkaRelayJournal and LinkStore) a later call goes on.
   Task<Status> collect(std::string link, Deadline deadline);
 
  private:
+  struct Owned {
+    kafka::ProducerIdentity producer;
+    MonoTime until;
+  };
+  // The key's shard is in owned_, for a while yet.
+  Task<Status> own_log(LinkPartition key, Deadline deadline);
   Task<Status> forget_topic(RelayTopic topic, Deadline deadline);
 
   Env& env_;
@@ -33,6 +40,7 @@ class RelayGarbage {
   LinkStore& store_;
   KafkaRelayJournal& journal_;
   AsyncMutex turn_;
+  std::map<std::string, Owned> owned_;  // by transactional id, of one collect()
 };
 
 }  // namespace farshore::linker

@@ -1,6 +1,7 @@
 #include "linker/relay/journal.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace farshore::linker {
 namespace {
@@ -30,7 +31,8 @@ KafkaRelayJournal::KafkaRelayJournal(Env& env, kafka::ClusterClient& cluster, of
       store_(store),
       options_(options),
       image_(
-          env, cluster, store, [this](const LinkPartition& key) { return written_here(key); },
+          env, cluster, store,
+          [this](const LinkPartition& key, kafka::ProducerIdentity writer) { return written_here(key, writer); },
           [this] { return image_lacks_something(); }),
       idle_(env),
       writer_(env, store, options_),
@@ -50,13 +52,12 @@ KafkaRelayJournal::KeyPtr KafkaRelayJournal::taken_over(const LinkPartition& key
   return found == keys_.end() || !found->second->writer || found->second->lost ? nullptr : found->second;
 }
 
-bool KafkaRelayJournal::written_here(const LinkPartition& name) const {
+bool KafkaRelayJournal::written_here(const LinkPartition& name, kafka::ProducerIdentity writer) const {
   auto found = keys_.find(name);
-  if (found == keys_.end() || !found->second->writer) return false;
+  if (found == keys_.end()) return false;
   const JournalKey& key = *found->second;
-  if (key.image_behind) return true;  // JournalCheckpoints reads it anew, and nobody else meanwhile
-  // A key that was fenced is another gateway's.
-  return !key.lost && !key.stopped() && key.generation == image_.generation();
+  if (key.image_behind) return key.writer != nullptr;  // JournalCheckpoints reads it anew, and nobody else meanwhile
+  return key.written_by == writer && !key.lost && key.generation == image_.generation();
 }
 
 bool KafkaRelayJournal::image_lacks_something() const {
@@ -83,25 +84,45 @@ Task<Result<JournalTurn>> KafkaRelayJournal::turn_of(LinkPartition pump, Deadlin
   co_return JournalTurn(env_, idle_, key);
 }
 
-Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(LinkPartition pump, kafka::ProducerIdentity owner,
+std::shared_ptr<JournalLog> KafkaRelayJournal::log_for(const LinkPartition& key, kafka::ProducerIdentity owner) {
+  const int32_t partition = translation_log_partition(key);
+  std::shared_ptr<JournalLog>& newest = logs_[{key.link, partition}];
+  if (!newest || newest->owner() != owner)
+    newest = std::make_shared<JournalLog>(env_, cluster_, log_partition(partition), owner, options_.runs_per_batch_max);
+  return newest;
+}
+
+Task<Result<replicator::RelayClaims>> KafkaRelayJournal::take_over(LinkPartition pump, replicator::RelayLogWriter by,
                                                                    MonoTime owned_until, Deadline deadline) {
   KeyPtr& found = keys_[pump];
   if (!found) found = std::make_shared<JournalKey>(env_, pump);
   KeyPtr key = found;
-  // A write of the former takeover may be on its way. The marker has fenced it, so it ends soon.
+  // A write of the former takeover may be on its way. It ends soon: answered, or fenced by the marker.
   key->failure = Error(ErrorCode::kUnavailable, "the partition is being taken over");
   CO_CHECK(co_await until_idle(key, deadline));
   const JournalTurn turn(env_, idle_, key);
-  key->writer.reset();
-  CO_CHECK(co_await read_log(*key, owner, deadline));
+  std::shared_ptr<JournalLog> log = std::exchange(key->writer, nullptr);
+  // The same writer as before, which has the log to itself: nothing is to be read.
+  const bool goes_on = log && log->owner() == by.producer && key->written_by && !key->lost && !key->in_doubt &&
+                       !key->image_behind && !by.former && !by.former_has_stopped &&
+                       key->generation == image_.generation();
+  if (!log || log->owner() != by.producer) log = log_for(pump, by.producer);
+  if (!log->usable())
+    co_return Error(ErrorCode::kAmbiguous, "it is not known what was written to the log of record last");
+  CO_CHECK(co_await image_.open(deadline));
+  {
+    auto storing = co_await key->storing.lock();
+    CO_CHECK(co_await store_.drop_unlogged(key->name));
+  }
+  if (!goes_on) CO_CHECK(co_await read_log(*key, *log, by, deadline));
   CO_TRY(offsets::Claims claims, co_await store_.claims(key->name));
   key->continue_at(claims);
   key->anchors = claims.anchors;
-  key->in_store = key->overflowed = key->image_behind = key->lost = false;
+  key->in_store = key->overflowed = key->image_behind = key->lost = key->in_doubt = false;
+  key->written_by = by.producer;
   key->failure = {};
   key->owned_until = owned_until;
-  key->writer =
-      std::make_unique<kafka::FencedWriter>(env_, cluster_, log_partition(translation_log_partition(key->name)), owner);
+  key->writer = std::move(log);
   co_return to_relay_claims(std::move(claims));
 }
 
@@ -128,14 +149,18 @@ std::optional<Error> KafkaRelayJournal::wants_takeover(const LinkPartition& pump
 }
 
 // The log alone decides: runs that were acknowledged and not written are found at the target again, and written then.
-Task<Status> KafkaRelayJournal::read_log(JournalKey& key, kafka::ProducerIdentity owner, Deadline deadline) {
-  CO_CHECK(co_await image_.open(deadline));
-  {
-    auto storing = co_await key.storing.lock();
-    CO_CHECK(co_await store_.drop_unlogged(key.name));
-  }
-  CO_CHECK(co_await image_.read_to_marker(translation_log_partition(key.name), owner, deadline));
-  if (key.image_behind) CO_CHECK(co_await image_.read_key(key.name, nullptr, deadline));
+Task<Status> KafkaRelayJournal::read_log(JournalKey& key, JournalLog& log, replicator::RelayLogWriter by,
+                                         Deadline deadline) {
+  const int32_t partition = translation_log_partition(key.name);
+  key.written_by.reset();
+  if (!log.read_into)
+    CO_CHECK(co_await image_.read_to_marker(partition, by.producer, deadline));
+  else if (*log.read_into != image_.generation())  // emptied since
+    CO_CHECK(co_await image_.read_to_end(partition, deadline));
+  log.read_into = image_.generation();
+  if (by.former) CO_CHECK(co_await image_.read_to_marker(partition, *by.former, deadline));
+  if (by.former_has_stopped) CO_CHECK(co_await image_.read_to_end(partition, deadline));
+  if (key.image_behind || key.in_doubt) CO_CHECK(co_await image_.read_key(key.name, nullptr, deadline));
   key.generation = image_.generation();
   co_return ok();
 }

@@ -6,9 +6,10 @@
 //   take_over() reads the log into the image up to this gateway's own marker (LogImage), and goes on from there
 //   to_target(), to_source(), claims(): the image, with what waits in memory put into it first
 //
-// Each key (link, source topic, partition) writes under its own fenced producer, the one that also writes its data, one
-// batch at a time. A run is written when it closes and, while it grows, at most once per `checkpoint_every`. Runs that
-// are in memory only can be derived from the end of the target partition at the next takeover.
+// Each key (link, source topic, partition) writes under the fenced producer of its shard, one batch at a time; what
+// several keys of a shard write at once goes together (JournalLog). A run is written when it closes and, while it
+// grows, at most once per `checkpoint_every`. Runs that are in memory only can be derived from the end of the target
+// partition at the next takeover.
 //
 // An image of another log (cluster id, topic id), or one that is ahead of the log (the log lost its tail), is thrown
 // away and rebuilt. A local disk that refuses writes (full, say) stops the writing of the key, not its relaying; the
@@ -41,7 +42,7 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   Task<void> stop();  // writes nothing more; close the cluster client first, or a write under way is waited for
 
   Task<Result<TopicPartition>> log_of(LinkPartition key, Deadline deadline) override;
-  Task<Result<replicator::RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner,
+  Task<Result<replicator::RelayClaims>> take_over(LinkPartition key, replicator::RelayLogWriter by,
                                                   MonoTime owned_until, Deadline deadline) override;
   void owned_until(const LinkPartition& key, MonoTime until) override;
   void lost(const LinkPartition& key, const Error& fenced) override;
@@ -70,12 +71,13 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   using KeyPtr = std::shared_ptr<JournalKey>;
 
   KeyPtr taken_over(const LinkPartition& key) const;  // null: not taken over, or lost since
-  bool written_here(const LinkPartition& name) const;
+  bool written_here(const LinkPartition& name, kafka::ProducerIdentity writer) const;
   bool image_lacks_something() const;
   Task<Status> until_idle(KeyPtr key, Deadline deadline);
   // The turn of a key that was taken over. kFenced: it was not. After a failed write: that error.
   Task<Result<JournalTurn>> turn_of(LinkPartition key, Deadline deadline);
-  Task<Status> read_log(JournalKey& key, kafka::ProducerIdentity owner, Deadline deadline);
+  Task<Status> read_log(JournalKey& key, JournalLog& log, replicator::RelayLogWriter by, Deadline deadline);
+  std::shared_ptr<JournalLog> log_for(const LinkPartition& key, kafka::ProducerIdentity owner);
   Task<Status> bring_image_up_to_date(LinkPartition key, Deadline deadline);
   Task<Status> put_unlogged(KeyPtr key);
 
@@ -85,6 +87,9 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   const RelayJournalOptions options_;
   LogImage image_;
   JournalCheckpoints::Keys keys_;
+  // By link and partition of the log: the newest. It counts the sequences of its owner, so it stays while keys come and
+  // go; a log is small, and there are 16 for each link.
+  std::map<std::pair<LinkId, int32_t>, std::shared_ptr<JournalLog>> logs_;
   Notifier idle_;
   JournalWriter writer_;
   JournalCheckpoints checkpoints_;

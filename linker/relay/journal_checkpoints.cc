@@ -113,7 +113,7 @@ Task<void> JournalCheckpoints::read_image(JournalKey& key) {
   }
   if (read && key.image_behind) {
     key.image_behind = false;
-    if (key.writer) key.failure = {};
+    if (key.writer && key.writer->usable()) key.failure = {};
     env_.log().info("the map of a relayed partition is written down again",
                     {{"source_topic", key.name.source_topic.to_string()}, {"partition", key.name.partition.value()}});
   }

@@ -88,7 +88,12 @@ void JournalKey::acknowledged(const JournalBatch& batch) {
       closed.pop_front();  // it closed while it was written, and did not grow
     }
   }
-  if (batch.anchor) anchors.push_back(*batch.anchor);
+  if (batch.anchor) {  // under one name: the later one replaces the earlier one, in the log too
+    std::erase_if(anchors, [&](const RelayAnchor& anchor) {
+      return anchor.producer == batch.anchor->producer && anchor.sequence == batch.anchor->sequence;
+    });
+    anchors.push_back(*batch.anchor);
+  }
   std::erase_if(anchors, [&](const RelayAnchor& anchor) {
     return std::find(batch.erased_anchors.begin(), batch.erased_anchors.end(), anchor) != batch.erased_anchors.end();
   });

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/async_mutex.h"
+#include "linker/relay/journal_log.h"
 #include "offsets/store/translation_store.h"
-#include "proto/kafka/client/fenced_writer.h"
 #include "replicator/relay/journal.h"
 
 namespace farshore::linker {
@@ -50,16 +50,19 @@ struct JournalKey {
   void continue_at(const offsets::Claims& claims);
 
   const LinkPartition name;
-  std::unique_ptr<kafka::FencedWriter> writer;  // null: not taken over
-  bool busy = false;                            // a JournalTurn of the key exists
-  AsyncMutex storing;                           // one writer of the local image at a time
-  Error failure;                                // nothing more is written until the next takeover; kNone: none
-  bool lost = false;                            // another gateway has the partition
-  MonoTime owned_until{};                       // nothing is sent later (replicator/relay/ownership.h)
-  int failures = 0;                             // writes that failed since the last one that did not
-  int too_large = 0;                            // refused as too large, less those taken since: halves a batch each
-  MonoTime retake_at{};                         // when a takeover may help, if `failure` is set
-  bool overflowed = false;                      // nothing more is kept either
+  std::shared_ptr<JournalLog> writer;  // null: not taken over
+  // Its records in the log need no reading: they are in the image since they were written. None: the log must be read.
+  std::optional<kafka::ProducerIdentity> written_by;
+  bool in_doubt = false;    // the fate of a write is unknown: the next takeover reads the key from the log's start
+  bool busy = false;        // a JournalTurn of the key exists
+  AsyncMutex storing;       // one writer of the local image at a time
+  Error failure;            // nothing more is written until the next takeover; kNone: none
+  bool lost = false;        // another gateway has the partition
+  MonoTime owned_until{};   // nothing is sent later (replicator/relay/ownership.h)
+  int failures = 0;         // writes that failed since the last one that did not
+  int too_large = 0;        // refused as too large, less those taken since: halves a batch each
+  MonoTime retake_at{};     // when a takeover may help, if `failure` is set
+  bool overflowed = false;  // nothing more is kept either
 
   std::deque<TranslationRun> closed;   // whole runs, in source order
   std::optional<TranslationRun> open;  // the one that still grows, behind them

@@ -178,5 +178,56 @@ ASYNC_TEST_F(RelayJournalTest, ForgetBelowKeepsTheLastRun) {
   co_await other.stop();
 }
 
+ASYNC_TEST_F(RelayJournalTest, TakeoverByTheSameWriterReadsNothingAndKnowsWhatWasWritten) {
+  constexpr int16_t kFetchKey = 1;
+  JournalGateway gateway(*this);
+  const auto key = key_number(1);
+  CO_DO(co_await gateway.take(key));
+  CO_DO(co_await gateway.anchor(key, 0, 0, 0));
+  gateway.journal->relayed(key, run_of(0, 0, 10));
+  gateway.journal->relayed(key, run_of(20, 30, 10));
+  co_await gateway.until_written();
+  const int fetches = kafka_.requests[kFetchKey];
+  auto claims = co_await gateway.journal->take_over(key, gateway.owner, env_.now() + hours(10), soon());
+  CO_ASSERT_OK(claims);
+  EXPECT_EQ(kafka_.requests[kFetchKey], fetches);
+  CO_ASSERT(claims->last_run.has_value());
+  EXPECT_EQ(*claims->last_run, run_of(20, 30, 10));
+  EXPECT_EQ(claims->anchors.size(), 1u);
+  gateway.journal->relayed(key, run_of(40, 50, 10));  // the sequences go on, too
+  co_await gateway.until_written();
+  JournalGateway other(*this);
+  for (int64_t i = 0; i < 3; ++i) co_await expect_target(other, key, i * 20 + 9, i == 0 ? 9 : i * 20 + 19);
+  co_await gateway.stop();
+  co_await other.stop();
+}
+
+// The target gave the id another producer: nothing fences the former owner, which writes on until it notices.
+ASYNC_TEST_F(RelayJournalTest, WhatAFormerOwnerWroteBehindTheMarkerIsReadWhenItHasStopped) {
+  JournalGateway old(*this), fresh(*this);
+  const auto key = key_number(1);
+  CO_DO(co_await old.take(key));
+  CO_DO(co_await old.anchor(key, 0, 0, 0));
+  old.journal->relayed(key, run_of(0, 0, 10));
+  co_await old.until_written();
+  std::vector<TopicPartition> partitions{{kTranslationTopic, translation_log_partition(key)}};
+  auto owner = co_await kafka::fence(*fresh.cluster, "farshore.test.new", std::move(partitions), soon());
+  CO_ASSERT_OK(owner);
+  CO_DO(co_await fresh.journal->take_over(key, *owner, env_.now() + hours(10), soon()));
+  old.journal->relayed(key, run_of(20, 30, 10));
+  co_await old.until_written();
+  int32_t n = 2;  // a neighbour, for which the same partition of the log is read meanwhile
+  while (translation_log_partition(key_number(n)) != translation_log_partition(key)) ++n;
+  CO_DO(co_await fresh.journal->claims(key_number(n), soon()));
+  replicator::RelayLogWriter writer(*owner);
+  writer.former_has_stopped = true;
+  auto claims = co_await fresh.journal->take_over(key, writer, env_.now() + hours(10), soon());
+  CO_ASSERT_OK(claims);
+  CO_ASSERT(claims->last_run.has_value());
+  EXPECT_EQ(*claims->last_run, run_of(20, 30, 10));
+  co_await old.stop();
+  co_await fresh.stop();
+}
+
 }  // namespace
 }  // namespace farshore::linker

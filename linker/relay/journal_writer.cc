@@ -47,9 +47,11 @@ Task<Status> JournalWriter::write(JournalKey& key, JournalBatch batch, Deadline 
                     "target: it is not known whether this gateway still owns the partition: the coordinator of its "
                     "transactional id does not answer");
   CO_TRY(auto records, encode(batch.records));
-  auto written = co_await key.writer->append(std::move(records), std::min(deadline, Deadline(key.owned_until)));
-  if (!written) {
-    Error why = std::move(written).error();
+  const std::shared_ptr<JournalLog> log = key.writer;  // kept until it has answered
+  auto appended = co_await log->append(std::move(records), std::min(deadline, Deadline(key.owned_until)));
+  if (!appended.result) {
+    const Error why = std::move(appended.result).error();
+    if (appended.in_doubt) key.in_doubt = true;
     if (why == ErrorCode::kInvalidArgument) {
       key.too_large = std::min(key.too_large + 1, kTooLargeMax);
       note_failure(key, why);

@@ -20,9 +20,9 @@ struct LogImage::Partition {
 // Puts the records of some keys into the store, and counts them.
 class LogImage::Sink final : public TranslationLogSink {
  public:
-  using Wanted = std::function<bool(const LinkPartition&)>;
+  using Wanted = std::function<bool(const LinkPartition&, kafka::ProducerIdentity writer)>;
   Sink(LogImage& image, Wanted wanted) : image_(image), wanted_(std::move(wanted)) {}
-  bool wants(const LinkPartition& key) override { return wanted_(key); }
+  bool wants(const LinkPartition& key, kafka::ProducerIdentity writer) override { return wanted_(key, writer); }
   Task<Status> take(TranslationRecord record) override {
     CO_CHECK(co_await image_.store_.apply(std::move(record)));
     image_.records_read_.add();
@@ -113,7 +113,8 @@ Task<Status> LogImage::apply(Partition& partition, int32_t index, kafka::Partiti
   const uint64_t generation = partition.generation;
   auto guard = co_await applying_.lock();
   if (generation != generation_) co_return ok();  // emptied meanwhile: the caller begins anew
-  Sink sink(*this, [this](const LinkPartition& key) { return !written_here_(key); });
+  Sink sink(*this,
+            [this](const LinkPartition& key, kafka::ProducerIdentity writer) { return !written_here_(key, writer); });
   CO_CHECK(co_await partition.reader->apply(read, sink));
   if (read.run.empty() || lacking_()) co_return ok();
   offsets::AppliedTo to;
@@ -129,7 +130,7 @@ Task<Status> LogImage::read_key(LinkPartition key, Done done, Deadline deadline)
   CO_TRY(Offset start, co_await offset_of(index, kafka::OffsetOf::kLogStart, deadline));
   CO_TRY(Offset end, co_await offset_of(index, kafka::OffsetOf::kEnd, deadline));
   TranslationLogReader reader(env_, cluster_, arena_, index, start);
-  Sink sink(*this, [key](const LinkPartition& each) { return each == key; });
+  Sink sink(*this, [key](const LinkPartition& each, kafka::ProducerIdentity) { return each == key; });
   CO_CHECK(co_await reader.read_to(end, sink, deadline));
   if (done) done();
   co_return ok();

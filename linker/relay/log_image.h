@@ -21,9 +21,9 @@ namespace farshore::linker {
 
 class LogImage {
  public:
-  // Of keys that this process writes itself, and puts into the store with each write: they are left out, since a run
-  // that is read again would take away the later ones that were put meanwhile.
-  using Written = std::function<bool(const LinkPartition&)>;
+  // Records that this process wrote itself, and put into the store with each write: they are left out, since a run
+  // that is read again would take away the later ones that were put meanwhile. `writer`: the producer of the record.
+  using Written = std::function<bool(const LinkPartition&, kafka::ProducerIdentity writer)>;
   // Whether the store lacks records of these keys that the log has. As long as it does (until read_key() has read
   // them), no position is stored, so a restart reads the log again.
   using Lacking = std::function<bool()>;

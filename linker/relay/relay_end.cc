@@ -35,9 +35,13 @@ Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   }
   add_what_was_seen(record, request_.pumps, pumps_, relay_.env.now());
   if (request_.dry_run) co_return record;
-  CO_CHECK(wanted());
-  topic.promotion = record;
-  CO_CHECK(co_await relay_.topics.put(topic, deadline));
+  RelayTopicStore::Change end = [this, &record](RelayTopic& stored) {
+    Status still = wanted();
+    if (still && !stored.promotion) stored.promotion = record;  // by another verb meanwhile: that end stays
+    return still;
+  };
+  CO_TRY(topic, co_await relay_.topics.change(topic.topic, std::move(end), deadline));
+  record = *topic.promotion;
   if (!topic.caught_up) co_await restore_retention(std::move(topic), deadline);
   co_return record;
 }
@@ -109,7 +113,9 @@ Task<Status> RelayEnd::take_over(LinkPartition key, PromotionRecord::PartitionEn
       out.last_epoch = state->last_epoch;
       co_return ok();
     }
-    if (state.error() == ErrorCode::kFenced) co_return std::move(state).error();
+    // kClosed: somebody else opens the partition, or the gateway stops. Then nobody knows that nothing is on its way.
+    if (state.error() == ErrorCode::kFenced || state.error() == ErrorCode::kClosed)
+      co_return std::move(state).error().in("takeover of partition " + std::to_string(out.partition));
     if (!error_retriable(state.error().code)) {
       out.note = "by what was written down: " + state.error().to_string();
       co_return ok();

@@ -91,12 +91,17 @@ Task<Status> RelayTarget::give_up(TargetTopic which, int32_t partition, SourceOf
     co_return Error(ErrorCode::kInvalidArgument, "the source offsets below " + std::to_string(from.value()) +
                                                      " of partition " + std::to_string(partition) +
                                                      " are at the target: go on there, or at a higher one");
-  if (topic.given_up.size() >= kGivenUpMax)
-    co_return Error(ErrorCode::kResourceExhausted,
-                    "topic " + topic.topic + " has given up " + std::to_string(kGivenUpMax) +
-                        " ranges already: delete it at the target and create a new link");
-  topic.given_up.push_back({partition, from, to, env_.wall_now().milliseconds_since_epoch, std::move(why)});
-  CO_CHECK(co_await topics_.put(std::move(topic), deadline));
+  const GivenUpRange range{partition, from, to, env_.wall_now().milliseconds_since_epoch, std::move(why)};
+  RelayTopicStore::Change given_up = [&range](RelayTopic& stored) -> Status {
+    if (stored.promotion) return Error(ErrorCode::kInvalidArgument, "topic " + stored.topic + " has ended meanwhile");
+    if (stored.given_up.size() >= kGivenUpMax)
+      return Error(ErrorCode::kResourceExhausted, "topic " + stored.topic + " has given up " +
+                                                      std::to_string(kGivenUpMax) +
+                                                      " ranges already: delete it at the target and create a new link");
+    stored.given_up.push_back(range);
+    return ok();
+  };
+  CO_TRY(topic, co_await topics_.change(which.topic, std::move(given_up), deadline));
   sink_.go_on_at(key, {to, /*decided_now=*/true});
   co_return ok();
 }
@@ -107,14 +112,12 @@ std::optional<TargetOffset> RelayTarget::end_at_target(const LinkPartition& key,
 
 Task<Result<RelayTopic>> RelayTarget::note_retention(RelayTopic topic, RelayTopicConfigs::Declared retention,
                                                      bool caught_up, Deadline deadline) {
-  auto declared = topic.declared;
-  for (auto& [key, value] : retention) declared[key] = std::move(value);
-  if ((caught_up && !topic.caught_up) || declared != topic.declared) {
-    topic.caught_up = topic.caught_up || caught_up;
-    topic.declared = std::move(declared);
-    CO_CHECK(co_await topics_.put(topic, deadline));
-  }
-  co_return topic;
+  RelayTopicStore::Change noted = [&retention, caught_up](RelayTopic& stored) {
+    stored.caught_up = stored.caught_up || caught_up;
+    for (const auto& [key, value] : retention) stored.declared[key] = value;
+    return ok();
+  };
+  co_return co_await topics_.change(topic.topic, std::move(noted), deadline);
 }
 
 Task<Result<ConfigPlan>> RelayTarget::configs(std::string name, std::map<std::string, std::string> followed,

@@ -1,6 +1,7 @@
 // RelayTarget at the fake Kafka cluster: what it translates and gives up, without records on their way.
 #include "linker/relay/relay_target.h"
 
+#include "base/gate.h"
 #include "linker/relay/testing/relay_gateway.h"
 
 namespace farshore::linker {
@@ -16,6 +17,13 @@ class RelayTargetTest : public KafkaFixture {
     link_.spec.target_cluster_id = ClusterId(kafka_.cluster_id);
     const RelayServices services{gateway.store, gateway.journal, gateway.translations};
     return std::make_unique<RelayTarget>(env_, env_.network(), link_, services);
+  }
+  Task<void> give_up(RelayTarget& target, TargetTopic topic, int32_t partition) {
+    CO_DO(co_await target.give_up(std::move(topic), partition, SourceOffset(15), "refused", soon()));
+  }
+  Task<void> caught_up(RelayTarget& target) {
+    std::map<std::string, std::string> followed;
+    CO_DO(co_await target.configs("orders", std::move(followed), true, soon()));
   }
   StoredLink link_;
   RelayTopic topic_;
@@ -67,6 +75,26 @@ ASYNC_TEST_F(RelayTargetTest, GivenUpOffsetsAreStoredAndShown) {
   CO_ASSERT_OK(stored);
   CO_ASSERT(stored->size() == 1);
   EXPECT_EQ(decode_relay_topic(stored->front().value).value().given_up.size(), 1u);
+  target->close();
+  co_await gateway.stop();
+}
+
+ASYNC_TEST_F(RelayTargetTest, ChangesOfOneTopicThatOverlapAreAllKept) {
+  RelayGateway gateway(*this);
+  auto target = target_of(gateway);
+  CO_DO(co_await gateway.put(relay_topic_key("l", "orders"), encode(topic_)));
+  auto adopted = co_await target->adopt(soon());
+  CO_ASSERT_OK(adopted);
+  for (int32_t p = 0; p < 2; ++p) CO_DO(co_await gateway.take(key(p)));
+  Gate gate(env_);
+  for (int32_t p = 0; p < 2; ++p) spawn(gate, "give up", give_up(*target, adopted->front(), p));
+  spawn(gate, "caught up", caught_up(*target));
+  co_await gate.close();
+  auto stored = co_await gateway.store.list(relay_topic_key("l", "orders"), soon());
+  CO_ASSERT_OK(stored);
+  const RelayTopic now = decode_relay_topic(stored->front().value).value();
+  EXPECT_EQ(now.given_up.size(), 2u);
+  EXPECT_TRUE(now.caught_up);
   target->close();
   co_await gateway.stop();
 }

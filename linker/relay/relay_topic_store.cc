@@ -5,6 +5,11 @@
 #include "proto/link/keys.h"
 
 namespace farshore::linker {
+namespace {
+
+constexpr int kConflictsMax = 5;  // changes of others that came between, in a row
+
+}  // namespace
 
 TargetTopic target_topic(const RelayTopic& topic) {
   TargetTopic out;
@@ -23,7 +28,8 @@ Task<Status> RelayTopicStore::load(Deadline deadline) {
   for (const auto& each : stored) {
     auto topic = decode_relay_topic(each.value);
     if (!topic) co_return std::move(topic).error().in(each.key);
-    entries_[topic->topic] = Entry{*topic, each.revision};
+    Entry& entry = entries_[topic->topic];  // a change may have been stored since the list was read
+    if (entry.revision <= each.revision) entry = Entry{*topic, each.revision};
   }
   loaded_ = true;
   co_return ok();
@@ -41,18 +47,38 @@ std::vector<RelayTopic> RelayTopicStore::topics() const {
   return out;
 }
 
-Task<Status> RelayTopicStore::put(RelayTopic topic, Deadline deadline) {
+Task<Result<RelayTopic>> RelayTopicStore::replace(Entry by, Deadline deadline) {
   StoredEntry stored;
-  stored.key = relay_topic_key(name_, topic.topic);
-  stored.value = encode(topic);
-  stored.revision = entries_[topic.topic].revision;
+  stored.key = relay_topic_key(name_, by.topic.topic);
+  stored.value = encode(by.topic);
+  stored.revision = by.revision;
   auto revision = co_await store_.replace(std::move(stored), deadline);
   if (!revision) {
     loaded_ = false;  // the record may be stored or not
     co_return std::move(revision).error();
   }
-  entries_[topic.topic] = Entry{topic, *revision};
+  by.revision = *revision;
+  entries_[by.topic.topic] = by;
+  co_return std::move(by.topic);
+}
+
+Task<Status> RelayTopicStore::add(RelayTopic topic, Deadline deadline) {
+  Entry entry{topic, entries_[topic.topic].revision};  // instead of one that a deleted link left
+  CO_TRY(RelayTopic added, co_await replace(std::move(entry), deadline));
   co_return ok();
+}
+
+Task<Result<RelayTopic>> RelayTopicStore::change(std::string topic, Change change, Deadline deadline) {
+  for (int conflicts = 0;; ++conflicts) {
+    CO_CHECK(co_await load(deadline));
+    const RelayTopic* now = find(topic);
+    if (!now) co_return Error(ErrorCode::kNotFound, "topic " + topic + " is not one of this link");
+    Entry entry = entries_.at(topic);
+    CO_CHECK(change(entry.topic));
+    if (entry.topic == *now) co_return std::move(entry.topic);
+    auto changed = co_await replace(std::move(entry), deadline);
+    if (changed || changed.error() != ErrorCode::kConflict || conflicts >= kConflictsMax) co_return changed;
+  }
 }
 
 Task<Status> RelayTopicStore::check_owner(std::string topic, Deadline deadline) {

@@ -3,6 +3,7 @@
 // Deadlines are the caller's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,8 +26,13 @@ class RelayTopicStore {
   Task<Status> load(Deadline deadline);
   const RelayTopic* find(const std::string& topic) const;  // null: not a topic of this link
   std::vector<RelayTopic> topics() const;                  // of this link, those that were made at the target; by name
-  // Stores the record. kConflict: another one is stored; load() reads it.
-  Task<Status> put(RelayTopic topic, Deadline deadline);
+  // A topic that is about to be made, and is not this link's yet. kConflict: another record is stored; load() reads it.
+  Task<Status> add(RelayTopic topic, Deadline deadline);
+  // Changes the record as it is stored, and returns it. Whoever has a copy of a record cannot store it: another change
+  // may have come between. So `change` is called with the newest record, again after a conflict, and touches only what
+  // it is about; an error of it changes nothing and is returned. kNotFound: not a topic of this link.
+  using Change = std::function<Status(RelayTopic& topic)>;
+  Task<Result<RelayTopic>> change(std::string topic, Change change, Deadline deadline);
   // kInvalidArgument: another link that is stored here fills this topic; names it.
   Task<Status> check_owner(std::string topic, Deadline deadline);
 
@@ -35,6 +41,8 @@ class RelayTopicStore {
     RelayTopic topic;
     int64_t revision = 0;
   };
+  Task<Result<RelayTopic>> replace(Entry by, Deadline deadline);
+
   LinkStore& store_;
   const LinkId link_;
   const std::string name_;

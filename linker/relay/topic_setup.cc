@@ -37,7 +37,7 @@ Task<Result<TargetTopic>> TopicSetup::run(Deadline deadline) {
   topic = new_record();
   RelayTopicConfigs configs = RelayTopicConfigs::for_new_topic(wanted_.configs);
   if (wanted_.dry_run) co_return co_await plan(std::move(topic), std::move(configs), deadline);
-  if (!known) CO_CHECK(co_await relay_.topics.put(topic, deadline));
+  if (!known) CO_CHECK(co_await relay_.topics.add(topic, deadline));
   CO_TRY(Drift drift, co_await make(std::move(topic), std::move(configs), deadline));
   TargetTopic made = target_topic(*relay_.topics.find(wanted_.topic));
   made.drift = std::move(drift);
@@ -81,8 +81,12 @@ Task<Status> TopicSetup::grow(RelayTopic known, Deadline deadline) {
     CO_CHECK(co_await admin_.grow(known.topic, partitions, deadline));
     CO_CHECK(co_await until_shown(known.topic, partitions, deadline));
   }
-  known.partitions = partitions;
-  co_return co_await relay_.topics.put(std::move(known), deadline);
+  RelayTopicStore::Change grown = [partitions](RelayTopic& topic) {
+    topic.partitions = std::max(topic.partitions, partitions);
+    return ok();
+  };
+  CO_TRY(RelayTopic stored, co_await relay_.topics.change(known.topic, std::move(grown), deadline));
+  co_return ok();
 }
 
 RelayTopic TopicSetup::new_record() const {
@@ -134,7 +138,13 @@ Task<Result<TopicSetup::Drift>> TopicSetup::make(RelayTopic topic, RelayTopicCon
     CO_TRY(drift, co_await configure(topic.topic, std::move(configs), deadline));
   }
   topic.id = TargetTopicId(there->id);
-  CO_CHECK(co_await relay_.topics.put(std::move(topic), deadline));
+  RelayTopicStore::Change made = [&topic](RelayTopic& stored) {
+    stored.id = topic.id;
+    stored.partitions = topic.partitions;
+    stored.declared = topic.declared;
+    return ok();
+  };
+  CO_TRY(RelayTopic stored, co_await relay_.topics.change(topic.topic, std::move(made), deadline));
   co_return drift;
 }
 

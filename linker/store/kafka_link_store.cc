@@ -64,7 +64,8 @@ void KafkaLinkStore::remember(const std::string& key, std::optional<std::string>
 }
 
 Task<Status> KafkaLinkStore::take_control(Deadline deadline) {
-  auto guard = co_await turn_.lock();
+  auto guard = co_await turn_.lock(deadline);
+  if (!guard) co_return guard.error().in("target: stored links");
   if (fenced_) began_with_.reset();
   co_return co_await take_control_locked(deadline);
 }
@@ -148,7 +149,8 @@ Task<Status> KafkaLinkStore::confirm_control(Deadline deadline) {
 }
 
 Task<Status> KafkaLinkStore::keep_control(Deadline deadline) {
-  auto guard = co_await turn_.lock();
+  auto guard = co_await turn_.lock(deadline);
+  if (!guard) co_return guard.error().in("target: stored links");
   CO_CHECK(co_await ensure_control(deadline));
   CO_CHECK(co_await confirm_control(deadline));
   if (!id_lifetime_ || env_.now() - used_ >= kLifetimeAskEvery) {
@@ -193,7 +195,8 @@ Task<Status> KafkaLinkStore::catch_up(Deadline deadline) {
 }
 
 Task<Result<StoredEntry>> KafkaLinkStore::read(std::string key, Deadline deadline) {
-  auto guard = co_await turn_.lock();
+  auto guard = co_await turn_.lock(deadline);
+  if (!guard) co_return guard.error().in("target: stored links");
   CO_CHECK(co_await ensure_control(deadline));
   CO_CHECK(co_await catch_up(deadline));
   StoredEntry entry;
@@ -207,7 +210,8 @@ Task<Result<StoredEntry>> KafkaLinkStore::read(std::string key, Deadline deadlin
 
 // One page holds all: they are in memory already.
 Task<Result<StoredPage>> KafkaLinkStore::page(std::string begin, std::string end, Deadline deadline) {
-  auto guard = co_await turn_.lock();
+  auto guard = co_await turn_.lock(deadline);
+  if (!guard) co_return guard.error().in("target: stored links");
   CO_CHECK(co_await ensure_control(deadline));
   CO_CHECK(co_await catch_up(deadline));
   StoredPage out;
@@ -221,7 +225,8 @@ Task<Result<StoredPage>> KafkaLinkStore::page(std::string begin, std::string end
 }
 
 Task<Result<int64_t>> KafkaLinkStore::replace(StoredEntry entry, Deadline deadline) {
-  auto guard = co_await turn_.lock();
+  auto guard = co_await turn_.lock(deadline);
+  if (!guard) co_return guard.error().in("target: stored links");
   if (entry.key.empty()) co_return Error(ErrorCode::kInvalidArgument, "an entry needs a key");
   CO_CHECK(co_await ensure_control(deadline));
   CO_CHECK(co_await confirm_control(deadline));

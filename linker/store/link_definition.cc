@@ -17,7 +17,11 @@ void LinkDefinition::learn_cluster_ids(const ClusterId& source, const ClusterId&
 }
 
 Task<Result<StoredEntry>> LinkDefinition::stored_if_ours(Deadline deadline) {
-  CO_TRY(StoredEntry entry, co_await store_.read(key(), deadline));
+  auto read = co_await store_.read(key(), deadline);
+  // Another cluster answers: that says nothing about the link.
+  if (!read && read.error() == ErrorCode::kConflict) co_return Error(ErrorCode::kUnavailable, read.error().detail);
+  if (!read) co_return std::move(read).error();
+  StoredEntry entry = std::move(*read);
   if (entry.revision == 0) co_return Error(ErrorCode::kNotFound, "the link was deleted at the target");
   CO_TRY(StoredLink stored, decode_stored_link(entry.value));
   if (stored.id != link_.id || stored.epoch != link_.epoch)
@@ -35,7 +39,8 @@ Task<Status> LinkDefinition::reread(Deadline deadline) {
 }
 
 Task<Result<StoredLink>> LinkDefinition::update(Edit edit, Deadline deadline) {
-  auto guard = co_await storing_.lock();
+  auto guard = co_await storing_.lock(deadline);
+  if (!guard) co_return guard.error().in("another change of the link is being stored");
   StoredLink before = link_;
   for (bool again = true;; again = false) {
     StoredLink changed = link_;
@@ -56,18 +61,28 @@ Task<Result<StoredLink>> LinkDefinition::update(Edit edit, Deadline deadline) {
 }
 
 Task<Status> LinkDefinition::forget(Deadline deadline) {
-  auto guard = co_await storing_.lock();
-  StoredEntry entry;
-  entry.key = key();
-  entry.revision = revision_;
-  CO_CHECK(co_await store_.replace(std::move(entry), deadline));
-  // If this fails, the entries left behind do no harm: readers find no link that they belong to.
+  auto guard = co_await storing_.lock(deadline);
+  if (!guard) co_return guard.error().in("another change of the link is being stored");
+  // Listed before the entry goes: afterwards another gateway may make a link of that name, with entries of its own.
   auto rest = co_await store_.list(link_children_prefix(link_.spec.name), deadline);
+  for (bool again = true;; again = false) {
+    StoredEntry entry;
+    entry.key = key();
+    entry.revision = revision_;
+    auto deleted = co_await store_.replace(std::move(entry), deadline);
+    if (deleted) break;
+    // An earlier change of this gateway may have been stored although its answer never came.
+    if (deleted.error() != ErrorCode::kConflict || !again) co_return std::move(deleted).error();
+    CO_CHECK(co_await reread(deadline));
+  }
+  // If this fails, the entries left behind do no harm: readers find no link that they belong to, and the backend
+  // collects them.
   if (!rest) co_return ok();
   for (auto& left : *rest) {
     if (parse_link_key(left.key).kind == LinkKey::Kind::kRelayTopic) continue;
     left.value.clear();
-    (void)co_await store_.replace(std::move(left), deadline);
+    auto deleted = co_await store_.replace(std::move(left), deadline);  // kConflict: it is another link's already
+    if (!deleted && deleted.error() != ErrorCode::kConflict) break;     // kFenced: a deleted link writes nothing more
   }
   co_return ok();
 }

@@ -35,7 +35,7 @@ class LinkDefinition {
   // now. Other errors of the store: the new definition may be stored or not; the next update finds out.
   Task<Result<StoredLink>> update(Edit edit, Deadline deadline);
   // The stored entry, if it is still this gateway's (same link id, same epoch). kConflict: another gateway has the
-  // link. kNotFound: the link was deleted.
+  // link. kNotFound: the link is not there: it was deleted, or the target is not the one that it was stored at.
   Task<Result<StoredEntry>> stored_if_ours(Deadline deadline);
   // Deletes the entry, then what the link kept under link/<name>/. Entries of relayed topics stay: they list what the
   // garbage collection still has to do (linker/relay/garbage.h).

@@ -63,6 +63,39 @@ ASYNC_TEST_F(LinkDefinitionTest, UpdateAfterALostAnswerReadsTheStoredDefinitionF
   EXPECT_TRUE(definition_->topic_paused("payments"));
 }
 
+ASYNC_TEST_F(LinkDefinitionTest, ForgetAfterALostAnswerReadsTheStoredDefinitionFirst) {
+  store_.lose_answers = 1;
+  auto lost = co_await definition_->update(pause_topic("orders"), soon());
+  EXPECT_ERROR(lost, ErrorCode::kConnectionReset);
+  auto forgotten = co_await definition_->forget(soon());
+  CO_ASSERT_OK(forgotten);
+  EXPECT_EQ(store_.stored.value, "");
+}
+
+ASYNC_TEST_F(LinkDefinitionTest, ForgetOfALinkThatAnotherGatewayHasTakenOverDeletesNothing) {
+  store_.others["link/a/group/g"] = entry("link/a/group/g", "{}", 3);
+  take_over_elsewhere();
+  auto refused = co_await definition_->forget(soon());
+  EXPECT_ERROR(refused, ErrorCode::kConflict);
+  EXPECT_NE(store_.stored.value, "");
+  EXPECT_EQ(store_.others.size(), 1U);
+}
+
+// A link of that name is made by another gateway as soon as the name is free.
+ASYNC_TEST_F(LinkDefinitionTest, ForgetLeavesWhatALinkOfThatNameHasWrittenSince) {
+  for (const char* key : {"link/a/group/both", "link/a/group/old"}) store_.others[key] = entry(key, "{}", 3);
+  store_.written = [this](const std::string& key) {
+    if (key != "link/a") return;
+    for (const char* of_new_link : {"link/a/group/both", "link/a/group/new"})
+      store_.others[of_new_link] = entry(of_new_link, "{}", 9);
+  };
+  auto forgotten = co_await definition_->forget(soon());
+  CO_ASSERT_OK(forgotten);
+  EXPECT_EQ(store_.others.count("link/a/group/old"), 0U);
+  EXPECT_EQ(store_.others.count("link/a/group/both"), 1U);
+  EXPECT_EQ(store_.others.count("link/a/group/new"), 1U);
+}
+
 ASYNC_TEST_F(LinkDefinitionTest, UpdateIsAConflictWhenAnotherGatewayHasRaisedTheEpoch) {
   take_over_elsewhere();
   auto refused = co_await definition_->update(pause_topic("orders"), soon());

@@ -19,8 +19,10 @@ void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>
   }
 }
 
-kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster) {
+kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster,
+                                           kafka::ClientOptions client) {
   kafka::ClusterOptions options;
+  options.client = std::move(client);
   options.bootstrap = bootstrap;
   if (!cluster.empty()) options.cluster_id = cluster.value();
   options.connect_timeout = seconds(5);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "linker/store/link_store.h"
 #include "linker/target/cluster_identity.h"
 #include "proto/control/control.pb.h"
 #include "proto/link/client/mirror_client.h"
@@ -67,6 +68,9 @@ class LinkTarget {
 
   virtual ClusterAdmin& cluster() = 0;
   virtual replicator::BatchSink& sink() = 0;
+  // Where the link keeps its records, if the target compares each write there with the stored link. Null: the backend's
+  // store, which has a fence of its own.
+  virtual LinkStore* own_store() { return nullptr; }
   virtual std::string kind() const = 0;  // of cluster: "farshore" or "kafka"
   // kInvalidArgument: this mode does not work into this cluster; says which one does.
   virtual Status fits(const ClusterIdentity& target) const = 0;
@@ -118,6 +122,7 @@ class LinkTarget {
 void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 
-kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster);
+kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster,
+                                           kafka::ClientOptions client = {});
 
 }  // namespace farshore::linker

@@ -2,6 +2,7 @@
 
 #include "linker/target/digest_comparison.h"
 #include "proto/link/keys.h"
+#include "proto/link/link_writer.h"
 
 namespace farshore::linker {
 namespace {
@@ -16,6 +17,12 @@ TargetTopic topic_of(const MirrorTopicAnswer& answer) {
   return topic;
 }
 
+kafka::ClientOptions client_of(const StoredLink& link) {
+  kafka::ClientOptions client;
+  client.client_id = client_id_of({link.id, link.epoch});
+  return client;
+}
+
 }  // namespace
 
 MirrorTarget::MirrorTarget(Env& env, Connector& connector, const StoredLink& link)
@@ -23,11 +30,11 @@ MirrorTarget::MirrorTarget(Env& env, Connector& connector, const StoredLink& lin
       link_(link.id),
       epoch_(link.epoch),
       source_cluster_id_(link.spec.source_cluster_id),
-      cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id.value()),
+      cluster_(env, connector, "target", link.spec.target, link.spec.target_cluster_id.value(), client_of(link)),
       presence_(cluster_),
       mirrors_(cluster_.client()),
       links_(cluster_.client()),
-      data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
+      data_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id, client_of(link))),
       verify_(env, connector, data_cluster_options(link.spec.target, link.spec.target_cluster_id)),
       verify_mirrors_(verify_),
       sink_(env, data_, link_, epoch_, replicator::MirrorSinkOptions()) {}

@@ -1,6 +1,7 @@
 // MirrorTarget: the target of a mirror link, a Farshore cluster. Topics keep the source's bytes and offsets. The
-// cluster itself keeps which topic is a mirror of which link, and the promotion records (MirrorControl). Executor: the
-// Env's. Owner: Link.
+// cluster itself keeps which topic is a mirror of which link, and the promotion records (MirrorControl). Every request
+// names the link and its epoch (proto/link/link_writer.h), so that the cluster refuses each write of a gateway that has
+// lost the link. Executor: the Env's. Owner: Link.
 #pragma once
 
 #include "linker/store/metastore_link_store.h"
@@ -17,6 +18,7 @@ class MirrorTarget final : public LinkTarget {
 
   ClusterAdmin& cluster() override { return cluster_; }
   replicator::BatchSink& sink() override { return sink_; }
+  LinkStore* own_store() override { return &links_; }
   std::string kind() const override { return "farshore"; }
   Status fits(const ClusterIdentity& target) const override;
   Task<Result<std::vector<TargetTopic>>> adopt(Deadline deadline) override;

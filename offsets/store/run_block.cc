@@ -109,4 +109,31 @@ Result<std::vector<TranslationRun>> decode_run_block(std::string_view value) {
   return runs;
 }
 
+RunBlockReader::RunBlockReader(std::string_view value) : at_(value.data() + 1) {  // behind the version
+  run_.source_epoch = LogEpoch(-1);
+  run_.target_epoch = LeadershipEpoch(-1);
+  left_ = static_cast<size_t>(number());
+}
+
+int64_t RunBlockReader::number() {
+  auto next = static_cast<uint8_t>(*at_++);
+  uint64_t value = next & 0x7f;
+  for (int shift = 7; next >= 0x80; shift += 7) {
+    next = static_cast<uint8_t>(*at_++);
+    value |= static_cast<uint64_t>(next & 0x7f) << shift;
+  }
+  return static_cast<int64_t>((value >> 1) ^ (~(value & 1) + 1));
+}
+
+const TranslationRun& RunBlockReader::next() {
+  --left_;
+  const auto flags = static_cast<uint8_t>(*at_++);
+  if (flags & kSourceEpochChanges) run_.source_epoch = LogEpoch(static_cast<int32_t>(number()));
+  if (flags & kTargetEpochChanges) run_.target_epoch = LeadershipEpoch(static_cast<int32_t>(number()));
+  run_.source = run_.source_end() + number();
+  run_.target = run_.target_end() + number();
+  run_.length = number();
+  return run_;
+}
+
 }  // namespace farshore::offsets

@@ -17,4 +17,18 @@ std::string encode_run_block(std::span<const TranslationRun> runs);
 // kCorrupt: not what encode_run_block() wrote.
 Result<std::vector<TranslationRun>> decode_run_block(std::string_view value);
 
+// The runs of a block that decode_run_block() has accepted, one after the other, without a copy of them.
+class RunBlockReader {
+ public:
+  explicit RunBlockReader(std::string_view value);
+  size_t left() const { return left_; }
+  const TranslationRun& next();  // while left() > 0
+
+ private:
+  int64_t number();
+  const char* at_;
+  size_t left_ = 0;
+  TranslationRun run_;
+};
+
 }  // namespace farshore::offsets

@@ -32,6 +32,28 @@ bool cut_at_target(TranslationRun& old, const TranslationRun& by) {
 Translated at_target(TargetOffset offset, LogEpoch epoch, bool exact) { return {offset.value(), epoch, exact}; }
 Translated at_source(SourceOffset offset, LogEpoch epoch, bool exact) { return {offset.value(), epoch, exact}; }
 
+std::string source_text(SourceOffset offset) { return "source offset " + std::to_string(offset.value()); }
+std::string target_text(TargetOffset offset) { return "target offset " + std::to_string(offset.value()); }
+
+Error not_translated(const KeyRuns& runs, std::string what) {
+  if (runs.empty()) return {ErrorCode::kNotFound, "nothing was relayed of this partition"};
+  return {ErrorCode::kOutOfRange, std::move(what)};
+}
+
+// The newest epoch, at most `epoch_max`, that had begun at `offset`: as Kafka's leader epoch cache answers. None: the
+// offset lies below all that is known.
+std::optional<LogEpoch> lineage_epoch(const KeyRuns& runs, SourceOffset offset, LogEpoch epoch_max) {
+  RunPlace end{epoch_max + 1, SourceOffset(0)};
+  for (;;) {
+    const auto last = runs.last_in(kFirstPlace, end);
+    if (!last) return std::nullopt;
+    const LogEpoch epoch = last->source_epoch;
+    end = RunPlace{epoch, SourceOffset(0)};
+    const auto first = runs.first_in(end, RunPlace{epoch + 1, SourceOffset(0)});
+    if (first && first->source <= offset) return epoch;
+  }
+}
+
 }  // namespace
 
 Task<Status> TranslationStore::put_run(LinkPartition key, TranslationRun run, Sync sync) {
@@ -108,13 +130,18 @@ Task<Status> TranslationStore::erase(LinkPartition key) {
   runs_.erase_all(batch, key);
   for (char table : {layout::kAnchorRows, layout::kUnloggedRows})
     batch.erase_range(layout::prefix(table, key), layout::prefix_end(table, key));
-  co_return co_await kv_.write(std::move(batch), Sync::kNo);
+  auto erased = co_await kv_.write(std::move(batch), Sync::kNo);
+  runs_.forget(key);
+  co_return erased;
 }
 
 Task<Status> TranslationStore::clear() {
   KvBatch batch;
   batch.erase_range(std::string(1, '\0'), "\xff");
-  co_return co_await kv_.write(std::move(batch), Sync::kYes);
+  runs_.forget_all();
+  auto cleared = co_await kv_.write(std::move(batch), Sync::kYes);
+  runs_.forget_all();
+  co_return cleared;
 }
 
 Task<Result<Claims>> TranslationStore::claims(LinkPartition key) {
@@ -130,7 +157,8 @@ Task<Result<Claims>> TranslationStore::claims(LinkPartition key) {
     if (rows.size() < kPage) break;
     from = rows.back().first + '\0';
   }
-  CO_TRY(out.last_run, co_await runs_.last_in(key, kFirstPlace, std::nullopt));
+  CO_TRY(auto runs, co_await runs_.of(key));
+  out.last_run = runs->last_in(kFirstPlace, std::nullopt);
   co_return out;
 }
 
@@ -138,46 +166,24 @@ Task<Result<std::vector<TranslationRun>>> TranslationStore::runs(LinkPartition k
                                                                  size_t items_max) {
   std::vector<TranslationRun> out;
   if (items_max == 0) co_return out;
-  CO_TRY(auto lineage, co_await lineage_epoch(key, from, kNewest));
+  CO_TRY(auto runs, co_await runs_.of(key));
+  const auto lineage = lineage_epoch(*runs, from, kNewest);
   RunPlace begin = kFirstPlace;
   if (lineage) {
     begin = RunPlace{*lineage, from};
     // The one that begins below may reach beyond.
-    const RunPlace lineage_begin{*lineage, SourceOffset(0)};
-    CO_TRY(auto reaching, co_await runs_.last_in(key, lineage_begin, begin));
+    const auto reaching = runs->last_in(RunPlace{*lineage, SourceOffset(0)}, begin);
     if (reaching && reaching->source_end() > from) out.push_back(*reaching);
   }
-  CO_TRY(auto rest, co_await runs_.list(key, begin, items_max - out.size()));
+  const auto rest = runs->list(begin, items_max - out.size());
   out.insert(out.end(), rest.begin(), rest.end());
   co_return out;
 }
 
 Task<Result<std::vector<TranslationRun>>> TranslationStore::runs_above(LinkPartition key, TargetOffset target,
                                                                        size_t items_max) {
-  co_return co_await runs_.reaching_above(key, target, items_max);
-}
-
-// The newest epoch, at most `epoch_max`, that had begun at `offset`: as Kafka's leader epoch cache answers. None: the
-// offset lies below all that is known.
-Task<Result<std::optional<LogEpoch>>> TranslationStore::lineage_epoch(LinkPartition key, SourceOffset offset,
-                                                                      LogEpoch epoch_max) {
-  RunPlace end{epoch_max + 1, SourceOffset(0)};
-  for (;;) {
-    CO_TRY(auto last, co_await runs_.last_in(key, kFirstPlace, end));
-    if (!last) co_return std::optional<LogEpoch>();
-    const LogEpoch epoch = last->source_epoch;
-    end = RunPlace{epoch, SourceOffset(0)};
-    const RunPlace epoch_end{epoch + 1, SourceOffset(0)};
-    CO_TRY(auto first, co_await runs_.first_in(key, end, epoch_end));
-    if (first && first->source <= offset) co_return std::optional<LogEpoch>(epoch);
-  }
-}
-
-Task<Error> TranslationStore::not_translated(LinkPartition key, std::string what) {
-  auto any = co_await runs_.last_in(key, kFirstPlace, std::nullopt);
-  if (!any) co_return std::move(any).error();
-  if (!*any) co_return Error(ErrorCode::kNotFound, "nothing was relayed of this partition");
-  co_return Error(ErrorCode::kOutOfRange, std::move(what));
+  CO_TRY(auto runs, co_await runs_.of(key));
+  co_return runs->reaching_above(target, items_max);
 }
 
 Task<Result<std::optional<KnownEnd>>> TranslationStore::known_end_of(LinkPartition key) {
@@ -187,37 +193,37 @@ Task<Result<std::optional<KnownEnd>>> TranslationStore::known_end_of(LinkPartiti
 
 Task<Result<Translated>> TranslationStore::to_target(LinkPartition key, SourceOffset offset,
                                                      std::optional<LogEpoch> epoch) {
-  const std::string text = "source offset " + std::to_string(offset.value());
-  CO_TRY(auto lineage, co_await lineage_epoch(key, offset, epoch.value_or(kNewest)));
+  CO_TRY(auto runs, co_await runs_.of(key));
+  const auto lineage = lineage_epoch(*runs, offset, epoch.value_or(kNewest));
   if (!lineage) {
-    CO_TRY(auto any, co_await runs_.last_in(key, kFirstPlace, std::nullopt));
     CO_TRY(auto known, co_await known_end_of(key));
-    if (!any && known && offset <= known->source)
+    if (runs->empty() && known && offset <= known->source)
       co_return at_target(known->target, known->epoch, offset == known->source);
-    co_return co_await not_translated(key, text + " lies below the first record that was relayed");
+    co_return not_translated(*runs, source_text(offset) + " lies below the first record that was relayed");
   }
   const RunPlace begin{*lineage, SourceOffset(0)}, above{*lineage, offset + 1};
-  CO_TRY(auto at, co_await runs_.last_in(key, begin, above));
+  const auto at = runs->last_in(begin, above);
   if (at && offset < at->source_end()) co_return at_target(at->target + (offset - at->source), *lineage, true);
-  CO_TRY(auto next, co_await runs_.first_in(key, above, std::nullopt));
+  const auto next = runs->first_in(above, std::nullopt);
   if (next) co_return at_target(next->target, next->source_epoch, false);
   if (at && offset == at->source_end()) co_return at_target(at->target_end(), *lineage, true);
   CO_TRY(auto known, co_await known_end_of(key));
   if (known && offset <= known->source) co_return at_target(known->target, known->epoch, offset == known->source);
-  co_return co_await not_translated(key, text + " is beyond what the target has acknowledged");
+  co_return not_translated(*runs, source_text(offset) + " is beyond what the target has acknowledged");
 }
 
 Task<Result<Translated>> TranslationStore::to_source(LinkPartition key, TargetOffset offset) {
-  const std::string text = "target offset " + std::to_string(offset.value());
-  CO_TRY(auto at, co_await runs_.last_below(key, offset + 1));
-  if (!at) co_return co_await not_translated(key, text + " lies below the first record that was relayed");
+  CO_TRY(auto runs, co_await runs_.of(key));
+  const auto at = runs->last_below(offset + 1);
+  if (!at) co_return not_translated(*runs, target_text(offset) + " lies below the first record that was relayed");
   if (offset < at->target_end()) co_return at_source(at->source + (offset - at->target), at->source_epoch, true);
-  CO_TRY(auto next, co_await runs_.first_from(key, offset + 1));
+  // The order by target is the order by source.
+  const auto next = runs->first_in(RunPlace{at->source_epoch, at->source + 1}, std::nullopt);
   if (next) co_return at_source(next->source, next->source_epoch, false);
   if (offset == at->target_end()) co_return at_source(at->source_end(), at->source_epoch, true);
   CO_TRY(auto known, co_await known_end_of(key));
   if (known && offset <= known->target) co_return at_source(known->source, known->epoch, offset == known->target);
-  co_return co_await not_translated(key, text + " is beyond what was relayed");
+  co_return not_translated(*runs, target_text(offset) + " is beyond what was relayed");
 }
 
 Task<Result<std::map<int32_t, AppliedTo>>> TranslationStore::applied() {

@@ -41,9 +41,10 @@ struct AppliedTo {
 
 class TranslationStore {
  public:
-  // `kv` outlives it, and only this object uses it.
-  explicit TranslationStore(KvStore& kv, size_t sealed_runs = RunTable::kSealedRuns)
-      : kv_(kv), runs_(kv, sealed_runs) {}
+  // `kv` outlives it, and only this object uses it. Memory: RunTable::kMemoryMax for the runs of all keys.
+  explicit TranslationStore(KvStore& kv, size_t sealed_runs = RunTable::kSealedRuns,
+                            size_t memory_max = RunTable::kMemoryMax)
+      : kv_(kv), runs_(kv, sealed_runs, memory_max) {}
 
   // --- writing. A run removes all that is claimed at or after its (source epoch, source) and at or above its target,
   // then claims its range: the one that grows, written again, and the one that comes after a loss are the same case.
@@ -79,8 +80,11 @@ class TranslationStore {
   // `epoch`: where the source lost and rewrote offsets, which of the two is meant (of the record at `offset`, or of the
   // one before it); none: the newest.
   // kOutOfRange: beyond the claims, or below the first run. kNotFound: nothing is known of this key.
+  // Answered from memory (run_table.h), but for offsets behind the last run.
   Task<Result<Translated>> to_target(LinkPartition key, SourceOffset offset, std::optional<LogEpoch> epoch);
   Task<Result<Translated>> to_source(LinkPartition key, TargetOffset offset);
+
+  size_t memory_bytes() const { return runs_.memory_bytes(); }  // of runs
 
   // --- how far the log of record was applied, per partition of it. Written after what was applied, and made durable
   // with it at the latest: a crash between the two applies some records again, which changes nothing.
@@ -91,9 +95,7 @@ class TranslationStore {
   Task<Status> set_log_identity(std::string identity);
 
  private:
-  Task<Result<std::optional<LogEpoch>>> lineage_epoch(LinkPartition key, SourceOffset offset, LogEpoch epoch_max);
   Task<Result<std::optional<KnownEnd>>> known_end_of(LinkPartition key);
-  Task<Error> not_translated(LinkPartition key, std::string what);
   KvStore& kv_;
   RunTable runs_;
 };

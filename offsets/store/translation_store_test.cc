@@ -378,10 +378,13 @@ TEST_F(TranslationStoreTest, LoweredClaimSurvivesAPowerFailure) {
 
 ASYNC_TEST_F(TranslationStoreTest, DamagedRowIsCorruptAndSaysWhatToDo) {
   MemoryKv kv;
-  TranslationStore store(kv);
   LinkPartition key = key_number(1);
   TranslationRun run = run_of(1, 0, 0, 100);
-  CO_DO(co_await store.put_run(key, run));
+  {
+    TranslationStore before(kv);
+    CO_DO(co_await before.put_run(key, run));
+  }
+  TranslationStore store(kv);  // one that has nothing in memory yet
   auto rows = co_await kv.scan("", "", 10);
   KvBatch batch;
   for (const auto& [row, value] : *rows) batch.put(row, value.substr(1));

@@ -50,7 +50,7 @@ Task<Status> TranslationLogReader::apply_batch(const BatchHeader& header, const 
                                               std::to_string(record.offset.value()));
     }
     const LinkPartition& key = std::visit([](const auto& each) -> const LinkPartition& { return each.key; }, *decoded);
-    if (!sink.wants(key)) continue;
+    if (!sink.wants(key, {header.producer_id, header.producer_epoch})) continue;
     CO_CHECK(co_await sink.take(std::move(*decoded)));
   }
 }

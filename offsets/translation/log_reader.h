@@ -19,8 +19,8 @@ namespace farshore {
 class TranslationLogSink {
  public:
   virtual ~TranslationLogSink() = default;
-  // Records of other keys are decoded and left out.
-  virtual bool wants(const LinkPartition&) { return true; }
+  // `writer`: the producer of the record's batch. Other records are decoded and left out.
+  virtual bool wants(const LinkPartition& /*key*/, kafka::ProducerIdentity /*writer*/) { return true; }
   virtual Task<Status> take(TranslationRecord record) = 0;
 };
 

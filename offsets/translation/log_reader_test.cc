@@ -15,7 +15,7 @@ namespace farshore {
 namespace {
 
 struct CollectingSink final : TranslationLogSink {
-  bool wants(const LinkPartition& key) override { return !only || key == *only; }
+  bool wants(const LinkPartition& key, kafka::ProducerIdentity) override { return !only || key == *only; }
   Task<Status> take(TranslationRecord record) override {
     if (refuse) co_return Error(ErrorCode::kNoSpace, "not one byte is left");
     records.push_back(std::move(record));

@@ -19,8 +19,8 @@ namespace farshore {
 // Written before the first batch after a takeover and at each discontinuity: a gap in the source offsets, another
 // source epoch, 2^30 records.
 struct RelayAnchor {
-  // Wrote the batches at the target. Its id belongs to one transactional id (one per LinkPartition); each takeover
-  // raises its epoch.
+  // Wrote the batches at the target. Its id belongs to one transactional id, that of the key's shard; each takeover of
+  // the partition has a higher epoch.
   kafka::ProducerIdentity producer;
   int32_t sequence = 0;       // of the first record under this anchor
   SourceOffset source;        // its offset at the source

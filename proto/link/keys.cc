@@ -3,7 +3,7 @@
 namespace farshore {
 namespace {
 
-constexpr std::string_view kGroups = "group/", kTopics = "topic/", kReports = "report/";
+constexpr std::string_view kGroups = "group/", kTopics = "topic/", kReports = "report/", kLosses = "loss/";
 
 }  // namespace
 
@@ -21,6 +21,10 @@ std::string relay_topic_key(std::string_view link, std::string_view topic) {
 
 std::string end_report_key(std::string_view link, std::string_view topic) {
   return link_children_prefix(link).append(kReports).append(topic);
+}
+
+std::string loss_report_key(std::string_view link, std::string_view topic) {
+  return link_children_prefix(link).append(kLosses).append(topic);
 }
 
 LinkKey parse_link_key(std::string_view key) {
@@ -43,6 +47,9 @@ LinkKey parse_link_key(std::string_view key) {
   } else if (key.starts_with(kReports)) {
     out.kind = LinkKey::Kind::kEndReport;
     out.child = std::string(key.substr(kReports.size()));
+  } else if (key.starts_with(kLosses)) {
+    out.kind = LinkKey::Kind::kLossReport;
+    out.child = std::string(key.substr(kLosses.size()));
   }
   return out;
 }

@@ -6,6 +6,7 @@
 //   link/<name>/group/<group>   the offsets that the link committed to a target group   group_memory.h
 //   link/<name>/topic/<topic>   a relay link's topic at the target                      relay_topic.h
 //   link/<name>/report/<topic>  what was known of the source when the link ended a topic           end_report.h
+//   link/<name>/loss/<topic>    which records of a mirror topic were lost                          loss_report.h
 //   controller                  which gateway has control (__farshore_links only)       its random id, as text
 //
 // A link's name and a topic's name hold no '/'. A group id may hold any character.
@@ -32,6 +33,7 @@ std::string link_children_prefix(std::string_view link);  // all entries of the 
 std::string group_memory_key(std::string_view link, std::string_view group);
 std::string relay_topic_key(std::string_view link, std::string_view topic);
 std::string end_report_key(std::string_view link, std::string_view topic);
+std::string loss_report_key(std::string_view link, std::string_view topic);
 
 struct LinkKey {
   enum class Kind : uint8_t {
@@ -39,6 +41,7 @@ struct LinkKey {
     kGroupMemory,
     kRelayTopic,
     kEndReport,
+    kLossReport,
     kOther  // no key of this version of Farshore
   };
   Kind kind = Kind::kOther;

@@ -19,6 +19,8 @@ TEST(LinkKeys, EachKeyParsesBackToItsParts) {
   EXPECT_EQ(parse_link_key(link_key("east-to-west")), key(Kind::kLink, "east-to-west", ""));
   EXPECT_EQ(parse_link_key(group_memory_key("l", "readers")), key(Kind::kGroupMemory, "l", "readers"));
   EXPECT_EQ(parse_link_key(relay_topic_key("l", "orders.v2")), key(Kind::kRelayTopic, "l", "orders.v2"));
+  EXPECT_EQ(parse_link_key(end_report_key("l", "orders.v2")), key(Kind::kEndReport, "l", "orders.v2"));
+  EXPECT_EQ(parse_link_key(loss_report_key("l", "orders.v2")), key(Kind::kLossReport, "l", "orders.v2"));
 }
 
 // libfarshore used to take this for a topic of a link "l/group/readers", and could then read no relay topic at all.

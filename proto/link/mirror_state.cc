@@ -52,6 +52,7 @@ std::string_view name(MirrorState state) { return name_in(kNames, state); }
 std::optional<MirrorState> parse_mirror_state(std::string_view text) { return value_in(kNames, text); }
 bool may_follow(MirrorState from, MirrorState to) { return edge_in(kEdges, from, to); }
 bool pumps(MirrorState state) { return state == kActive || state == kSourceUnavailable || state == kPendingStopped; }
+bool is_end(MirrorState state) { return state == kPendingStopped || state == kStopped; }
 bool may_be_stored(MirrorState state) { return state != kPending; }
 
 }  // namespace farshore

@@ -18,7 +18,8 @@
 //      |    (drains, then ends)            (the old source becomes the mirror)
 //      +--> back to ACTIVE if the promote is given up
 //
-// The names are Confluent's mirror topic states. A STOPPED topic is writable and keeps its promotion record for ever.
+// The names are Confluent's mirror topic states. A STOPPED topic is writable. The promotion records of
+// all its ends stay with it, also when it is a mirror again.
 #pragma once
 
 #include <array>
@@ -47,6 +48,8 @@ std::optional<MirrorState> parse_mirror_state(std::string_view text);
 bool may_follow(MirrorState from, MirrorState to);  // true also if `from` is `to`
 // A mirror in this state reads from the source.
 bool pumps(MirrorState state);
+// The mirror has ended, and can become one again only by way of PENDING_RESTORE.
+bool is_end(MirrorState state);
 // A target may have stored this state. PENDING is never stored.
 bool may_be_stored(MirrorState state);
 

@@ -15,6 +15,7 @@ Json aborted_to_json(const std::vector<EndedTransaction>& transactions) {
                     {"producer_epoch", t.producer_epoch},
                     {"first_offset", t.first.value()},
                     {"committed", std::move(committed)}});
+    if (t.maybe_torn) list.back()["maybe_torn"] = true;
   }
   return list;
 }
@@ -26,6 +27,7 @@ std::vector<EndedTransaction> aborted_from_json(const Json& json) {
     to.producer_id = t.at("producer_id").get<int64_t>();
     to.producer_epoch = t.at("producer_epoch").get<int16_t>();
     to.first = Offset(t.at("first_offset").get<int64_t>());
+    to.maybe_torn = t.value("maybe_torn", false);
     for (const auto& c : t.at("committed"))
       to.committed.push_back(
           {c.at("topic").get<std::string>(), c.at("partition").get<int32_t>(), Offset(c.at("marker").get<int64_t>())});

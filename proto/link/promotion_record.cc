@@ -19,6 +19,11 @@ std::optional<PromotionKind> parse_promotion_kind(std::string_view text) { retur
 std::string_view name(EndState state) { return name_in(kEndStates, state); }
 std::optional<EndState> parse_end_state(std::string_view text) { return value_in(kEndStates, text); }
 
+void add_promotion(std::vector<PromotionRecord>& promotions, PromotionRecord record) {
+  promotions.push_back(std::move(record));
+  if (promotions.size() > kPromotionsMax) promotions.erase(promotions.begin());
+}
+
 PromotionRecord::PartitionEnd mirror_end(int32_t partition, Offset end) {
   PromotionRecord::PartitionEnd out;
   out.partition = partition;

@@ -37,6 +37,7 @@ struct EndedTransaction {
     friend bool operator==(const Committed&, const Committed&) = default;
   };
   std::vector<Committed> committed;
+  bool maybe_torn = false;  // `committed` is empty, but not every partition could be read in time
   friend bool operator==(const EndedTransaction&, const EndedTransaction&) = default;
 };
 
@@ -78,6 +79,11 @@ struct PromotionRecord {
   std::vector<PartitionEnd> partitions;
   friend bool operator==(const PromotionRecord&, const PromotionRecord&) = default;
 };
+
+// How often a topic has ended, oldest first. A topic that has ended can become a mirror again; its state says which of
+// the two it is, and the last record is that of the end that holds. At most kPromotionsMax are kept: the newest ones.
+inline constexpr size_t kPromotionsMax = 16;
+void add_promotion(std::vector<PromotionRecord>& promotions, PromotionRecord record);
 
 // The end of a mirrored partition: the same offset at both ends.
 PromotionRecord::PartitionEnd mirror_end(int32_t partition, Offset end);

@@ -32,6 +32,7 @@ PromotionRecord random_record(Random& random) {
       transaction.first = Offset(number(random));
       for (uint64_t c = random.next() % 3; c > 0; --c)
         transaction.committed.push_back({"topic", static_cast<int32_t>(c), Offset(number(random))});
+      transaction.maybe_torn = transaction.committed.empty() && random.next() % 2 == 0;
     }
   }
   return record;
@@ -57,6 +58,7 @@ TEST(PromotionRecord, EndOfAnOfflinePartitionIsStoredAndNotToldAsAnEnd) {
   ASSERT_EQ(told.partitions.size(), 2U);
   EXPECT_EQ(told.partitions[0].state, EndState::kDone);
   EXPECT_EQ(told.partitions[1].state, EndState::kOffline);
+  EXPECT_EQ(told.partitions[1].blind_window_ms, -1) << "unknown is not zero";
 }
 
 TEST(PromotionRecord, MirrorRecordsRoundTripThroughJson) {

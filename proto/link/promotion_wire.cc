@@ -18,6 +18,7 @@ void put_promotion(const PromotionRecord& record, MirrorPartitionAnswer& answer)
       to.producer_id = transaction.producer_id;
       to.producer_epoch = transaction.producer_epoch;
       to.first_offset = transaction.first.value();
+      to.maybe_torn = transaction.maybe_torn;
       for (const auto& committed : transaction.committed) {
         auto& elsewhere = to.committed.emplace_back();
         elsewhere.topic = committed.topic;
@@ -41,6 +42,7 @@ PromotionRecord get_promotion(const MirrorTopicAnswer& topic) {
       open.last_epoch = LogEpoch(-1);
       open.new_epoch = LeadershipEpoch(-1);
       open.source_high_watermark = SourceOffset(partition.source_high_watermark);
+      open.blind_window_ms = -1;  // not known, like the end
       open.state = EndState::kOffline;
       open.note = "offline at the target: its end is found, and it becomes writable, as soon as it is back";
       continue;
@@ -58,6 +60,7 @@ PromotionRecord get_promotion(const MirrorTopicAnswer& topic) {
       to.producer_id = aborted.producer_id;
       to.producer_epoch = aborted.producer_epoch;
       to.first = Offset(aborted.first_offset);
+      to.maybe_torn = aborted.maybe_torn;
       for (const auto& committed : aborted.committed)
         to.committed.push_back({committed.topic, committed.partition, Offset(committed.marker_offset)});
     }

@@ -10,6 +10,12 @@ namespace {
 constexpr int kRelayTopicVersion = 1;
 constexpr std::string_view kRelayTopicName = "a stored relay topic";
 
+PromotionRecord promotion_from_json(const Json& json) {
+  auto promotion = relay_promotion_from_json(json);
+  if (!promotion) throw BadStoredValue{std::move(promotion).error()};
+  return std::move(*promotion);
+}
+
 }  // namespace
 
 std::string encode(const RelayTopic& topic) {
@@ -33,6 +39,8 @@ std::string encode(const RelayTopic& topic) {
                                     {"wall_ms", each.wall_ms},
                                     {"why", each.why}});
   if (topic.promotion) json["promotion"] = relay_promotion_to_json(*topic.promotion);
+  for (const auto& record : topic.promotions_before)
+    json["promotions_before"].push_back(relay_promotion_to_json(record));
   return dump_stored(json);
 }
 
@@ -56,10 +64,10 @@ Result<RelayTopic> decode_relay_topic(std::string_view text) {
                                   SourceOffset(each.at("to").get<int64_t>()), each.at("wall_ms").get<int64_t>(),
                                   each.at("why").get<std::string>()});
     }
-    if (!from.contains("promotion")) return;
-    auto promotion = relay_promotion_from_json(from.at("promotion"));
-    if (!promotion) throw BadStoredValue{std::move(promotion).error()};
-    topic.promotion = std::move(*promotion);
+    if (from.contains("promotions_before"))
+      for (const Json& record : from.at("promotions_before"))
+        add_promotion(topic.promotions_before, promotion_from_json(record));
+    if (from.contains("promotion")) topic.promotion = promotion_from_json(from.at("promotion"));
   });
 }
 

@@ -36,8 +36,9 @@ struct RelayTopic {
   // What retention.* becomes when the relay has caught up; no value: the target's default. Stored because the source
   // may be lost by then.
   std::map<std::string, std::optional<std::string>> declared;
-  std::vector<GivenUpRange> given_up;        // oldest first
-  std::optional<PromotionRecord> promotion;  // the relay has ended, for ever
+  std::vector<GivenUpRange> given_up;              // oldest first
+  std::optional<PromotionRecord> promotion;        // of the end that holds; none: it is relayed
+  std::vector<PromotionRecord> promotions_before;  // of ends after which it was relayed again, oldest first
   friend bool operator==(const RelayTopic&, const RelayTopic&) = default;
 };
 

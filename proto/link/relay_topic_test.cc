@@ -19,6 +19,16 @@ TEST(RelayTopic, RoundTripsWithAndWithoutItsEnd) {
   EXPECT_EQ(decode_relay_topic(encode(topic)).value(), topic);
 }
 
+TEST(RelayTopic, TopicThatIsRelayedAgainKeepsTheRecordsOfItsEnds) {
+  RelayTopic topic = samples::relay_topic();
+  topic.promotions_before = {*topic.promotion};
+  topic.promotion.reset();
+  const std::string json = encode(topic);
+  EXPECT_EQ(json.find("\"promotion\":"), std::string::npos) << "older programs take it for relayed, too";
+  EXPECT_NE(json.find("\"state\":\"ACTIVE\""), std::string::npos);
+  EXPECT_EQ(decode_relay_topic(json).value(), topic);
+}
+
 TEST(RelayTopic, ValueOfANewerGatewayIsRefusedAndRubbishIsCorrupt) {
   EXPECT_EQ(decode_relay_topic(R"({"v":99})").error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(decode_relay_topic("rubbish").error().code, ErrorCode::kCorrupt);

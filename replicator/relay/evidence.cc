@@ -111,11 +111,9 @@ std::variant<RelayResume, RelayUncertain> without_claims(const RelayEvidence& ev
 }  // namespace
 
 TargetOffset scan_from(const RelayClaims& claims) {
-  TargetOffset from = claims.last_run ? claims.last_run->target_end() : lowest_target(claims.anchors);
-  for (const RelayAnchor& anchor : claims.anchors) {
-    if (anchor.settles) from = std::max(from, anchor.target_from);
-  }
-  return from;
+  const RelayAnchor* newest = newest_anchor(claims.anchors);
+  if (!claims.last_run) return newest ? newest->target_from : lowest_target(claims.anchors);
+  return newest ? std::max(claims.last_run->target_end(), newest->target_from) : claims.last_run->target_end();
 }
 
 std::optional<RelayResume> go_on_at(const RelayGoOn& word, const RelayClaims& claims,

@@ -60,7 +60,8 @@ std::optional<RelayResume> go_on_at(const RelayGoOn& word, const RelayClaims& cl
                                     const std::variant<RelayResume, RelayUncertain>& found);
 
 // From where the target must be scanned to find all that is not claimed yet; the highest offset if there is nothing to
-// find. The target's log start may be higher by now.
+// find. The target's log start may be higher by now. The newest anchor bounds it, too: the journal has claimed
+// everything before an anchor when it writes the anchor (RelayJournal::write_anchor).
 TargetOffset scan_from(const RelayClaims& claims);
 
 // `fresh`: where a relay of this partition begins that has neither anchor nor run (0: the fetch finds the source's log

@@ -52,13 +52,15 @@ TEST(RelayEvidence, LostLogOfRecordIsNotTakenForAFreshRelay) {
   EXPECT_EQ(uncertain({}, what).to, SourceOffset(kHighest));
 }
 
-TEST(RelayEvidence, ScanBeginsWhereTheLastClaimEnds) {
+TEST(RelayEvidence, ScanBeginsWhereTheLastClaimEndsOrTheNewestAnchorBegins) {
   RelayClaims claims{{anchor(0, 0, 0, 10)}, run(0, 10, 30)};
   EXPECT_EQ(scan_from(claims), TargetOffset(40));
-  // Also if there is a later anchor: batches under the earlier anchor are not claimed yet.
+  // Everything before an anchor was claimed when it was written.
   claims.anchors.push_back(anchor(1, 0, 50, 70));
-  EXPECT_EQ(scan_from(claims), TargetOffset(40));
+  EXPECT_EQ(scan_from(claims), TargetOffset(70));
   claims.last_run.reset();
+  EXPECT_EQ(scan_from(claims), TargetOffset(70));
+  claims.anchors.pop_back();
   EXPECT_EQ(scan_from(claims), TargetOffset(10));
 }
 

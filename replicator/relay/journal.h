@@ -21,6 +21,18 @@ struct RelayClaims {
   std::optional<TranslationRun> last_run;  // the one with the highest source end; none: nothing was ever claimed
 };
 
+// Who writes the log of record from now on. Several keys that have one partition of the log share a writer.
+struct RelayLogWriter {
+  RelayLogWriter() = default;
+  RelayLogWriter(kafka::ProducerIdentity who) : producer(who) {}  // NOLINT: most takeovers know no more than that
+
+  kafka::ProducerIdentity producer;  // its abort marker was asked for
+  // A former owner was fenced by a marker of its own id, which comes behind that of `producer`.
+  std::optional<kafka::ProducerIdentity> former;
+  // A former owner that no marker fences has stopped by now: what it wrote lies below the present end of the log.
+  bool former_has_stopped = false;
+};
+
 class RelayJournal {
  public:
   virtual ~RelayJournal() = default;
@@ -29,12 +41,13 @@ class RelayJournal {
   // not there. Errors: retriable, or kPermissionDenied.
   virtual Task<Result<TopicPartition>> log_of(LinkPartition key, Deadline deadline) = 0;
 
-  // Called once per takeover, after the abort marker of `owner` was asked for: reads log_of(key) at least up to that
-  // marker (so that nothing older can still appear), and returns the claims in it. From here on writes are made as
-  // `owner`, sequences from 0; none is sent after `owned_until` (ownership.h).
-  virtual Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, MonoTime owned_until,
+  // Called at each takeover: reads log_of(key) as far as a former owner can have written it (at least up to the marker
+  // of `writer`), and returns the claims in it. A writer that it knows goes on where it is, and nothing is read again:
+  // nobody else has written. From here on writes of the key are made by `writer`; none is sent after `owned_until`
+  // (ownership.h). kAmbiguous: it is not known what `writer` wrote last, so it writes no more: fence the log anew.
+  virtual Task<Result<RelayClaims>> take_over(LinkPartition key, RelayLogWriter writer, MonoTime owned_until,
                                               Deadline deadline) = 0;
-  // The target has confirmed that `owner` of the last take_over() still owns the partition: a later `owned_until`.
+  // The target has confirmed that this gateway still owns the partition: a later `owned_until`.
   virtual void owned_until(const LinkPartition& key, MonoTime until) = 0;
   // Another gateway owns the partition now: nothing more is written, and what is known of it is read from the log.
   virtual void lost(const LinkPartition& key, const Error& fenced) = 0;
@@ -42,7 +55,8 @@ class RelayJournal {
   // takes the partition over again. The journal answers so at growing intervals, not at each question.
   virtual std::optional<Error> wants_takeover(const LinkPartition& key) = 0;
 
-  // Acknowledged by the log of record (acks=all) when it resolves. kFenced: another gateway has the partition. Any
+  // Everything that was relayed() before is claimed in the log of record before the anchor, or with it. Acknowledged
+  // (acks=all) when it resolves. kFenced: another gateway has the partition. Any
   // other error: it may or may not be there; the caller runs a takeover. The caller has everything below the anchor
   // acknowledged by the target before it calls; one anchor of a key at a time.
   virtual Task<Status> write_anchor(LinkPartition key, RelayAnchor anchor, Deadline deadline) = 0;

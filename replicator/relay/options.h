@@ -14,7 +14,8 @@ struct RelaySinkOptions {
   size_t merged_bytes_max = 128 << 10;
   size_t request_bytes_max = 4 << 20;
   size_t requests_in_flight_max = 16;  // per target broker
-  int takeovers_at_once_max = 64;      // each holds at most one answer of a scan
+  int takeovers_at_once_max = 1000;    // their questions travel together; each holds a few KB
+  int scans_at_once_max = 64;          // with a reader of their own; each holds at most one answer
   int refusals_max = 4;                // of one batch with the same code, in a row: then the partition fails
   // A connection that carried nothing for so long is closed before the target does it (connections.max.idle.ms).
   Duration idle_max = seconds(240);
@@ -31,6 +32,10 @@ struct RelaySinkOptions {
   // timeout.
   Duration old_producer_wait = seconds(30);
   int32_t anchor_records_max = kAnchorIntervalMax;
+  // What others write into a partition while its relay is quiet: an anchor is written behind so many offsets, which a
+  // later takeover need not read. Their ends are asked for so often.
+  int64_t others_offsets_max = 100'000;
+  Duration ends_every = seconds(60);
   // Injected defects, for the simulation to find.
   bool test_only_skip_scan = false;       // go on where the last claim ends
   bool test_only_skip_marker = false;     // raise the epoch, and write no marker into the partition

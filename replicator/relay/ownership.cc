@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "proto/kafka/client/fence.h"
-
 namespace farshore::replicator {
 
 namespace {
@@ -13,36 +11,16 @@ constexpr Duration kLifetimeDefault = hours(7 * 24);  // transactional.id.expira
 constexpr Duration kLifetimeAskEvery = hours(1);
 constexpr Duration kUseEveryMin = milliseconds(500), kUseEveryMax = hours(24);
 constexpr Duration kRoundMin = milliseconds(250);
-constexpr int kUsesAtOnceMax = 16;
+constexpr size_t kUsesAtOnceMax = 16;
 
 }  // namespace
 
-std::string relay_transactional_id(const LinkPartition& key) {
-  return "farshore." + key.link.to_string() + "." + key.source_topic.to_string() + "." +
-         std::to_string(key.partition.value());
-}
-
-Status relay_owner_is(const kafka::IdOwners& owners, const std::string& transactional_id,
-                      kafka::ProducerIdentity producer) {
-  auto it = owners.find(transactional_id);
-  if (it == owners.end())
-    return Error(ErrorCode::kUnavailable,
-                 "the target's coordinator does not say who owns " + transactional_id + ": is it up?");
-  if (!it->second)
-    return Error(ErrorCode::kFenced, "the target has forgotten the transactional id " + transactional_id +
-                                         " (not used for transactional.id.expiration.ms): another gateway may have "
-                                         "taken the partition over");
-  if (*it->second == producer) return ok();
-  return Error(ErrorCode::kFenced, "another gateway has taken the partition over: producer " +
-                                       std::to_string(it->second->id) + " epoch " + std::to_string(it->second->epoch) +
-                                       " owns " + transactional_id);
-}
-
 RelayOwnership::RelayOwnership(Env& env, kafka::ClusterClient& cluster, const RelaySinkOptions& options,
-                               Partitions& partitions, Gate& gate)
+                               RelayShards& shards, Partitions& partitions, Gate& gate)
     : env_(env),
       cluster_(cluster),
       options_(options),
+      shards_(shards),
       partitions_(partitions),
       gate_(gate),
       wake_(env),
@@ -69,34 +47,47 @@ Task<void> RelayOwnership::run() {
   }
 }
 
-Task<void> RelayOwnership::round() {
-  const std::vector<OwnedPartition> owned = partitions_.owned();
-  if (owned.empty()) co_return;
-  std::vector<std::string> ids;
-  for (const OwnedPartition& each : owned) ids.push_back(relay_transactional_id(each.key));
-  const MonoTime asked = env_.now();
-  auto owners = co_await kafka::id_owners(cluster_, std::move(ids), env_.in(options_.ownership_check_every));
-  if (owners) {
-    judge(owned, *owners, asked);
-  } else if (owners.error() == ErrorCode::kUnsupported) {
-    if (!std::exchange(told_unsupported_, true))
-      env_.log().warn(
-          "the target cannot say who owns a transactional id (older than Apache Kafka 3.0): never run two gateways of "
-          "one link against it",
-          {{"error", owners.error()}});
-    for (const OwnedPartition& each : owned) partitions_.still_owned(each, asked);
+RelayOwnership::Sessions RelayOwnership::drop_ended() {
+  Sessions sessions;
+  for (const OwnedPartition& each : partitions_.owned()) {
+    if (Status going_on = shards_.check(each.key, each.session); !going_on) {
+      partitions_.lost(each, going_on.error());
+    } else if (auto session = shards_.session(each.key)) {
+      std::string id = session->id;
+      sessions.try_emplace(std::move(id), std::move(*session));
+    }
   }
-  use_ids(owned);
+  return sessions;
 }
 
-void RelayOwnership::judge(const std::vector<OwnedPartition>& owned, const kafka::IdOwners& owners, MonoTime asked) {
-  for (const OwnedPartition& each : owned) {
-    Status ours = relay_owner_is(owners, relay_transactional_id(each.key), each.producer);
-    if (ours)
-      partitions_.still_owned(each, asked);
-    else if (ours.error() == ErrorCode::kFenced)
-      partitions_.lost(each, ours.error());
+void RelayOwnership::confirm(const RelayShards::Session& session, MonoTime asked) {
+  for (const OwnedPartition& each : partitions_.owned()) {
+    if (each.session == session.number) partitions_.still_owned(each, asked);
   }
+}
+
+Task<void> RelayOwnership::round() {
+  const Sessions sessions = drop_ended();
+  if (sessions.empty()) co_return;
+  std::vector<std::string> ids;
+  for (const auto& [id, session] : sessions) ids.push_back(id);
+  const MonoTime asked = env_.now();
+  auto owners = co_await kafka::id_owners(cluster_, std::move(ids), env_.in(options_.ownership_check_every));
+  const bool unsupported = !owners && owners.error() == ErrorCode::kUnsupported;
+  if (unsupported && !std::exchange(told_unsupported_, true))
+    env_.log().warn(
+        "the target cannot say who owns a transactional id (older than Apache Kafka 3.0): never run two gateways of "
+        "one link against it",
+        {{"error", owners.error()}});
+  for (const auto& [id, session] : sessions) {
+    Status ours = owners ? shards_.judge(session, *owners) : Status(owners.error());
+    if (ours || unsupported)
+      confirm(session, asked);
+    else if (ours.error() == ErrorCode::kFenced)
+      shards_.end(id, session.number, ours.error());
+  }
+  (void)drop_ended();
+  use_ids(sessions);
 }
 
 Task<void> RelayOwnership::learn_lifetime() {
@@ -105,32 +96,20 @@ Task<void> RelayOwnership::learn_lifetime() {
   if (lifetime || !error_retriable(lifetime.error().code)) lifetime_asked_ = env_.now();
 }
 
-void RelayOwnership::use_ids(const std::vector<OwnedPartition>& owned) {
-  std::map<LinkPartition, Used> used;
-  for (const OwnedPartition& each : owned) {
-    auto before = used_.find(each.key);
-    Used& entry = used[each.key];
-    entry = before != used_.end() && before->second.attempt == each.attempt ? before->second
-                                                                            : Used{each.attempt, each.taken};
-    if (env_.now() - entry.at < use_every() || using_ >= kUsesAtOnceMax) continue;
-    entry.at = env_.now();
-    if (spawn(gate_, "relay id use", use_id(each))) ++using_;
+void RelayOwnership::use_ids(const Sessions& sessions) {
+  for (const auto& [id, session] : sessions) {
+    const auto now = shards_.session_of(id);  // a takeover is a use
+    if (!now || now->number != session.number || env_.now() - now->used < use_every()) continue;
+    if (using_.size() >= kUsesAtOnceMax || !using_.insert(id).second) continue;
+    if (!spawn(gate_, "relay id use", use_id(*now))) using_.erase(id);
   }
-  used_ = std::move(used);
 }
 
-// The marker goes to the log of record only, under the epoch that it has seen: it changes nothing there.
-Task<void> RelayOwnership::use_id(OwnedPartition owned) {
-  std::vector<TopicPartition> partitions{owned.log};
-  auto used = co_await kafka::send_markers(cluster_, relay_transactional_id(owned.key), owned.producer,
-                                           std::move(partitions), env_.in(options_.takeover_limit));
-  --using_;
-  if (!used && used.error() == ErrorCode::kFenced) {
-    partitions_.lost(owned, used.error());
-  } else if (!used) {  // tried again in the next round
-    if (auto it = used_.find(owned.key); it != used_.end() && it->second.attempt == owned.attempt)
-      it->second.at = env_.now() - use_every();
-  }
+Task<void> RelayOwnership::use_id(RelayShards::Session session) {
+  const std::string id = session.id;
+  auto used = co_await shards_.use(std::move(session));  // tried again in the next round, or the session has ended
+  using_.erase(id);
+  if (!used && !shards_.session_of(id)) wake_.notify();
 }
 
 }  // namespace farshore::replicator

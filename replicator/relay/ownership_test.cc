@@ -8,7 +8,7 @@ namespace farshore::replicator {
 namespace {
 
 constexpr int64_t kNowMs = 1'780'000'000'000;
-constexpr int16_t kEndTxn = 26, kDescribeTransactions = 65;  // API keys
+constexpr int16_t kInitProducerId = 22, kDescribeTransactions = 65;  // API keys
 
 bool any_fenced(const RelayGateway& gateway) {
   return std::any_of(gateway.failures.begin(), gateway.failures.end(),
@@ -98,14 +98,14 @@ TEST(RelayOwnership, IdleIdIsUsedOftenEnoughToBeRemembered) {
   world.start_gateway();
   ASSERT_TRUE(world.until_caught_up());
   const int64_t end = world.target().end;
-  const int before = world.kafka.requests[kEndTxn];
+  const int before = world.kafka.requests[kInitProducerId];
   const Duration began = world.world.now();
-  ASSERT_TRUE(world.until([&] { return world.kafka.requests[kEndTxn] > before; }));
+  ASSERT_TRUE(world.until([&] { return world.kafka.requests[kInitProducerId] > before; }));
   const Duration first_use = world.world.now() - began;
   world.world.run_for(seconds(200));
-  EXPECT_GE(world.kafka.requests[kEndTxn] - before, 200 / 4 * 2);
-  EXPECT_LE(world.kafka.requests[kEndTxn] - before, 200 / 4 * 8);
-  EXPECT_EQ(world.target().end, end) << "the marker goes to the log of record only";
+  EXPECT_GE(world.kafka.requests[kInitProducerId] - before, 200 / 4 * 2);
+  EXPECT_LE(world.kafka.requests[kInitProducerId] - before, 200 / 4 * 8);
+  EXPECT_EQ(world.target().end, end) << "no marker is written";
   EXPECT_LT(first_use, seconds(4)) << "the lifetime is asked for before the first round";
   world.source[0].append(2, 3, kNowMs);
   ASSERT_TRUE(world.until_caught_up());

@@ -2,6 +2,18 @@
 
 namespace farshore::replicator {
 
+void add_to_produce(kafka::ProduceRequest& request, const std::string& topic, const TopicId& id, int32_t partition,
+                    SliceList bytes) {
+  if (request.topic_data.empty() || request.topic_data.back().name != topic) {
+    auto& added = request.topic_data.emplace_back();
+    added.name = topic;
+    added.topic_id = id;
+  }
+  auto& data = request.topic_data.back().partition_data.emplace_back();
+  data.index = partition;
+  data.records = kafka::Records(std::move(bytes));
+}
+
 ProduceAnswers::ProduceAnswers(const kafka::ProduceResponse& response) {
   for (const auto& topic : response.responses) {
     for (const Answer& each : topic.partition_responses) {

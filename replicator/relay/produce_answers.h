@@ -1,5 +1,5 @@
 // ProduceAnswers: finds the answer to one batch in a Produce response: by the topic's id or, where the target is too
-// old for ids, by its name.
+// old for ids, by its name. add_to_produce(): puts one batch into a request.
 #pragma once
 
 #include <map>
@@ -9,6 +9,10 @@
 #include "proto/kafka/messages/produce.h"
 
 namespace farshore::replicator {
+
+// Batches of one topic come one after the other.
+void add_to_produce(kafka::ProduceRequest& request, const std::string& topic, const TopicId& id, int32_t partition,
+                    SliceList bytes);
 
 class ProduceAnswers {
  public:

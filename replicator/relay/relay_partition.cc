@@ -23,8 +23,7 @@ void RelayPartition::end_takeover(const RelayTakenOver& taken, MonoTime owned_un
   lane_ = &lane;
   topic_id_ = taken.topic_id;
   producer_ = taken.producer;
-  log_ = taken.log;
-  taken_ = taken.taken;
+  session_ = taken.session;
   owned_until_ = owned_until;
   target_epoch_ = taken.epoch;
   anchored_ = false;
@@ -44,9 +43,7 @@ OwnedPartition RelayPartition::owned() const {
   OwnedPartition owned;
   owned.key = pump_->key();
   owned.attempt = attempt_;
-  owned.producer = producer_;
-  owned.log = log_;
-  owned.taken = taken_;
+  owned.session = session_;
   return owned;
 }
 
@@ -123,13 +120,14 @@ RelayAnchor RelayPartition::anchor_behind_next() const {
   return made;
 }
 
-RelayAnchor RelayPartition::anchor_that_settles() const {
+RelayAnchor RelayPartition::anchor_behind(TargetOffset target) {
+  target_end_ = std::max(target_end_, target);
   RelayAnchor made;
   made.producer = producer_;
   made.sequence = next_sequence_;
   made.source = next_source_;
+  made.source_epoch = acked_epoch_;
   made.target_from = target_end_;
-  made.settles = true;
   return made;
 }
 

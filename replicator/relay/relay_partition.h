@@ -12,6 +12,7 @@
 
 #include "replicator/pump.h"
 #include "replicator/relay/options.h"
+#include "replicator/relay/ownership.h"
 #include "replicator/relay/takeover.h"
 #include "replicator/sink.h"
 #include "replicator/sink_lane.h"
@@ -77,8 +78,8 @@ class RelayPartition {
   RelayAnchor anchor_for_next() const;
   // For a held batch that carries_no_record(): an anchor that begins behind it.
   RelayAnchor anchor_behind_next() const;
-  // After a takeover by the operator's word: settles what is before.
-  RelayAnchor anchor_that_settles() const;
+  // Where the relay goes on, behind what others have written up to `target`. For a partition that is idle().
+  RelayAnchor anchor_behind(TargetOffset target);
   void use_anchor(const RelayAnchor& written);
   // If the held batch carries_no_record(): goes on behind it, and returns what the pump is to be told.
   struct PassedOver {
@@ -113,8 +114,8 @@ class RelayPartition {
   SinkLane* lane_ = nullptr;
   TopicId topic_id_;
   kafka::ProducerIdentity producer_;
-  TopicPartition log_;  // of the log of record
-  MonoTime taken_, owned_until_;
+  uint64_t session_ = 0;  // of its shard
+  MonoTime owned_until_;
   LeadershipEpoch target_epoch_{-1};
   bool anchored_ = false;  // the next batch has an anchor, if it follows without a gap
   LogEpoch anchor_epoch_{-1};

@@ -32,12 +32,19 @@ RelaySink::RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journ
       options_(options),
       clock_(env, options.pause_max),
       slots_(env, options.takeovers_at_once_max),
+      scans_(env, options.scans_at_once_max),
       changed_(env),
       stopping_(env),
       lanes_(env, target, SinkLaneOptions{"relay sink lane", options.timeout, options.idle_max},
              static_cast<SinkLaneOwner&>(*this)),
       gate_(env),
-      ownership_(env, target, options_, static_cast<RelayOwnership::Partitions&>(*this), gate_) {}
+      shards_(env, target, options_, gate_),
+      questions_(env, target, gate_),
+      tools_{env, target, journal, shards_, questions_, scans_, options_},
+      ownership_(env, target, options_, shards_, static_cast<RelayOwnership::Partitions&>(*this), gate_),
+      scan_bound_(
+          env, questions_, journal, options_, partitions_, gate_,
+          [this](const LinkPartition& key, uint64_t attempt, const Error& error) { fail(key, attempt, error); }) {}
 
 // --- partitions
 
@@ -67,9 +74,12 @@ void RelaySink::queue(const LinkPartition& key, RelayPartition& partition) {
   partition.lane()->queue(key);
 }
 
-void RelaySink::fail(const LinkPartition& key, uint64_t attempt, const Error& error) {
+void RelaySink::fail(const LinkPartition& key, uint64_t attempt, const Error& why) {
   RelayPartition* partition = find(key, attempt);
   if (!partition || !partition->open()) return;
+  // What fences a partition of an older session may be a newer one of this gateway.
+  const Status session = shards_.check(key, partition->owned().session);
+  const Error error = why == ErrorCode::kFenced && !session ? session.error() : why;
   partition->close();
   if (error == ErrorCode::kFenced) journal_.lost(key, error);
   partition->pump().on_append_failed(partition->pump().generation(), error, std::nullopt);
@@ -133,14 +143,14 @@ Task<Result<TargetState>> RelaySink::open(LinkPartition key) {
     clock_.tick();
     spawn(gate_, "relay stall watch", watch_for_stalls());
     if (!options_.test_only_skip_ownership) ownership_.start();
+    scan_bound_.start();
   }
   TakeoverSlots::Slot slot(slots_);
   CO_CHECK(co_await wait_for_anchor(key));
   CO_CHECK(co_await slot.enter(env_.in(options_.takeover_limit)));
   if (!wanted(key, attempt)) co_return relayed_no_more();
   SinkTarget target = find(key, attempt)->target();
-  RelayTakeover takeover(env_, cluster_, journal_, options_, slot, key, std::move(target),
-                         [this, key, attempt] { return wanted(key, attempt); });
+  RelayTakeover takeover(tools_, slot, key, std::move(target), [this, key, attempt] { return wanted(key, attempt); });
   if (auto word = words_.find(key); word != words_.end()) takeover.go_on_at(word->second);
   auto taken = co_await takeover.run();
   slot.leave();
@@ -153,23 +163,11 @@ Task<Result<TargetState>> RelaySink::open(LinkPartition key) {
   }
   partition = find(key, attempt);
   if (!partition || stopping_.is_set()) co_return relayed_no_more();
+  if (Status going_on = shards_.check(key, taken->session); !going_on) co_return going_on.error();
   partition->end_takeover(*taken, taken->owned_at + options_.ownership_max, lanes_.to(taken->broker));
-  for (const TranslationRun& run : taken->resume.found) journal_.relayed(key, run);
-  if (!taken->gave_up) co_return partition->state();
-  co_return co_await settle(key, attempt);
-}
-
-Task<Result<TargetState>> RelaySink::settle(LinkPartition key, uint64_t attempt) {
-  const RelayAnchor made = find(key, attempt)->anchor_that_settles();
-  auto written = co_await journal_.write_anchor(key, made, env_.in(options_.timeout));
-  RelayPartition* partition = find(key, attempt);
-  if (!partition || stopping_.is_set()) co_return relayed_no_more();
-  if (!written) {
-    partition->close();
-    co_return Error(ErrorCode::kUnavailable, written.error().to_string())
-        .in("anchor of " + name_of(partition->target(), key));
-  }
-  words_.erase(key);
+  // A new session fences what an older one of this gateway still has.
+  if (std::exchange(newest_session_, std::max(newest_session_, taken->session)) < taken->session) ownership_.wake();
+  if (taken->gave_up) words_.erase(key);
   co_return partition->state();
 }
 
@@ -202,7 +200,9 @@ Task<void> RelaySink::stop() {
   stopping_.set();
   changed_.close();
   slots_.close();
+  scans_.close();
   ownership_.stop();
+  scan_bound_.stop();
   co_await lanes_.stop();
   co_await gate_.close();
 }
@@ -292,14 +292,7 @@ size_t RelaySink::add(const LinkPartition& key, RelayPartition& partition, Produ
   SliceList bytes = partition.stamp(flight);
   const size_t size = bytes.size();
   const std::string& name = partition.target().topic;
-  if (request.topic_data.empty() || request.topic_data.back().name != name) {
-    auto& topic = request.topic_data.emplace_back();
-    topic.name = name;
-    topic.topic_id = partition.topic_id();
-  }
-  auto& data = request.topic_data.back().partition_data.emplace_back();
-  data.index = key.partition.value();
-  data.records = kafka::Records(std::move(bytes));
+  add_to_produce(request, name, partition.topic_id(), key.partition.value(), std::move(bytes));
   sent.push_back({key, partition.attempt(), flight, name, partition.topic_id()});
   return size;
 }

@@ -26,7 +26,9 @@
 #include "proto/kafka/client/cluster_client.h"
 #include "proto/kafka/messages/produce.h"
 #include "replicator/relay/options.h"
+#include "replicator/relay/ownership.h"
 #include "replicator/relay/relay_partition.h"
+#include "replicator/relay/scan_bound.h"
 #include "replicator/relay/stall_clock.h"
 #include "replicator/sink.h"
 #include "replicator/sink_lane.h"
@@ -35,8 +37,8 @@ namespace farshore::replicator {
 
 class RelaySink final : public BatchSink, private SinkLaneOwner, private RelayOwnership::Partitions {
  public:
-  // All references outlive it. Each partition has a transactional id of its own: one ambiguous result takes over one
-  // partition, not its link.
+  // All references outlive it. Partitions share the transactional ids of their shards (shards.h), but each has its own
+  // epoch: one ambiguous result takes over one partition, not its shard.
   RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journal, RelaySinkOptions options);
 
   void attach(PartitionPump& pump, SinkTarget target) override;
@@ -67,10 +69,9 @@ class RelaySink final : public BatchSink, private SinkLaneOwner, private RelayOw
 
   RelayPartition* find(const LinkPartition& key);
   RelayPartition* find(const LinkPartition& key, uint64_t attempt);
-  void fail(const LinkPartition& key, uint64_t attempt, const Error& error);
+  void fail(const LinkPartition& key, uint64_t attempt, const Error& why);
   void queue(const LinkPartition& key, RelayPartition& partition);
   Task<Status> wait_for_anchor(LinkPartition key);
-  Task<Result<TargetState>> settle(LinkPartition key, uint64_t attempt);
   bool wanted(const LinkPartition& key, uint64_t attempt) { return find(key, attempt) && !stopping_.is_set(); }
 
   Task<void> watch_for_stalls();
@@ -105,15 +106,19 @@ class RelaySink final : public BatchSink, private SinkLaneOwner, private RelayOw
   std::map<LinkPartition, RelayPartition> partitions_;
   std::map<LinkPartition, RelayGoOn> words_;  // of partitions that were given up in part; at most one each
   std::set<LinkPartition> anchoring_;         // an anchor is being written; also of an older attempt
-  uint64_t attempts_ = 0, flights_ = 0;
+  uint64_t attempts_ = 0, flights_ = 0, newest_session_ = 0;
   bool watching_ = false;
   StallClock clock_;
-  TakeoverSlots slots_;
+  TakeoverSlots slots_, scans_;
   Notifier changed_;  // an anchor ended
   Event stopping_;
   SinkLanes lanes_;
   Gate gate_;
+  RelayShards shards_;
+  TargetQuestions questions_;
+  const RelayTakeoverTools tools_;
   RelayOwnership ownership_;
+  RelayScanBound scan_bound_;
 };
 
 }  // namespace farshore::replicator

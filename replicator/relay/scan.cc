@@ -1,6 +1,7 @@
 #include "replicator/relay/scan.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "proto/kafka/client/partition_reader.h"
 
@@ -88,18 +89,47 @@ Status Collector::take(const BatchRun& run) {
   return ok();
 }
 
+// The next batches from a position on: by looks, and from the first one that does not bring all by a reader of its own.
+class TailReader {
+ public:
+  TailReader(const RelayScanTools& tools, TopicPartition at)
+      : tools_(tools), at_(std::move(at)), slot_(tools.readers) {}
+
+  Task<Result<kafka::PartitionRead>> next(Offset from, Deadline deadline) {
+    if (!reader_) {
+      auto read = co_await tools_.questions.look(at_, from, deadline);
+      if (!read && read.error() != ErrorCode::kUnavailable) co_return read;
+      const bool all = read && std::max(from, read->run.empty() ? from : read->run.next()) >= read->high_watermark;
+      if (!all) {
+        CO_CHECK(co_await slot_.enter(deadline));
+        kafka::PartitionReaderOptions options;
+        options.bytes_max = kAnswerBytesMax;
+        options.wait_max = Duration::zero();  // many takeovers at once share a connection
+        reader_.emplace(tools_.env, tools_.cluster, arena_, at_, from, options);
+      }
+      if (read && (all || !read->run.empty())) co_return read;
+    }
+    reader_->seek(from);
+    co_return co_await reader_->next(deadline);
+  }
+
+ private:
+  const RelayScanTools& tools_;
+  const TopicPartition at_;
+  SlabArena arena_;
+  TakeoverSlots::Slot slot_;
+  std::optional<kafka::PartitionReader> reader_;
+};
+
 }  // namespace
 
-Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, RelayScanRange range, Duration patience) {
+Task<Result<RelayScan>> scan_relayed(RelayScanTools tools, RelayScanRange range, Duration patience) {
+  Env& env = tools.env;
   RelayScan scan;
   scan.from = scan.to = range.from;
   Collector collector(range, scan);
   const std::string where = "target " + range.at.topic + "-" + std::to_string(range.at.partition);
-  SlabArena arena;
-  kafka::PartitionReaderOptions options;
-  options.bytes_max = kAnswerBytesMax;
-  options.wait_max = Duration::zero();  // many takeovers at once share a connection
-  kafka::PartitionReader reader(env, cluster, arena, range.at, Offset(range.from.value()), options);
+  TailReader reader(tools, range.at);
   Deadline give_up = env.in(patience);
   Duration poll = kPollMin;
   int failures = 0;
@@ -110,22 +140,21 @@ Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, Re
                                                 "): does the target's transaction coordinator work?")
           .in(where);
     const TargetOffset before = scan.to;
-    auto read = co_await reader.next(give_up);
+    auto read = co_await reader.next(Offset(scan.to.value()), give_up);
     if (read) {
       if (Status taken = collector.take(read->run); !taken) co_return std::move(taken).error().in(where);
     } else if (read.error() == ErrorCode::kOutOfRange) {
       TopicPartition at = range.at;
       CO_TRY(Offset start,
-             co_await kafka::partition_offset(cluster, std::move(at), kafka::OffsetOf::kLogStart, give_up));
+             co_await kafka::partition_offset(tools.cluster, std::move(at), kafka::OffsetOf::kLogStart, give_up));
       if (TargetOffset(start.value()) <= scan.to) {  // a leader whose end we are ahead of, for now
-        CO_CHECK(co_await cluster.pause(failures, give_up));
+        CO_CHECK(co_await tools.cluster.pause(failures, give_up));
         ++failures;  // not in the line above: clang takes it for two changes at once
         continue;
       }
       // What was seen is older than what was deleted: it stands for nothing any more.
       scan.seen.clear();
       scan.from = scan.to = TargetOffset(start.value());
-      reader.seek(start);
     } else {
       co_return std::move(read).error();
     }

@@ -7,6 +7,8 @@
 #include "base/env.h"
 #include "proto/kafka/client/cluster_client.h"
 #include "replicator/relay/evidence.h"
+#include "replicator/relay/takeover_slots.h"
+#include "replicator/relay/target_questions.h"
 
 namespace farshore::replicator {
 
@@ -27,9 +29,17 @@ struct RelayScan {
   std::vector<RelayedBatch> seen;
 };
 
-// Reads as long as each answer contains records. kTimedOut: no records for the time `patience`. kFenced: a
-// newer owner has written. kResourceExhausted: the relayed batches are in more separate ranges, between batches of
-// others, than are kept in memory. Executor: the Env's.
-Task<Result<RelayScan>> scan_relayed(Env& env, kafka::ClusterClient& cluster, RelayScanRange range, Duration patience);
+struct RelayScanTools {
+  Env& env;
+  kafka::ClusterClient& cluster;
+  TargetQuestions& questions;
+  TakeoverSlots& readers;
+};
+
+// Begins with looks that many scans share (target_questions.h); a scan that finds more than a look brings goes on with
+// a reader of its own, in a slot of `readers`. Reads as long as each answer contains records. kTimedOut: no records for
+// the time `patience`. kFenced: a newer owner has written. kResourceExhausted: the relayed batches are in more separate
+// ranges, between batches of others, than are kept in memory. Executor: the Env's.
+Task<Result<RelayScan>> scan_relayed(RelayScanTools tools, RelayScanRange range, Duration patience);
 
 }  // namespace farshore::replicator

@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "proto/kafka/client/fence.h"
-#include "proto/kafka/client/partition_reader.h"
-#include "replicator/relay/target_memory.h"
+#include "proto/kafka/client/id_owner.h"
 
 namespace farshore::replicator {
 
@@ -14,7 +13,7 @@ namespace {
 
 constexpr Duration kWantedInterval = milliseconds(200);  // how often a wait looks whether it is still wanted
 
-// The target has given our transactional id another producer id: it has forgotten the old one.
+// The partition was relayed under another producer id than now.
 bool names_another(const RelayClaims& claims, kafka::ProducerIdentity owner) {
   const RelayAnchor* newest = newest_anchor(claims.anchors);
   return newest && newest->producer.id != owner.id;
@@ -32,13 +31,13 @@ Error uncertain_error(const RelayUncertain& uncertain) {
 
 }  // namespace
 
-RelayTakeover::RelayTakeover(Env& env, kafka::ClusterClient& cluster, RelayJournal& journal,
-                             const RelaySinkOptions& options, TakeoverSlots::Slot& slot, LinkPartition key,
+RelayTakeover::RelayTakeover(const RelayTakeoverTools& tools, TakeoverSlots::Slot& slot, LinkPartition key,
                              SinkTarget target, std::function<bool()> wanted)
-    : env_(env),
-      cluster_(cluster),
-      journal_(journal),
-      options_(options),
+    : tools_(tools),
+      env_(tools.env),
+      cluster_(tools.cluster),
+      journal_(tools.journal),
+      options_(tools.options),
       slot_(slot),
       key_(key),
       target_(std::move(target)),
@@ -53,32 +52,24 @@ Status RelayTakeover::still_wanted() const {
 Task<Result<RelayTakenOver>> RelayTakeover::run() {
   const Deadline deadline = limit();
   CO_CHECK(co_await check_topic(deadline));
-  CO_TRY(taken_.log, co_await journal_.log_of(key_, deadline));
+  CO_TRY(log_, co_await journal_.log_of(key_, deadline));
   CO_CHECK(still_wanted());
-  CO_TRY(before_, co_await ends(deadline));
-  CO_TRY(remembered_, co_await remembered_producers(cluster_, at_, deadline));
+  // The ends first: decide() trusts the memory only as far as they reach.
+  CO_TRY(before_.log_start, co_await tools_.questions.log_start(at_, deadline));
+  CO_TRY(before_.high_watermark, co_await tools_.questions.high_watermark(at_, deadline));
+  CO_TRY(remembered_, co_await tools_.questions.remembered(at_, deadline));
   CO_CHECK(still_wanted());
-  CO_CHECK(co_await take(deadline));
-  if (names_another(claims_, taken_.producer)) {
-    CO_CHECK(co_await wait_for_old_producer());
-    CO_CHECK(co_await take(limit()));
-  }
+  RelayLogWriter writer;
+  CO_CHECK(co_await take(writer, deadline));
+  if (names_another(claims_, taken_.producer)) CO_CHECK(co_await take_from_another_id());
   CO_CHECK(co_await lower_to_epoch_end(limit()));
   CO_CHECK(co_await scan());
   CO_CHECK(decide());
   CO_CHECK(co_await confirm_ownership());
+  CO_CHECK(co_await write_down());
   CO_TRY(kafka::Leader leader, co_await cluster_.leader(at_, limit()));
   taken_.broker = leader.broker;
   co_return std::move(taken_);
-}
-
-Task<Result<RelayTakeover::Ends>> RelayTakeover::ends(Deadline deadline) {
-  CO_TRY(Offset start, co_await kafka::partition_offset(cluster_, at_, kafka::OffsetOf::kLogStart, deadline));
-  CO_TRY(Offset end, co_await kafka::partition_offset(cluster_, at_, kafka::OffsetOf::kEnd, deadline));
-  Ends found;
-  found.log_start = TargetOffset(start.value());
-  found.high_watermark = TargetOffset(end.value());
-  co_return found;
 }
 
 Task<Status> RelayTakeover::check_topic(Deadline deadline) {
@@ -91,33 +82,64 @@ Task<Status> RelayTakeover::check_topic(Deadline deadline) {
   co_return ok();
 }
 
-Task<Status> RelayTakeover::take(Deadline deadline) {
-  taken_.taken = taken_.owned_at = env_.now();
-  CO_CHECK(co_await fence_older_owners(deadline));
-  CO_CHECK(still_wanted());
-  CO_TRY(claims_,
-         co_await journal_.take_over(key_, taken_.producer, taken_.owned_at + options_.ownership_max, deadline));
-  co_return still_wanted();
+Task<Status> RelayTakeover::take(RelayLogWriter writer, Deadline deadline) {
+  for (int attempt = 0;; ++attempt) {
+    CO_TRY(const RelayShards::Fenced fenced, co_await tools_.shards.fence(key_, at_, log_, deadline));
+    CO_CHECK(still_wanted());
+    taken_.producer = fenced.producer;
+    taken_.session = fenced.session;
+    taken_.owned_at = fenced.asked;
+    writer.producer = fenced.log;
+    auto claims = co_await journal_.take_over(key_, writer, taken_.owned_at + options_.ownership_max, deadline);
+    if (claims) {
+      claims_ = std::move(*claims);
+      co_return still_wanted();
+    }
+    const Error why = std::move(claims).error();
+    if (auto session = tools_.shards.check(key_, fenced.session); !session) co_return session;
+    if (why != ErrorCode::kAmbiguous || attempt > 0) co_return why;
+    const Error ended(ErrorCode::kUnavailable, "the log of record is fenced anew: " + why.to_string());
+    tools_.shards.end(relay_shard_id(key_), fenced.session, ended);
+  }
 }
 
-Task<Status> RelayTakeover::fence_older_owners(Deadline deadline) {
-  std::string transactional_id = relay_transactional_id(key_);
-  if (options_.test_only_skip_marker) {
-    CO_TRY(taken_.producer, co_await kafka::raise_epoch(cluster_, std::move(transactional_id), deadline));
-  } else {
-    std::vector<TopicPartition> both{at_, taken_.log};
-    CO_TRY(taken_.producer, co_await kafka::fence(cluster_, std::move(transactional_id), std::move(both), deadline));
+Task<Result<std::optional<kafka::ProducerIdentity>>> RelayTakeover::fence_partition_id(Deadline deadline) {
+  std::optional<kafka::ProducerIdentity> former;
+  std::string id = relay_partition_id(key_);
+  std::vector<std::string> ids{id};
+  auto owners = co_await kafka::id_owners(cluster_, std::move(ids), deadline);
+  if (!owners && owners.error() != ErrorCode::kUnsupported) co_return std::move(owners).error();
+  if (owners) {
+    auto owner = owners->find(id);
+    if (owner == owners->end())
+      co_return Error(ErrorCode::kUnavailable, "the coordinator of " + id + " does not answer");
+    if (!owner->second) co_return former;
   }
-  co_return ok();
+  std::vector<TopicPartition> both{at_, log_};
+  CO_TRY(former, co_await kafka::fence(cluster_, std::move(id), std::move(both), deadline));
+  co_return former;
+}
+
+Task<Status> RelayTakeover::take_from_another_id() {
+  renamed_ = true;
+  RelayLogWriter writer;
+  CO_TRY(writer.former, co_await fence_partition_id(limit()));
+  CO_CHECK(still_wanted());
+  if (!writer.former || names_another(claims_, *writer.former)) {
+    CO_CHECK(co_await wait_for_old_producer());
+    writer.former_has_stopped = true;
+  }
+  co_return co_await take(writer, limit());
 }
 
 Task<Status> RelayTakeover::confirm_ownership() {
   const MonoTime asked = env_.now();
+  CO_CHECK(tools_.shards.check(key_, taken_.session));
   if (asked - taken_.owned_at < options_.ownership_max / 2 || options_.test_only_skip_ownership) co_return ok();
-  const std::string id = relay_transactional_id(key_);
-  std::vector<std::string> ids{id};
+  const auto session = tools_.shards.session(key_);
+  std::vector<std::string> ids{session->id};
   auto owners = co_await kafka::id_owners(cluster_, std::move(ids), env_.in(options_.timeout));
-  if (owners) CO_CHECK(relay_owner_is(*owners, id, taken_.producer));
+  if (owners) CO_CHECK(tools_.shards.judge(*session, *owners));
   if (!owners && owners.error() != ErrorCode::kUnsupported) co_return std::move(owners).error();
   taken_.owned_at = asked;
   journal_.owned_until(key_, asked + options_.ownership_max);
@@ -133,7 +155,7 @@ Task<Status> RelayTakeover::lower_claim(TargetOffset target) {
 // The target says that the epoch of the last claim ends below it: an unclean election took records away.
 Task<Status> RelayTakeover::lower_to_epoch_end(Deadline deadline) {
   if (!claims_.last_run || claims_.last_run->target_epoch.value() < 0) co_return ok();
-  CO_TRY(auto end, co_await end_of_epoch(cluster_, at_, claims_.last_run->target_epoch, deadline));
+  CO_TRY(auto end, co_await tools_.questions.end_of_epoch(at_, claims_.last_run->target_epoch, deadline));
   if (!end || *end >= claims_.last_run->target_end()) co_return ok();
   env_.log().warn("the target lost relayed records", {{"topic", at_.topic},
                                                       {"partition", at_.partition},
@@ -152,8 +174,7 @@ Task<Status> RelayTakeover::wait_for_old_producer() {
     CO_CHECK(still_wanted());
   }
   CO_CHECK(co_await slot_.enter(limit()));
-  CO_TRY(Ends now, co_await ends(limit()));
-  scan_to_min_ = now.high_watermark;
+  CO_TRY(scan_to_min_, co_await tools_.questions.high_watermark(at_, limit()));
   co_return ok();
 }
 
@@ -167,12 +188,30 @@ Task<Status> RelayTakeover::scan() {
     range.anchors = claims_.anchors;
     range.from = std::max(before_.log_start, std::min(scan_from(claims_), before_.high_watermark));
     if (options_.test_only_skip_scan) range.from = before_.high_watermark;
-    CO_TRY(scanned_, co_await scan_relayed(env_, cluster_, std::move(range), options_.takeover_limit));
+    const RelayScanTools tools{env_, cluster_, tools_.questions, tools_.scans};
+    CO_TRY(scanned_, co_await scan_relayed(tools, std::move(range), options_.takeover_limit));
     CO_CHECK(still_wanted());
     // A claim beyond our own marker: the target lost its end, and cannot say so by epochs.
     if (lowered || !claims_.last_run || claims_.last_run->target_end() <= scanned_.to) co_return ok();
     CO_CHECK(co_await lower_claim(before_.high_watermark));
   }
+}
+
+Task<Status> RelayTakeover::write_down() {
+  CO_CHECK(still_wanted());
+  for (const TranslationRun& run : taken_.resume.found) journal_.relayed(key_, run);
+  if (!taken_.gave_up && !renamed_) co_return ok();
+  RelayAnchor here;
+  here.producer = taken_.producer;
+  here.source = taken_.resume.source;
+  here.source_epoch = taken_.resume.source_epoch;
+  here.target_from = taken_.target_end;
+  here.settles = taken_.gave_up;
+  auto written = co_await journal_.write_anchor(key_, here, env_.in(options_.timeout));
+  CO_CHECK(still_wanted());
+  if (written || !taken_.gave_up) co_return ok();  // without it the next takeover asks, and waits, once more
+  co_return Error(ErrorCode::kUnavailable, written.error().to_string())
+      .in("anchor of " + at_.topic + "-" + std::to_string(at_.partition));
 }
 
 Status RelayTakeover::decide() {

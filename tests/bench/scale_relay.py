@@ -1,5 +1,11 @@
-"""Relays of many partitions into Apache Kafka: a takeover, and a failover after the target forgot the producers."""
+"""Relays of many partitions into Apache Kafka: a takeover, and a failover after the target forgot the producers. The
+translation of very many runs."""
+import json
+import subprocess
+import tempfile
 import time
+
+from machine import BIN
 
 from scale_world import ScaleWorld, fill, make
 
@@ -43,4 +49,21 @@ def expired_row(_, table):
         table.row(f'relay failover of {count} partitions, ids expired', seconds, 35, 's', 'one wait of 30 s at most, not one for each')
 
 
-ROWS = {'relay-takeover': takeover_row, 'relay-expired': expired_row}
+def translations_row(partitions, table):
+    """The gateway's store is RocksDB, libfarshore's is memory."""
+    runs = partitions * 1000
+    for store in ('disk', 'memory'):
+        with tempfile.TemporaryDirectory(prefix='farshore-runs-') as directory:
+            where = ['--directory', directory + '/store'] if store == 'disk' else []
+            out = subprocess.run([BIN / 'bench_translations', '--runs', str(runs), *where], check=True, capture_output=True)
+        found = json.loads(out.stdout)
+        name, notes = f'translation of {runs} runs, store {store}', f'filled in {found["fill_s"]:.0f} s'
+        if store == 'disk':
+            table.row(f'{name}: on disk', found['disk_bytes_a_run'], 16, 'bytes a run', notes)
+            table.row(f'{name}: opened', found['open_s'], 1, 's', 'all keys read into memory')
+        table.row(f'{name}: in memory', found['memory_bytes_a_run'], 16, 'bytes a run', notes)
+        table.row(f'{name}: to the target', found['to_target_us'], 1, 'us', 'a look-up, random places')
+        table.row(f'{name}: to the source', found['to_source_us'], 1, 'us', 'a look-up, random places')
+
+
+ROWS = {'relay-takeover': takeover_row, 'relay-expired': expired_row, 'translations': translations_row}

@@ -42,6 +42,7 @@ TEST_F(LinkFigures, GatewayThatStartsWhileItsSourceIsDownKnowsNoLag) {
 TEST_F(LinkFigures, FailoverOfAPausedTopicSaysHowLongItWasBlind) {
   start({"paused", "other"});
   EXPECT_TRUE(pause("paused", true));
+  world().run_for(seconds(1));  // the answer to the last fetch has come
   produce(kEast, "paused", 5000);
   for (int s = 0; s < 12; ++s) {
     produce(kEast, "other", 1);

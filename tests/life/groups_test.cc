@@ -46,6 +46,41 @@ TEST_F(LinkGroups, GroupDeletedWhileNoGatewayRanLeavesTheTargetToo) {
   EXPECT_TRUE(until([&] { return committed(kWest, "deleted", "t") == -1; }));
 }
 
+TEST_F(LinkGroups, GroupThatIsNotSelectedAnyMoreKeepsItsCommitUntilTheSourceDeletesIt) {
+  start();
+  commit(kEast, "readers", "t", 80);
+  ASSERT_TRUE(until([&] { return committed(kWest, "readers", "t") == 80; }));
+  auto narrowed = update("groups", "others");
+  ASSERT_TRUE(narrowed) << narrowed.error().to_string();
+  ASSERT_EQ(narrowed->notes_size(), 1);
+  EXPECT_NE(narrowed->notes(0).find("readers"), std::string::npos) << narrowed->notes(0);
+  commit(kEast, "readers", "t", 90);
+  EXPECT_TRUE(until([&] { return group_state("readers") == "NOT_SELECTED"; }));
+  start_gateway();
+  EXPECT_TRUE(until([&] { return group_state("readers") == "NOT_SELECTED"; })) << "a restart says the same";
+  EXPECT_EQ(committed(kWest, "readers", "t"), 80);
+  delete_group(kEast, "readers");
+  EXPECT_TRUE(until([&] { return committed(kWest, "readers", "t") == -1; }, seconds(120)));
+  EXPECT_TRUE(until([&] { return stored_keys(link_children_prefix(kLink)).empty(); }, seconds(120)));
+  EXPECT_TRUE(until([&] { return group_state("readers").empty(); }));
+}
+
+TEST_F(LinkGroups, GroupOfALinkWithoutGroupSyncKeepsItsCommitAndSaysSo) {
+  start();
+  for (const char* group : {"readers", "taken"}) commit(kEast, group, "t", 80);
+  ASSERT_TRUE(until([&] { return committed(kWest, "readers", "t") == 80 && committed(kWest, "taken", "t") == 80; }));
+  ASSERT_TRUE(update("group.sync.enable", "false"));
+  commit(kWest, "taken", "t", 95);  // by a consumer of the target
+  start_gateway();
+  EXPECT_TRUE(until([&] { return group_state("readers") == "NOT_SELECTED"; }, seconds(120)));
+  EXPECT_TRUE(until([&] { return stored_keys(link_children_prefix(kLink)).size() == 1; }, seconds(120)))
+      << "what a consumer of the target has taken over is remembered no more";
+  EXPECT_EQ(committed(kWest, "taken", "t"), 95);
+  ASSERT_TRUE(update("group.sync.enable", "true"));
+  commit(kEast, "readers", "t", 90);
+  EXPECT_TRUE(until([&] { return committed(kWest, "readers", "t") == 90; }, seconds(120)));
+}
+
 TEST_F(LinkGroups, CommitsStayWhileTheSourceDoesNotAnswer) {
   start();
   commit(kEast, "readers", "t", 80);

@@ -14,9 +14,10 @@
 namespace farshore::simulation {
 namespace {
 
-sim::SimOptions sim_options(uint64_t seed) {
+sim::SimOptions sim_options(const RunOptions& run) {
   sim::SimOptions options;
-  options.seed = seed;
+  options.seed = run.seed;
+  options.plant = run.plant;
   return options;
 }
 
@@ -24,7 +25,7 @@ sim::SimOptions sim_options(uint64_t seed) {
 
 Clusters::Clusters(const RunOptions& options, History& history, size_t gateways)
     : options_(options),
-      world_(sim_options(options.seed)),
+      world_(sim_options(options)),
       random_(world_.random()),
       history_(history),
       power_losses_(random_.chance(0.5)),
@@ -86,8 +87,12 @@ void Clusters::start_broker(Node& node) {
   set("durability", node.fsync ? "fsync" : "page-cache");
   set("offsets.topic.num.partitions", "2");
   if (small_segments_) set("log.segment.bytes", "20000");
+  if (gateways_.size() > 1) {
+    set("log.retention.check.interval.ms", "2000");
+    set("log.cleaner.backoff.ms", "2000");
+  }
   broker::BrokerPlants plants;
-  plants.high_watermark_before_truncation = options_.plant_high_watermark_before_truncation;
+  plants.high_watermark_before_truncation = options_.plants(Plant::kHighWatermarkBeforeTruncation);
   node.env = &world_.start_process(node.host, "broker");
   auto made = std::make_shared<broker::Broker>(*node.env, node.env->kv(), std::move(config), plants);
   node.broker = made.get();
@@ -122,7 +127,7 @@ void Clusters::start_gateway(GatewayNode& node) {
     options.replicator.fetcher.ahead_bytes_max = ahead_ask_bytes_ * 6;
     options.replicator.fetcher.ahead_ask_bytes_min = ahead_ask_bytes_ / 16;
   }
-  options.replicator.pump.test_only_resume_from_memory = options_.plant_resume_from_memory;
+  options.replicator.pump.test_only_resume_from_memory = options_.plants(Plant::kResumeFromMemory);
   auto made = std::make_shared<linker::Gateway>(*node.env, node.env->network(), std::move(options));
   node.gateway = made.get();
   if (gateways_.size() == 1)
@@ -210,13 +215,18 @@ broker::PartitionPtr Clusters::partition(Node& node, const std::string& topic, i
   return found ? *found : nullptr;
 }
 
-std::map<int32_t, int64_t> Clusters::committed(Node& node, const std::string& group) {
+Duration Clusters::since_begin(int64_t wall_ms) {
+  const int64_t off = world_.host(kEast).wall_offset_ms;
+  return world_.now() - milliseconds(east_.env->wall_now().milliseconds_since_epoch - off - wall_ms);
+}
+
+std::map<int32_t, int64_t> Clusters::committed(Node& node, const std::string& group, const std::string& topic) {
   std::map<int32_t, int64_t> offsets;
   if (!node.up()) return offsets;
   const auto fetched = node.broker->services().groups.fetch(group);
   if (fetched.error != kafka::ErrorCode::kNone || !fetched.offsets) return offsets;
   for (int32_t i = 0; i < kPartitions; ++i)
-    if (const auto* at = fetched.offsets->find(kTopic, i)) offsets[i] = at->offset.value();
+    if (const auto* at = fetched.offsets->find(topic, i)) offsets[i] = at->offset.value();
   return offsets;
 }
 

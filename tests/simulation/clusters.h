@@ -52,7 +52,8 @@ struct GatewayNode {
 
 class Clusters {
  public:
-  // `gateways`: 1, or 2 that take over from each other. With two, nobody creates the link by himself.
+  // `gateways`: 1, or 2 that take over from each other. With two, nobody creates the link by himself, and the brokers
+  // apply retention and compaction every other second.
   Clusters(const RunOptions& options, History& history, size_t gateways = 1);
 
   sim::SimWorld& world() { return world_; }
@@ -84,7 +85,11 @@ class Clusters {
   broker::PartitionPtr partition(Node& node, int32_t index) { return partition(node, kTopic, index); }
   broker::PartitionPtr partition(Node& node, const std::string& topic, int32_t index);
   // The newest offsets that the group committed at this node; empty while they are not loaded.
-  std::map<int32_t, int64_t> committed(Node& node, const std::string& group);
+  std::map<int32_t, int64_t> committed(Node& node, const std::string& group, const std::string& topic = kTopic);
+  // The source's process, also a dead one: a number that the next one does not have.
+  uint32_t east_process() const { return east_.env ? east_.env->index() : 0; }
+  // The time of the world at which a wall clock that is right shows `wall_ms`.
+  Duration since_begin(int64_t wall_ms);
   bool until(const std::function<bool()>& done, Duration limit) {
     return world_.run_until(done, limit) == sim::RunEnd::kDone;
   }

@@ -4,6 +4,7 @@
 
 #include "base/crc32c.h"
 #include "proto/batch/batch.h"
+#include "proto/batch/records.h"
 
 namespace farshore::simulation {
 namespace {
@@ -27,6 +28,24 @@ std::vector<StoredBatch> batches_of(std::string_view text) {
     if (crc32c(batch.subspan(BatchField::kAttributes)) != header->crc) break;
     found.push_back({header->base_offset, header->next().value(), header->partition_leader_epoch, header->crc});
     bytes = bytes.subspan(batch.size());
+  }
+  return found;
+}
+
+std::map<int64_t, std::pair<std::string, std::string>> records_of(std::string_view text) {
+  std::map<int64_t, std::pair<std::string, std::string>> found;
+  ConstBytes bytes = as_bytes(text);
+  while (bytes.size() >= kBatchHeaderBytes) {
+    auto header = BatchHeader::parse(bytes);
+    if (!header || header->size_bytes() > bytes.size()) break;
+    auto reader = RecordReader::open(*header, bytes.first(header->size_bytes()));
+    bytes = bytes.subspan(header->size_bytes());
+    Record record;
+    while (reader) {
+      auto more = reader->next(record);
+      if (!more || !*more) break;
+      found[record.offset.value()] = {std::string(record.key.value_or("")), std::string(record.value.value_or(""))};
+    }
   }
   return found;
 }

@@ -24,6 +24,9 @@ struct StoredBatch {
 // The batches at the front of a log file, up to the first that is incomplete or has a wrong CRC.
 std::vector<StoredBatch> batches_of(std::string_view bytes);
 
+// The records in these batches: key and value by offset.
+std::map<int64_t, std::pair<std::string, std::string>> records_of(std::string_view bytes);
+
 struct PartitionState {
   std::string source, mirror;  // bytes of the logs
 };

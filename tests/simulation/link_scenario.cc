@@ -6,6 +6,8 @@
 #include "tests/simulation/clusters.h"
 #include "tests/simulation/ending.h"
 #include "tests/simulation/faults.h"
+#include "tests/simulation/figures.h"
+#include "tests/simulation/losses.h"
 #include "tests/simulation/watch.h"
 
 namespace farshore::simulation {
@@ -18,7 +20,9 @@ class LinkRun {
         history_(kPartitions),
         clusters_(options_, history_),
         watch_(clusters_),
-        faults_(clusters_, [this] { watch_.look(); }) {
+        figures_(clusters_),
+        losses_(clusters_),
+        faults_(clusters_, [this] { look(); }) {
     const double drawn = clusters_.random().unit();
     if (drawn < 0.25) kind_ = EndKind::kPromote;
     if (drawn >= 0.25 && drawn < 0.5) kind_ = EndKind::kFailover;
@@ -30,7 +34,7 @@ class LinkRun {
     start_clients();
     while (world.now() < options_.length && history_.violations().empty()) {
       world.run_for(milliseconds(clusters_.random().between(20, 1200)));
-      watch_.look();
+      look();
       faults_.one();
       clusters_.revive(0.6);
     }
@@ -57,6 +61,15 @@ class LinkRun {
   }
 
  private:
+  void look() {
+    watch_.look();
+    look_at_figures();
+  }
+  void look_at_figures() {
+    figures_.look();
+    losses_.look();
+  }
+
   void start_clients() {
     sim::SimEnv& env = clusters_.world().start_process(kClient, "client");
     for (bool idempotent : {true, false}) {
@@ -75,7 +88,7 @@ class LinkRun {
     if (kind_ == EndKind::kFailover) {  // the region is lost in the middle of it all; what is left is healed
       clusters_.lose_east_for_good();
       faults_.end();
-      watch_.look();
+      look();
       if (clusters_.power_losses())
         faults_.lose_power(clusters_.east());
       else
@@ -87,6 +100,7 @@ class LinkRun {
     if (kind_ == EndKind::kConverge) ending.converge();
     if (kind_ == EndKind::kPromote) ending.promote();
     if (kind_ == EndKind::kFailover) ending.fail_over();
+    look_at_figures();
     if (!history_.violations().empty() || ending.nothing_to_end) return;
     if (clusters_.random().chance(0.5)) return;  // half of the runs end like a machine that is switched off
     faults_.end();
@@ -105,6 +119,8 @@ class LinkRun {
   History history_;
   Clusters clusters_;
   Watch watch_;
+  Figures figures_;
+  Losses losses_;
   Faults faults_;
   EndKind kind_ = EndKind::kConverge;
   std::vector<Producer*> producers_;  // owned by their process

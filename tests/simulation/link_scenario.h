@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/time.h"
+#include "base/plant.h"
 #include "tests/simulation/history.h"
 
 namespace farshore::simulation {
@@ -17,10 +17,8 @@ struct RunOptions {
   uint64_t seed = 1;
   Duration length = seconds(20);  // virtual, with faults; healing comes after
   bool verbose = false;           // faults on stdout
-  // An injected defect: after a reset, pumps continue from the gateway's memory and not from the target's position.
-  bool plant_resume_from_memory = false;
-  // An injected defect: after a truncation, the target's log takes its old end for durable.
-  bool plant_high_watermark_before_truncation = false;
+  std::string plant;              // the injected defect, by its name in base/plant.h; empty: none
+  bool plants(Plant which) const { return plant == kPlants[static_cast<size_t>(which)].name(); }
 };
 
 struct RunResult {

@@ -1,9 +1,11 @@
 // simulation: plays seeds, and prints the command that plays a failing one again.
 #include <CLI/CLI.hpp>
-#include <array>
 #include <cinttypes>
 #include <cstdio>
+#include <initializer_list>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/simulation/canary.h"
 #include "tests/simulation/lifecycle_scenario.h"
@@ -30,6 +32,15 @@ std::string parse_seeds(const std::string& text, Arguments& arguments) {
   return arguments.first <= arguments.last ? "" : "the first seed of a range is not above the last";
 }
 
+std::string check_plant(const std::string& name) {
+  std::string known;
+  for (const PlantInfo& plant : kPlants) {
+    if (plant.name() == name) return "";
+    known += "\n  " + std::string(plant.name()) + ": " + plant.words;
+  }
+  return "no such defect; there are" + known;
+}
+
 void declare(CLI::App& app, Arguments& arguments) {
   const auto seeds = [&arguments](const std::string& text) { return parse_seeds(text, arguments); };
   app.add_option("--seed,--seeds", "One seed, or a range FIRST-LAST.")->check(seeds)->type_name("N|A-B");
@@ -38,46 +49,109 @@ void declare(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1, 86'400));
   app.add_flag("--verbose", arguments.run.verbose, "Print every run, not only the failed ones.");
   app.add_option("--hashes", arguments.hashes, "Write the hash of each seed's run to this file.");
-  app.add_flag("--plant-resume-from-memory", arguments.run.plant_resume_from_memory,
-               "Injected defect: the pump trusts its memory. It must be found.");
-  app.add_flag("--plant-high-watermark-before-truncation", arguments.run.plant_high_watermark_before_truncation,
-               "Injected defect: the log raises the high watermark before it truncates. It must be found.");
+  app.add_option("--plant", arguments.run.plant,
+                 "Inject this defect (base/plant.h), and stop at the seed that finds it.")
+      ->check(check_plant)
+      ->type_name("NAME");
   app.add_flag("--lifecycle", arguments.lifecycle,
                "The scenario of two gateways, overlapping verbs, and topics that come and go.");
   app.add_flag("--canary", arguments.canary, "Fails (exit code 1), because the checker finds wrong histories.");
 }
 
-int play_lifecycle(const Arguments& arguments, std::FILE* hashes) {
-  uint64_t failed = 0;
-  size_t written = 0, answers = 0, faults = 0, active = 0, ended = 0;
-  for (uint64_t seed = arguments.first; seed <= arguments.last; ++seed) {
-    RunOptions options = arguments.run;
-    options.seed = seed;
-    const LifecycleResult result = run_lifecycle(options);
-    written += result.written;
-    answers += result.answers;
-    faults += result.faults;
-    active += result.active;
-    ended += result.ended;
-    if (hashes) std::fprintf(hashes, "%" PRIu64 " %016" PRIx64 "\n", seed, result.hash);
-    const bool bad = !result.violations.empty();
-    if (bad || options.verbose || arguments.first == arguments.last)
-      std::printf("seed %" PRIu64 " hash %016" PRIx64 " steps %" PRIu64 " written %zu answers %zu faults %zu (%s)\n",
-                  seed, result.hash, result.steps, result.written, result.answers, result.faults, result.how.c_str());
-    if (!bad) continue;
-    ++failed;
-    for (const std::string& text : result.violations) std::printf("  VIOLATION: %s\n", text.c_str());
-    std::printf("  again: simulation --lifecycle --seed %" PRIu64 " --seconds %lld --verbose\n", seed,
-                static_cast<long long>(options.length / seconds(1)));
-    std::fflush(stdout);
+// One seed of either scenario, in the words of this program.
+struct Played {
+  uint64_t hash = 0;
+  std::string text;  // of the run
+  std::vector<std::string> violations;
+};
+
+// Adds up what the runs did. Each scenario counts other things.
+class Sums {
+ public:
+  explicit Sums(bool lifecycle) : lifecycle_(lifecycle) {}
+
+  Played play(const RunOptions& options) { return lifecycle_ ? play_lifecycle(options) : play_link(options); }
+  std::string text() const {
+    std::string text;
+    for (const auto& [what, count] : sums_) text += ", " + std::to_string(count) + " " + what;
+    return text;
   }
-  std::printf("%" PRIu64 " seeds, %" PRIu64
-              " failed, %zu batches written, %zu verbs answered, %zu faults, %zu topics mirrored "
-              "at the end, %zu ended\n",
-              arguments.last - arguments.first + 1, failed, written, answers, faults, active, ended);
-  return failed == 0 ? 0 : 1;
+
+ private:
+  Played play_lifecycle(const RunOptions& options) {
+    LifecycleResult result = run_lifecycle(options);
+    add({{"batches written", result.written},
+         {"verbs answered", result.answers},
+         {"faults", result.faults},
+         {"topics mirrored at the end", result.active},
+         {"topics ended", result.ended},
+         {"ranges lost", result.losses},
+         {"batches of an intruder", result.intrusions}});
+    return {result.hash,
+            "steps " + std::to_string(result.steps) + " written " + std::to_string(result.written) + " answers " +
+                std::to_string(result.answers) + " faults " + std::to_string(result.faults) + " (" + result.how + ")",
+            std::move(result.violations)};
+  }
+  Played play_link(const RunOptions& options) {
+    RunResult result = run_link(options);
+    add({{"batches acknowledged", result.acknowledged},
+         {"group commits", result.commits},
+         {"faults", result.faults},
+         {"converged", result.kind == EndKind::kConverge},
+         {"promoted", result.kind == EndKind::kPromote},
+         {"failed over", result.kind == EndKind::kFailover}});
+    return {result.hash,
+            "steps " + std::to_string(result.steps) + " acknowledged " + std::to_string(result.acknowledged) +
+                " faults " + std::to_string(result.faults) + " (" + result.how + ")",
+            std::move(result.violations)};
+  }
+  void add(std::initializer_list<std::pair<const char*, size_t>> counts) {
+    sums_.resize(counts.size());
+    size_t at = 0;
+    for (const auto& [what, count] : counts) {
+      sums_[at].first = what;
+      sums_[at++].second += count;
+    }
+  }
+
+  const bool lifecycle_;
+  std::vector<std::pair<std::string, size_t>> sums_;
+};
+
+// The command that plays the seed again, without its seed.
+std::string command(const Arguments& arguments) {
+  return std::string("simulation") + (arguments.lifecycle ? " --lifecycle" : "") +
+         (arguments.run.plant.empty() ? "" : " --plant " + arguments.run.plant) + " --seconds " +
+         std::to_string(arguments.run.length / seconds(1)) + " --verbose";
 }
 
+// How many seeds failed. With an injected defect it ends with the first one.
+uint64_t play_all(const Arguments& arguments, std::FILE* hashes) {
+  uint64_t failed = 0, played = 0;
+  Sums sums(arguments.lifecycle);
+  for (uint64_t seed = arguments.first; seed <= arguments.last; ++seed, ++played) {
+    RunOptions options = arguments.run;
+    options.seed = seed;
+    const Played run = sums.play(options);
+    if (hashes) std::fprintf(hashes, "%" PRIu64 " %016" PRIx64 "\n", seed, run.hash);
+    const bool bad = !run.violations.empty();
+    if (bad || options.verbose || arguments.first == arguments.last)
+      std::printf("seed %" PRIu64 " hash %016" PRIx64 " %s\n", seed, run.hash, run.text.c_str());
+    if (!bad) continue;
+    ++failed;
+    for (const std::string& text : run.violations) std::printf("  VIOLATION: %s\n", text.c_str());
+    std::printf("  again: %s --seed %" PRIu64 "\n", command(arguments).c_str(), seed);
+    std::fflush(stdout);
+    if (options.plant.empty()) continue;
+    std::printf("FOUND %s by seed %" PRIu64 "\n", options.plant.c_str(), seed);
+    return failed;
+  }
+  std::printf("%" PRIu64 " seeds, %" PRIu64 " failed%s\n", played, failed, sums.text().c_str());
+  if (!arguments.run.plant.empty()) std::printf("NOT FOUND: %s\n", arguments.run.plant.c_str());
+  return failed;
+}
+
+// 0: no seed failed; with an injected defect: one did.
 int play(const Arguments& arguments) {
   std::FILE* hashes = nullptr;
   if (!arguments.hashes.empty()) {
@@ -87,41 +161,9 @@ int play(const Arguments& arguments) {
       return 2;
     }
   }
-  if (arguments.lifecycle) {
-    const int code = play_lifecycle(arguments, hashes);
-    return hashes && std::fclose(hashes) != 0 ? 2 : code;
-  }
-  uint64_t failed = 0, acknowledged = 0, commits = 0, faults = 0;
-  std::array<uint64_t, 3> kinds{};
-  for (uint64_t seed = arguments.first; seed <= arguments.last; ++seed) {
-    RunOptions options = arguments.run;
-    options.seed = seed;
-    const RunResult result = run_link(options);
-    acknowledged += result.acknowledged;
-    commits += result.commits;
-    faults += result.faults;
-    ++kinds[static_cast<size_t>(result.kind)];
-    if (hashes) std::fprintf(hashes, "%" PRIu64 " %016" PRIx64 "\n", seed, result.hash);
-    const bool bad = !result.violations.empty();
-    if (bad || options.verbose || arguments.first == arguments.last)
-      std::printf("seed %" PRIu64 " hash %016" PRIx64 " steps %" PRIu64 " acknowledged %zu faults %zu (%s)\n", seed,
-                  result.hash, result.steps, result.acknowledged, result.faults, result.how.c_str());
-    if (!bad) continue;
-    ++failed;
-    for (const std::string& text : result.violations) std::printf("  VIOLATION: %s\n", text.c_str());
-    std::printf("  again: simulation --seed %" PRIu64 " --seconds %lld%s --verbose\n", seed,
-                static_cast<long long>(options.length / seconds(1)),
-                options.plant_resume_from_memory                 ? " --plant-resume-from-memory"
-                : options.plant_high_watermark_before_truncation ? " --plant-high-watermark-before-truncation"
-                                                                 : "");
-    std::fflush(stdout);
-  }
-  std::printf("%" PRIu64 " seeds (%" PRIu64 " converged, %" PRIu64 " promoted, %" PRIu64 " failed over), %" PRIu64
-              " failed, %" PRIu64 " batches acknowledged, %" PRIu64 " group commits, %" PRIu64 " faults\n",
-              arguments.last - arguments.first + 1, kinds[0], kinds[1], kinds[2], failed, acknowledged, commits,
-              faults);
+  const bool failed = play_all(arguments, hashes) > 0;
   if (hashes && std::fclose(hashes) != 0) return 2;
-  return failed == 0 ? 0 : 1;
+  return failed == arguments.run.plant.empty() ? 1 : 0;
 }
 
 }  // namespace

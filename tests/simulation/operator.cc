@@ -8,12 +8,14 @@ namespace farshore::simulation {
 namespace {
 
 constexpr std::string_view kLost = "another gateway has taken this link over";
+constexpr Duration kTimeEnough = seconds(20);
 constexpr Duration kGrace = seconds(60);  // after a deadline, until the answer must be there
 
 // More of an entry: it is drawn more often.
-constexpr const char* kVerbs[] = {"create",  "create",  "pause",        "resume",        "resume", "update",
-                                  "promote", "promote", "promote",      "failover",      "verify", "mirror",
-                                  "list",    "status",  "pause-topics", "resume-topics", "delete", "force-delete"};
+constexpr const char* kVerbs[] = {"create",        "create",  "pause",        "resume",  "resume",
+                                  "update",        "promote", "promote",      "promote", "failover",
+                                  "verify",        "mirror",  "list",         "status",  "pause-topics",
+                                  "resume-topics", "delete",  "force-delete", "unfence"};
 
 linker::api::CreateLinkRequest link_request() {
   linker::api::CreateLinkRequest request;
@@ -79,13 +81,22 @@ Task<void> Operator::see_owner(linker::Gateway& gateway, bool& owns, std::string
 
 void Operator::ask_something() {
   if (busy_ && !asked_->dead()) return;
-  busy_ = false;
   std::string verb = draw();
   std::string topic = kLifecycleTopics[random_.below(std::size(kLifecycleTopics))];
   const Duration limit = milliseconds(random_.chance(0.4) ? random_.between(1, 600) : random_.between(1000, 20'000));
+  ask_one(std::move(verb), std::move(topic), limit);
+}
+
+void Operator::ask_for(std::string verb, std::string topic) {
+  if (busy_ && !asked_->dead()) return;
+  ask_one(std::move(verb), std::move(topic), kTimeEnough);
+}
+
+void Operator::ask_one(std::string verb, std::string topic, Duration limit) {
   std::vector<GatewayNode*> up;
   for (GatewayNode& node : clusters_.gateways())
     if (node.up() && !node.env->paused()) up.push_back(&node);
+  busy_ = false;
   if (up.empty()) return;
   GatewayNode* node = up[random_.below(up.size())];
   busy_ = true;

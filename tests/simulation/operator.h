@@ -14,6 +14,8 @@ class Operator {
 
   // Asks for one verb, if this operator has no answer outstanding.
   void ask_something();
+  // Asks for this verb of this topic, with time enough.
+  void ask_for(std::string verb, std::string topic);
   // An answer is overdue: its deadline passed a minute ago, and the process that was asked lives.
   std::string overdue() const;
   bool idle() const { return !busy_ || asked_->dead(); }
@@ -26,6 +28,7 @@ class Operator {
 
  private:
   std::string draw();
+  void ask_one(std::string verb, std::string topic, Duration limit);
   Task<void> ask(linker::Gateway& gateway, std::string verb, std::string topic, Deadline deadline);
   Task<Status> call(linker::Gateway& gateway, std::string verb, std::string topic, Deadline deadline);
   Task<void> see_owner(linker::Gateway& gateway, bool& owns, std::string& seen);

@@ -2,6 +2,7 @@
 // does what an operator does by hand: create the link, resume, delete a target topic that mirrors another source topic.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -22,6 +23,10 @@ class Settlement {
   void check_writable();
   // Bytes, states and figures of each mirrored topic.
   void check_equal();
+  // No group of the target is behind the end of a mirror.
+  void check_groups();
+  // At most one living gateway says that it has the link, and all have different epochs.
+  void check_one_owner();
   size_t active() const { return active_; }
   size_t ended() const { return ended_; }
 
@@ -29,7 +34,15 @@ class Settlement {
   void repair();
   // Empty: settled. Otherwise the reason why not.
   std::string unsettled(const std::string& topic);
-  int64_t lag_shown(const std::string& topic, int32_t partition);
+  bool is_mirrored(const std::string& topic) const;  // from the topic that the source has now
+  // Empty: the figures of the partition are exact. Otherwise what is wrong with them.
+  std::string wrong_figures(const std::string& topic, int32_t partition, int64_t end);
+  void check_batches(const std::string& what, const std::string& source, const std::string& target);
+  // Of a compacted topic: the source may have fewer records, and the others are equal.
+  void check_records(const std::string& what, const std::string& source, const std::string& target);
+  bool within(Duration limit, const std::function<bool()>& done);  // asks every second
+  std::string groups_ahead();
+  std::string owners(size_t& count);
   const linker::api::MirrorTopic* mirror_of(const std::string& topic) const;
   Task<void> list(linker::Gateway& gateway);
   Task<void> remove_at_target(std::string topic, Status& done);

@@ -18,6 +18,29 @@ namespace {
 constexpr Duration kUserAnswerLimit = seconds(6);
 constexpr int32_t kRequestTimeoutMs = 5000;
 constexpr int32_t kPartitionsMade = 2, kPartitionsMax = 3;
+constexpr uint64_t kKeys = 17;  // of the compacted topic
+
+kafka::CreateTopicsRequest::CreatableTopic topic_of(const std::string& name) {
+  kafka::CreateTopicsRequest::CreatableTopic topic;
+  const auto set = [&topic](const char* key, const char* value) {
+    auto& config = topic.configs.emplace_back();
+    config.name = key;
+    config.value = value;
+  };
+  topic.name = name;
+  topic.num_partitions = kPartitionsMade;
+  topic.replication_factor = -1;
+  if (name == kCompactedTopic) {
+    set("cleanup.policy", "compact");
+    set("min.cleanable.dirty.ratio", "0.1");
+    set("segment.bytes", "3000");
+  }
+  if (name == kTrimmedTopic) {
+    set("retention.bytes", "8000");
+    set("segment.bytes", "3000");
+  }
+  return topic;
+}
 
 Error told(int16_t code) {
   return {ErrorCode::kUnavailable,
@@ -61,10 +84,7 @@ Task<Status> SourceUser::step() {
 Task<Status> SourceUser::make(std::string name) {
   CO_CHECK(co_await connect());
   kafka::CreateTopicsRequest request;
-  auto& topic = request.topics.emplace_back();
-  topic.name = name;
-  topic.num_partitions = kPartitionsMade;
-  topic.replication_factor = -1;
+  request.topics.push_back(topic_of(name));
   request.timeout_ms = kRequestTimeoutMs;
   CO_TRY(auto response, co_await client_->call(std::move(request), 7));
   (void)response;  // it may exist
@@ -77,9 +97,14 @@ Task<Status> SourceUser::write_to(std::string name, int32_t index) {
   CO_CHECK(co_await connect());
   BatchBuilder builder;
   const int64_t records = env_.random().between(1, 9);
-  const std::string key = name + " " + std::to_string(++written_);
-  const std::string value(static_cast<size_t>(env_.random().between(1, 400)), 'v');
-  for (int64_t i = 0; i < records; ++i) builder.add(env_.wall_now().milliseconds_since_epoch, key, value);
+  ++written_;
+  const std::string value =
+      std::to_string(written_) + std::string(static_cast<size_t>(env_.random().between(1, 400)), 'v');
+  for (int64_t i = 0; i < records; ++i) {
+    const uint64_t number = written_ + static_cast<uint64_t>(i);
+    const std::string key = name + " " + std::to_string(name == kCompactedTopic ? number % kKeys : number);
+    builder.add(env_.wall_now().milliseconds_since_epoch, key, value);
+  }
   const auto bytes = builder.build();
   kafka::ProduceRequest request;
   request.acks = -1;

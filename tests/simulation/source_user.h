@@ -11,6 +11,8 @@
 namespace farshore::simulation {
 
 inline constexpr const char* kLifecycleTopics[] = {"audit", "orders", "payments"};
+inline constexpr const char* kCompactedTopic = "audit";
+inline constexpr const char* kTrimmedTopic = "payments";  // by retention
 inline constexpr const char* kLifecycleGroups[] = {"billing", "search"};
 
 class SourceUser {

@@ -10,7 +10,7 @@ namespace {
 std::optional<std::string> fault_of(const Record& record, kafka::ErrorCode code, const LogOptions& options,
                                     int64_t now_ms) {
   if (code == kafka::ErrorCode::kInvalidRecord) {
-    if (options.cleanup_policy == CleanupPolicy::kDelete || record.key) return std::nullopt;
+    if (!compacts(options.cleanup_policy) || record.key) return std::nullopt;
     return "a compacted topic needs a key in each record";
   }
   if (code != kafka::ErrorCode::kInvalidTimestamp || record.timestamp_ms < 0) return std::nullopt;

@@ -17,6 +17,8 @@ ApiEntry api_versions_api();
 ApiEntry create_topics_api();
 ApiEntry delete_topics_api();
 ApiEntry describe_configs_api();
+ApiEntry alter_configs_api();
+ApiEntry describe_log_dirs_api();
 ApiEntry create_partitions_api();
 ApiEntry incremental_alter_configs_api();
 ApiEntry describe_cluster_api();

@@ -44,7 +44,8 @@ FetchedPartition PartitionFetch::find(FetchSession::Position target, PartitionPt
   fetched.ends = partition->ends();
   fetched.ends_known = true;
   fetched.epoch = partition->leadership_epoch();
-  fetched.error = check_leader_epoch(*partition, target->current_leader_epoch);
+  fetched.error =
+      check_leader_epoch(*partition, std::max(target->current_leader_epoch, -1));  // any negative one is any
   if (fetched.error == kafka::ErrorCode::kNone) check_offset(*partition, fetched);
   fetched.left_out = fetched.error == kafka::ErrorCode::kNone && !fetched.diverging &&
                      Offset(target->fetch_offset) < visible(fetched.ends);

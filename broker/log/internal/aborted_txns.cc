@@ -1,8 +1,8 @@
 #include "broker/log/internal/aborted_txns.h"
 
 #include "broker/log/internal/log_format.h"
+#include "broker/log/internal/log_health.h"
 #include "broker/log/internal/segment_scan.h"
-#include "broker/log/internal/write_file.h"
 
 namespace farshore {
 
@@ -50,17 +50,21 @@ Task<Result<bool>> AbortedTxns::agrees_with_log(const TxnIndex& txns) {
 }
 
 Task<Status> AbortedTxns::rebuild_index(SegmentPtr segment, std::string name, std::string why) {
+  if (!rebuild_lock_) rebuild_lock_ = std::make_unique<AsyncMutex>(directory_.env());
+  auto guard = co_await rebuild_lock_->lock();
+  if (segment->txns) co_return ok();  // another coroutine was faster
   CO_TRY(ProducerState producers, co_await snapshots_.state_at(segment->base));
   auto fresh = std::make_shared<Segment>(segment->base, segment->file);
   CO_TRY(auto scan, co_await scan_segment(directory_.env(), fresh, segment->size, BatchScanner::Check::kHeaders,
                                           state_.options.index_interval_bytes, &producers));
   if (scan.bad) co_return *scan.bad;
-  if (segment->txns) co_return ok();  // another coroutine was faster
-  segment->txns = std::move(fresh->txns);
-  state_.segments.keep_transactions_of(segment);
+  // Durable and whole: an index that a power loss left empty would say that nothing was aborted.
+  auto written = co_await replace_file(directory_.files(), directory_.path_of(name), fresh->txns->encode());
+  if (!written && !LogHealth::refused(written.error())) co_return written;  // refused: it is in memory for now
   state_.report.rebuilt.push_back(name + ": " + why);
-  co_return co_await write_file(directory_.files(), directory_.path_of(name), segment->txns->encode(),
-                                WriteDurability::kCached);
+  if (!segment->txns) segment->txns = std::move(fresh->txns);
+  state_.segments.keep_transactions_of(segment);
+  co_return ok();
 }
 
 }  // namespace farshore

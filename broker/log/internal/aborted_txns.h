@@ -3,6 +3,9 @@
 // Executor: the Env's.
 #pragma once
 
+#include <memory>
+
+#include "base/async_mutex.h"
 #include "broker/log/internal/producer_snapshots.h"
 
 namespace farshore {
@@ -14,7 +17,8 @@ class AbortedTxns {
 
   // The aborted transactions that overlap [from, to). nullopt: the log changed meanwhile, ask again.
   Task<Result<std::optional<std::vector<AbortedTxn>>>> collect(Offset from, Offset to);
-  // Loads the transaction index of the segment, or rebuilds it.
+  // Loads the transaction index of the segment, or rebuilds it. It is there when this returns, and until the caller
+  // waits for something: then the index of a full segment may go again, as those of others are loaded.
   Task<Status> ensure_index(SegmentPtr segment);
 
  private:
@@ -25,6 +29,8 @@ class AbortedTxns {
   LogDirectory& directory_;
   BatchLocator& locator_;
   ProducerSnapshots& snapshots_;
+  // One rebuild at a time: two of one index would write the same temporary file. Null: there was none.
+  std::unique_ptr<AsyncMutex> rebuild_lock_;
 };
 
 }  // namespace farshore

@@ -44,16 +44,22 @@ Task<Status> ActiveSegment::write(const BatchRun& run) {
 Task<Status> ActiveSegment::roll(Offset base) {
   SegmentPtr old = state_.segments.active();
   ensure(base > old->base, "a new segment begins above the old one");
-  old->finish_times();
-  CO_CHECK(co_await directory_.segments().write_indexes(old));
-  CO_CHECK(co_await snapshots_.write(base));
-  CO_TRY(SegmentPtr fresh, co_await directory_.segments().create(base));
-  state_.segments.add(std::move(fresh));
+  auto fresh = co_await begin_segment(old, base);
+  if (!fresh) co_return health_.failed(std::move(fresh).error());
+  state_.segments.add(std::move(*fresh));
   old->leave_indexes_to_files();
   state_.segments.keep_transactions_of(old);
   state_.end = base;
   spawn(gate_, "log.flush_after_roll", flush_in_background());
   co_return ok();
+}
+
+// The files of the full segment, and of the new one.
+Task<Result<SegmentPtr>> ActiveSegment::begin_segment(SegmentPtr old, Offset base) {
+  old->finish_times();
+  CO_CHECK(co_await directory_.segments().write_indexes(old));
+  CO_CHECK(co_await snapshots_.write(base));
+  co_return co_await directory_.segments().create(base);
 }
 
 // A gap of more than 2^31 offsets (the source's compaction made it) cannot lie inside a segment. Above the recovery

@@ -20,10 +20,14 @@ class ActiveSegment {
   // Writes the bytes after the last batch (page cache), and counts nothing. kNoSpace: nothing was written. kIo: the log
   // is dead.
   Task<Status> write(const BatchRun& run);
-  // Begins a new segment at `base`, which is above the base of the current one.
+  // Begins a new segment at `base`, which is above the base of the current one. Refused (LogHealth): the old one stays
+  // active. kIo: the log is dead.
   Task<Status> roll(Offset base);
+  // See Flusher.
+  Task<Status> forget_gaps() { return flusher_.forget_gaps(); }
 
  private:
+  Task<Result<SegmentPtr>> begin_segment(SegmentPtr old, Offset base);
   bool is_full(const BatchRun& run) const;
   Task<Status> roll_over_gap(Offset base);
   Task<void> flush_in_background();

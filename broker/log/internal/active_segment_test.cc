@@ -53,5 +53,24 @@ TEST_F(ActiveSegmentTest, SegmentRollsByTheTimestampsOfItsRecords) {
   EXPECT_EQ(files(".log").size(), 2U);
 }
 
+TEST_F(ActiveSegmentTest, RollWithoutItsDirectoryTakesTheLogOfflineAsAStorageError) {
+  options.segment_bytes = 300;
+  set_options();
+  fill(1);
+  ASSERT_TRUE(run(host->env().files().remove_all(kDir)));
+  Result<AppendInfo> appended = append(batch_of(2));
+  for (int i = 0; i < 5 && appended; ++i) appended = append(batch_of(2));
+  EXPECT_EQ(appended.error(), ErrorCode::kIo) << "not found would be an answer about the topic";
+  EXPECT_EQ(append(batch_of(1)).error(), ErrorCode::kIo);
+  EXPECT_EQ(run(log->flush()).error(), ErrorCode::kIo) << "the log is dead";
+}
+
+TEST_F(ActiveSegmentTest, EpochWithoutItsDirectoryTakesTheLogOfflineAsAStorageError) {
+  fill(1);
+  ASSERT_TRUE(run(host->env().files().remove_all(kDir)));
+  EXPECT_EQ(run(log->begin_epoch(LogEpoch(7))).error(), ErrorCode::kIo);
+  EXPECT_EQ(append(batch_of(1)).error(), ErrorCode::kIo);
+}
+
 }  // namespace
 }  // namespace farshore::log_test

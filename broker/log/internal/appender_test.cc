@@ -1,5 +1,6 @@
 #include "broker/log/internal/appender.h"
 
+#include "broker/log/internal/gap_file.h"
 #include "broker/log/testing/log_fixture.h"
 
 namespace farshore::log_test {
@@ -124,6 +125,32 @@ TEST_F(AppenderTest, AppendToAFullDiskLeavesTheLogUnchanged) {
   disk().heal();
   EXPECT_EQ(append(batch)->first, Offset(4));
   EXPECT_EQ(bases(0), (std::vector<int64_t>{0, 2, 4}));
+}
+
+// One run of batches, each of one record and with a gap before it.
+std::vector<std::byte> batches_with_gaps(int64_t from, int count) {
+  std::vector<std::byte> bytes;
+  for (int i = 0; i < count; ++i) {
+    BatchBuilder builder;
+    auto batch = builder.base_offset(from + 10 * i + 5).add(1, "k", "v").build();
+    bytes.insert(bytes.end(), batch.begin(), batch.end());
+  }
+  return bytes;
+}
+
+TEST_F(AppenderTest, NotesOfGapsStayFewHoweverManyGapsThereAre) {
+  const std::string notes = path_of(log_format::kJumps);
+  constexpr int kRuns = 60, kBatches = 1000;
+  for (int i = 0; i < kRuns; ++i) {
+    auto bytes = batches_with_gaps(int64_t{10} * kBatches * i, kBatches);
+    auto appended = run(log->append(run_of(arena, bytes), AppendOrigin::kMirror, LogEpoch(0)));
+    ASSERT_TRUE(appended) << appended.error().to_string();
+    ASSERT_LE(disk().contents(notes)->size(), GapFile::kBytesMax + kBatches * log_format::kJumpBytes);
+  }
+  EXPECT_GT(log->ends().flushed_end, Offset(0));
+  const Offset end = log->ends().end;
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().end, end);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ using namespace log_format;
 using Durability = CheckpointFile::Durability;
 
 Task<Result<uint64_t>> Cleaner::clean() {
-  if (state_.options.cleanup_policy == CleanupPolicy::kDelete || state_.options.follows_source || running_) co_return 0;
+  if (!compacts(state_.options.cleanup_policy) || state_.options.follows_source || running_) co_return 0;
   running_ = true;
   auto removed = co_await pass();
   running_ = false;
@@ -88,14 +88,19 @@ Task<Result<uint64_t>> Cleaner::clean_with(const KeyOffsets& keys, TxnHistory& t
   SegmentRewriter rewriter(directory_.env(), keys, txns, rewriter_settings());
   const std::vector<Group> groups = make_groups(std::move(segments));
   uint64_t removed = 0;
+  Offset cleaned_to = keys.end();
   for (const auto& group : groups) {
-    CO_TRY(uint64_t bytes, co_await clean_group(group, rewriter, cuts));
-    removed += bytes;
+    CO_TRY(auto bytes, co_await clean_group(group, rewriter, cuts));
+    if (!bytes) {
+      cleaned_to = std::max(group.front()->base, state_.cleaned_to);  // what was cleaned before stays so
+      break;
+    }
+    removed += *bytes;
   }
   auto guard = co_await writer_.lock();
   CO_CHECK(health_.usable());
   if (cuts != state_.segments.cuts()) co_return removed;
-  state_.cleaned_to = std::min(keys.end(), state_.end);
+  state_.cleaned_to = std::min(cleaned_to, state_.end);
   CO_CHECK(co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kCached));
   co_return removed;
 }
@@ -126,15 +131,17 @@ std::vector<Cleaner::Group> Cleaner::make_groups(Group segments) const {
   return groups;
 }
 
-Task<Result<uint64_t>> Cleaner::clean_group(Group group, SegmentRewriter& rewriter, uint64_t cuts) {
+Task<Result<std::optional<uint64_t>>> Cleaner::clean_group(Group group, SegmentRewriter& rewriter, uint64_t cuts) {
   const Offset base = group.front()->base;
   uint64_t before = 0;
   for (const auto& segment : group) before += segment->size;
   CO_TRY(auto cleaned, co_await directory_.segments().create(base, kCleaned));
   cleaned->created_ms = group.front()->created_ms;
-  auto written = co_await rewriter.rewrite(group, cleaned);
+  auto rewritten = co_await rewriter.rewrite(group, cleaned);
+  const bool changed = rewritten && (*rewritten || group.size() > 1);
+  Status written = rewritten ? ok() : Status(std::move(rewritten).error());
   bool swapped = false;
-  if (written && (group.size() > 1 || cleaned->size != before)) {
+  if (changed) {
     written = co_await write_indexes(cleaned);
     if (written) written = co_await cleaned->file->sync();
     if (written) {
@@ -143,7 +150,8 @@ Task<Result<uint64_t>> Cleaner::clean_group(Group group, SegmentRewriter& rewrit
   }
   if (!swapped) co_await remove_cleaned(base);
   CO_CHECK(written);
-  co_return swapped ? before - std::min(before, cleaned->size) : 0;
+  if (changed && !swapped) co_return std::nullopt;
+  co_return std::optional(swapped ? before - std::min(before, cleaned->size) : 0);
 }
 
 // What was written for nothing. A file that cannot be removed now goes at the next start.

@@ -3,10 +3,12 @@
 // swap of a cleaned segment takes the writer lock.
 //
 // The log may change while a pass runs. Segments that are gone are not brought back: a swap needs every segment of its
-// group to be there still. After a cut nothing that was learnt about keys is true any more: the pass ends.
-// Executor: the Env's.
+// group to be there still. If one is not, the pass ends at that group: its old records are still there, so what is
+// above, the tombstones that delete them too, counts as not cleaned. After a cut nothing that was learnt about keys is
+// true any more: the pass ends. Executor: the Env's.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/async_mutex.h"
@@ -34,7 +36,8 @@ class Cleaner {
   Task<Result<uint64_t>> clean_with(const KeyOffsets& keys, TxnHistory& txns, Group segments, uint64_t cuts);
   SegmentRewriter::Settings rewriter_settings() const;
   std::vector<Group> make_groups(Group segments) const;
-  Task<Result<uint64_t>> clean_group(Group group, SegmentRewriter& rewriter, uint64_t cuts);
+  // The bytes that it removed. nullopt: the group changed meanwhile, and stays as it is.
+  Task<Result<std::optional<uint64_t>>> clean_group(Group group, SegmentRewriter& rewriter, uint64_t cuts);
   Task<Result<bool>> swap_in(SegmentPtr cleaned, Group group, uint64_t cuts);
   Task<Status> write_indexes(SegmentPtr cleaned);
   Task<void> remove_cleaned(Offset base);

@@ -59,7 +59,7 @@ struct CleanerTest : LogTest {
   // key -> {offset, value}, of every record that is there
   std::multimap<std::string, std::pair<int64_t, std::string>> records() {
     std::multimap<std::string, std::pair<int64_t, std::string>> found;
-    for (int64_t from = 0;;) {
+    for (int64_t from = log->ends().log_start.value();;) {
       auto batches = run(log->read_run(Offset(from), ReadBound::kLogEnd, 1 << 20)).value();
       if (batches.empty()) return found;
       EXPECT_TRUE(verify_crc(batches));
@@ -272,11 +272,12 @@ TEST_F(CleanerTest, SegmentRemovedDuringAPassIsNotBroughtBack) {
   const Offset second = second_segment();
   std::optional<Status> moved;
   host->world().spawn(host->env(), advance_after(host->env(), *log, second, 2, moved));
-  EXPECT_GT(run(log->clean()).value(), 0U);
+  ASSERT_TRUE(run(log->clean()));
   ASSERT_TRUE(moved && *moved) << "during the pass";
   EXPECT_FALSE(disk().contents(path_of(Offset(0), ".log")))
       << "retention removed it, the cleaner must not bring it back";
   EXPECT_EQ(bases(second.value()).empty(), false);
+  EXPECT_GT(run(log->clean()).value(), 0U) << "the next pass goes on where this one ended";
   ASSERT_TRUE(reopen_killed());
   EXPECT_EQ(log->ends().log_start, second);
   EXPECT_EQ(files(".cleaned").size(), 0U);
@@ -336,6 +337,73 @@ TEST_F(CleanerTest, CrashAtAnyStepLeavesTheOldOrTheNewSegments) {
     }
   }
   EXPECT_GT(changed, 2);
+}
+
+// Keys and segments: 0 "other", 1 "gone", 2 the tombstone of "gone", then others. A pass makes one segment of the first
+// two.
+TEST_F(CleanerTest, DeletedKeyStaysDeletedIfASegmentGoesDuringAPass) {
+  auto put_plain = [&](std::string_view key, std::optional<std::string_view> value, size_t filler) {
+    BatchBuilder batch;
+    batch.add(host->wall_ms(), key, value).add(host->wall_ms(), "filler", std::string(filler, 'x'));
+    ASSERT_TRUE(append(batch));
+    commit();
+  };
+  options.segment_bytes = 300;
+  set_options();
+  put_plain("other", "v", 150);
+  put_plain("gone", "v", 150);
+  put_plain("gone", std::nullopt, 200);
+  put_plain("active", "v", 200);
+  options.segment_bytes = 600;
+  set_options();
+  const Offset second = second_segment();
+  close();
+  const LogHost::Files before = host->files();
+  int raced = 0;
+  for (uint64_t step = 1; step <= 30; ++step) {
+    move_to_host(step, before);
+    ASSERT_TRUE(open());
+    commit();
+    std::optional<Status> moved;
+    disk().at_operation(step,
+                        [&] { host->world().spawn(host->env(), advance_after(host->env(), *log, second, 0, moved)); });
+    ASSERT_TRUE(run(log->clean()));
+    disk().heal();
+    host->world().run_for(seconds(1));
+    raced += moved && !disk().contents(path_of(Offset(0), ".log")) && values("gone").size() == 2;
+    for (int pass = 0; pass < 3; ++pass) {
+      host->pass_wall_ms(2000);
+      options.segment_bytes = 300;
+      set_options();
+      put_plain("later" + std::to_string(pass), "v", 200);
+      options.segment_bytes = 600;
+      set_options();
+      ASSERT_TRUE(run(log->clean()));
+      const auto left = values("gone");
+      ASSERT_TRUE(left.empty() || left.back().ends_with("<null>")) << step << ": the deleted record is there again";
+    }
+    EXPECT_TRUE(values("gone").empty()) << step;
+    close();
+  }
+  EXPECT_GT(raced, 0) << "at no step the segment went between the reading and the swap";
+}
+
+TEST_F(CleanerTest, DeletedRecordGoesAlsoIfItsSegmentKeepsItsSize) {
+  options.segment_bytes = 150;
+  set_options();
+  BatchBuilder batch;
+  batch.add(host->wall_ms(), "k", "v");       // 9 bytes
+  for (char key = 'a'; key < 'a' + 9; ++key)  // each is one byte longer with a delete horizon
+    batch.add(host->wall_ms(), std::string(1, key), std::nullopt);
+  ASSERT_TRUE(append(batch));
+  put("k", std::nullopt);
+  put("z", std::string(100, 'z'));
+  put("z", std::string(100, 'z'));
+  commit();
+  const size_t size = disk().contents(path_of(Offset(0), ".log"))->size();
+  ASSERT_TRUE(run(log->clean()));
+  EXPECT_EQ(values("k"), std::vector<std::string>{"10=<null>"});
+  EXPECT_EQ(disk().contents(path_of(Offset(0), ".log"))->size(), size) << "else the test means something else";
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ class Continuity final : public BatchOrder {
     std::vector<Gap> gaps;
     EpochCache epochs;
   };
-  explicit Continuity(Known known) : known_(std::move(known)), next_(known_.scanned_from) {}
+  explicit Continuity(Known known);
 
   // kCorrupt: the batch does not continue the one before.
   Status check(const BatchHeader& header) override;
@@ -28,7 +28,7 @@ class Continuity final : public BatchOrder {
   bool noted(const BatchHeader& header) const;
   bool epoch_began(const BatchHeader& header) const;
 
-  Known known_;
+  Known known_;  // the gaps in order
   Offset next_;
   LogEpoch epoch_{-1};
 };

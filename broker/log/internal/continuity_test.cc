@@ -48,5 +48,16 @@ TEST(Continuity, BatchBelowTheRecoveryPointIsTrusted) {
   EXPECT_EQ(order.check(batch(31, 7)).error(), ErrorCode::kCorrupt) << "a gap at the recovery point";
 }
 
+TEST(Continuity, AsManyGapsAsBatchesAreLookedUp) {  // not one after the other: that took half a minute here
+  constexpr int64_t kBatches = 200'000;
+  auto known = known_from(0);
+  known.epochs.assign(LogEpoch(3), Offset(0));
+  for (int64_t i = kBatches; i > 0; --i) known.gaps.push_back({Offset(10 * i - 9), Offset(10 * i), LogEpoch(3)});
+  Continuity order(known);
+  EXPECT_TRUE(order.check(batch(0, 3)));
+  for (int64_t i = 1; i <= kBatches; ++i) ASSERT_TRUE(order.check(batch(10 * i, 3))) << i;
+  EXPECT_FALSE(order.check(batch(10 * kBatches + 5, 3)));
+}
+
 }  // namespace
 }  // namespace farshore

@@ -18,7 +18,7 @@ Flusher::Flusher(LogState& state, LogDirectory& directory, LogHealth& health)
 
 Task<Status> Flusher::flush() {
   const Offset target = state_.end;
-  while (state_.flushed_end < std::min(target, state_.end)) {
+  while (state_.flushed_end < std::min(target, state_.end) || has_dirty_index(target)) {
     CO_CHECK(health_.alive());
     if (!running_) {
       CO_CHECK(co_await pass());
@@ -27,6 +27,13 @@ Task<Status> Flusher::flush() {
     CO_CHECK(co_await pass_ended_.wait(Deadline::never()));  // no deadline: a disk has none
   }
   co_return health_.alive();
+}
+
+// A roll writes the indexes of a segment whose batches may all be durable already.
+bool Flusher::has_dirty_index(Offset below) const {
+  for (const auto& [base, segment] : state_.segments.all())
+    if (base < below && segment->indexes_dirty) return true;
+  return false;
 }
 
 Task<Status> Flusher::pass() {
@@ -81,11 +88,23 @@ Task<Status> Flusher::sync_segments(std::vector<SegmentPtr> dirty, uint64_t gene
 Task<void> Flusher::save_recovery_point() {
   const bool clear_gaps = directory_.gaps().size_bytes() > kGapBytesKept && state_.flushed_end == state_.end;
   const auto durability = clear_gaps ? Durability::kDurable : Durability::kCached;
-  auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), durability);
-  if (saved && clear_gaps && state_.flushed_end == state_.end) saved = co_await directory_.gaps().clear();
+  const PartitionCheckpoint checkpoint = state_.checkpoint();
+  const uint64_t cuts = state_.segments.cuts();
+  auto saved = co_await directory_.checkpoint().save(checkpoint, durability);
+  if (saved && clear_gaps)  // appends go on: they may have noted gaps meanwhile
+    saved = co_await directory_.gaps().clear_below(checkpoint.recovery_point,
+                                                   [this, cuts] { return cuts == state_.segments.cuts(); });
   if (!saved)
     directory_.env().log().warn("the recovery point was not saved",
                                 {{"directory", directory_.path()}, {"error", saved.error()}});
+}
+
+Task<Status> Flusher::forget_gaps() {
+  CO_CHECK(co_await flush());
+  auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kDurable);
+  if (saved) saved = co_await directory_.gaps().clear();
+  if (!saved && !LogHealth::refused(saved.error())) co_return health_.die(std::move(saved).error());
+  co_return saved;
 }
 
 }  // namespace farshore

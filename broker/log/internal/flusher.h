@@ -17,11 +17,16 @@ class Flusher {
  public:
   Flusher(LogState& state, LogDirectory& directory, LogHealth& health);
 
-  // Completes when everything below the current end is durable, or was truncated. kIo: the log is dead. kNoSpace: the
-  // epoch file could not be written; try again.
+  // Completes when everything below the current end is durable, or was truncated; the indexes of full segments, too:
+  // below the recovery point, opening believes them. kIo: the log is dead. kNoSpace: the epoch file could not be
+  // written; try again.
   Task<Status> flush();
+  // Makes everything durable and empties the gap notes. The caller holds the writer lock. Errors as flush(), and
+  // kUnavailable.
+  Task<Status> forget_gaps();
 
  private:
+  bool has_dirty_index(Offset below) const;
   Task<Status> pass();
   Task<Status> sync_segments(std::vector<SegmentPtr> dirty, uint64_t generation);
   Task<void> save_recovery_point();

@@ -73,5 +73,34 @@ TEST_F(IndexReaderTest, IndexesOfAFullSegmentLeaveTheMemoryWhenTheLogRolls) {
   EXPECT_EQ(log->recovery().rebuilt.size(), 1U) << "the file was asked, not the memory";
 }
 
+Task<void> find_later(Env& env, Log& log, int64_t timestamp_ms, Duration after) {
+  co_await env.sleep(after);
+  auto found = co_await log.offset_for_time(timestamp_ms);
+  EXPECT_TRUE(found && *found);
+}
+
+TEST_F(IndexReaderTest, IndexesThatSeveralReadersMakeAgainAtTheSameTimeAreWhole) {
+  fill(100);
+  ASSERT_TRUE(reopen_clean());
+  close();
+  const std::string offsets = path_of(Offset(0), ".index"), times = path_of(Offset(0), ".timeindex");
+  const LogHost::Files before = host->files();
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    move_to_host(seed, before);
+    disk().erase(offsets);
+    disk().erase(times);
+    ASSERT_TRUE(open());
+    disk().set_instant(false);
+    disk().set_slow(microseconds(10), microseconds(300));
+    for (int i = 0; i < 4; ++i)
+      host->world().spawn(host->env(), find_later(host->env(), *log, 1'700'000'000'000, microseconds(i * 100)));
+    host->world().run_for(seconds(1));
+    disk().set_instant(true);
+    EXPECT_EQ(disk().contents(offsets)->size(), before.at(offsets).size()) << seed;
+    EXPECT_EQ(disk().contents(times)->size(), before.at(times).size()) << seed;
+    close();
+  }
+}
+
 }  // namespace
 }  // namespace farshore::log_test

@@ -12,7 +12,7 @@ LogDirectory::LogDirectory(Env& env, FileSystem& files, std::string path)
       path_(std::move(path)),
       segments_(env, files, path_),
       checkpoint_(env, files, join_path(path_, log_format::kCheckpoint)),
-      gaps_(files, join_path(path_, log_format::kJumps)),
+      gaps_(env, files, join_path(path_, log_format::kJumps)),
       intent_(files, path_) {}
 
 void LogDirectory::close() {

@@ -54,5 +54,16 @@ TEST_F(LogReaderTest, SliceStaysReadableAfterItsSegmentIsDeleted) {
   EXPECT_TRUE(BatchHeader::parse(as_bytes(bytes)));
 }
 
+TEST_F(LogReaderTest, ReadsWithoutTheirFilesAreStorageErrors) {
+  options.segment_bytes = 1000;
+  set_options();
+  fill(60);
+  ASSERT_TRUE(reopen_clean());
+  ASSERT_TRUE(run(host->env().files().remove_all(kDir)));
+  EXPECT_EQ(run(log->read(Offset(1), ReadBound::kLogEnd, 100)).error(), ErrorCode::kIo);
+  EXPECT_EQ(run(log->aborted_in(Offset(0), Offset(10))).error(), ErrorCode::kIo);
+  EXPECT_EQ(run(log->offset_of_max_time()).error(), ErrorCode::kIo);
+}
+
 }  // namespace
 }  // namespace farshore::log_test

@@ -52,11 +52,16 @@ Task<Result<std::optional<AppendInfo>>> refuse_keyless(Reactor& reactor, const B
   TurnBudget turn(reactor);
   size_t begin = 0;
   for (const auto& header : run.batches) {
-    CO_TRY(auto reader, RecordReader::open(header, run.bytes, begin));
+    auto unreadable = [&header](const Error& error) {  // its CRC is right: the client sent it so
+      return std::optional(refuse_append(AppendOutcome::kInvalidRecord, header, error.detail));
+    };
+    auto reader = RecordReader::open(header, run.bytes, begin);
+    if (!reader) co_return unreadable(reader.error());
     Record record;
     for (;;) {
-      CO_TRY(bool more, reader.next(record));
-      if (!more) break;
+      auto more = reader->next(record);
+      if (!more) co_return unreadable(more.error());
+      if (!*more) break;
       if (!record.key)
         co_return std::optional(
             refuse_append(AppendOutcome::kInvalidRecord, header, "a compacted topic needs a key in each"));
@@ -74,7 +79,7 @@ Task<Result<std::optional<AppendInfo>>> validate_client_run(Reactor& reactor, co
   for (const auto& header : run.batches) {
     if (auto refusal = refuse_client_batch(header, options, now_ms)) co_return refusal;
   }
-  if (options.cleanup_policy == CleanupPolicy::kDelete) co_return std::optional<AppendInfo>();
+  if (!compacts(options.cleanup_policy)) co_return std::optional<AppendInfo>();
   co_return co_await refuse_keyless(reactor, run);
 }
 

@@ -149,11 +149,13 @@ Task<Status> Recovery::cut_tail(SegmentPtr segment, uint64_t file_size, Error wh
   co_return co_await segment->file->truncate(segment->size);
 }
 
-// The batches may have been read from the page cache. And a cut must not come undone under new appends.
+// The batches may have been read from the page cache. And a cut must not come undone under new appends. The indexes
+// that were made again are below the new recovery point, where opening believes them.
 Task<Status> Recovery::sync_scanned(Offset scanned_from) {
   for (const auto& [base, segment] : state_.segments.all()) {
-    if (segment->next < scanned_from && !state_.segments.is_active(segment)) continue;
-    auto synced = co_await segment->file->sync();
+    Status synced;
+    if (segment->next >= scanned_from || state_.segments.is_active(segment)) synced = co_await segment->file->sync();
+    if (synced && segment->indexes_dirty) synced = co_await directory_.segments().sync_indexes(segment);
     if (!synced) co_return health_.die(std::move(synced).error());
   }
   co_return ok();

@@ -5,7 +5,22 @@
 namespace farshore::log_test {
 namespace {
 
-struct RecoveryTest : LogTest {};
+struct RecoveryTest : LogTest {
+  void abort_transaction() {
+    BatchBuilder data = batch_of(1);
+    data.producer(5, 0, 0).transactional();
+    ASSERT_TRUE(append(data));
+    BatchBuilder marker;
+    marker.producer(5, 0, -1).add_marker(ControlType::kAbort, 0, host->wall_ms());
+    ASSERT_TRUE(append(marker, 0, AppendOrigin::kCoordinator));
+  }
+  void lose_power() {
+    kill();
+    host->power_off(PowerLoss::kDropAll);
+    host->start();
+    ASSERT_TRUE(open());
+  }
+};
 
 TEST_F(RecoveryTest, KilledProcessLosesNoAppendedBatch) {
   options.segment_bytes = 4000;
@@ -110,6 +125,38 @@ TEST_F(RecoveryTest, DeletedDerivedFilesAreRebuilt) {
     EXPECT_EQ(log->producers().size(), 1U);
     EXPECT_TRUE(run(log->offset_for_time(host->wall_ms())).has_value());
   }
+}
+
+TEST_F(RecoveryTest, AbortedTransactionsAreKnownAfterAPowerLossThatFollowsARecovery) {
+  options.segment_bytes = 600;
+  set_options();
+  abort_transaction();
+  fill(20);
+  ASSERT_TRUE(reopen_killed());
+  ASSERT_FALSE(log->recovery().clean);
+  EXPECT_EQ(run(log->aborted_in(Offset(0), Offset(1)))->size(), 1U);
+  lose_power();
+  EXPECT_EQ(run(log->aborted_in(Offset(0), Offset(1)))->size(), 1U);
+}
+
+TEST_F(RecoveryTest, AbortedTransactionsOfARolledSegmentAreKnownAfterAPowerLoss) {
+  options.segment_bytes = 600;
+  set_options();
+  fill(1);
+  abort_transaction();
+  disk().set_instant(false);
+  disk().set_slow(milliseconds(1), milliseconds(1));
+  while (files(".log").size() == 1) {  // so all batches are durable before the roll
+    ASSERT_TRUE(run(log->flush()));
+    ASSERT_TRUE(append(batch_of(1)));
+  }
+  host->world().run_for(seconds(1));
+  commit();
+  ASSERT_TRUE(run(log->advance_log_start(Offset(1))));  // makes the recovery point durable
+  ASSERT_TRUE(run(host->env().files().sync_dir(kDir)));
+  lose_power();
+  ASSERT_EQ(files(".log").size(), 2U);
+  EXPECT_EQ(run(log->aborted_in(Offset(2), Offset(3)))->size(), 1U);
 }
 
 }  // namespace

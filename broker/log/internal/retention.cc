@@ -53,7 +53,7 @@ Task<Result<int>> Retention::apply() {
   const int64_t now_ms = directory_.env().wall_now().milliseconds_since_epoch;
   state_.producers.expire(now_ms, state_.options.producer_id_expiration_ms);
   Offset start = state_.log_start;
-  if (state_.options.cleanup_policy != CleanupPolicy::kCompact) {
+  if (deletes(state_.options.cleanup_policy)) {
     CO_TRY(start, co_await find_start(now_ms));
   }
   if (start > state_.log_start) co_return co_await raise_log_start(start);

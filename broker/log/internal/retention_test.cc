@@ -45,6 +45,22 @@ TEST_F(RetentionTest, RetentionByTimeDeletesNothingAboveTheHighWatermark) {
   EXPECT_EQ(log->ends().log_start, Offset(40));
 }
 
+TEST_F(RetentionTest, AnEmptyCleanupPolicyKeepsWhatIsOldAndLarge) {
+  options.cleanup_policy = CleanupPolicy::kKeep;
+  options.segment_bytes = 500;
+  options.retention_ms = 1000;
+  options.retention_bytes = 1200;
+  set_options();
+  fill(40);
+  commit();
+  host->pass_wall_ms(5000);
+  EXPECT_EQ(run(log->apply_retention()).value(), 0);
+  EXPECT_EQ(log->ends().log_start, Offset(0));
+  options.cleanup_policy = CleanupPolicy::kDelete;
+  set_options();
+  EXPECT_GT(run(log->apply_retention()).value(), 0);
+}
+
 TEST_F(RetentionTest, RetentionBySizeDeletesNothingOnAMirror) {
   options.segment_bytes = 500;
   options.retention_ms = -1;

@@ -63,6 +63,11 @@ struct Segment {
   uint64_t synced_size = 0;    // everything below is durable
   bool name_synced = false;    // the directory was synced after the file was created
   bool indexes_dirty = false;  // the index files were written after they were last synced
+  uint64_t index_writes = 0;   // how often they were written: a write during a sync is not synced
+  void note_index_write() {
+    indexes_dirty = true;
+    ++index_writes;
+  }
 
  private:
   static constexpr size_t kTail = 32;

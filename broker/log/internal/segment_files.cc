@@ -29,19 +29,23 @@ Task<Result<SegmentPtr>> SegmentFiles::open(Offset base) {
   co_return std::make_shared<Segment>(base, std::shared_ptr<File>(std::move(file)));
 }
 
+// All is encoded before the first wait: another reader that made the same indexes again may clear them from memory
+// then.
 Task<Status> SegmentFiles::write_offset_and_time_index(SegmentPtr segment) {
-  CO_CHECK(co_await write(segment->base, kOffsetIndex, segment->index.encode()));
-  CO_CHECK(co_await write(segment->base, kTimeIndex, segment->times.encode()));
-  segment->indexes_dirty = true;
+  std::string offsets = segment->index.encode(), times = segment->times.encode();
+  CO_CHECK(co_await write(segment->base, kOffsetIndex, std::move(offsets)));
+  CO_CHECK(co_await write(segment->base, kTimeIndex, std::move(times)));
+  segment->note_index_write();
   co_return ok();
 }
 
 Task<Status> SegmentFiles::write_indexes(SegmentPtr segment) {
-  CO_CHECK(co_await write(segment->base, kOffsetIndex, segment->index.encode()));
-  CO_CHECK(co_await write(segment->base, kTimeIndex, segment->times.encode()));
-  std::string txns = segment->txns ? segment->txns->encode() : std::string();
+  ensure(segment->txns.has_value(),
+         "who writes the indexes has all of them: an empty one says that nothing was aborted");
+  std::string txns = segment->txns->encode();
+  CO_CHECK(co_await write_offset_and_time_index(segment));
   CO_CHECK(co_await write(segment->base, kTxnIndex, std::move(txns)));
-  segment->indexes_dirty = true;
+  segment->note_index_write();
   co_return ok();
 }
 
@@ -50,13 +54,14 @@ Task<Status> SegmentFiles::write(Offset base, std::string_view suffix, std::stri
 }
 
 Task<Status> SegmentFiles::sync_indexes(SegmentPtr segment) {
+  const uint64_t writes = segment->index_writes;
   for (auto suffix : {kOffsetIndex, kTimeIndex, kTxnIndex, kSnapshot}) {
     auto file = co_await files_.open(path(segment->base, suffix), OpenMode());
     if (!file && file.error() == ErrorCode::kNotFound) continue;  // deleted meanwhile, or the first segment's snapshot
     if (!file) co_return std::move(file).error();
     CO_CHECK(co_await (*file)->sync());
   }
-  segment->indexes_dirty = false;
+  if (writes == segment->index_writes) segment->indexes_dirty = false;
   co_return ok();
 }
 

@@ -32,8 +32,9 @@ class BatchWriter {
 
 }  // namespace
 
-Task<Status> SegmentRewriter::rewrite(std::vector<SegmentPtr> group, SegmentPtr cleaned) {
+Task<Result<bool>> SegmentRewriter::rewrite(std::vector<SegmentPtr> group, SegmentPtr cleaned) {
   BatchWriter writer(cleaned->file);
+  bool changed = false;
   for (const auto& segment : group) {
     BatchScanner scanner(env_, segment->file, 0, segment->size, BatchScanner::Check::kCrc);
     for (;;) {
@@ -42,13 +43,16 @@ Task<Status> SegmentRewriter::rewrite(std::vector<SegmentPtr> group, SegmentPtr 
       CO_TRY(auto bytes, co_await scanner.load());
       const BatchHeader was = batch->header;
       CO_TRY(auto stays, co_await rewrite_batch(was, std::move(bytes), scanner.turn()));
+      changed = changed || stays.empty();
       if (stays.empty()) continue;
       CO_TRY(auto header, BatchHeader::parse(stays));
+      changed = changed || header.record_count != was.record_count || header.attributes != was.attributes;
       CO_CHECK(note(header, stays, *cleaned));
       CO_CHECK(co_await writer.add(std::move(stays)));
     }
   }
-  co_return co_await writer.flush();
+  CO_CHECK(co_await writer.flush());
+  co_return changed;
 }
 
 Status SegmentRewriter::note(const BatchHeader& header, ConstBytes bytes, Segment& cleaned) {

@@ -27,8 +27,9 @@ class SegmentRewriter {
   SegmentRewriter(Env& env, const KeyOffsets& keys, TxnHistory& txns, Settings settings)
       : env_(env), keys_(keys), txns_(txns), settings_(std::move(settings)) {}
 
-  // Writes what stays of `group` to the empty segment `cleaned` (page cache), and counts it there.
-  Task<Status> rewrite(std::vector<SegmentPtr> group, SegmentPtr cleaned);
+  // Writes what stays of `group` to the empty segment `cleaned` (page cache), and counts it there. Returns whether
+  // anything differs from the group. The size does not tell: a batch may lose a record and get a delete horizon.
+  Task<Result<bool>> rewrite(std::vector<SegmentPtr> group, SegmentPtr cleaned);
 
  private:
   using Bytes = std::vector<std::byte>;

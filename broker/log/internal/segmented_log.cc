@@ -54,20 +54,20 @@ Status SegmentedLog::announce_epoch(LogEpoch epoch) {
 
 Task<Result<LogSlice>> SegmentedLog::read(Offset from, ReadBound bound, size_t bytes_max) {
   Inside inside(gate_);
-  co_return co_await reader_.find(from, bound, bytes_max);
+  co_return LogHealth::read_result(co_await reader_.find(from, bound, bytes_max));
 }
 
 Task<Result<BatchRun>> SegmentedLog::read_run(Offset from, ReadBound bound, size_t bytes_max) {
   Inside inside(gate_);
-  CO_TRY(LogSlice slice, co_await reader_.find(from, bound, bytes_max));
-  co_return co_await reader_.load(std::move(slice));
+  CO_TRY(LogSlice slice, LogHealth::read_result(co_await reader_.find(from, bound, bytes_max)));
+  co_return LogHealth::read_result(co_await reader_.load(std::move(slice)));
 }
 
 Task<Result<std::vector<AbortedTxn>>> SegmentedLog::aborted_in(Offset from, Offset to) {
   Inside inside(gate_);
   for (;;) {
     CO_CHECK(health_.usable());
-    CO_TRY(auto found, co_await aborted_.collect(from, to));
+    CO_TRY(auto found, LogHealth::read_result(co_await aborted_.collect(from, to)));
     if (found) co_return std::move(*found);
   }
 }
@@ -76,7 +76,7 @@ Task<Result<std::optional<OffsetAndTime>>> SegmentedLog::offset_for_time(int64_t
   Inside inside(gate_);
   for (;;) {
     CO_CHECK(health_.usable());
-    CO_TRY(auto answer, co_await times_.first_at_or_after(timestamp_ms));
+    CO_TRY(auto answer, LogHealth::read_result(co_await times_.first_at_or_after(timestamp_ms)));
     if (!answer.log_changed) co_return answer.record;
   }
 }
@@ -85,7 +85,7 @@ Task<Result<std::optional<OffsetAndTime>>> SegmentedLog::offset_of_max_time() {
   Inside inside(gate_);
   for (;;) {
     CO_CHECK(health_.usable());
-    CO_TRY(auto answer, co_await times_.with_largest_timestamp());
+    CO_TRY(auto answer, LogHealth::read_result(co_await times_.with_largest_timestamp()));
     if (!answer.log_changed) co_return answer.record;
   }
 }

@@ -28,7 +28,9 @@ Task<Status> Truncator::truncate_to(Offset to, bool below_high_watermark) {
     // No bytes go. But if an earlier truncation was interrupted between its cut and its epochs, an epoch without a
     // batch begins at `to`. It must go, or the source would ask for the same truncation again and again.
     if (!state_.epochs.truncate_end(to)) co_return ok();
-    co_return co_await state_.epochs.save();
+    auto saved = co_await state_.epochs.save();
+    if (!saved) co_return health_.failed(std::move(saved).error());
+    co_return ok();
   }
   if (to < state_.high_watermark && !below_high_watermark)
     co_return Error(ErrorCode::kInvalidArgument, "truncation to " + std::to_string(to.value()) +

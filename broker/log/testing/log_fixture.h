@@ -34,6 +34,12 @@ struct LogTest : testing::Test {
   void TearDown() override { close(); }
   void set_options() { log->set_options(options); }
 
+  // Another host, with a log of these files. Only while the log is closed.
+  void move_to_host(uint64_t seed, const LogHost::Files& files) {
+    host = std::make_unique<LogHost>(seed);
+    ASSERT_TRUE(run(host->env().files().make_dirs(kDir)));
+    host->restore(files);
+  }
   // Closes the log; the process lives on.
   void close() {
     if (log) (void)run(log->close());

@@ -75,8 +75,17 @@ Json mirror_json(const MirrorImage& mirror) {
                {"state", name(mirror.state)},
                {"reason", mirror.state_reason},
                {"provenance", std::move(provenance)}};
-  if (mirror.promotion) json["promotion"] = mirror_promotion_to_json(*mirror.promotion);
+  const PromotionRecord* holds = mirror.promotion();
+  if (holds) json["promotion"] = mirror_promotion_to_json(*holds);
+  for (const auto& record : mirror.promotions)
+    if (&record != holds) json["promotions_before"].push_back(mirror_promotion_to_json(record));
   return json;
+}
+
+PromotionRecord promotion_of(const Json& json) {
+  auto promotion = mirror_promotion_from_json(json);
+  if (!promotion) throw BadValue{std::move(promotion).error()};
+  return std::move(*promotion);
 }
 
 MirrorImage mirror_of(const Json& json) {
@@ -94,11 +103,9 @@ MirrorImage mirror_of(const Json& json) {
   mirror.state_reason = json.value("reason", "");
   for (auto& cluster : json.at("provenance").get<std::vector<std::string>>())
     mirror.provenance.emplace_back(std::move(cluster));
-  if (json.contains("promotion")) {
-    auto promotion = mirror_promotion_from_json(json.at("promotion"));
-    if (!promotion) throw BadValue{std::move(promotion).error()};
-    mirror.promotion = std::move(*promotion);
-  }
+  if (json.contains("promotions_before"))
+    for (const auto& record : json.at("promotions_before")) mirror.promotions.push_back(promotion_of(record));
+  if (json.contains("promotion")) mirror.promotions.push_back(promotion_of(json.at("promotion")));
   return mirror;
 }
 

@@ -20,10 +20,12 @@ std::vector<EndedTransaction> open_transactions(const Log& log) {
 
 }  // namespace
 
-Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partition) {
+Task<Result<HeldPartition>> hold_partition(MirrorTargets& targets, PartitionPtr partition, Deadline deadline) {
   auto target = targets.target(*partition);
-  auto guard = co_await target->lock.lock();
-  co_return HeldPartition{std::move(partition), std::move(target), std::move(guard)};
+  auto guard = co_await target->lock.lock(deadline);
+  if (!guard) co_return Error(ErrorCode::kIo, "an append to it does not end");
+  HeldPartition held{std::move(partition), std::move(target), std::move(*guard)};
+  co_return std::move(held);
 }
 
 Result<PartitionPtr> usable_partition(const PartitionTable& partitions, const TopicId& topic, int32_t partition) {

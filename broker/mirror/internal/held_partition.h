@@ -16,7 +16,11 @@ struct HeldPartition {
   AsyncMutex::Guard guard;
 };
 
-Task<HeldPartition> hold_partition(MirrorTargets& targets, PartitionPtr partition);
+// An append lasts as long as its sync. To a failover, a partition that is not free after this time is offline: its disk
+// hangs.
+inline constexpr Duration kHoldLimit = seconds(3);
+// kIo: an append or another change of the partition does not end.
+Task<Result<HeldPartition>> hold_partition(MirrorTargets& targets, PartitionPtr partition, Deadline deadline);
 
 // The partition of a mirror, to work on. Any reason for which its log is not open, and will not be in a moment, is kIo:
 // damage, a full disk, too few descriptors. Others are those of PartitionTable::find().

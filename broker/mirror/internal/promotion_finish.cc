@@ -14,7 +14,7 @@ constexpr Duration kRetryLimit = seconds(30), kRetryPause = seconds(1), kRetryPa
 
 bool has_open_end(const TopicImage& topic) {
   if (!topic.mirror || !topic.mirror->ended()) return false;
-  const auto& ends = topic.mirror->promotion->partitions;
+  const auto& ends = topic.mirror->promotion()->partitions;
   return !topic.mirror->writable() ||
          std::any_of(ends.begin(), ends.end(), [](const auto& end) { return end.state != EndState::kDone; });
 }
@@ -39,13 +39,14 @@ Task<void> PromotionFinish::stop() {
 }
 
 Task<Result<TopicPtr>> PromotionFinish::run(TopicPtr topic, Deadline deadline) {
-  auto guard = co_await one_at_a_time_.lock();
+  auto guard = co_await one_at_a_time_.lock(deadline);
+  if (!guard) co_return guard.error().in("the end of another mirror is being completed");
   const ImagePtr image = metadata_.image();
   if (image->topic(topic->id)) topic = image->topics.at(topic->name);
   if (!has_open_end(*topic)) co_return topic;
   const bool was_writable = topic->mirror->writable();
   bool open = false, changed = !was_writable;
-  auto ends = topic->mirror->promotion->partitions;
+  auto ends = topic->mirror->promotion()->partitions;
   for (auto& end : ends) {
     if (was_writable && end.state == EndState::kDone) continue;
     auto done = co_await finish_partition(topic, end, deadline);
@@ -73,7 +74,7 @@ Task<Result<TopicPtr>> PromotionFinish::store(TopicPtr topic, std::vector<End> e
       auto& placed = image.partitions.at(static_cast<size_t>(end.partition)).leadership_epoch;
       placed = std::max(placed, end.new_epoch);
     }
-    image.mirror->promotion->partitions = ends;
+    image.mirror->promotions.back().partitions = ends;
     return ok();
   };
   co_return co_await metadata_.update_topic(topic->id, std::move(edit), deadline);
@@ -89,7 +90,8 @@ Task<Status> PromotionFinish::find_end(TopicPtr topic, PartitionPtr partition, E
   PromotionRecord found;
   {
     std::vector<HeldPartition> held;
-    held.push_back(co_await hold_partition(targets_, partition));
+    CO_TRY(auto one, co_await hold_partition(targets_, partition, std::min(deadline, env_.in(kHoldLimit))));
+    held.push_back(std::move(one));
     held.front().target->session = PumpSession(0);
     held.front().target->ended = true;
     CO_CHECK(co_await partition->log().flush());
@@ -100,7 +102,7 @@ Task<Status> PromotionFinish::find_end(TopicPtr topic, PartitionPtr partition, E
   found.partitions.front().state = EndState::kMarkersMissing;
   // Written down before the markers: with them the log ends behind the mirror's end.
   TopicPtr newest = metadata_.image()->topic(topic->id) ? metadata_.image()->topics.at(topic->name) : topic;
-  auto ends = newest->mirror->promotion->partitions;
+  auto ends = newest->mirror->promotion()->partitions;
   for (auto& stored : ends)
     if (stored.partition == end.partition) stored = found.partitions.front();
   CO_CHECK(co_await store(newest, std::move(ends), /*writable=*/false, deadline));
@@ -112,7 +114,9 @@ Task<Status> PromotionFinish::find_end(TopicPtr topic, PartitionPtr partition, E
 
 Task<Status> PromotionFinish::abort_open(PartitionPtr partition, const End& end, Deadline deadline) {
   auto target = targets_.target(*partition);
-  auto guard = co_await target->lock.lock();  // nobody else writes the markers meanwhile
+  // Nobody else writes the markers meanwhile.
+  auto guard = co_await target->lock.lock(std::min(deadline, env_.in(kHoldLimit)));
+  if (!guard) co_return Error(ErrorCode::kIo, "an append to the partition does not end");
   // The markers are the first batches of the new lineage. After a restart the partition's epoch is higher than that.
   const LeadershipEpoch epoch = std::max(end.new_epoch, partition->leadership_epoch());
   CO_CHECK(co_await partition->set_leadership_epoch(epoch, /*begin_log_epoch=*/true));

@@ -13,8 +13,12 @@
 
 namespace farshore::broker {
 
-// Fills `committed` of the transactions in `record`, which is about the mirror `topic`. Partitions that cannot be read
-// are logged and left out: a failover does not wait for a broken disk.
+// Who asks holds the locks of the mirror, or must still write the result before his deadline.
+inline constexpr Duration kTornSearchMax = seconds(3);
+
+// Fills `committed` of the transactions in `record`, which is about the mirror `topic`. Ends at `deadline`, and after
+// kTornSearchMax: what the logs remember is asked first, then the logs are read. A failover does not wait for a broken
+// or a slow disk: a transaction that was not looked for everywhere is `maybe_torn`.
 Task<void> find_torn(Env& env, const MetadataManager& metadata, const PartitionTable& partitions, TopicPtr topic,
                      PromotionRecord& record, Deadline deadline);
 

@@ -90,6 +90,7 @@ Task<Status> DataDirectory::clean_up_one(const ClusterImage& image, std::string 
     co_return co_await files_.remove_all(directory);
   if (name.ends_with(kStraySuffix)) co_return ok();
   auto text = co_await read_file(files_, join_path(directory, kPartitionMetadata), kPartitionMetadataBytesMax);
+  if (!text && text.error() == ErrorCode::kUnavailable) co_return std::move(text).error();
   if (!text) co_return ok();  // not a log of ours
   auto id = parse_partition_metadata(*text);
   if (!id || image.topic(*id)) co_return ok();
@@ -103,6 +104,8 @@ Task<Status> DataDirectory::clean_up(const ClusterImage& image) {
     if (!cleaned)
       env_.log().error("a leftover in the data directory stays: it is tried again at the next start",
                        {{"directory", name}, {"error", cleaned.error()}});
+    // Each directory would wait for a descriptor.
+    if (!cleaned && cleaned.error() == ErrorCode::kUnavailable) break;
   }
   co_return ok();
 }

@@ -1,5 +1,7 @@
 #include "linker/link/model/end_reports.h"
 
+#include <vector>
+
 namespace farshore::linker {
 
 Task<Status> EndReports::load(Deadline deadline) {
@@ -39,6 +41,21 @@ Task<Status> EndReports::store_missing(Deadline deadline) {
       result = std::move(put);
   }
   co_return result;
+}
+
+Task<Status> EndReports::keep_only(std::set<std::string> there, Deadline deadline) {
+  std::vector<std::string> gone;
+  for (const auto& [topic, stored] : stored_)
+    if (there.count(topic) == 0) gone.push_back(topic);
+  for (const auto& topic : gone) {
+    StoredEntry entry;
+    entry.key = key(topic);
+    entry.revision = stored_[topic].revision;
+    auto deleted = co_await store_.replace(std::move(entry), deadline);
+    if (!deleted) co_return std::move(deleted).error();
+    stored_.erase(topic);
+  }
+  co_return ok();
 }
 
 Task<Status> EndReports::put(std::string topic, EndReport report, Deadline deadline) {

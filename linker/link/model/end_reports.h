@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/env.h"
@@ -25,6 +26,8 @@ class EndReports {
   // The topic has just been ended by this gateway. An error is logged; the report is kept for store_missing().
   Task<void> store(std::string topic, PromotionRecord record, Deadline deadline);
   Task<Status> store_missing(Deadline deadline);
+  // Deletes the reports of topics that the target does not have: `there` has all that it has.
+  Task<Status> keep_only(std::set<std::string> there, Deadline deadline);
 
  private:
   struct Stored {

@@ -10,15 +10,9 @@ constexpr Duration kFencedPause = milliseconds(500);  // for the other gateway t
 
 }  // namespace
 
-FenceRecovery::FenceRecovery(Env& env, LinkDefinition& definition, LinkStatus& status, MirrorTopics& topics,
+FenceRecovery::FenceRecovery(Env& env, LinkOwnership& ownership, MirrorTopics& topics,
                              replicator::Replicator& replicator, Event& stopping, Gate& gate)
-    : env_(env),
-      definition_(definition),
-      status_(status),
-      topics_(topics),
-      replicator_(replicator),
-      stopping_(stopping),
-      gate_(gate) {}
+    : env_(env), ownership_(ownership), topics_(topics), replicator_(replicator), stopping_(stopping), gate_(gate) {}
 
 void FenceRecovery::fenced(const LinkPartition& key, const Error& why) {
   fenced_[key] = why;
@@ -29,17 +23,10 @@ Task<void> FenceRecovery::recover() {
   while (!fenced_.empty() && !stopping_.is_set()) {
     // Taken before the definition is read: a partition that is fenced later needs a later answer.
     auto fenced = std::exchange(fenced_, {});
-    auto ours = co_await definition_.stored_if_ours(env_.in(kReadLimit));
-    const bool unknown = !ours && error_retriable(ours.error().code);
-    if (!ours && !unknown) {
-      for (const auto& [key, why] : fenced) {
-        if (ours.error() == ErrorCode::kNotFound)
-          status_.deleted(ours.error().detail);
-        else
-          status_.lost_to_another_gateway();
-        topics_.fail_partition(key, why.to_string());
-      }
-    }
+    auto ours = co_await ownership_.doubt(env_.in(kReadLimit));
+    const bool unknown = !ours && ours.error() != ErrorCode::kFenced;
+    if (!ours && !unknown)
+      for (const auto& [key, why] : fenced) topics_.fail_partition(key, why.to_string());
     if (ours || unknown) (void)co_await stopping_.wait(env_.in(kFencedPause));
     if (unknown) fenced_.merge(fenced);
     if (ours && !stopping_.is_set())

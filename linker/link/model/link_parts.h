@@ -5,6 +5,7 @@
 #include "linker/link/model/end_reports.h"
 #include "linker/link/model/link_ownership.h"
 #include "linker/link/model/link_status.h"
+#include "linker/link/model/loss_reports.h"
 #include "linker/link/model/mirror_topics.h"
 #include "linker/link/model/source_cluster.h"
 #include "linker/link/model/source_fences.h"
@@ -17,6 +18,7 @@ struct LinkParts {
   LinkStatus& status;
   LinkOwnership& ownership;
   EndReports& reports;
+  LossReports& losses;
   SourceCluster& source;
   LinkTarget& target;
   replicator::Replicator& replicator;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace farshore::linker {
 
 LinkStatus::LinkStatus(Env& env, std::string link, LinkState state, std::string reason)
@@ -22,7 +24,7 @@ void LinkStatus::set(LinkState state, std::string reason) {
 }
 
 void LinkStatus::fence(std::string reason) {
-  if (fenced_) return;
+  if (fenced_ || planted(env_, Plant::kIgnoreFence)) return;
   env_.log().error("this gateway does nothing more for a link", {{"link", link_}, {"reason", reason}});
   set(LinkState::kFailed, std::move(reason));
   fenced_ = true;

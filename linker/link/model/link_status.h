@@ -27,7 +27,6 @@ class LinkStatus {
   void set(LinkState state, std::string reason);
   // FAILED for good, because this link is another gateway's now, or was deleted.
   void fence(std::string reason);
-  void lost_to_another_gateway() { fence("another gateway has taken this link over"); }
   bool fenced() const { return fenced_; }
   // Fenced, because another gateway deleted the link: LinkRegistry forgets it.
   void deleted(std::string reason) {

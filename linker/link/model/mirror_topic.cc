@@ -11,25 +11,6 @@ MirrorTopic::MirrorTopic(Env& env, replicator::Replicator& replicator, std::stri
       source_topic_(std::move(source_topic)),
       since_ms_(env.wall_now().milliseconds_since_epoch) {}
 
-const char* name(NamedLoss::Kind kind) {
-  switch (kind) {
-    case NamedLoss::Kind::kNotMirrored:
-      return "not-mirrored";
-    case NamedLoss::Kind::kCut:
-      return "cut";
-    case NamedLoss::Kind::kKept:
-      return "kept";
-  }
-  return "?";
-}
-
-void MirrorTopic::note_loss(NamedLoss loss) {
-  loss.wall_ms = env_.wall_now().milliseconds_since_epoch;
-  if (losses_.size() == kLossesMax) losses_.erase(losses_.begin());
-  losses_.push_back(loss);
-  ++losses_by_kind_[farshore::linker::name(loss.kind)];
-}
-
 bool MirrorTopic::ending() const { return state_ == MirrorState::kStopped || state_ == MirrorState::kPendingStopped; }
 
 bool MirrorTopic::has_pump(const LinkPartition& key) const {
@@ -100,6 +81,10 @@ void MirrorTopic::pause_pumps() {
   for (const auto& key : pumps_) replicator_.pause(key);
 }
 
+void MirrorTopic::unpause_pumps() {
+  for (const auto& key : pumps_) replicator_.resume(key);
+}
+
 void MirrorTopic::resume_pumps() {
   for (const auto& key : pumps_) {
     if (replicator_.phase(key) == replicator::PumpPhase::kFailed)
@@ -122,7 +107,7 @@ void MirrorTopic::resume() {
   set_state(MirrorState::kActive, "");
 }
 
-void MirrorTopic::retry() {
+void MirrorTopic::retry(bool link_paused) {
   if (pumps_.empty() || gone_at_target_) {
     stop_pumps();
     id_ = TargetTopicId();
@@ -131,6 +116,7 @@ void MirrorTopic::retry() {
   }
   set_state(MirrorState::kActive, "");
   for (const auto& key : pumps_) replicator_.restart(key);
+  if (link_paused) pause_pumps();
 }
 
 void MirrorTopic::fail(std::string reason) { set_state(MirrorState::kFailed, std::move(reason)); }

@@ -19,20 +19,6 @@
 
 namespace farshore::linker {
 
-// Records that the mirror does not have, or does not have any more, although the source had them.
-struct NamedLoss {
-  enum class Kind : uint8_t {
-    kNotMirrored,  // the source deleted them before they were mirrored
-    kCut,          // the source lost them after they were mirrored, and the mirror was cut
-    kKept          // the source lost them after they were mirrored, and the mirror keeps them (on.divergence=stop)
-  };
-  Kind kind = Kind::kNotMirrored;
-  int32_t partition = 0;
-  SourceOffset from, to;
-  int64_t wall_ms = 0;  // Unix epoch
-};
-const char* name(NamedLoss::Kind kind);  // not-mirrored, cut, kept
-
 class MirrorTopic {
  public:
   // PENDING, without pumps. `link` is the link's name, for the log. References outlive it.
@@ -63,11 +49,6 @@ class MirrorTopic {
   bool was_caught_up() const { return was_caught_up_; }
   void note_caught_up() { was_caught_up_ = was_caught_up_ || caught_up_now(); }
 
-  // The last kLossesMax, oldest first, and the numbers of all, since this gateway runs.
-  const std::vector<NamedLoss>& losses() const { return losses_; }
-  const std::map<std::string, uint64_t>& losses_by_kind() const { return losses_by_kind_; }
-  void note_loss(NamedLoss loss);
-
   // The source compacts it: the mirror keeps what the source removes, until the mirror ends.
   bool compacted() const { return compacted_; }
   void set_compacted(bool compacted) { compacted_ = compacted; }
@@ -86,13 +67,14 @@ class MirrorTopic {
   // Adds pumps until there are `partitions`, then ACTIVE; or PAUSED, if its operator paused the topic. Pumps are paused
   // too if the whole link is.
   void start(int32_t partitions, bool topic_paused, bool link_paused);
-  void pause_pumps();
-  void resume_pumps();
-  void pause();  // the state alone; also by resume()
+  void pause_pumps();    // all that have not failed
+  void unpause_pumps();  // the same
+  void resume_pumps();   // those that have failed, too
+  void pause();          // the state alone; also by resume()
   void resume();
-  // The operator resumes a FAILED topic: its pumps are restarted. If it has none, or is gone at the target, it becomes
-  // PENDING, and discovery makes it again.
-  void retry();
+  // The operator resumes a FAILED topic: its pumps are restarted, and are paused if the whole link is. If it has none,
+  // or is gone at the target, it becomes PENDING, and discovery makes it again.
+  void retry(bool link_paused);
   void fail(std::string reason);           // FAILED; the pumps stay as they are
   void fail_and_stop(std::string reason);  // FAILED, without pumps
   void fail_gone(std::string reason);      // FAILED, because the target does not have it any more; the pumps stay
@@ -122,9 +104,6 @@ class MirrorTopic {
   int64_t since_ms_;
   std::vector<LinkPartition> pumps_;
   std::vector<SourceOffset> dropped_below_;  // by partition
-  static constexpr size_t kLossesMax = 16;
-  std::vector<NamedLoss> losses_;
-  std::map<std::string, uint64_t> losses_by_kind_;
   bool compacted_ = false;
   std::vector<std::string> drift_;
   bool was_caught_up_ = false;

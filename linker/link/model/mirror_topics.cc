@@ -56,12 +56,14 @@ void MirrorTopics::apply_pauses(bool was_paused) {
   for (auto& [name, topic] : topics_) {
     const bool topic_paused = definition_.topic_paused(name);
     const bool pause = definition_.paused() || topic_paused;
-    if (topic->state() == MirrorState::kPendingStopped) continue;  // a promote is at work
-    if (pause && topic->pumping()) {
-      topic->pause_pumps();
-      if (topic_paused) topic->pause();
-    } else if (!pause && (topic->state() == MirrorState::kPaused || (was_paused && topic->pumping()))) {
+    if (topic->ending()) continue;  // a promote is at work, or nothing is copied any more
+    if (pause) {
+      topic->pause_pumps();  // also of a topic that is FAILED: its other partitions are copied
+      if (topic_paused && !topic->pumps().empty()) topic->pause();
+    } else if (topic->state() == MirrorState::kPaused || (was_paused && topic->pumping())) {
       topic->resume();
+    } else if (was_paused) {
+      topic->unpause_pumps();  // FAILED, as before
     }
   }
 }
@@ -88,6 +90,22 @@ void MirrorTopics::fail_with_their_pumps() {
 void MirrorTopics::stop_all(const std::string& why) {
   for (const auto& entry : topics_)
     if (entry.second->state() != MirrorState::kStopped) entry.second->fail_and_stop(why);
+}
+
+void MirrorTopics::forget_unselected() {
+  for (auto it = topics_.begin(); it != topics_.end();) {
+    const MirrorTopic& topic = *it->second;
+    const bool nothing_there = topic.pumps().empty() && !topic.ending();
+    if (!nothing_there || selected(definition_.spec().topics, topic.source_topic()) ||
+        forgotten_.size() == kForgottenMax) {
+      ++it;
+      continue;
+    }
+    env_.log().info("mirror topic forgotten: nothing is mirrored, and the link's filters do not select it",
+                    {{"link", definition_.spec().name}, {"topic", topic.name()}, {"state", name(topic.state())}});
+    forgotten_.push_back(std::move(it->second));
+    it = topics_.erase(it);
+  }
 }
 
 void MirrorTopics::remark_selection() {

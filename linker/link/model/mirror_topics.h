@@ -1,5 +1,5 @@
-// MirrorTopics: the mirror topics of one link, by their name at the target. A topic that was once added stays until the
-// link goes, so references to it hold across awaits. Executor: the Env's. Owner: Link.
+// MirrorTopics: the mirror topics of one link, by their name at the target. A topic that was once added exists until
+// the link goes, so references to it hold across awaits. Executor: the Env's. Owner: Link.
 #pragma once
 
 #include <map>
@@ -43,12 +43,18 @@ class MirrorTopics {
   void stop_all(const std::string& why);
   // Says of each topic whether the link's filters select it.
   void remark_selection();
+  // Topics of which nothing is at the target, and which the filters do not select any more, leave the listing, as they
+  // would with a restart.
+  void forget_unselected();
 
  private:
   Env& env_;
   replicator::Replicator& replicator_;
   const LinkDefinition& definition_;
+  static constexpr size_t kForgottenMax = 1000;  // beyond it they stay in the listing
+
   Map topics_;
+  std::vector<std::unique_ptr<MirrorTopic>> forgotten_;    // somebody may still refer to them
   std::map<SourceTopicId, MirrorTopic*> by_source_topic_;  // of those that ever had a pump; asked for each partition
 };
 

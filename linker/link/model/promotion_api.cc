@@ -12,6 +12,10 @@ void add_transaction(control::v1::PromotionPartition& to, const EndedTransaction
     to.add_torn_transactions(text + " is aborted here, but was committed on " + committed.topic + " partition " +
                              std::to_string(committed.partition) + " (marker at offset " +
                              std::to_string(committed.marker.value()) + ")");
+  if (transaction.maybe_torn)
+    to.add_torn_transactions(text +
+                             " is aborted here, and may be committed on other partitions: not all of them "
+                             "could be read in time");
 }
 
 }  // namespace

@@ -1,16 +1,13 @@
 #include "linker/link/model/pump_events.h"
 
+#include "base/plant.h"
+
 namespace farshore::linker {
 
-void PumpEvents::note_loss(const LinkPartition& key, NamedLoss::Kind kind, SourceOffset from, SourceOffset to) {
-  MirrorTopic* topic = topics_.of_pump(key);
-  if (!topic) return;
-  NamedLoss loss;
-  loss.kind = kind;
-  loss.partition = key.partition.value();
-  loss.from = from;
-  loss.to = to;
-  topic->note_loss(loss);
+void PumpEvents::note_loss(const LinkPartition& key, LossKind kind, SourceOffset from, SourceOffset to) {
+  const MirrorTopic* topic = topics_.of_pump(key);
+  if (!topic || planted(env_, Plant::kLossNotNamed)) return;
+  losses_.note({topic->name(), topic->id(), key.partition.value()}, kind, from, to);
 }
 
 void PumpEvents::pump_diverged(const LinkPartition& key, replicator::LostRange lost, bool cut) {
@@ -20,16 +17,16 @@ void PumpEvents::pump_diverged(const LinkPartition& key, replicator::LostRange l
                                                               {"first_epoch", lost.first_epoch},
                                                               {"last_epoch", lost.last_epoch},
                                                               {"truncated", cut}});
-  note_loss(key, cut ? NamedLoss::Kind::kCut : NamedLoss::Kind::kKept, lost.from, lost.to);
   if (cut) return;
+  note_loss(key, LossKind::kKept, lost.from, lost.to);
   topics_.fail_partition(key, "the source lost offsets " + std::to_string(lost.from.value()) + " to " +
                                   std::to_string(lost.to.value()) + ", which were mirrored (on.divergence=stop)");
 }
 
-void PumpEvents::pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool) {
+void PumpEvents::pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) {
   env_.log().error("the source deleted records before they could be mirrored",
                    {{"partition", topics_.partition_name(key)}, {"from", from}, {"to", to}});
-  note_loss(key, NamedLoss::Kind::kNotMirrored, from, to);
+  if (!skipped) note_loss(key, LossKind::kNotMirrored, from, to);
 }
 
 void PumpEvents::pump_topic_gone(const LinkPartition& key, const Error& why) {
@@ -44,8 +41,7 @@ void PumpEvents::pump_topic_gone(const LinkPartition& key, const Error& why) {
 }
 
 void PumpEvents::pump_failed(const LinkPartition& key, const Error& why) {
-  if (why == ErrorCode::kFenced && mode_ == LinkMode::kRelay) return fences_.fenced(key, why);
-  if (why == ErrorCode::kFenced) status_.lost_to_another_gateway();
+  if (why == ErrorCode::kFenced) return fences_.fenced(key, why);
   MirrorTopic* topic = topics_.of_pump(key);
   if (why == ErrorCode::kNotFound && topic && topic->pumping())
     return topic->fail_gone("the target does not have the topic any more (" + why.to_string() +

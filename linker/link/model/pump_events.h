@@ -3,14 +3,15 @@
 #pragma once
 
 #include "linker/link/model/fence_recovery.h"
+#include "linker/link/model/loss_reports.h"
 
 namespace farshore::linker {
 
 class PumpEvents final : public replicator::PumpListener {
  public:
   // References outlive it.
-  PumpEvents(Env& env, LinkMode mode, LinkStatus& status, MirrorTopics& topics, FenceRecovery& fences)
-      : env_(env), mode_(mode), status_(status), topics_(topics), fences_(fences) {}
+  PumpEvents(Env& env, MirrorTopics& topics, FenceRecovery& fences, LossReports& losses)
+      : env_(env), topics_(topics), fences_(fences), losses_(losses) {}
 
   void pump_caught_up(const LinkPartition&) override {}
   void pump_diverged(const LinkPartition& key, replicator::LostRange lost, bool cut) override;
@@ -20,13 +21,13 @@ class PumpEvents final : public replicator::PumpListener {
   void pump_failed(const LinkPartition& key, const Error& why) override;
 
  private:
-  void note_loss(const LinkPartition& key, NamedLoss::Kind kind, SourceOffset from, SourceOffset to);
+  // Of what the pump only finds: what it changes at the target is written down by LossSink.
+  void note_loss(const LinkPartition& key, LossKind kind, SourceOffset from, SourceOffset to);
 
   Env& env_;
-  const LinkMode mode_;
-  LinkStatus& status_;
   MirrorTopics& topics_;
   FenceRecovery& fences_;
+  LossReports& losses_;
 };
 
 }  // namespace farshore::linker

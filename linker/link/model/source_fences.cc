@@ -75,14 +75,20 @@ Task<Status> SourceFences::order(std::string topic, StillWanted wanted, Deadline
   MirrorClient::FenceOrder order;
   order.topic = topic;
   order.link = definition_.link().id;
-  order.number = found->second.number;
+  const FenceNumber number = found->second.number;
+  order.number = number;
   order.holds = want != Want::kLifted;
   order.lasts = lasts(want);
   // A fence for the end is not renewed: who asked for the end decides, or it ends by itself.
   found->second.renew = want == Want::kEndLease ? MonoTime::max() : env_.now() + kRenewEvery;
   auto done = co_await source_.mirrors().set_fence(std::move(order), std::move(wanted), deadline);
   found = fences_.find(topic);
-  if (found == fences_.end()) co_return ok();  // lifted meanwhile
+  if (found == fences_.end() || found->second.number != number) {
+    // Lifted, or raised anew, meanwhile: what is there now has orders of its own.
+    const bool lifts = want == Want::kLifted;
+    if (done || lifts) co_return ok();
+    co_return std::move(done).error().in("source: fence of topic " + topic);
+  }
   if (done) {
     found->second.error = Error();
     if (found->second.want == want) found->second.done = want == Want::kForever || want == Want::kLifted;

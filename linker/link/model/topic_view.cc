@@ -1,5 +1,6 @@
 #include "linker/link/model/topic_view.h"
 
+#include "base/plant.h"
 #include "linker/link/model/promotion_api.h"
 
 namespace farshore::linker {
@@ -43,8 +44,9 @@ void fill_partition(api::MirrorPartition& row, const replicator::PartitionProgre
   row.set_target_end_offset(opened && end ? end->value() : -1);
   row.set_target_high_watermark(opened && high ? high->value() : -1);
   row.set_mirrored_end_offset(opened ? p.pump.target_high_watermark.value() : -1);
-  row.set_lag_records(lag.records());
-  row.set_lag_ms(lag.ms_max());
+  const bool wrong = !lag.known() && planted(link.env, Plant::kUnknownLagIsZero);
+  row.set_lag_records(wrong ? 0 : lag.records());
+  row.set_lag_ms(wrong ? 0 : lag.ms_max());
   row.set_last_contact_ms_ago(p.heard() ? ms(now - p.known_as_of) : -1);
   row.set_source_leader_epoch(p.pump.source.leader_epoch.value());
   row.set_bytes_total(static_cast<int64_t>(p.pump.bytes));
@@ -52,22 +54,27 @@ void fill_partition(api::MirrorPartition& row, const replicator::PartitionProgre
   if (error.code != ErrorCode::kNone) row.set_error(error.to_string());
 }
 
-}  // namespace
-
-namespace {
-
-void fill_losses(api::MirrorTopic& out, const MirrorTopic& topic) {
-  for (const NamedLoss& loss : topic.losses()) {
+void fill_losses(api::MirrorTopic& out, const MirrorTopic& topic, const LossReports& losses) {
+  const LossReport* report = losses.find(topic.name(), topic.id());
+  if (!report) return;
+  for (const auto& loss : report->rows) {
     auto& row = *out.add_losses();
-    row.set_kind(name(loss.kind));
+    row.set_kind(std::string(name(loss.kind)));
     row.set_partition(loss.partition);
     row.set_from_offset(loss.from.value());
     row.set_to_offset(loss.to.value());
-    row.set_wall_ms(loss.wall_ms);
+    row.set_wall_ms(loss.last_ms);
+    row.set_first_wall_ms(loss.first_ms);
+    row.set_ranges(loss.ranges);
+    row.set_offsets(loss.offsets);
   }
-  int64_t total = 0;
-  for (const auto& entry : topic.losses_by_kind()) total += static_cast<int64_t>(entry.second);
-  out.set_losses_total(total);
+  int64_t ranges = 0, offsets = 0;
+  for (const auto& entry : report->totals) {
+    ranges += entry.second.ranges;
+    offsets += entry.second.offsets;
+  }
+  out.set_losses_total(ranges);
+  out.set_lost_offsets_total(offsets);
 }
 
 }  // namespace
@@ -98,7 +105,7 @@ api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   if (topic.promotion()) *out.mutable_promotion() = to_api(*topic.promotion());
   for (const auto& key : topic.pumps())
     if (auto p = link.replicator.progress(key)) fill_partition(*out.add_partitions(), *p, link);
-  fill_losses(out, topic);
+  fill_losses(out, topic, link.losses);
   if (topic.compacted() && topic.state() != MirrorState::kStopped)
     out.add_notes("the source compacts this topic; the mirror keeps every record, and grows, until it ends");
   const LagFigures lag = lag_of(topic, link);

@@ -114,6 +114,7 @@ Task<Status> ConfigSync::sync_topic(MirrorTopic& topic, OfTopic configs, Status&
     std::map<std::string, std::optional<std::string>> one{change};
     auto altered = co_await link_.target.cluster().alter_topic_configs(topic.name(), std::move(one), deadline);
     if (altered) continue;
+    if (altered.error() == ErrorCode::kFenced) co_return altered;
     drift.push_back(change.first + ": source " + change.second.value_or("default") + ", target " +
                     value_in(configs.target_effective, change.first) + ": " + altered.error().to_string());
     if (error_retriable(altered.error().code)) refused = altered;

@@ -24,6 +24,7 @@ class GroupMemoryStore {
   Task<Status> load(Deadline deadline);
   // The groups that have a memory, or may have one.
   std::vector<std::string> groups() const;
+  bool may_have_groups() const { return !loaded_ || !entries_.empty() || !unknown_.empty(); }
   // As last read or written; read again after a write that failed. Empty: the link has written nothing.
   Task<Result<GroupMemory>> read(std::string group, Deadline deadline);
   // Stores `memory` before the offsets in it are committed, and after they were deleted. After an error the new memory

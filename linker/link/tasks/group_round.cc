@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace farshore::linker {
 
-GroupRound::GroupRound(LinkParts link, GroupInfo group, bool members_at_target, Offsets offsets)
+GroupRound::GroupRound(LinkParts link, GroupInfo group, bool selected, bool members_at_target, Offsets offsets)
     : link_(link),
       group_(std::move(group)),
+      selected_(selected),
       members_at_target_(members_at_target),
       offsets_(std::move(offsets)),
       to_remember_(offsets_.written) {
@@ -59,6 +62,7 @@ Task<Result<std::optional<GroupSyncInput>>> GroupRound::input_for(const MirrorTo
     input.target_end = TargetOffset(progress->pump.target_end.value());
   input.mirrored_end = progress->pump.target_high_watermark;
   input.members_at_target = members_at_target_;
+  input.selected = selected_;
   if (auto commit = offsets_.source.find({topic.source_topic(), partition}); commit != offsets_.source.end()) {
     input.source_commit = SourceOffset(commit->second.offset);
     CO_TRY(input.translated,
@@ -83,7 +87,10 @@ Task<Status> GroupRound::decide_partition(const MirrorTopic& topic, int32_t part
     co_return ok();
   }
   const GroupSyncDecision decision = linker::decide(*input);
-  if (!input->source_commit && !written_by_us(*input) && input->last_written) to_forget_.push_back(where);
+  // Nothing of the link's own is left there. Of a group that is synced, the row is still needed: a target that has lost
+  // data can go back to it.
+  const bool synced = selected_ && input->source_commit;
+  if (!synced && !written_by_us(*input) && input->last_written) to_forget_.push_back(where);
   apply(where, *input, decision);
   show(where, *input, decision);
   co_return ok();
@@ -92,10 +99,12 @@ Task<Status> GroupRound::decide_partition(const MirrorTopic& topic, int32_t part
 void GroupRound::apply(const TopicPartition& where, const GroupSyncInput& input, const GroupSyncDecision& decision) {
   if (decision.action == GroupSyncAction::kDelete) to_delete_.push_back(where);
   if (decision.action != GroupSyncAction::kCommit) return;
+  const bool lowers = input.target_commit && *input.target_commit > *decision.value;
+  if (lowers && planted(link_.env, Plant::kGroupNotLowered)) return;
   // Committed without a leader epoch: after a failback the target's epochs may differ from the source's.
   to_commit_[where] = GroupOffset{decision.value->value(), -1};
   to_remember_[where] = WrittenOffset{*decision.value, linker::to_remember(input, *decision.value)};
-  if (input.target_commit && *input.target_commit > *decision.value)
+  if (lowers)
     link_.env.log().warn("a group's commit is lowered", {{"group", group_.id},
                                                          {"topic", where.topic},
                                                          {"partition", where.partition},

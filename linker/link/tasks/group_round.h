@@ -18,7 +18,8 @@ class GroupRound {
     GroupMemory written;          // what this link wrote
   };
 
-  GroupRound(LinkParts link, GroupInfo group, bool members_at_target, Offsets offsets);
+  // `selected`: by the link's filters, and group sync is on.
+  GroupRound(LinkParts link, GroupInfo group, bool selected, bool members_at_target, Offsets offsets);
 
   // Asks the target to translate offsets, which may fail: then nothing is to be written.
   Task<Status> decide();
@@ -42,7 +43,7 @@ class GroupRound {
 
   LinkParts link_;
   const GroupInfo group_;
-  const bool members_at_target_;
+  const bool selected_, members_at_target_;
   const Offsets offsets_;
   GroupOffsets to_commit_;
   std::vector<TopicPartition> to_delete_, to_forget_;

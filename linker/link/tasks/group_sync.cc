@@ -11,9 +11,37 @@ namespace farshore::linker {
 GroupSync::GroupSync(LinkParts link, LinkStore& store)
     : PeriodicTask(link, "group-sync"), memory_(store, link.definition), turn_(link.env) {}
 
+namespace {
+
+bool group_is_synced(const LinkSpec& spec, const std::string& group) {
+  return spec.group_sync && selected(spec.groups, group);
+}
+
+}  // namespace
+
 bool GroupSync::due() const {
-  return link_.definition.spec().group_sync && link_.status.state() == LinkState::kActive &&
-         !link_.topics.all().empty();
+  const bool has_groups = link_.definition.spec().group_sync || memory_.may_have_groups();
+  return has_groups && link_.status.state() == LinkState::kActive && !link_.topics.all().empty();
+}
+
+Duration GroupSync::interval() const {
+  const LinkSpec& spec = link_.definition.spec();
+  const Duration wanted = milliseconds(spec.group_sync_interval_ms);
+  return spec.group_sync ? wanted : std::max<Duration>(wanted, kUnselectedInterval);
+}
+
+std::vector<std::string> GroupSync::notes_on(const LinkSpec& spec) const {
+  std::string named;
+  size_t count = 0;
+  for (const auto& group : memory_.groups()) {
+    if (group_is_synced(spec, group)) continue;
+    if (++count <= kNamedGroupsMax) named += (named.empty() ? "" : ", ") + group;
+  }
+  if (count == 0) return {};
+  if (count > kNamedGroupsMax) named += ", ...";
+  return {std::to_string(count) + (count == 1 ? " group" : " groups") + " for which the link has committed (" + named +
+          ") will not be synced any more: the last commits stay at the target (NOT_SELECTED), and leave it when the "
+          "source deletes the group"};
 }
 
 api::ListGroupSyncReply GroupSync::shown() const {
@@ -44,7 +72,7 @@ Task<Status> GroupSync::run_round(bool for_promotion, Deadline deadline) {
   Round round;
   round.for_promotion = for_promotion;
   round.deadline = deadline;
-  CO_TRY(round.visits, co_await visits(deadline));
+  CO_TRY(round.visits, co_await visits(for_promotion, deadline));
   {
     Gate workers(link_.env);
     for (int i = 0; i < kGroupsAtOnce; ++i) spawn(workers, "group sync", work(round));
@@ -62,23 +90,33 @@ Task<Status> GroupSync::run_round(bool for_promotion, Deadline deadline) {
   last_whole_round_ = number;
   std::set<std::string> visited;
   for (const Visit& visit : round.visits) visited.insert(visit.group.id);
+  for (auto& group : memory_.groups()) visited.insert(std::move(group));  // not selected: visited now and then
   std::erase_if(shown_, [&](const auto& entry) { return visited.count(entry.first) == 0; });
   co_return ok();
 }
 
-Task<Result<std::vector<GroupSync::Visit>>> GroupSync::visits(Deadline deadline) {
+Task<Result<std::vector<GroupSync::Visit>>> GroupSync::visits(bool for_promotion, Deadline deadline) {
   CO_TRY(auto source_groups, co_await link_.source.admin().groups(deadline));
   CO_TRY(auto target_groups, co_await link_.target.cluster().groups(deadline));
   link_.status.source_answered(link_.env.now());
   std::map<std::string, GroupInfo> groups;
   for (auto& group : source_groups) groups[group.id] = std::move(group);
-  for (auto& remembered : memory_.groups()) groups.try_emplace(remembered, GroupInfo{remembered, false});
+  const std::vector<std::string> remembered = memory_.groups();
+  for (const auto& group : remembered) groups.try_emplace(group, GroupInfo{group, false});
+  std::set<std::string> unselected;  // to be visited
+  const MonoTime now = link_.env.now();
+  if (!for_promotion && (unselected_visited_ == MonoTime() || now - unselected_visited_ >= kUnselectedInterval)) {
+    unselected_visited_ = now;
+    unselected.insert(remembered.begin(), remembered.end());
+  }
   std::set<std::string> with_members;
   for (const auto& group : target_groups)
     if (group.has_members) with_members.insert(group.id);
   std::vector<Visit> visits;
-  for (auto& [id, group] : groups)
-    if (selected(link_.definition.spec().groups, id)) visits.push_back({std::move(group), with_members.count(id) > 0});
+  for (auto& [id, group] : groups) {
+    const bool synced = group_is_synced(link_.definition.spec(), id);
+    if (synced || unselected.count(id) > 0) visits.push_back({std::move(group), synced, with_members.count(id) > 0});
+  }
   auto first = std::find_if(visits.begin(), visits.end(), [&](const Visit& v) { return v.group.id >= go_on_at_; });
   std::rotate(visits.begin(), first, visits.end());
   co_return visits;
@@ -104,7 +142,7 @@ Task<Status> GroupSync::sync_group(Visit visit, Deadline deadline) {
   CO_TRY(offsets.target, co_await link_.target.cluster().group_offsets(id, deadline));
   CO_TRY(offsets.written, co_await memory_.read(id, deadline));
   GroupMemory stored = offsets.written;
-  GroupRound round(link_, visit.group, visit.members_at_target, std::move(offsets));
+  GroupRound round(link_, visit.group, visit.selected, visit.members_at_target, std::move(offsets));
   CO_CHECK(co_await round.decide());
   if (round.shown().partitions_size() > 0)
     shown_[id] = round.shown();

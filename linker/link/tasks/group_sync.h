@@ -1,6 +1,8 @@
 // GroupSync: carries the committed offsets of the source's consumer groups over to the target, translated, as far as
 // the records are mirrored (group_sync_rule.h). It also visits the groups that this link has committed and that the
-// source does not list any more: what the link committed for them leaves the target.
+// source does not list any more: what the link committed for them leaves the target. Groups that the filters do not
+// select any more, or all of them once group sync is off, are still visited, every kUnselectedInterval: their last
+// commits stay, with the state NOT_SELECTED, until the source deletes the group or a consumer of the target goes on.
 //
 // A round takes kGroupsAtOnce groups at a time. A round that ends early (its deadline, or a promotion that waits) goes
 // on in the next one where it stopped, so that no group is always last. A promotion asks for a round of its own, over
@@ -24,13 +26,18 @@ class GroupSync final : public PeriodicTask {
   Task<Status> sync(Deadline deadline);
   // What was decided last for each group.
   api::ListGroupSyncReply shown() const;
+  // What it means for the groups if the link is defined so: one line if the link has committed for groups that it does
+  // not select.
+  std::vector<std::string> notes_on(const LinkSpec& spec) const;
 
  private:
   static constexpr int kGroupsAtOnce = 32;
+  static constexpr Duration kUnselectedInterval = seconds(30);
+  static constexpr size_t kNamedGroupsMax = 5;  // in a note
 
   struct Visit {
     GroupInfo group;
-    bool members_at_target = false;
+    bool selected = true, members_at_target = false;
   };
   struct Round {  // shared by the workers of one round
     std::vector<Visit> visits;
@@ -42,11 +49,12 @@ class GroupSync final : public PeriodicTask {
 
   bool enabled() const override { return LinkTask::enabled() && link_.definition.spec().group_sync; }
   bool due() const override;
-  Duration interval() const override { return milliseconds(link_.definition.spec().group_sync_interval_ms); }
+  Duration interval() const override;
   Task<Status> round(Deadline deadline) override;
 
   Task<Status> run_round(bool for_promotion, Deadline deadline);  // with turn_ held
-  Task<Result<std::vector<Visit>>> visits(Deadline deadline);
+  // With groups that are not selected, if they are due.
+  Task<Result<std::vector<Visit>>> visits(bool for_promotion, Deadline deadline);
   Task<void> work(Round& round);
   bool ends_early(const Round& round) const;
   Task<Status> sync_group(Visit visit, Deadline deadline);
@@ -58,7 +66,8 @@ class GroupSync final : public PeriodicTask {
   AsyncMutex turn_;
   int promotions_waiting_ = 0;
   uint64_t rounds_begun_ = 0, last_whole_round_ = 0;
-  std::string go_on_at_;  // the first group that the last round left out; empty: none
+  MonoTime unselected_visited_;  // when the groups that are not selected were visited last
+  std::string go_on_at_;         // the first group that the last round left out; empty: none
   std::map<std::string, api::GroupSync> shown_;
 };
 

@@ -14,6 +14,8 @@ const char* name(GroupSyncState state) {
       return "DIVERGED";
     case GroupSyncState::kPending:
       return "PENDING";
+    case GroupSyncState::kNotSelected:
+      return "NOT_SELECTED";
   }
   return "?";
 }
@@ -46,6 +48,10 @@ GroupSyncDecision decide(const GroupSyncInput& in) {
         out.state = GroupSyncState::kPending;
       }
     }
+    return out;
+  }
+  if (!in.selected) {
+    out.state = GroupSyncState::kNotSelected;
     return out;
   }
   out.clamped = *in.source_commit > in.mirrored_end;

@@ -24,6 +24,7 @@ struct GroupSyncInput {
   // by the link or by a consumer. None for a relay: others may write to its target.
   std::optional<TargetOffset> target_end;
   bool members_at_target = false;
+  bool selected = true;  // by the link's filters, which may have been narrowed since the link committed for the group
 };
 
 enum class GroupSyncAction : uint8_t { kNothing, kCommit, kDelete };
@@ -33,7 +34,8 @@ enum class GroupSyncState : uint8_t {
   kClamped,         // the source's commit is beyond the mirror: raised when the records are mirrored
   kActiveAtTarget,  // the group has members at the target: left alone
   kDiverged,        // another client committed a higher offset at the target: left alone
-  kPending          // is being deleted
+  kPending,         // is being deleted
+  kNotSelected  // the link does not sync the group any more: its last commit stays until the source deletes the group
 };
 const char* name(GroupSyncState state);
 

@@ -31,6 +31,16 @@ TEST(GroupSyncRule, ClampedCommitIsRaisedWhenTheMirrorCatchesUp) {
   EXPECT_FALSE(decision.clamped);
 }
 
+TEST(GroupSyncRule, GroupThatIsNotSelectedKeepsItsLastCommitUntilTheSourceDeletesIt) {
+  auto in = input(100, 100);
+  in.selected = false;
+  in.target_commit = in.last_written = TargetOffset(60);
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kNothing);
+  EXPECT_EQ(decide(in).state, GroupSyncState::kNotSelected);
+  in.source_commit.reset();
+  EXPECT_EQ(decide(in).action, GroupSyncAction::kDelete);
+}
+
 TEST(GroupSyncRule, GroupWithMembersAtTheTargetIsLeftAlone) {
   auto in = input(100, 100);
   in.members_at_target = true;

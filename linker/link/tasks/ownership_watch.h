@@ -14,7 +14,8 @@ class OwnershipWatch final : public PeriodicTask {
  private:
   bool enabled() const override { return true; }
   bool due() const override { return true; }
-  Duration interval() const override { return link_.status.fenced() ? seconds(60) : seconds(2); }
+  // Also after it is lost: it may be deleted then, and this gateway forgets it.
+  Duration interval() const override { return link_.status.fenced() ? seconds(10) : seconds(2); }
   Task<Status> round(Deadline deadline) override;
 };
 

@@ -1,6 +1,7 @@
 #include "linker/link/tasks/topic_discovery.h"
 
 #include <algorithm>
+#include <set>
 
 namespace farshore::linker {
 namespace {
@@ -13,8 +14,10 @@ Task<Status> TopicDiscovery::round(Deadline deadline) {
   if (!link_.definition.active()) co_return co_await adopt(deadline);
   auto found = co_await discover(deadline);
   if (!found && found.error() == ErrorCode::kFenced) (void)co_await link_.ownership.check(deadline);
-  if (!found && (found.error() == ErrorCode::kConflict || found.error() == ErrorCode::kFenced))
-    link_.status.set(LinkState::kFailed, found.error().to_string());  // changes nothing if it is fenced
+  if (!found && found.error() == ErrorCode::kConflict) {
+    failed_because_ = found.error().to_string();
+    link_.status.set(LinkState::kFailed, failed_because_);  // changes nothing if it is fenced
+  }
   co_return found;
 }
 
@@ -23,9 +26,11 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   // Before the source is asked: it has no part in this. A target that is silent leaves time for the source.
   auto all_there = co_await fail_gone_topics(std::min(deadline, link_.env.in(kTargetLookLimit)));
   CO_CHECK(co_await check_clusters(deadline));
+  clusters_are_right();
   CO_TRY(auto topics, co_await selected_topics(deadline));
   std::vector<std::string> names;
   for (const auto& topic : topics) names.push_back(topic.name);
+  link_.topics.forget_unselected();
   link_.topics.remark_selection();
   CO_TRY(auto configs, co_await configs_.source_configs(std::move(names), deadline));
   Status result;
@@ -37,15 +42,25 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   CO_CHECK(co_await link_.ownership.check(deadline));
   co_await configs_.sync(std::move(configs), deadline);
   CO_CHECK(co_await link_.reports.store_missing(deadline));
+  CO_CHECK(co_await link_.losses.store_missing(deadline));
   auto cleaned = co_await cleanup_.run(deadline);
   if (!cleaned && result) result = std::move(cleaned);
   if (!all_there && result) result = std::move(all_there);
   co_return result;
 }
 
+// What made the link FAILED (another cluster at an address, for example) is over: it goes on by itself.
+void TopicDiscovery::clusters_are_right() {
+  if (failed_because_.empty()) return;
+  const bool still_so = link_.status.state() == LinkState::kFailed && link_.status.reason() == failed_because_;
+  failed_because_.clear();
+  if (still_so) link_.status.set(LinkState::kActive, "");
+}
+
 Task<Status> TopicDiscovery::adopt(Deadline deadline) {
   CO_TRY(auto found, co_await link_.target.adopt(deadline));
   CO_CHECK(co_await link_.reports.load(deadline));
+  CO_CHECK(co_await link_.losses.load(deadline));
   for (auto& there : found) {
     if (there.promotion) link_.reports.complete(there.topic, *there.promotion);
     if (MirrorTopic* known = link_.topics.find(there.topic)) {
@@ -60,7 +75,19 @@ Task<Status> TopicDiscovery::adopt(Deadline deadline) {
       link_.topics.start(topic, there.partitions);
   }
   adopted_ = true;
+  auto forgotten = co_await forget_reports(deadline);
+  if (!forgotten)
+    link_.env.log().warn("reports about topics that are gone are not deleted yet",
+                         {{"link", link_.definition.spec().name}, {"error", forgotten.error()}});
   co_return ok();
+}
+
+Task<Status> TopicDiscovery::forget_reports(Deadline deadline) {
+  CO_TRY(auto view, co_await link_.target.cluster().client().refresh_all(deadline));
+  std::set<std::string> there;
+  for (const auto& [name, topic] : view->topics) there.insert(name);  // also one that cannot be used now
+  CO_CHECK(co_await link_.reports.keep_only(there, deadline));
+  co_return co_await link_.losses.keep_only(std::move(there), deadline);
 }
 
 bool TopicDiscovery::some_end_is_open() const {
@@ -103,10 +130,15 @@ Task<Status> TopicDiscovery::check_clusters(Deadline deadline) {
 Task<Result<std::vector<TopicInfo>>> TopicDiscovery::selected_topics(Deadline deadline) {
   CO_TRY(auto topics, co_await link_.source.admin().topics(deadline));
   link_.status.source_answered(link_.env.now());
-  std::erase_if(topics, [&](const TopicInfo& topic) {
-    return topic.internal || !selected(link_.definition.spec().topics, topic.name);
-  });
+  std::erase_if(topics, [&](const TopicInfo& topic) { return topic.internal || !follows_topic(topic.name); });
   co_return topics;
+}
+
+bool TopicDiscovery::follows_topic(const std::string& source_topic) const {
+  const LinkSpec& spec = link_.definition.spec();
+  if (selected(spec.topics, source_topic)) return true;
+  const MirrorTopic* topic = link_.topics.find(target_topic_name(spec, source_topic));
+  return topic && topic->source_topic() == source_topic && !topic->pumps().empty() && !topic->ending();
 }
 
 Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs configs, Deadline deadline) {
@@ -127,8 +159,9 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
   auto made = co_await link_.target.make(std::move(wanted), link_.source.as_source(), deadline);
   if (topic.ending()) co_return ok();  // promoted or failed over meanwhile: the answer comes too late
   if (!made) {
-    if (!error_retriable(made.error().code) && topic.state() != MirrorState::kFailed)
-      topic.fail_and_stop(made.error().to_string());
+    // kFenced: LinkOwnership decides about all topics.
+    const bool refused = !error_retriable(made.error().code) && made.error() != ErrorCode::kFenced;
+    if (refused && topic.state() != MirrorState::kFailed) topic.fail_and_stop(made.error().to_string());
     co_return made.error();
   }
   topic.identify(made->id, made->source_id);

@@ -27,12 +27,18 @@ class TopicDiscovery final : public PeriodicTask {
  private:
   bool due() const override { return !link_.status.fenced() && (link_.definition.active() || !adopted_); }
   Duration interval() const override { return milliseconds(link_.definition.spec().topic_sync_interval_ms); }
-  // A link whose clusters are not those that it was made with, or that another gateway has, becomes FAILED.
+  // A link whose clusters are not those that it was made with becomes FAILED, until they are.
   Task<Status> round(Deadline deadline) override;
+  void clusters_are_right();
 
   Task<Status> discover(Deadline deadline);
   Task<Status> adopt(Deadline deadline);
   bool some_end_is_open() const;  // of a mirror that has ended
+  // What was stored about topics that the target does not have any more goes.
+  Task<Status> forget_reports(Deadline deadline);
+  // Selected by the filters; or mirrored although they do not select it any more: then it grows, and gets configs, all
+  // the same.
+  bool follows_topic(const std::string& source_topic) const;
   Task<Status> fail_gone_topics(Deadline deadline);
   Task<Status> check_clusters(Deadline deadline);
   Task<Result<std::vector<TopicInfo>>> selected_topics(Deadline deadline);
@@ -40,6 +46,7 @@ class TopicDiscovery final : public PeriodicTask {
 
   ConfigSync& configs_;
   TranslationCleanup cleanup_;
+  std::string failed_because_;  // this task has made the link FAILED; empty: it has not
   bool adopted_ = false;
   bool salts_checked_ = false;  // the two ends give different producer ids
 };

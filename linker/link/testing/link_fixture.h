@@ -32,10 +32,19 @@ class LinkFixture : public KafkaFixture {
     store_.stored.key = "link/a";
     if (store_.stored.value.empty()) store_.stored.value = encode(stored_);
     store_.stored.revision = 1;
-    link_ = std::make_unique<Link>(env_, env_.network(), arena_, store_,
-                                   std::make_unique<StubTarget>(env_, env_.network(), sink_), stored_, 1,
+    auto target = std::make_unique<StubTarget>(env_, env_.network(), sink_);
+    target_ = target.get();
+    link_ = std::make_unique<Link>(env_, env_.network(), arena_, store_, std::move(target), stored_, 1,
                                    replicator::ReplicatorOptions());
     return *link_;
+  }
+  // Another gateway has the link from now on; the one before does nothing any more.
+  void restart() {
+    world_.run(env_, link_->stop(), seconds(60));
+    link_.reset();
+    stored_.epoch = stored_.epoch + 1;
+    store_.stored.value.clear();
+    link().start();
   }
   std::optional<api::MirrorTopic> topic(const std::string& name) { return link().view().describe_topic(name); }
   std::string topic_state(const std::string& name) {
@@ -50,6 +59,7 @@ class LinkFixture : public KafkaFixture {
   StoredLink stored_;
   MemoryLinkStore store_;
   StubSink sink_;
+  StubTarget* target_ = nullptr;  // of link_
   std::unique_ptr<Link> link_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
 #include "linker/link/verbs/drain.h"
 
 namespace farshore::linker {
@@ -161,7 +162,7 @@ Task<Status> Promotion::give_up(Error why) {
   } else if (fence_asked_ && *ended) {
     why = why.in("the mirror was ended meanwhile; the source takes no writes any more");
     link_.fences.keep(topic_.source_topic());
-  } else if (fence_asked_) {
+  } else if (fence_asked_ && !planted(link_.env, Plant::kFenceNotLifted)) {
     auto lifted = co_await link_.fences.lifted(topic_.source_topic(), link_.env.in(kGiveUpLimit));
     if (!lifted)
       why = why.in("the source takes no writes yet (" + lifted.error().to_string() +

@@ -15,8 +15,7 @@ std::string_view TopicVerb::current_step() const { return at_ < steps_.size() ? 
 
 Status TopicVerb::may_go_on() const {
   if (gone(call_.caller)) return given_up();
-  if (call_.place && call_.place->displaced())
-    return Error(ErrorCode::kConflict, "a failover has taken the place of this " + std::string(name()));
+  if (displaced()) return Error(ErrorCode::kConflict, "a failover has taken the place of this " + std::string(name()));
   return ok();
 }
 
@@ -77,7 +76,7 @@ Task<Result<PromotionRecord>> TopicVerb::end_at_target(EndOfTopic request, Deadl
   auto record = co_await link_.target.end(std::move(request), link_.replicator, deadline);
   if (record) {
     add_what_was_seen(*record, pumps, link_.replicator, link_.env.now());
-  } else if (!dry_run && !link_.definition.paused() && topic_.state() != MirrorState::kPaused) {
+  } else if (!dry_run && !displaced() && !link_.definition.paused() && topic_.state() != MirrorState::kPaused) {
     for (const auto& key : pumps) link_.replicator.resume(key);  // the target has paused some of them
   }
   co_return record;

@@ -62,6 +62,8 @@ class TopicVerb {
 
   // kClosed, kConflict: the verb has no business any more.
   Status may_go_on() const;
+  // A failover has taken the place: this verb changes nothing any more. The pumps are the failover's.
+  bool displaced() const { return call_.place && call_.place->displaced(); }
   StillWanted still_wanted() const;
 
   void tell(api::VerbProgress message) const { call_.progress(std::move(message)); }
@@ -70,7 +72,7 @@ class TopicVerb {
   int64_t elapsed_ms() const;                         // since the verb was made; at least 1
 
   // Ends the mirror at the target, or (dry_run) asks what ending it now would give. A topic that was ended before keeps
-  // its record. After an error the pumps go on.
+  // its record. After an error the pumps go on, unless they are another verb's now.
   Task<Result<PromotionRecord>> end_at_target(EndOfTopic request, Deadline deadline);
 
   LinkParts link_;

@@ -1,5 +1,6 @@
 // VerbDesk: at most one operation of an operator is at work on a mirror topic, or on the whole link. A second one is
-// refused and told who is at work. A failover is the exception: in an emergency it takes the place of a promote.
+// refused and told who is at work. A failover is the exception: in an emergency it takes the place of a promote. The
+// promote that lost its place still undoes what it has done: until its end only another failover is let in.
 // Executor: the Env's. Owner: Link.
 #pragma once
 
@@ -48,6 +49,7 @@ class VerbDesk {
 
   Env& env_;
   std::map<std::string, Place*> places_;  // by topic; empty: the whole link
+  std::multimap<std::string, const Place*> displaced_;
 };
 
 }  // namespace farshore::linker

@@ -10,7 +10,7 @@
 #include "proto/kafka/client/fence.h"
 #include "proto/link/keys.h"
 #include "proto/link/stored_link.h"
-#include "replicator/relay/takeover.h"
+#include "replicator/relay/shards.h"
 
 namespace farshore::linker {
 
@@ -68,10 +68,13 @@ struct RelayGateway {
     co_return ok();
   }
   Task<Result<replicator::RelayClaims>> take(LinkPartition key) {
+    const std::string id = replicator::relay_shard_id(key);
     CO_TRY(TopicPartition log, co_await journal.log_of(key, fixture.soon()));
-    std::vector<TopicPartition> partitions{log};
-    CO_TRY(auto owner, co_await kafka::fence(*cluster, replicator::relay_transactional_id(key), std::move(partitions),
-                                             fixture.soon()));
+    if (!owners.count(id)) {
+      std::vector<TopicPartition> partitions{log};
+      CO_TRY(owners[id], co_await kafka::fence(*cluster, id, std::move(partitions), fixture.soon()));
+    }
+    const kafka::ProducerIdentity owner = owners[id];
     co_return co_await journal.take_over(key, owner, fixture.env_.now() + hours(10), fixture.soon());
   }
   Task<void> until_written() {
@@ -90,6 +93,7 @@ struct RelayGateway {
   KafkaLinkStore store;
   KafkaRelayJournal journal;
   RelayGarbage garbage;
+  std::map<std::string, kafka::ProducerIdentity> owners;  // of shards, by their transactional id
 };
 
 }  // namespace farshore::linker

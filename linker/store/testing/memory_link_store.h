@@ -1,7 +1,8 @@
 // MemoryLinkStore: a LinkStore in memory, for tests. `stored` is the entry of the link, `others` hold the rest. A write
-// can be carried out and its answer be lost, and reads can fail. A page holds `page_entries`.
+// can be carried out and its answer be lost, writes can be refused, and reads can fail. A page holds `page_entries`.
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "linker/store/link_store.h"
@@ -12,8 +13,10 @@ class MemoryLinkStore final : public LinkStore {
  public:
   StoredEntry stored;
   std::map<std::string, StoredEntry> others;
-  int lose_answers = 0, unavailable = 0, writes = 0, pages = 0;
+  int lose_answers = 0, unavailable = 0, writes = 0, refused = 0, pages = 0;
+  bool refuses = false;  // writes
   size_t page_entries = 1000;
+  std::function<void(const std::string& key)> written;  // called after each write
 
   Task<Result<StoredEntry>> read(std::string key, Deadline) override {
     if (fails()) co_return Error(ErrorCode::kUnavailable);
@@ -35,6 +38,8 @@ class MemoryLinkStore final : public LinkStore {
     co_return page;
   }
   Task<Result<int64_t>> replace(StoredEntry entry, Deadline) override {
+    if (refuses) ++refused;
+    if (refuses) co_return Error(ErrorCode::kUnavailable, "no writes now");
     ++writes;
     const std::string key = entry.key;
     const int64_t before = at(key).revision;
@@ -47,6 +52,7 @@ class MemoryLinkStore final : public LinkStore {
       others.erase(key);
     else
       others[key] = std::move(entry);
+    if (written) written(key);
     if (lose_answers > 0) {
       --lose_answers;
       co_return Error(ErrorCode::kConnectionReset);

@@ -1,5 +1,8 @@
-// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else.
+// StubTarget: a LinkTarget for tests that makes every topic it is asked for, and can do nothing else. `lost` are topics
+// that it does not have any more, with the reason.
 #pragma once
+
+#include <functional>
 
 #include "linker/target/link_target.h"
 #include "linker/target/testing/stub_sink.h"
@@ -28,8 +31,10 @@ class StubTarget final : public LinkTarget {
     plan.wanted = std::move(followed);
     co_return plan;
   }
-  Task<Result<PromotionRecord>> end(EndOfTopic, replicator::Replicator&, Deadline) override {
-    co_return Error(ErrorCode::kUnsupported);
+  std::function<Task<Result<PromotionRecord>>(EndOfTopic, replicator::Replicator&)> on_end;  // null: it cannot
+  Task<Result<PromotionRecord>> end(EndOfTopic request, replicator::Replicator& pumps, Deadline) override {
+    if (!on_end) co_return Error(ErrorCode::kUnsupported);
+    co_return co_await on_end(std::move(request), pumps);
   }
   Task<Result<std::optional<TargetOffset>>> to_target(LinkPartition, SourceOffset) override {
     co_return Error(ErrorCode::kUnsupported);
@@ -40,7 +45,10 @@ class StubTarget final : public LinkTarget {
   Task<Status> verify(TargetTopic, int32_t, LinkSource, Verified, Deadline) override {
     co_return Error(ErrorCode::kUnsupported);
   }
+  Task<Result<std::map<std::string, std::string>>> gone(Deadline) override { co_return lost; }
   void close() override { cluster_.close(); }
+
+  std::map<std::string, std::string> lost;
 
  private:
   ClusterAdmin cluster_;

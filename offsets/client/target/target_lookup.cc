@@ -52,6 +52,7 @@ struct Pending {
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<T> answer;
+  bool too_many = false;  // calls are under way: this one was not begun
 };
 
 template <class T>
@@ -90,19 +91,32 @@ class TargetLookup::Impl {
     });
   }
 
-  // Runs make(deadline) on the thread, and waits for its answer at most `timeout`. nullopt: none yet; the coroutine
-  // then ends by itself.
+  template <class T>
+  struct Ran {
+    std::optional<T> answer;
+    Problem problem;  // why there is none
+  };
+  // Runs make(deadline) on the thread, and waits for its answer at most `timeout`. A coroutine whose answer comes later
+  // ends by itself. With kCallsMax under way, the call is not begun.
   template <class T, class Make>
-  std::optional<T> run(Make make, LookupMillis timeout) {
+  Ran<T> run(Make make, LookupMillis timeout) {
     auto pending = std::make_shared<Pending<T>>();
     const LookupMillis own = timeout - std::min(timeout / 10, kSpareMax);
     thread_.post([this, pending, make = std::move(make), own] {
-      if (thread_.gate().count() >= kCallsMax) return;
+      if (thread_.gate().count() >= kCallsMax) {
+        std::lock_guard lock(pending->mutex);
+        pending->too_many = true;
+        pending->changed.notify_all();
+        return;
+      }
       spawn(thread_.gate(), "libfarshore call", finish_pending(pending, make(thread_.env().in(own))));
     });
     std::unique_lock lock(pending->mutex);
-    pending->changed.wait_for(lock, timeout, [&] { return pending->answer.has_value(); });
-    return std::move(pending->answer);
+    pending->changed.wait_for(lock, timeout, [&] { return pending->answer.has_value() || pending->too_many; });
+    Ran<T> ran;
+    ran.answer = std::move(pending->answer);
+    if (!ran.answer) ran.problem = pending->too_many ? too_many_calls() : no_answer(timeout);
+    return ran;
   }
 
   Task<Result<bool>> find_kind(Deadline deadline) {
@@ -137,12 +151,16 @@ class TargetLookup::Impl {
     co_return answers;
   }
 
+ private:
   static Problem no_answer(LookupMillis timeout) {
     return {Problem::Kind::kUnavailable,
             "the target does not answer: nothing came within " + std::to_string(timeout.count()) + " ms: call again"};
   }
+  static Problem too_many_calls() {
+    return {Problem::Kind::kUnavailable,
+            "not asked: " + std::to_string(kCallsMax) + " calls are under way at the same time, the limit: call again"};
+  }
 
- private:
   // If another cluster answers than at first, the next call begins with it: the first answer may have come from a wrong
   // one.
   void note(const std::shared_ptr<Known>& known, const Error& error) {
@@ -175,34 +193,36 @@ TargetLookup::~TargetLookup() = default;
 
 Problem TargetLookup::is_farshore(bool& farshore, LookupMillis timeout) {
   Impl* impl = impl_.get();
-  auto answer = impl->run<Result<bool>>([impl](Deadline deadline) { return impl->find_kind(deadline); }, timeout);
-  if (!answer) return Impl::no_answer(timeout);
-  if (!*answer) return problem_of(answer->error());
-  farshore = **answer;
+  auto ran = impl->run<Result<bool>>([impl](Deadline deadline) { return impl->find_kind(deadline); }, timeout);
+  if (!ran.answer) return std::move(ran.problem);
+  const Result<bool>& answer = *ran.answer;
+  if (!answer) return problem_of(answer.error());
+  farshore = *answer;
   return {};
 }
 
 Problem TargetLookup::topic(const std::string& name, TopicAtTarget& topic, LookupMillis timeout) {
   Impl* impl = impl_.get();
-  auto answer = impl->run<Result<TopicAtTarget>>(
-      [impl, name](Deadline deadline) { return impl->topic(name, deadline); }, timeout);
-  if (!answer) return Impl::no_answer(timeout);
-  if (!*answer) return problem_of(answer->error());
-  topic = std::move(**answer);
+  auto ran = impl->run<Result<TopicAtTarget>>([impl, name](Deadline deadline) { return impl->topic(name, deadline); },
+                                              timeout);
+  if (!ran.answer) return std::move(ran.problem);
+  Result<TopicAtTarget>& answer = *ran.answer;
+  if (!answer) return problem_of(answer.error());
+  topic = std::move(*answer);
   return {};
 }
 
 std::vector<TargetLookup::Answer> TargetLookup::ask(std::vector<RelayQuestion> questions, LookupMillis timeout) {
   std::vector<Answer> out(questions.size());
   Impl* impl = impl_.get();
-  auto answers = impl->run<std::vector<RelayAnswer>>(
+  auto ran = impl->run<std::vector<RelayAnswer>>(
       [impl, questions = std::move(questions)](Deadline deadline) { return impl->ask(questions, deadline); }, timeout);
   for (size_t i = 0; i < out.size(); ++i) {
-    if (!answers) {
-      out[i].problem = Impl::no_answer(timeout);
+    if (!ran.answer) {
+      out[i].problem = ran.problem;
       continue;
     }
-    RelayAnswer& from = (*answers)[i];
+    RelayAnswer& from = (*ran.answer)[i];
     out[i].problem = problem_of(from.error);
     out[i].topic = std::move(from.topic);
     out[i].offset = from.offset;

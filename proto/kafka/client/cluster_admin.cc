@@ -18,8 +18,9 @@ constexpr int8_t kTopicConfigSource = 1;  // DYNAMIC_TOPIC_CONFIG: set on the to
 constexpr int8_t kConfigSet = 0, kConfigDelete = 1;
 constexpr size_t kTopicsPerDescribe = 200;
 
-ClusterOptions cluster_options(std::vector<Endpoint> bootstrap, std::string cluster_id) {
+ClusterOptions cluster_options(std::vector<Endpoint> bootstrap, std::string cluster_id, ClientOptions client) {
   ClusterOptions options;
+  options.client = std::move(client);
   options.bootstrap = std::move(bootstrap);
   if (!cluster_id.empty()) options.cluster_id = std::move(cluster_id);
   options.connect_timeout = seconds(5);
@@ -30,8 +31,9 @@ ClusterOptions cluster_options(std::vector<Endpoint> bootstrap, std::string clus
 }  // namespace
 
 ClusterAdmin::ClusterAdmin(Env& env, Connector& connector, std::string role, std::vector<Endpoint> bootstrap,
-                           std::string cluster_id)
-    : role_(std::move(role)), client_(env, connector, cluster_options(std::move(bootstrap), std::move(cluster_id))) {}
+                           std::string cluster_id, ClientOptions client)
+    : role_(std::move(role)),
+      client_(env, connector, cluster_options(std::move(bootstrap), std::move(cluster_id), std::move(client))) {}
 
 Error ClusterAdmin::here(Error error) const { return error.in(role_); }
 

@@ -35,9 +35,9 @@ struct GroupInfo {
 class ClusterAdmin {
  public:
   // `role` is "source" or "target"; errors contain it. `env` and `connector` must outlive this object. If
-  // `cluster_id` is empty, any cluster is accepted.
+  // `cluster_id` is empty, any cluster is accepted. `client`: how its connections present themselves.
   ClusterAdmin(Env& env, Connector& connector, std::string role, std::vector<Endpoint> bootstrap,
-               std::string cluster_id);
+               std::string cluster_id, ClientOptions client = {});
 
   ClusterClient& client() { return client_; }
   const std::string& role() const { return role_; }

@@ -105,14 +105,17 @@ Task<Status> abort_transaction(ClusterClient& cluster, std::string transactional
   }
 }
 
-}  // namespace
-
-Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string transactional_id, Deadline deadline) {
+// `owner`: {-1, -1} takes the id from whoever has it.
+Task<Result<ProducerIdentity>> init_producer_id(ClusterClient& cluster, std::string transactional_id,
+                                                ProducerIdentity owner, Deadline deadline) {
   for (int attempt = 0;; ++attempt) {
     InitProducerIdRequest request;
     request.transactional_id = transactional_id;
     request.transaction_timeout_ms = kTransactionTimeoutMs;
-    // May be repeated: each time the epoch rises, and only the last answer counts.
+    request.producer_id = owner.id;
+    request.producer_epoch = owner.epoch;
+    // May be repeated. Without an owner the epoch rises each time, and only the last answer counts; an owner gets the
+    // answer of the first time again.
     CO_TRY(auto response, co_await cluster.call_coordinator(CoordinatorKind::kTransaction, transactional_id,
                                                             std::move(request), Repeat::kYes, deadline));
     CO_TRY(Next next, judge(static_cast<Code>(response.error_code), "InitProducerId"));
@@ -124,6 +127,17 @@ Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string t
     }
     CO_CHECK(co_await cluster.pause(attempt, deadline));
   }
+}
+
+}  // namespace
+
+Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string transactional_id, Deadline deadline) {
+  return init_producer_id(cluster, std::move(transactional_id), ProducerIdentity{-1, -1}, deadline);
+}
+
+Task<Result<ProducerIdentity>> raise_own_epoch(ClusterClient& cluster, std::string transactional_id,
+                                               ProducerIdentity owner, Deadline deadline) {
+  return init_producer_id(cluster, std::move(transactional_id), owner, deadline);
 }
 
 Task<Status> send_markers(ClusterClient& cluster, std::string transactional_id, ProducerIdentity producer,

@@ -30,6 +30,12 @@ Task<Result<ProducerIdentity>> fence(ClusterClient& cluster, std::string transac
 // The first step of fence(), InitProducerId. It fences nothing by itself. kFenced: another takeover won.
 Task<Result<ProducerIdentity>> raise_epoch(ClusterClient& cluster, std::string transactional_id, Deadline deadline);
 
+// The same by the id's owner, who goes on as such: only if nobody has raised the epoch since `owner` (KIP-360; Apache
+// Kafka 2.5). A repeated call gets the same answer. kFenced: somebody has. Another producer id than the owner's: the
+// cluster had forgotten the id, or its epochs are used up; nothing fences the old producer id. kUnsupported.
+Task<Result<ProducerIdentity>> raise_own_epoch(ClusterClient& cluster, std::string transactional_id,
+                                               ProducerIdentity owner, Deadline deadline);
+
 // The other steps of fence(), for `producer` as raise_epoch() returned it. Errors as fence(), but kFenced at once when
 // somebody else has raised the epoch since.
 Task<Status> send_markers(ClusterClient& cluster, std::string transactional_id, ProducerIdentity producer,

@@ -4,6 +4,7 @@
 #include "proto/batch/builder.h"
 #include "proto/kafka/client/id_owner.h"
 #include "proto/kafka/fake/testing/kafka_world.h"
+#include "proto/kafka/messages/find_coordinator.h"
 #include "proto/kafka/messages/produce.h"
 
 namespace farshore::kafka {
@@ -179,6 +180,60 @@ ASYNC_TEST_F(FenceTest, OwnerIsLeftOutWhileTheCoordinatorDoesNotAnswer) {
   auto owners = co_await id_owners(*cluster_, ids, soon());
   CO_ASSERT_OK(owners);
   EXPECT_TRUE(owners->empty());
+}
+
+ASYNC_TEST_F(FenceTest, OwnerRaisesItsEpochUntilSomebodyElseHas) {
+  auto owner = co_await take_over();
+  CO_ASSERT_OK(owner);
+  auto raised = co_await raise_own_epoch(*cluster_, kId, *owner, soon());
+  CO_ASSERT_OK(raised);
+  EXPECT_EQ(raised->id, owner->id);
+  EXPECT_EQ(raised->epoch, owner->epoch + 1);
+  auto again = co_await raise_own_epoch(*cluster_, kId, *owner, soon());  // its answer was lost
+  CO_ASSERT_OK(again);
+  EXPECT_TRUE(*again == *raised);
+  auto other = co_await raise_epoch(*cluster_, kId, soon());
+  CO_ASSERT_OK(other);
+  for (const ProducerIdentity& former : {*owner, *raised}) {
+    auto late = co_await raise_own_epoch(*cluster_, kId, former, soon());
+    EXPECT_ERROR(late, farshore::ErrorCode::kFenced);
+  }
+  kafka_.transactional_ids.clear();  // expired
+  auto anew = co_await raise_own_epoch(*cluster_, kId, *other, soon());
+  CO_ASSERT_OK(anew);
+  EXPECT_NE(anew->id, owner->id);
+}
+
+// One coordinator is away. The first id in order is its own, so that all others would come after it.
+ASYNC_TEST_F(FenceTest, OwnersOfOtherIdsAreToldWhileOneCoordinatorIsAway) {
+  auto owner = co_await take_over();
+  CO_ASSERT_OK(owner);
+  const std::string away = "a.coordinator.that.is.away";
+  kafka_.answer = [&](FakeKafka::Call& call) {
+    if (call.key() != FindCoordinatorRequest::kApiKey) return false;
+    auto request = call.decode<FindCoordinatorRequest>();
+    FindCoordinatorResponse response;
+    for (const std::string& key : request.coordinator_keys) {
+      auto& each = response.coordinators.emplace_back();
+      each.key = key;
+      each.node_id = 1;
+      each.host = "kafka";
+      each.port = kPort;
+      if (key == away) each.error_code = static_cast<int16_t>(ErrorCode::kCoordinatorNotAvailable);
+    }
+    call.reply(response);
+    return true;
+  };
+  auto fresh = connect(env_);
+  std::vector<std::string> ids{away, kId};
+  const MonoTime before = env_.now();
+  auto owners = co_await id_owners(*fresh, ids, env_.in(seconds(5)));
+  EXPECT_LT(env_.now() - before, seconds(4));
+  kafka_.answer = nullptr;
+  CO_ASSERT_OK(owners);
+  CO_ASSERT(owners->size() == 1);
+  EXPECT_TRUE(owners->at(kId) == *owner);
+  fresh->close();
 }
 
 ASYNC_TEST_F(FenceTest, LifetimeOfAnIdIsTheBrokersConfig) {

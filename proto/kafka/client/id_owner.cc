@@ -1,7 +1,9 @@
 #include "proto/kafka/client/id_owner.h"
 
+#include <algorithm>
 #include <charconv>
 
+#include "base/gate.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/describe_transactions.h"
 
@@ -12,9 +14,14 @@ namespace {
 constexpr char kLifetimeConfig[] = "transactional.id.expiration.ms";
 constexpr int8_t kBrokerResource = 4;
 
-struct OwnersAsked {
-  std::vector<std::string> ids;
-  Task<Result<DescribeTransactionsResponse>> answer;
+// A coordinator that is not found by then is left out, so that it holds up no others.
+constexpr Duration kFindLimit = seconds(2);
+
+struct OwnersRound {
+  ClusterClient& cluster;
+  std::map<int32_t, std::vector<std::string>> by_broker;
+  IdOwners owners;
+  bool unsupported = false;
 };
 
 // Puts what one coordinator says into `owners`.
@@ -33,41 +40,40 @@ void add_owners(ClusterClient& cluster, const DescribeTransactionsResponse& resp
   }
 }
 
+Task<void> find_owner_broker(OwnersRound& round, std::string id, Deadline deadline) {
+  std::string key = id;
+  auto broker = co_await round.cluster.coordinator(CoordinatorKind::kTransaction, std::move(key), deadline);
+  if (broker) round.by_broker[*broker].push_back(std::move(id));
+}
+
+Task<void> ask_owner_broker(OwnersRound& round, int32_t broker, std::vector<std::string> ids, Deadline deadline) {
+  Result<DescribeTransactionsResponse> response = Error(farshore::ErrorCode::kInternal);
+  auto client = co_await round.cluster.broker(broker, deadline);
+  if (client) {
+    DescribeTransactionsRequest request;
+    request.transactional_ids = ids;
+    response = co_await (*client)->call(std::move(request), deadline);
+    if (response) co_return add_owners(round.cluster, *response, round.owners);
+    round.unsupported = round.unsupported || response.error() == farshore::ErrorCode::kUnsupported;
+  }
+  for (const std::string& id : ids) round.cluster.forget_coordinator(CoordinatorKind::kTransaction, id);
+}
+
 }  // namespace
 
 Task<Result<IdOwners>> id_owners(ClusterClient& cluster, std::vector<std::string> ids, Deadline deadline) {
-  std::map<int32_t, std::vector<std::string>> by_broker;
-  for (std::string& id : ids) {
-    std::string key = id;
-    auto broker = co_await cluster.coordinator(CoordinatorKind::kTransaction, std::move(key), deadline);
-    if (broker) by_broker[*broker].push_back(std::move(id));
-  }
-  std::vector<OwnersAsked> asked;
-  for (auto& [broker, its_ids] : by_broker) {
-    auto client = co_await cluster.broker(broker, deadline);
-    if (!client) {
-      for (const std::string& id : its_ids) cluster.forget_coordinator(CoordinatorKind::kTransaction, id);
-      continue;
-    }
-    DescribeTransactionsRequest request;
-    request.transactional_ids = its_ids;
-    auto answer = (*client)->call(std::move(request), deadline);
-    asked.push_back(OwnersAsked{std::move(its_ids), std::move(answer)});
-  }
-  IdOwners owners;
-  bool unsupported = false;
-  for (OwnersAsked& each : asked) {
-    auto response = co_await std::move(each.answer);
-    if (response) {
-      add_owners(cluster, *response, owners);
-      continue;
-    }
-    unsupported = unsupported || response.error() == farshore::ErrorCode::kUnsupported;
-    for (const std::string& id : each.ids) cluster.forget_coordinator(CoordinatorKind::kTransaction, id);
-  }
-  if (unsupported && owners.empty())
+  OwnersRound round{cluster, {}, {}, false};
+  Gate finding(cluster.env());
+  const Deadline found_by = std::min(deadline, cluster.env().in(kFindLimit));
+  for (std::string& id : ids) spawn(finding, "find coordinator", find_owner_broker(round, std::move(id), found_by));
+  co_await finding.close();
+  Gate asking(cluster.env());
+  for (auto& [broker, its_ids] : round.by_broker)
+    spawn(asking, "ask coordinator", ask_owner_broker(round, broker, std::move(its_ids), deadline));
+  co_await asking.close();
+  if (round.unsupported && round.owners.empty())
     co_return Error(farshore::ErrorCode::kUnsupported, "the cluster does not know DescribeTransactions (KIP-664)");
-  co_return owners;
+  co_return std::move(round.owners);
 }
 
 Task<Result<Duration>> id_lifetime(ClusterClient& cluster, Deadline deadline) {

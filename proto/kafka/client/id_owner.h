@@ -23,7 +23,8 @@ namespace farshore::kafka {
 // answer, moved, or is loading; ask again.
 using IdOwners = std::map<std::string, std::optional<ProducerIdentity>>;
 
-// One request for each broker that is a coordinator. kUnsupported: the cluster is older than Apache Kafka 3.0.
+// One request for each broker that is a coordinator, side by side: one that is away leaves out its own ids only.
+// kUnsupported: the cluster is older than Apache Kafka 3.0.
 Task<Result<IdOwners>> id_owners(ClusterClient& cluster, std::vector<std::string> ids, Deadline deadline);
 
 // transactional.id.expiration.ms of a broker. Errors: kPermissionDenied (it takes DESCRIBE_CONFIGS on the cluster),

@@ -23,6 +23,7 @@ struct FakeTopic {
 struct FakeTransactionalId {
   int64_t producer_id = -1;
   int16_t epoch = -1;
+  int16_t last_epoch = -1;              // before the owner raised it (KIP-360); -1: somebody else did
   std::set<TopicPartition> partitions;  // of the transaction under way
   bool ending = false;                  // its markers are still being written
 };

@@ -7,7 +7,6 @@ namespace {
 
 using kafka::Repeat;
 
-constexpr size_t kTopicsPerRequest = 200;
 constexpr int64_t kRequestLifeMs = std::chrono::duration_cast<milliseconds>(MirrorClient::kRequestLife).count();
 
 Result<MirrorTopicAnswer> the_only_topic(kafka::MirrorControlResponse response, size_t partitions_asked) {
@@ -134,15 +133,24 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::describe_partition(std::string nam
   co_return co_await ask_one(std::move(describe), deadline);
 }
 
+size_t MirrorClient::end_of_request(const std::vector<std::pair<std::string, int32_t>>& topics, size_t from) {
+  size_t end = from;
+  for (int64_t partitions = 0; end < topics.size() && end - from < kTopicsPerRequest; ++end) {
+    partitions += topics[end].second;
+    if (partitions > kPartitionsPerRequest && end > from) break;
+  }
+  return end;
+}
+
 Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::describe_all(
     std::vector<std::pair<std::string, int32_t>> topics, Deadline deadline) {
   std::vector<MirrorTopicAnswer> out;
-  for (size_t at = 0; at < topics.size(); at += kTopicsPerRequest) {
+  for (size_t at = 0; at < topics.size();) {
     Request describe = request(MirrorOperation::kDescribe);
-    for (size_t i = at; i < std::min(topics.size(), at + kTopicsPerRequest); ++i) {
+    for (const size_t end = end_of_request(topics, at); at < end; ++at) {
       auto& topic = describe.topics.emplace_back();
-      topic.name = topics[i].first;
-      for (int32_t p = 0; p < topics[i].second; ++p) topic.partitions.emplace_back().partition = p;
+      topic.name = topics[at].first;
+      for (int32_t p = 0; p < topics[at].second; ++p) topic.partitions.emplace_back().partition = p;
     }
     auto response = co_await cluster_.call_any(std::move(describe), Repeat::kYes, deadline);
     if (!response) co_return std::move(response).error();

@@ -63,7 +63,12 @@ class MirrorClient {
   Task<Result<MirrorTopicAnswer>> describe(std::string topic, int32_t partitions, Deadline deadline);
   // The same with one partition alone.
   Task<Result<MirrorTopicAnswer>> describe_partition(std::string topic, int32_t partition, Deadline deadline);
-  // The same of several topics, by {name, partitions}; each answer has its own error_code.
+  // The same of several topics, by {name, partitions}; each answer has its own error_code. In as many requests as it
+  // takes: a broker decodes at most 300,000 elements of one.
+  static constexpr size_t kTopicsPerRequest = 200;
+  static constexpr int32_t kPartitionsPerRequest = 10'000;
+  // The topics [from, end) are asked for in one request: at least one.
+  static size_t end_of_request(const std::vector<std::pair<std::string, int32_t>>& topics, size_t from);
   Task<Result<std::vector<MirrorTopicAnswer>>> describe_all(std::vector<std::pair<std::string, int32_t>> topics,
                                                             Deadline deadline);
   // All topics of the cluster that are mirrors of `link`, or were. Asks for the cluster's metadata first.

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/env.h"
@@ -33,13 +34,16 @@ class MemoryJournal final : public RelayJournal {
     co_await env_.sleep(milliseconds(env_.random().between(0, 3)));
     co_return TopicPartition{kRelayLog, 0};
   }
-  Task<Result<RelayClaims>> take_over(LinkPartition key, kafka::ProducerIdentity owner, MonoTime owned_until,
+  Task<Result<RelayClaims>> take_over(LinkPartition key, RelayLogWriter writer, MonoTime owned_until,
                                       Deadline deadline) override {
-    while (wait_for_marker && epoch_of(owner.id) < owner.epoch) {  // reads up to the marker
+    const kafka::ProducerIdentity owner = writer.producer;
+    const kafka::ProducerIdentity last = writer.former.value_or(owner);
+    while (wait_for_marker && (epoch_of(owner.id) < owner.epoch || epoch_of(last.id) < last.epoch)) {
       if (deadline.passed(env_.now())) co_return Error(ErrorCode::kTimedOut);
-      co_await env_.sleep(milliseconds(2));
+      co_await env_.sleep(milliseconds(2));  // reads up to the markers
     }
     if (fenced(owner)) co_return Error(ErrorCode::kFenced);
+    if (writer_in_doubt.erase(owner) > 0) co_return Error(ErrorCode::kAmbiguous);
     owners_[key] = owner;
     owned_until_[key] = owned_until;
     open_.erase(key);
@@ -53,6 +57,10 @@ class MemoryJournal final : public RelayJournal {
     co_await env_.sleep(milliseconds(env_.random().between(0, 20)));
     if (!owned(key)) co_return Error(ErrorCode::kUnavailable, "the ownership is not confirmed");
     if (fenced(owner)) co_return Error(ErrorCode::kFenced, "the log of record");
+    if (open_[key]) claim(key, *open_[key]);
+    std::erase_if(down_.claims[key].anchors, [&](const RelayAnchor& each) {
+      return each.producer == anchor.producer && each.sequence == anchor.sequence;
+    });
     down_.claims[key].anchors.push_back(anchor);
     ++down_.anchors;
     co_await env_.sleep(milliseconds(env_.random().between(0, 5)));
@@ -88,6 +96,7 @@ class MemoryJournal final : public RelayJournal {
   }
 
   bool wait_for_marker = true;
+  std::set<kafka::ProducerIdentity> writer_in_doubt;  // of the log; once each
   int fail_anchors = 0, lowered = 0, times_lost = 0;
   std::optional<Error> ask_for_takeover;
   bool skip_ownership = false;

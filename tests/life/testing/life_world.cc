@@ -246,6 +246,16 @@ api::MirrorTopic LifeWorld::mirror(const std::string& topic, const std::string& 
   return {};
 }
 
+std::string LifeWorld::group_state(const std::string& group, const std::string& gateway) {
+  api::ListGroupSyncRequest request;
+  request.set_link(kLink);
+  request.set_group(group);
+  Running& at = gateways_[gateway];
+  auto shown = ask(*at.env, at.gateway->group_sync(std::move(request)));
+  if (!shown || shown->groups_size() == 0 || shown->groups(0).partitions_size() == 0) return "";
+  return shown->groups(0).partitions(0).state();
+}
+
 Status LifeWorld::pause(const std::string& topic, bool paused, const std::string& gateway) {
   api::MirrorsRequest request;
   request.set_link(kLink);

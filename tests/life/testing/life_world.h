@@ -73,6 +73,8 @@ class LifeWorld : public testing::Test {
   std::string state(const std::string& topic, const std::string& gateway = "gateway") {
     return mirror(topic, gateway).state();
   }
+  // Of the group's first partition; empty: the gateway does not show the group.
+  std::string group_state(const std::string& group, const std::string& gateway = "gateway");
   Status pause(const std::string& topic, bool paused, const std::string& gateway = "gateway");
   // The last message about the topic.
   api::VerbProgress failover(const std::string& topic, const std::string& gateway = "gateway");

@@ -11,11 +11,14 @@ namespace farshore::client {
 namespace {
 
 using Millis = std::chrono::milliseconds;
-constexpr int kLookupMs = 1000;     // of one question of a start: it delays poll()
-constexpr Millis kStartAgain(500);  // from a start that failed to the next one
+// Of a start: it delays poll(), with its caller's lock held. However many partitions it has, all questions share it.
+constexpr Millis kStartMax(2000);
+constexpr Millis kCommittedMax(1000);  // of it, to ask what the group has committed
+constexpr Millis kStartAgain(500);     // from a start that failed to the next one
 constexpr std::chrono::seconds kLeaveTimeout(3);
 constexpr size_t kComplaintsMax = 32;  // the newer ones are left out: librdkafka repeats them
 
+int member_ms(Millis time) { return static_cast<int>(std::max(time, Millis(1)).count()); }
 Millis member_now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
 // A library writes nothing to its application's stderr. Failures are reported by poll() and in events.
@@ -214,6 +217,7 @@ void GroupMember::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t err, rd_kafka
 // the next commit would lower the group's.
 void GroupMember::start_partitions() {
   if (member_now() < start_again_at_) return;
+  const Millis until = member_now() + kStartMax;
   const auto keys = assignment_.may_start(member_now());
   if (keys.empty()) return;
   start_again_at_ = member_now() + kStartAgain;
@@ -221,9 +225,10 @@ void GroupMember::start_partitions() {
   for (const auto& key : keys) unknown[key] = RD_KAFKA_OFFSET_INVALID;
   KafkaList committed = kafka_list(unknown);
   const std::string what = options_.where + ": where to start: ";
-  if (auto error = rd_kafka_committed(rk_.get(), committed.get(), kLookupMs))
+  if (auto error = rd_kafka_committed(rk_.get(), committed.get(), member_ms(kCommittedMax)))
     return complain(kafka_problem(what + "the group's committed offsets", error));
-  bool any = false;
+  Positions starts;
+  std::vector<PartitionKey> fresh;  // nothing is known of them
   for (int i = 0; i < committed->cnt; ++i) {
     const auto& each = committed->elems[i];
     const PartitionKey key(each.topic, each.partition);
@@ -234,15 +239,18 @@ void GroupMember::start_partitions() {
     std::optional<int64_t> before, stored;
     if (auto found = positions_.find(key); found != positions_.end()) before = found->second;
     if (each.offset >= 0) stored = each.offset;
-    auto start = start_of(before, stored);
-    if (!start) start = first_offset_of(key);
-    if (!start) continue;  // complained
-    if (*start >= 0) positions_[key] = *start;
     if (stored) raise_committed(key, *stored);
-    assignment_.started(key);
-    any = true;
+    if (auto start = start_of(before, stored))
+      starts[key] = *start;
+    else
+      fresh.push_back(key);
   }
-  if (!any) return;
+  starts.merge(first_offsets(fresh, until));
+  for (const auto& [key, start] : starts) {
+    if (start >= 0) positions_[key] = start;
+    assignment_.started(key);
+  }
+  if (starts.empty()) return;
   Positions all;
   for (const auto& key : assignment_.reading()) {
     auto found = positions_.find(key);
@@ -252,18 +260,45 @@ void GroupMember::start_partitions() {
   if (auto error = rd_kafka_assign(rk_.get(), list.get())) complain(kafka_problem(what + "assign", error));
 }
 
-// Where a partition begins of which nothing is known. Negative: librdkafka reports that there is no offset. nullopt:
-// not known yet.
-std::optional<int64_t> GroupMember::first_offset_of(const PartitionKey& key) {
-  if (first_ == FirstOffset::kError) return RD_KAFKA_OFFSET_INVALID;
+// Where partitions begin of which nothing is known. Negative: librdkafka reports that there is no offset. What could
+// not be told until `until` is left out. All are asked for at once; one that has no leader fails this question, so what
+// it left open is asked for one by one, from another partition on each time.
+Positions GroupMember::first_offsets(const std::vector<PartitionKey>& keys, Millis until) {
+  Positions asked;
+  const bool earliest = first_ == FirstOffset::kEarliest;
+  for (const auto& key : keys)
+    asked[key] = first_ == FirstOffset::kError ? RD_KAFKA_OFFSET_INVALID
+                 : earliest                    ? RD_KAFKA_OFFSET_BEGINNING
+                                               : RD_KAFKA_OFFSET_END;
+  if (keys.empty() || first_ == FirstOffset::kError) return asked;
+  Positions out;
+  KafkaList list = kafka_list(asked);
+  if (!rd_kafka_offsets_for_times(rk_.get(), list.get(), member_ms((until - member_now()) / 2))) {
+    for (int i = 0; i < list->cnt; ++i)
+      if (const auto& each = list->elems[i]; !each.err && each.offset >= 0)
+        out[{each.topic, each.partition}] = each.offset;
+  }
+  for (size_t i = 0; i < keys.size() && member_now() < until; ++i) {
+    const auto& key = keys[first_alone_ % keys.size()];
+    if (!out.contains(key)) {
+      if (auto alone = first_offset_of(key, until - member_now())) out[key] = *alone;
+    }
+    ++first_alone_;
+  }
+  if (!earliest)
+    for (const auto& [key, end] : out) raise_committed(key, end);
+  return out;
+}
+
+// nullopt: not known yet.
+std::optional<int64_t> GroupMember::first_offset_of(const PartitionKey& key, Millis timeout) {
   int64_t low = -1, high = -1;
-  if (auto error = rd_kafka_query_watermark_offsets(rk_.get(), key.first.c_str(), key.second, &low, &high, kLookupMs)) {
+  if (auto error =
+          rd_kafka_query_watermark_offsets(rk_.get(), key.first.c_str(), key.second, &low, &high, member_ms(timeout))) {
     complain(kafka_problem(options_.where + ": where to start: the offsets of " + name_of(key), error));
     return std::nullopt;
   }
-  if (first_ == FirstOffset::kEarliest) return low;
-  raise_committed(key, high);
-  return high;
+  return first_ == FirstOffset::kEarliest ? low : high;
 }
 
 }  // namespace farshore::client

@@ -73,7 +73,8 @@ class GroupMember {
   static void on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t* list, void* self);
   static void on_error(rd_kafka_t* rk, int err, const char* reason, void* self);
   void start_partitions();
-  std::optional<int64_t> first_offset_of(const PartitionKey& key);
+  Positions first_offsets(const std::vector<PartitionKey>& keys, std::chrono::milliseconds until);
+  std::optional<int64_t> first_offset_of(const PartitionKey& key, std::chrono::milliseconds timeout);
   void complain(Problem problem);
   void raise_committed(const PartitionKey& key, int64_t offset);
 
@@ -84,6 +85,7 @@ class GroupMember {
   Positions positions_, committed_, carried_;
   bool subscribed_ = false;
   std::chrono::milliseconds start_again_at_{0};
+  size_t first_alone_ = 0;  // the partition that is asked for next, if they are asked for one by one
   std::deque<Problem> complaints_;
 };
 

@@ -10,6 +10,7 @@ namespace {
 
 using Millis = std::chrono::milliseconds;
 const PartitionKey kKey{"t", 0};
+constexpr int kMany = 30;  // partitions of topic "many"
 
 class GroupMemberTest : public testing::Test {
  public:
@@ -17,6 +18,7 @@ class GroupMemberTest : public testing::Test {
     handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0);
     mock_ = rd_kafka_mock_cluster_new(handle_, 1);
     EXPECT_EQ(rd_kafka_mock_topic_create(mock_, "t", 1, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+    EXPECT_EQ(rd_kafka_mock_topic_create(mock_, "many", kMany, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
   }
   ~GroupMemberTest() override {
     rd_kafka_mock_cluster_destroy(mock_);
@@ -132,6 +134,38 @@ TEST_F(GroupMemberTest, MovedMemberStartsWhereNothingIsSkippedAndCarriesOnlyComm
   EXPECT_FALSE(sent.wait(Millis(10000)));
   EXPECT_EQ(member->committed().at(kKey), 32);
   member->close(true);
+}
+
+TEST_F(GroupMemberTest, StartAsksForTheFirstOffsetsOfAllPartitionsAtOnce) {
+  // The cluster answers two of these questions, and refuses every other one.
+  std::vector<rd_kafka_resp_err_t> answers(200, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  answers[0] = answers[1] = RD_KAFKA_RESP_ERR_NO_ERROR;
+  constexpr int16_t kListOffsets = 2;
+  rd_kafka_mock_push_request_errors_array(mock_, kListOffsets, answers.size(), answers.data());
+  auto from = options();
+  from.topics = {"many"};
+  from.properties["auto.offset.reset"] = "earliest";
+  auto member = open(std::move(from));
+  EXPECT_FALSE(member->subscribe());
+  for (int i = 0; i < 300 && member->positions().empty(); ++i) (void)member->poll(Millis(100));
+  EXPECT_EQ(member->positions().size(), size_t{kMany});
+  auto complaint = member->complaint();
+  EXPECT_FALSE(complaint) << complaint->text;
+}
+
+TEST_F(GroupMemberTest, PartitionWithoutALeaderHoldsUpNoOther) {
+  EXPECT_EQ(rd_kafka_mock_partition_set_leader(mock_, "many", 7, -1), RD_KAFKA_RESP_ERR_NO_ERROR);
+  auto from = options();
+  from.topics = {"many"};
+  from.properties["auto.offset.reset"] = "earliest";
+  auto member = open(std::move(from));
+  EXPECT_FALSE(member->subscribe());
+  for (int i = 0; i < 300 && member->positions().size() + 1 < size_t{kMany}; ++i) (void)member->poll(Millis(100));
+  EXPECT_EQ(member->positions().size() + 1, size_t{kMany});
+  EXPECT_FALSE(member->positions().contains({"many", 7}));
+  EXPECT_EQ(rd_kafka_mock_partition_set_leader(mock_, "many", 7, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+  for (int i = 0; i < 300 && member->positions().size() < size_t{kMany}; ++i) (void)member->poll(Millis(100));
+  EXPECT_TRUE(member->positions().contains({"many", 7}));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/gate.h"
+#include "offsets/translation/anchor.h"
 
 namespace farshore::client {
 
@@ -109,8 +110,8 @@ Task<Status> RelayMap::answer_one(TranslationImage& image, Wanted& wanted, Relay
   offsets::TranslationStore& store = image.store();
   CO_TRY(offsets::Claims claims, co_await store.claims(key));
   const bool to_target = question.direction == RelayDirection::kToTarget;
-  if (claims.last_run)
-    answer.limit = to_target ? claims.last_run->source_end().value() : claims.last_run->target_end().value();
+  if (const auto known = known_end(claims.anchors, claims.last_run))
+    answer.limit = to_target ? known->source.value() : known->target.value();
   answer.topic = to_target ? wanted.topic.topic : wanted.topic.source_topic;
   if (to_target && question.below_is_first) {
     CO_TRY(auto first, co_await store.runs(key, SourceOffset(0), 1));

@@ -162,6 +162,44 @@ ASYNC_TEST_F(RelayMapTest, OffsetBelowAllRunsGivesTheFirstRecordIfAsked) {
   }
 }
 
+// A transaction marker of the source, which the relay passed over: the anchor behind it vouches for more than the run.
+ASYNC_TEST_F(RelayMapTest, LimitIsTheEndThatIsKnownAndNotOnlyTheLastRuns) {
+  add_topics();
+  kafka::ProducerIdentity producer;
+  producer.id = 77;
+  producer.epoch = 2;
+  log_anchor(producer, 0, 10);
+  append(producer, 0, 5);
+  log_run(10, 0, 5);
+  append(std::nullopt, -1, 3);  // another program's
+  log_anchor(producer, 5, 17);
+  RelayMap map(env_, *cluster_);
+  auto end = co_await ask(map, soon(), Direction::kToTarget, 17);
+  CO_ASSERT_OK(end);
+  EXPECT_EQ(end->limit, 17);
+  EXPECT_EQ(end->offset, 8);
+  auto beyond = co_await ask(map, soon(), Direction::kToTarget, 18);
+  EXPECT_ERROR(beyond, ErrorCode::kOutOfRange);
+  EXPECT_EQ(last_limit_, 17) << "what is said to translate does, and nothing above it";
+  auto back = co_await ask(map, soon(), Direction::kToSource, 8);
+  CO_ASSERT_OK(back);
+  EXPECT_EQ(back->limit, 8);
+  EXPECT_EQ(back->offset, 17);
+}
+
+// Nothing was relayed yet; the relay knows where it begins.
+ASYNC_TEST_F(RelayMapTest, LimitOfARelayWithoutRunsIsWhereItBegins) {
+  add_topics();
+  append(std::nullopt, -1, 4);
+  kafka::ProducerIdentity producer;
+  producer.id = 77;
+  producer.epoch = 0;
+  log_anchor(producer, 0, 30);
+  RelayMap map(env_, *cluster_);
+  (void)co_await ask(map, soon(), Direction::kToTarget, 31);
+  EXPECT_EQ(last_limit_, 30);
+}
+
 ASYNC_TEST_F(RelayMapTest, BatchesOfAnOlderProducerEpochKeepTheirOwnOffsets) {
   add_topics();
   kafka::ProducerIdentity producer;

@@ -21,11 +21,12 @@ MirrorLimit mirror_limit(const TopicAtTarget* topic, int32_t partition, int64_t 
     return out;
   }
   out.ended = topic->state != State::kMirror;
-  if (out.ended && !found->second.failover_offset) {
-    out.problem = {Problem::Kind::kUnavailable, "the failover offset is not known yet"};
+  out.limit = out.ended ? found->second.failover_offset.value_or(-1) : found->second.end_offset;
+  if (out.limit < 0) {  // not a range: the partition is offline at the target, and the answer comes when it is back
+    out.problem = {Problem::Kind::kUnavailable,
+                   out.ended ? "the failover offset is not known yet" : "how far it is mirrored is not known yet"};
     return out;
   }
-  out.limit = out.ended ? *found->second.failover_offset : found->second.end_offset;
   if (offset < 0 || offset > out.limit)
     out.problem = {Problem::Kind::kOutOfRange, "offset " + std::to_string(offset) + " is not in [0, " +
                                                    std::to_string(out.limit) + "], " +

@@ -9,7 +9,7 @@
 namespace farshore::client {
 
 struct MirrorLimit {
-  Problem problem;     // kNone: `offset` translates. kNotMirrored, kUnavailable (the end is not known yet), kOutOfRange
+  Problem problem;     // kNone: `offset` translates. kNotMirrored, kUnavailable (`limit` is unknown), kOutOfRange
   int64_t limit = -1;  // the highest offset that translates; -1: unknown
   bool ended = false;  // promoted or failed over
 };

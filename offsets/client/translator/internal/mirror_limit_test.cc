@@ -21,5 +21,17 @@ TEST(MirrorLimit, OffsetsTranslateUpToTheMirrorsEndOrTheFailoverOffset) {
   EXPECT_EQ(mirror_limit(nullptr, 0, 0).problem.kind, Problem::Kind::kNotMirrored);
 }
 
+TEST(MirrorLimit, PartitionWhoseEndIsNotKnownIsUnavailableAndNotOutOfRange) {
+  TopicAtTarget topic;
+  topic.state = TopicAtTarget::State::kMirror;
+  topic.partitions[0].end_offset = -1;  // offline at the target
+  for (int64_t offset : {0, 7}) EXPECT_EQ(mirror_limit(&topic, 0, offset).problem.kind, Problem::Kind::kUnavailable);
+  topic.state = TopicAtTarget::State::kFailedOver;
+  EXPECT_EQ(mirror_limit(&topic, 0, 7).problem.kind, Problem::Kind::kUnavailable);
+  topic.partitions[0].failover_offset = -1;
+  EXPECT_EQ(mirror_limit(&topic, 0, 7).problem.kind, Problem::Kind::kUnavailable);
+  EXPECT_EQ(mirror_limit(&topic, 0, 7).limit, -1);
+}
+
 }  // namespace
 }  // namespace farshore::client

@@ -41,17 +41,36 @@ void TransactionApis::init_producer_id(FakeCall& call) {
   }
   FakeTransactionalId& owner = cluster_.transactional_ids[*request.transactional_id];
   if (owner.producer_id < 0) owner.producer_id = next_producer_id_++;
-  if (owner.ending || happens(cluster_.chances.concurrent)) {
+  if (request.producer_id >= 0 && owner.epoch >= 0 && request.producer_id != owner.producer_id) {
+    response.error_code = wire(ErrorCode::kProducerFenced);
+  } else if (owner.ending || happens(cluster_.chances.concurrent)) {
     response.error_code = wire(ErrorCode::kConcurrentTransactions);
   } else if (!owner.partitions.empty()) {  // aborted first, with an epoch that fences the former owner
     ++owner.epoch;
+    owner.last_epoch = -1;
     end_later(*request.transactional_id);
     response.error_code = wire(ErrorCode::kConcurrentTransactions);
   } else {
+    response.error_code = wire(raise(owner, request.producer_id, request.producer_epoch));
     response.producer_id = owner.producer_id;
-    response.producer_epoch = ++owner.epoch;
+    response.producer_epoch = owner.epoch;
   }
   call.reply(response);
+}
+
+// KIP-360, as TransactionMetadata.prepareIncrementProducerEpoch.
+ErrorCode TransactionApis::raise(FakeTransactionalId& owner, int64_t producer_id, int16_t epoch) {
+  if (producer_id < 0 || owner.epoch < 0) {
+    ++owner.epoch;
+    owner.last_epoch = -1;
+    return ErrorCode::kNone;
+  }
+  if (producer_id != owner.producer_id) return ErrorCode::kProducerFenced;
+  if (epoch == owner.epoch) {
+    owner.last_epoch = owner.epoch++;
+    return ErrorCode::kNone;
+  }
+  return epoch == owner.last_epoch ? ErrorCode::kNone : ErrorCode::kProducerFenced;
 }
 
 ErrorCode TransactionApis::check(const FakeTransactionalId& owner, int64_t producer_id, int16_t epoch) {

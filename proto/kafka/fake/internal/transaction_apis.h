@@ -26,6 +26,7 @@ class TransactionApis {
 
  private:
   ErrorCode check(const FakeTransactionalId& owner, int64_t producer_id, int16_t epoch);
+  ErrorCode raise(FakeTransactionalId& owner, int64_t producer_id, int16_t epoch);
   void end_later(const std::string& transactional_id);
   Task<void> write_markers(std::string transactional_id, int64_t producer_id, int16_t epoch);
   bool happens(double chance) { return chance > 0 && env_.random().below(1'000'000) < chance * 1e6; }

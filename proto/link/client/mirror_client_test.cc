@@ -1,0 +1,26 @@
+#include "proto/link/client/mirror_client.h"
+
+#include <gtest/gtest.h>
+
+namespace farshore {
+namespace {
+
+std::vector<size_t> requests_for(size_t topics, int32_t partitions) {
+  const std::vector<std::pair<std::string, int32_t>> all(topics, {"t", partitions});
+  std::vector<size_t> sizes;
+  for (size_t at = 0; at < all.size(); at += sizes.back()) sizes.push_back(MirrorClient::end_of_request(all, at) - at);
+  return sizes;
+}
+
+TEST(MirrorClientTest, RequestNamesABoundedNumberOfTopicsAndOfPartitions) {
+  EXPECT_EQ(requests_for(0, 1), std::vector<size_t>());
+  EXPECT_EQ(requests_for(450, 1), (std::vector<size_t>{200, 200, 50}));
+  EXPECT_EQ(requests_for(7, 3000), (std::vector<size_t>{3, 3, 1}));
+}
+
+TEST(MirrorClientTest, TopicWithManyPartitionsHasARequestOfItsOwn) {
+  EXPECT_EQ(requests_for(3, 50'000), (std::vector<size_t>{1, 1, 1}));
+}
+
+}  // namespace
+}  // namespace farshore

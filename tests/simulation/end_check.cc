@@ -1,0 +1,90 @@
+#include "tests/simulation/end_check.h"
+
+#include <map>
+
+#include "broker/broker.h"
+#include "tests/simulation/source_user.h"
+
+namespace farshore::simulation {
+
+void EndCheck::violation(const broker::TopicImage& topic, const End& end, const std::string& text) {
+  clusters_.history().violation(topic.name + "-" + std::to_string(end.partition) + " ended by " +
+                                std::string(name(topic.mirror->promotion()->kind)) + " at " +
+                                std::to_string(end.failover_offset.value()) + ": " + text);
+}
+
+void EndCheck::look() {
+  if (!clusters_.west().up() || !clusters_.east().up()) return;
+  const auto image = clusters_.west().broker->image();
+  for (const auto& entry : image->topics) {
+    const broker::TopicImage& topic = *entry.second;
+    if (!topic.mirror || !topic.mirror->ended() || !seen_.insert(topic.id.to_string()).second) continue;
+    for (const End& end : topic.mirror->promotion()->partitions) check_source_end(topic, end);
+  }
+}
+
+// A promote asks the source whether it still has everything. The answer holds until the source's process ends.
+void EndCheck::check_source_end(const broker::TopicImage& topic, const End& end) {
+  const PromotionRecord& record = *topic.mirror->promotion();
+  if (record.kind != PromotionKind::kPromote || clusters_.clock_jumps()) return;
+  if (!figures_.one_process_since(record.source_topic.to_string(), end.partition,
+                                  clusters_.since_begin(record.wall_ms)))
+    return;
+  auto source = clusters_.partition(clusters_.east(), topic.mirror->source_topic_name, end.partition);
+  if (!source || source->topic_id() != record.source_topic.value()) return;
+  if (source->ends().end.value() < end.failover_offset.value())
+    violation(topic, end, "the source has only " + std::to_string(source->ends().end.value()));
+}
+
+void EndCheck::check_all() {
+  const auto image = clusters_.west().broker->image();
+  for (const auto& entry : image->topics) {
+    const broker::TopicImage& topic = *entry.second;
+    if (!topic.mirror || !topic.mirror->writable()) continue;
+    for (const End& end : topic.mirror->promotion()->partitions) {
+      if (end.state != EndState::kDone) continue;
+      check_log(topic, end);
+      check_groups(topic, end);
+    }
+  }
+}
+
+void EndCheck::check_log(const broker::TopicImage& topic, const End& end) {
+  auto target = clusters_.partition(clusters_.west(), topic.name, end.partition);
+  if (!target) return violation(topic, end, "the partition is not open");
+  if (target->ends().end.value() < end.failover_offset.value())
+    violation(topic, end, "the log ends at " + std::to_string(target->ends().end.value()));
+  std::string here, there;
+  watch_.read(clusters_.west(), target, here);
+  auto source = clusters_.partition(clusters_.east(), topic.mirror->source_topic_name, end.partition);
+  if (source && source->topic_id() == topic.mirror->source_topic.value()) watch_.read(clusters_.east(), source, there);
+  std::map<std::pair<int64_t, int32_t>, uint32_t> at_source;  // by offset and epoch: there is only one such batch
+  for (const StoredBatch& batch : batches_of(there)) at_source[{batch.offset, batch.epoch}] = batch.crc;
+  const bool compacted = topic.name == kCompactedTopic;  // each side by itself, from now on
+  for (const StoredBatch& batch : batches_of(here)) {
+    const bool before = batch.offset < end.failover_offset.value();
+    if (before != (batch.epoch < end.new_epoch.value()))
+      violation(topic, end,
+                "the batch at " + std::to_string(batch.offset) + " has epoch " + std::to_string(batch.epoch) +
+                    ", the new ones begin at " + std::to_string(end.new_epoch.value()));
+    if (before && batch.next > end.failover_offset.value())
+      violation(topic, end, "inside of the batch at " + std::to_string(batch.offset));
+    const auto found = at_source.find({batch.offset, batch.epoch});
+    if (before && !compacted && found != at_source.end() && found->second != batch.crc)
+      violation(topic, end, "the batch at " + std::to_string(batch.offset) + " is another one at the source");
+  }
+}
+
+// Nobody consumes at the target, so each commit there is the link's.
+void EndCheck::check_groups(const broker::TopicImage& topic, const End& end) {
+  // Without power, a side may have lost records, or the commits of a group, that the other one remembers.
+  if (clusters_.east().lost || clusters_.west().lost) return;
+  for (const char* group : kLifecycleGroups) {
+    const auto committed = clusters_.committed(clusters_.west(), group, topic.name);
+    const auto at = committed.find(end.partition);
+    if (at != committed.end() && at->second > end.failover_offset.value())
+      violation(topic, end, std::string("group ") + group + " is at " + std::to_string(at->second));
+  }
+}
+
+}  // namespace farshore::simulation
