@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/ensure.h"
+#include "base/nearest.h"
 
 namespace farshore {
 namespace {
@@ -33,21 +34,6 @@ std::optional<Number> parse_number(std::string_view text) {
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
-}
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 std::string number_text(double value) {
@@ -134,17 +120,9 @@ const ConfigKey* ConfigSchema::find(std::string_view name) const {
 }
 
 std::string_view ConfigSchema::nearest(std::string_view name) const {
-  std::string_view best;
-  size_t best_distance = std::numeric_limits<size_t>::max();
-  name = name.substr(0, 256);  // the table is quadratic, and no key of ours is longer
-  for (const auto& key : keys_) {
-    size_t distance = edit_distance(name, key.name);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = key.name;
-    }
-  }
-  return best;
+  std::vector<std::string_view> names;
+  for (const auto& key : keys_) names.push_back(key.name);
+  return farshore::nearest(name, names);
 }
 
 Status ConfigSchema::check(std::string_view name, std::string_view value) const {

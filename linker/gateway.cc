@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
 constexpr size_t kTopicsAtOnce = 64;  // of one verb
+constexpr Duration kSourceQuestionLimit = seconds(10);
 
 // The last message about a topic whose verb failed.
 template <class Message>
@@ -96,7 +97,7 @@ Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Dea
   StoredLink check = link->definition();
   CO_CHECK(edit(check));
   if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline, std::move(caller)));
-  api::Link reply = link->view().describe();
+  api::Link reply = link->view().describe_as(check.spec);
   for (auto& note : link->notes_on(check.spec)) reply.add_notes(std::move(note));
   co_return reply;
 }
@@ -136,6 +137,11 @@ Task<Result<api::MirrorTopic>> Gateway::create_mirror(api::CreateMirrorRequest r
   };
   StoredLink check = link->definition();
   CO_CHECK(edit(check));
+  auto there = co_await link->source_has(request.source_topic(), std::min(deadline, env_.in(kSourceQuestionLimit)));
+  if (!there)
+    co_return Error(there.error().code, there.error().detail +
+                                            "; nothing was changed (`farshore link update --set topics=...` also takes "
+                                            "topics that do not exist yet)");
   api::MirrorTopic out;
   if (request.dry_run()) co_return out;
   CO_CHECK(co_await link->update(std::move(edit), deadline, caller));
@@ -143,14 +149,14 @@ Task<Result<api::MirrorTopic>> Gateway::create_mirror(api::CreateMirrorRequest r
     auto waited = co_await stopping_.wait(std::min(deadline, env_.in(milliseconds(50))));
     if (waited || deadline.passed(env_.now()))
       co_return Error(ErrorCode::kTimedOut,
-                      "the source has no topic '" + request.source_topic() + "' yet; it is mirrored when it appears");
+                      "the link takes topic '" + request.source_topic() + "' now, and has not begun to mirror it yet");
   }
   if (auto mirror = link->view().describe_topic(name)) out = *mirror;
   co_return out;
 }
 
 Task<Result<api::ListMirrorsReply>> Gateway::list_mirrors(api::ListMirrorsRequest request) {
-  if (!request.state().empty() && !parse_mirror_state(request.state()))
+  if (!request.state().empty() && request.state() != kLeftOutName && !parse_mirror_state(request.state()))
     co_return Error(ErrorCode::kInvalidArgument, "no mirror topic state is called '" + request.state() + "'");
   if (!request.link().empty()) CO_CHECK(links_.find(request.link()));
   api::ListMirrorsReply reply;
@@ -200,6 +206,8 @@ Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest reque
     if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline, caller));
     if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
   }
+  if (reply.mirrors().empty() && !request.dry_run())
+    reply.add_plan("do nothing: every mirror of link " + request.link() + " has ended");
   co_return reply;
 }
 
@@ -292,7 +300,14 @@ Task<Status> Gateway::verify(api::VerifyRequest request, Verification::Report re
   for (const auto& topic : topics) {
     if (gone(caller)) co_return given_up();
     auto done = co_await link->verify(topic, report, deadline);
-    if (!done) report(failed<api::VerifyProgress>(topic, done.error()));
+    if (!done) {
+      auto message = failed<api::VerifyProgress>(topic, done.error());
+      message.set_partition(-1);  // it is about the topic as a whole
+      message.set_from_offset(-1);
+      message.set_to_offset(-1);
+      message.set_first_difference(-1);
+      report(std::move(message));
+    }
   }
   co_return ok();
 }
@@ -312,8 +327,9 @@ Task<Result<api::ListGroupSyncReply>> Gateway::group_sync(api::ListGroupSyncRequ
   co_return reply;
 }
 
-api::StatusReply Gateway::status(const api::StatusRequest& request) const {
+Result<api::StatusReply> Gateway::status(const api::StatusRequest& request) const {
   api::StatusReply reply;
+  if (ready() && !request.link().empty()) FARSHORE_CHECK(links_.find(request.link()));
   reply.set_gateway_version(std::string(kVersion));
   reply.set_uptime_ms(std::chrono::duration_cast<milliseconds>(env_.now() - started_).count());
   reply.set_not_ready_reason(not_ready_reason());

@@ -53,7 +53,8 @@ class Gateway {
                       CallerPtr caller = nullptr);
   Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
   Task<Result<api::ListGroupSyncReply>> group_sync(api::ListGroupSyncRequest request);
-  api::StatusReply status(const api::StatusRequest& request) const;
+  // kNotFound: the request names a link that this gateway, which is ready, does not have.
+  Result<api::StatusReply> status(const api::StatusRequest& request) const;
 
  private:
   void show_metrics();

@@ -111,6 +111,12 @@ Task<Status> LinkCreation::plan_topic(TopicInfo topic, std::map<std::string, std
     reply_.add_warnings(possible.error().detail);
     co_return ok();
   }
+  if (!possible->left_out.empty()) {
+    reply_.mutable_plan()->RemoveLast();
+    reply_.add_plan("leave out " + topic.name);
+    reply_.add_warnings("topic " + topic.name + " is left out: " + possible->left_out);
+    co_return ok();
+  }
   for (const std::string& drift : possible->drift) reply_.add_warnings(topic.name + ": " + drift);
   co_return ok();
 }

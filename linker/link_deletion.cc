@@ -5,13 +5,19 @@ namespace farshore::linker {
 void LinkDeletion::plan() {
   const bool relay = link_->definition().spec.mode == LinkMode::kRelay;
   size_t topics = 0;
+  std::string not_made;
   for (const auto& [name, topic] : link_->topics().all()) {
     ++topics;
     if (topic->state() == MirrorState::kStopped) continue;
+    if (topic->id().is_zero()) {  // what is there under this name is not of this link
+      not_made += (not_made.empty() ? "" : ", ") + name;
+      continue;
+    }
     ++live_topics_;
-    reply_.add_plan("leave " + name + (relay ? " as it is" : " as a read-only mirror") + ", which nothing fills (" +
-                    std::string(farshore::name(topic->state())) + ")");
+    reply_.add_plan("leave " + name + (relay ? " as it is" : " as a read-only mirror") +
+                    ", which nothing fills any more (" + std::string(farshore::name(topic->state())) + ")");
   }
+  if (!not_made.empty()) reply_.add_plan("touch nothing of topics that the link has not made: " + not_made);
   if (!relay && live_topics_ > 0)
     reply_.add_plan(
         "leave these mirrors to a new link of the same source, which adopts them, or to 'farshore mirror failover "

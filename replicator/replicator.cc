@@ -107,7 +107,12 @@ void Replicator::pump_problem(PartitionPump& pump, PumpProblem trouble, const Er
   switch (trouble) {
     case PumpProblem::kAppend:
       ++counters_.append_errors[error.code];
-      if (Entry* entry = find(pump.key())) entry->append_error = error;
+      if (Entry* entry = find(pump.key())) {
+        entry->append_error = error;
+        const auto& to = entry->spec;
+        env_.log().warn("target refuses records",
+                        {{"topic", to.target.topic}, {"partition", to.partition}, {"error", error}});
+      }
       break;
     case PumpProblem::kControlRequest:
       ++counters_.control_errors[error.code];

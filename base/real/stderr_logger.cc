@@ -1,7 +1,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+
 #include "base/real/env.h"
+#include "base/repeated_lines.h"
 
 namespace farshore {
 namespace {
@@ -29,14 +32,21 @@ class StderrLogger final : public Logger {
   }
   void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) override {
     if (!enabled(level)) return;
-    std::string line = format_log_line(event, fields);
-    out_.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+    if (level < LogLevel::kWarn) print(level, format_log_line(event, fields));
+    const auto lines = level < LogLevel::kWarn ? repeated_.due(now()) : repeated_.next(level, event, fields, now());
+    for (const auto& line : lines) print(line.level, line.text);
   }
   bool enabled(LogLevel level) const override { return level >= level_; }
 
  private:
+  static MonoTime now() { return MonoTime(std::chrono::steady_clock::now().time_since_epoch()); }
+  void print(LogLevel level, const std::string& line) {
+    out_.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+  }
+
   LogLevel level_;
   spdlog::logger out_;
+  RepeatedLines repeated_;
 };
 
 }  // namespace

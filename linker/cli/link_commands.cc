@@ -31,6 +31,12 @@ void print_link(const api::Link& link) {
             << spec.target().cluster_id() << "  " << spec.target().kind()
             << "\nTopics:        " << filters(spec.topics())
             << "\nGroups:        " << (spec.group_sync() ? filters(spec.groups()) : std::string("not synced"))
+            << "\nPrefix:        " << (spec.topic_prefix().empty() ? "none" : spec.topic_prefix())
+            << "\nSettings:      on.divergence=" << spec.on_divergence()
+            << " on.retention.gap=" << spec.on_retention_gap()
+            << " topic.config.defaults=" << spec.topic_config_defaults()
+            << " topic.sync.interval.ms=" << spec.topic_sync_interval_ms()
+            << " group.sync.interval.ms=" << spec.group_sync_interval_ms()
             << "\nMirror topics: " << link.mirror_topics() << " with " << link.mirror_partitions() << " partitions"
             << "\nLag:           " << human_lag(link.lag_records(), link.lag_unknown_partitions()) << " records, "
             << human_lag_ms(link.lag_ms_max())
@@ -108,6 +114,7 @@ void update(Session& session, const LinkOptions& options) {
   }
   auto reply = session.call(&api::Control::Stub::UpdateLink, request);
   if (session.json()) return session.print(reply);
+  if (options.dry_run) std::cout << "The link as it would be; nothing was changed.\n";
   print_link(reply);
 }
 

@@ -2,11 +2,42 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/gate.h"
+#include "base/real/env.h"
 #include "linker/cli/session.h"
+#include "linker/cli/suggestion.h"
+#include "proto/kafka/client/cluster_client.h"
+
+namespace farshore::cli {
+namespace {
+
+Task<void> ask(kafka::ClusterClient& broker, Deadline deadline, Status& answer, RealEnv& env) {
+  std::vector<std::string> no_topics;
+  auto view = co_await broker.refresh(std::move(no_topics), deadline);
+  answer = view ? ok() : Status(view.error());
+  env.stop();
+}
+
+Status ask_broker(const Endpoint& address) {
+  RealEnv env;
+  kafka::ClusterOptions options;
+  options.bootstrap = {address};
+  Status answer = Error(ErrorCode::kTimedOut, "no answer");
+  kafka::ClusterClient broker(env, env.network(), std::move(options));
+  Gate gate(env);
+  spawn(gate, "ask a broker", ask(broker, env.in(seconds(1)), answer, env));
+  env.run();
+  return answer;
+}
+
+}  // namespace
+}  // namespace farshore::cli
 
 int main(int argc, char** argv) {
   using namespace farshore::cli;
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // its log lines are of no use to an operator: every error is in a reply
   Session session;
+  session.ask_broker = ask_broker;
   if (const char* address = std::getenv("FARSHORE_API")) session.address = address;
 
   CLI::App app{"Links Kafka-protocol log clusters: the same bytes, at the same offsets, on the far shore."};
@@ -21,10 +52,16 @@ int main(int argc, char** argv) {
   add_mirror_commands(app, session);
   add_offsets_commands(app, session);
   add_status_command(app, session);
+  add_wait_command(app, session);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const std::string unknown = unknown_word(app, std::vector<std::string>(argv + 1, argv + argc));
+    if (!unknown.empty() && error.get_exit_code() != 0) {
+      std::cerr << "farshore: " << unknown << std::endl;
+      return 2;
+    }
     int code = app.exit(error);
     return code == 0 ? 0 : 2;
   } catch (const CommandFailed& failed) {

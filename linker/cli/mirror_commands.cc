@@ -18,8 +18,11 @@ struct MirrorOptions {
   int64_t deadline_ms = 0;
 };
 
-void print_promotion(const api::PromotionRecord& record) {
-  std::cout << "Ended by " << record.kind() << " at " << human_time_ms(record.wall_ms()) << '\n';
+void print_promotion(const api::PromotionRecord& record, bool dry_run = false) {
+  if (dry_run)
+    std::cout << "What a " << record.kind() << " would report now:\n";
+  else
+    std::cout << "Ended by " << record.kind() << " at " << human_time_ms(record.wall_ms()) << '\n';
   Table table({"PARTITION", "ENDS AT", "NEW EPOCH", "LOST AT LEAST", "BLIND FOR", "STRANDED", "ABORTED", "TORN"});
   for (const auto& p : record.partitions())
     table.row({std::to_string(p.partition()), p.state().empty() ? std::to_string(p.failover_offset()) : p.state(),
@@ -69,7 +72,7 @@ void print_mirror(const api::MirrorTopic& mirror) {
     table.row({std::to_string(p.partition()), p.state(), known(p.source_high_watermark()),
                known(p.mirrored_end_offset()), human_lag(p.lag_records(), 0), human_lag_ms(p.lag_ms()),
                human_ago_ms(p.last_contact_ms_ago()), p.error()});
-  std::cout << '\n' << table.to_string();
+  if (!table.empty()) std::cout << '\n' << table.to_string();
   if (mirror.has_promotion() && !mirror.promotion().kind().empty()) {
     std::cout << '\n';
     print_promotion(mirror.promotion());
@@ -93,10 +96,36 @@ void fill(Request& request, const MirrorOptions& options) {
   request.set_all(options.all);
 }
 
-// Reads a stream of progress to its end. Exit code 1 if any topic ended with an error.
+// What a verb on several topics came to.
+class VerbTotal {
+ public:
+  void add(const api::VerbProgress& progress) {
+    if (progress.error().empty() && !progress.done()) return;
+    ++topics_;
+    if (!progress.error().empty()) ++failed_;
+    for (const auto& p : progress.mirror().promotion().partitions()) {
+      lost_ += p.lost_at_least_records();
+      stranded_ += p.stranded_records();
+      blind_ms_ = std::max(blind_ms_, p.blind_window_ms());
+    }
+  }
+  // Empty for one topic: its own report says it all.
+  std::string to_string(bool dry_run) const {
+    if (topics_ < 2) return std::string();
+    return human_count(topics_) + " topics: " + human_count(topics_ - failed_) +
+           (dry_run ? " would end, " : " ended, ") + human_count(failed_) + " failed; at least " + human_count(lost_) +
+           " records lost, " + human_count(stranded_) + " stranded, longest blind window " +
+           human_duration_ms(blind_ms_);
+  }
+
+ private:
+  int64_t topics_ = 0, failed_ = 0, lost_ = 0, stranded_ = 0, blind_ms_ = 0;
+};
+
+// Reads a stream of progress to its end. Exit code 1 if any topic ended with an error. `total` is printed at the end.
 template <class Message>
 void follow(Session& session, std::unique_ptr<grpc::ClientReader<Message>> reader,
-            const std::function<bool(const Message&)>& show) {
+            const std::function<bool(const Message&)>& show, const std::function<std::string()>& total = nullptr) {
   auto all = nlohmann::ordered_json::array();
   bool failed = false;
   Message message;
@@ -106,20 +135,32 @@ void follow(Session& session, std::unique_ptr<grpc::ClientReader<Message>> reade
   }
   auto status = reader->Finish();
   if (session.json()) session.print(all);
+  if (const std::string text = total && !session.json() ? total() : std::string(); !text.empty())
+    std::cout << text << std::endl;
   session.check(status);
   if (failed) throw CommandFailed{"", 1};
 }
 
-bool show_verb(const Session& session, const api::VerbProgress& progress) {
+bool show_verb(const Session& session, const api::VerbProgress& progress, bool dry_run) {
   if (!session.json()) {
     std::cout << progress.topic() << ": "
               << (progress.error().empty() ? progress.step() : "FAILED: " + progress.error());
-    if (progress.done() && progress.rto_ms() > 0)
+    if (progress.done() && progress.rto_ms() > 0 && !dry_run)
       std::cout << "  (took " << human_duration_ms(progress.rto_ms()) << ")";
     std::cout << std::endl;
-    if (progress.done() && progress.mirror().has_promotion()) print_promotion(progress.mirror().promotion());
+    if (progress.done() && progress.mirror().has_promotion()) print_promotion(progress.mirror().promotion(), dry_run);
   }
   return progress.error().empty();
+}
+
+// Shows each step, and the total of all topics.
+void follow_verb(Session& session, std::unique_ptr<grpc::ClientReader<api::VerbProgress>> reader, bool dry_run) {
+  VerbTotal total;
+  const auto show = [&](const api::VerbProgress& progress) {
+    total.add(progress);
+    return show_verb(session, progress, dry_run);
+  };
+  follow<api::VerbProgress>(session, std::move(reader), show, [&] { return total.to_string(dry_run); });
 }
 
 void promote(Session& session, const MirrorOptions& options) {
@@ -132,8 +173,7 @@ void promote(Session& session, const MirrorOptions& options) {
   grpc::ClientContext context;
   const auto limit = options.deadline_ms > 0 ? std::chrono::milliseconds(options.deadline_ms) : kPromoteDefault;
   session.begin(context, std::chrono::ceil<std::chrono::seconds>(limit) + kGiveUpTime);
-  follow<api::VerbProgress>(session, session.stub().Promote(&context, request),
-                            [&](const auto& progress) { return show_verb(session, progress); });
+  follow_verb(session, session.stub().Promote(&context, request), options.dry_run);
 }
 
 void failover(Session& session, const MirrorOptions& options) {
@@ -142,8 +182,7 @@ void failover(Session& session, const MirrorOptions& options) {
   request.set_dry_run(options.dry_run);
   grpc::ClientContext context;
   session.begin(context, kFailoverLimit);
-  follow<api::VerbProgress>(session, session.stub().Failover(&context, request),
-                            [&](const auto& progress) { return show_verb(session, progress); });
+  follow_verb(session, session.stub().Failover(&context, request), options.dry_run);
 }
 
 void verify(Session& session, const MirrorOptions& options) {

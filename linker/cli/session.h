@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/net.h"
 #include "linker/cli/output.h"
 #include "proto/control/control.grpc.pb.h"
 
@@ -28,6 +29,9 @@ struct Session {
   std::string address = "127.0.0.1:9870";  // --api, or FARSHORE_API
   std::string output = "human";            // -o
   int timeout_s = 0;                       // --timeout, of every command; 0: the command's own limit
+
+  // Whether a broker answers at the address now, within a second; set by main(), which has an Env.
+  std::function<Status(const Endpoint&)> ask_broker;
 
   bool json() const { return output == "json"; }
   api::Control::Stub& stub();
@@ -61,6 +65,7 @@ void add_link_commands(CLI::App& app, Session& session);
 void add_mirror_commands(CLI::App& app, Session& session);
 void add_offsets_commands(CLI::App& app, Session& session);
 void add_status_command(CLI::App& app, Session& session);
+void add_wait_command(CLI::App& app, Session& session);
 
 api::Filter parse_filter(const std::string& text);  // 'orders*', 'orders', '*', '!orders-test'; throws CommandFailed
 std::string join(const std::vector<std::string>& parts, const char* separator);

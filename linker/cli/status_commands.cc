@@ -9,12 +9,12 @@ namespace {
 
 void print_status(const api::StatusReply& status, bool partitions) {
   if (!status.not_ready_reason().empty()) std::cout << "not ready: " << status.not_ready_reason() << "\n\n";
-  Table links({"LINK", "STATE", "TOPICS", "LAG RECORDS", "LAG", "RATE", "MIRRORED", "SOURCE SEEN"});
+  Table links({"LINK", "STATE", "TOPICS", "LAG RECORDS", "LAG", "RATE", "MIRRORED", "SOURCE SEEN", "TARGET SEEN"});
   for (const auto& link : status.links())
     links.row({link.spec().name(), link.state(), human_count(link.mirror_topics()),
                human_lag(link.lag_records(), link.lag_unknown_partitions()), human_lag_ms(link.lag_ms_max()),
                human_bytes(link.bytes_per_second()) + "/s", human_bytes(static_cast<double>(link.bytes_total())),
-               human_ago_ms(link.last_source_contact_ms_ago())});
+               human_ago_ms(link.last_source_contact_ms_ago()), human_ago_ms(link.last_target_contact_ms_ago())});
   std::cout << (links.empty() ? "no links\n" : links.to_string());
   for (const auto& link : status.links())
     if (!link.state_reason().empty()) std::cout << link.spec().name() << ": " << link.state_reason() << '\n';

@@ -34,7 +34,7 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       configs_(parts()),
       discovery_(parts(), configs_),
       groups_(parts(), store),
-      watch_(parts(), discovery_),
+      watch_(parts(), discovery_, ownership_watch_),
       ownership_watch_(parts()),
       gate_(env),
       fences_(env, ownership_, topics_, replicator_, stopping_, gate_) {
@@ -142,6 +142,15 @@ Task<Status> Link::store(Edit edit, Deadline deadline, CallerPtr caller) {
   co_return ok();
 }
 
+Task<Status> Link::source_has(std::string topic, Deadline deadline) {
+  std::vector<std::string> names{topic};
+  auto view = co_await source_.admin().client().refresh(std::move(names), deadline);
+  if (!view) co_return std::move(view).error().in("source");
+  const auto there = (*view)->topics.find(topic);
+  if (there != (*view)->topics.end() && there->second.error_code == 0) co_return ok();
+  co_return Error(ErrorCode::kNotFound, "the source has no topic '" + topic + "'");
+}
+
 Task<Status> Link::forget(Deadline deadline, CallerPtr caller) {
   CO_CHECK(status_.check_ours());
   CO_CHECK(co_await target_answers(std::move(caller), deadline));
@@ -162,14 +171,14 @@ Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline,
                     "mirror topic " + name + " is " + std::string(farshore::name(topic->state())) +
                         (paused ? ": it can be paused only while PENDING, ACTIVE, SOURCE_UNAVAILABLE or FAILED"
                                 : ": its mirror was ended, so there is nothing to resume"));
-  const bool failed = topic->state() == MirrorState::kFailed;
+  const bool stuck = topic->state() == MirrorState::kFailed || topic->left_out();
   Edit edit = [name, paused](StoredLink& link) -> Status {
     std::erase(link.paused_topics, name);
     if (paused) link.paused_topics.push_back(name);
     return ok();
   };
   CO_CHECK(co_await store(std::move(edit), deadline, std::move(caller)));
-  if (failed && !paused && topic->state() == MirrorState::kFailed) {
+  if (stuck && !paused && (topic->state() == MirrorState::kFailed || topic->left_out())) {
     topic->retry(definition_.paused());
     discovery_.wake();
   }

@@ -61,6 +61,8 @@ class Link final {
   // Changes the stored definition and applies it, to what runs, too. Errors: LinkDefinition::update. kConflict: it
   // would pause a link on which a verb is at work.
   Task<Status> update(Edit edit, Deadline deadline, CallerPtr caller = nullptr);
+  // kNotFound: the source has no such topic now.
+  Task<Status> source_has(std::string topic, Deadline deadline);
   Task<Status> forget(Deadline deadline, CallerPtr caller = nullptr);  // deletes the stored definition
   // kInvalidArgument: the topic's state does not allow it. kConflict: another verb is at work on it.
   Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline, CallerPtr caller = nullptr);

@@ -57,6 +57,10 @@ void show_state(Series& to, const control::v1::Link& link) {
              found == link.mirror_state_count().end() ? 0 : static_cast<double>(found->second),
              {{"state", std::string(name(state))}});
   }
+  auto left_out = link.mirror_state_count().find("LEFT_OUT");
+  to.gauge("farshore_link_mirror_topics", "Mirror topics by state.",
+           left_out == link.mirror_state_count().end() ? 0 : static_cast<double>(left_out->second),
+           {{"state", "LEFT_OUT"}});
   to.gauge("farshore_link_mirror_partitions", "Partitions of the mirror topics that are being filled.",
            static_cast<double>(link.mirror_partitions()));
   to.known_gauge("farshore_link_lag_records",
@@ -74,6 +78,9 @@ void show_state(Series& to, const control::v1::Link& link) {
                  "Time since the source last answered: during an outage the lag above is what was known before it. "
                  "Absent: it has not answered this gateway yet.",
                  link.last_source_contact_ms_ago());
+  to.known_gauge("farshore_link_target_contact_age_ms",
+                 "Time since the target last answered. Absent: it has not answered this link yet.",
+                 link.last_target_contact_ms_ago());
 }
 
 void show_counters(Series& to, const replicator::ReplicatorCounters& counters) {

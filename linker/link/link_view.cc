@@ -33,9 +33,11 @@ const char* state_of(const TaskReport& task) {
 
 }  // namespace
 
-api::Link LinkView::describe() const {
+api::Link LinkView::describe() const { return describe_as(link_.definition.spec()); }
+
+api::Link LinkView::describe_as(const LinkSpec& spec) const {
   api::Link out;
-  fill_spec(*out.mutable_spec());
+  fill_spec(*out.mutable_spec(), spec);
   out.set_link_id(link_.definition.link().id.to_string());
   out.set_state(std::string(name(link_.status.state())));
   out.set_state_reason(link_.status.reason());
@@ -46,15 +48,18 @@ api::Link LinkView::describe() const {
   out.set_bytes_per_second(bytes_per_second_);
   const auto contact = link_.status.last_source_contact();
   out.set_last_source_contact_ms_ago(contact ? ms(link_.env.now() - *contact) : -1);
+  const auto target_contact = link_.status.last_target_contact();
+  out.set_last_target_contact_ms_ago(target_contact ? ms(link_.env.now() - *target_contact) : -1);
   fill_tasks(out);
   return out;
 }
 
-void LinkView::fill_spec(api::LinkSpec& out) const {
-  const LinkSpec& spec = link_.definition.spec();
+void LinkView::fill_spec(api::LinkSpec& out, const LinkSpec& spec) const {
   out.set_name(spec.name);
   fill_cluster(*out.mutable_source(), spec.source, spec.source_cluster_id.value(),
-               link_.source.farshore() ? "farshore" : "kafka");
+               !link_.source.known()     ? "unknown"
+               : link_.source.farshore() ? "farshore"
+                                         : "kafka");
   fill_cluster(*out.mutable_target(), spec.target, spec.target_cluster_id.value(), link_.target.kind());
   out.set_mode(name(spec.mode));
   fill_filters(*out.mutable_topics(), spec.topics);
@@ -74,9 +79,9 @@ void LinkView::fill_totals(api::Link& out) const {
   int32_t partitions = 0;
   const auto& topics = link_.topics.all();
   for (const auto& entry : topics) {
-    (*out.mutable_mirror_state_count())[std::string(name(entry.second->state()))] += 1;
+    (*out.mutable_mirror_state_count())[std::string(shown_state(*entry.second, link_))] += 1;
     partitions += static_cast<int32_t>(entry.second->pumps().size());
-    lag.add(lag_of(*entry.second, link_));
+    if (!entry.second->left_out()) lag.add(lag_of(*entry.second, link_));
   }
   out.set_mirror_topics(static_cast<int32_t>(topics.size()));
   out.set_mirror_partitions(partitions);
@@ -116,7 +121,7 @@ std::vector<api::MirrorTopic> LinkView::describe_topics() const {
 std::vector<std::string> LinkView::notes_on(const LinkSpec& spec) const {
   std::vector<std::string> notes;
   for (const auto& [name, topic] : link_.topics.all())
-    if (topic->state() != MirrorState::kStopped && !selected(spec.topics, topic->source_topic()))
+    if (topic->state() != MirrorState::kStopped && !topic->left_out() && !selected(spec.topics, topic->source_topic()))
       notes.push_back("mirror topic " + name +
                       " is not selected by these topics: it is mirrored all the same, until it is paused, promoted or "
                       "failed over");

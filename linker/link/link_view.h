@@ -17,6 +17,7 @@ class LinkView {
       : link_(link), tasks_(std::move(tasks)), bytes_per_second_(bytes_per_second) {}
 
   api::Link describe() const;
+  api::Link describe_as(const LinkSpec& spec) const;  // with these settings in place of its own
   std::optional<api::MirrorTopic> describe_topic(const std::string& topic) const;  // nullopt: no such mirror topic
   std::vector<api::MirrorTopic> describe_topics() const;                           // sorted by name
   // What it means for the mirror topics if the link is defined so: one line for each that it does not select.
@@ -25,7 +26,7 @@ class LinkView {
   LinkReading read(size_t topics_max) const;
 
  private:
-  void fill_spec(api::LinkSpec& spec) const;
+  void fill_spec(api::LinkSpec& out, const LinkSpec& spec) const;
   void fill_totals(api::Link& link) const;
   void fill_tasks(api::Link& link) const;
   std::map<LossKind, LossReport::Total> losses() const;  // of all its topics

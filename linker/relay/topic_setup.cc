@@ -38,9 +38,13 @@ Task<Result<TargetTopic>> TopicSetup::run(Deadline deadline) {
   RelayTopicConfigs configs = RelayTopicConfigs::for_new_topic(wanted_.configs);
   if (wanted_.dry_run) co_return co_await plan(std::move(topic), std::move(configs), deadline);
   if (!known) CO_CHECK(co_await relay_.topics.add(topic, deadline));
-  CO_TRY(Drift drift, co_await make(std::move(topic), std::move(configs), deadline));
+  auto drift = co_await make(std::move(topic), std::move(configs), deadline);
+  if (!drift) {
+    if (auto left_out = left_out_for_its_name(wanted_.topic, drift.error())) co_return std::move(*left_out);
+    co_return std::move(drift).error();
+  }
   TargetTopic made = target_topic(*relay_.topics.find(wanted_.topic));
-  made.drift = std::move(drift);
+  made.drift = std::move(*drift);
   co_return made;
 }
 
@@ -105,7 +109,12 @@ Task<Result<TargetTopic>> TopicSetup::plan(RelayTopic topic, RelayTopicConfigs c
   TargetTopic planned = target_topic(topic);
   CO_TRY(auto there, co_await admin_.find(topic.topic, deadline));
   if (!there) {
-    CO_TRY(planned.drift, co_await create(std::move(topic), std::move(configs), true, deadline));
+    auto drift = co_await create(std::move(topic), std::move(configs), true, deadline);
+    if (!drift) {
+      if (auto left_out = left_out_for_its_name(wanted_.topic, drift.error())) co_return std::move(*left_out);
+      co_return std::move(drift).error();
+    }
+    planned.drift = std::move(*drift);
     co_return planned;
   }
   CO_TRY(bool empty, co_await admin_.never_written(topic.topic, there->partitions, deadline));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/kafka/error_code.h"
+
 namespace farshore::linker {
 
 void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
@@ -17,6 +19,17 @@ void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>
     if (end.lost_at_least_records > 0)
       end.lost_at_least_ms = std::chrono::duration_cast<milliseconds>(progress->pump.lag).count();
   }
+}
+
+// Kafka's name of the code stands in the details of mirror_error() and kafka::to_error().
+std::optional<TargetTopic> left_out_for_its_name(const std::string& topic, const Error& refused) {
+  if (refused != ErrorCode::kInvalidArgument) return std::nullopt;
+  const auto code = kafka::error_name(kafka::ErrorCode::kInvalidTopicException);
+  if (refused.detail.find(code) == std::string::npos) return std::nullopt;
+  TargetTopic left_out;
+  left_out.topic = topic;
+  left_out.left_out = "the target can have no topic of this name: " + refused.detail;
+  return left_out;
 }
 
 kafka::ClusterOptions data_cluster_options(const std::vector<Endpoint>& bootstrap, const ClusterId& cluster,

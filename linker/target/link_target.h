@@ -38,7 +38,12 @@ struct TargetTopic {
   int32_t partitions = 0;                    // 0: only the source knows
   std::optional<PromotionRecord> promotion;  // the topic was ended, and is never filled again
   std::vector<std::string> drift;            // configs that the target refused, with its reasons
+  // Why the target can have no such topic, whoever repairs what; then nothing was made. Empty: it can.
+  std::string left_out;
 };
+
+// The topic that cannot be made, if the target refuses its name; nullopt: the error is another one.
+std::optional<TargetTopic> left_out_for_its_name(const std::string& topic, const Error& refused);
 
 struct WantedTopic {
   std::string topic;

@@ -1,5 +1,7 @@
 #include "linker/target/mirror_target.h"
 
+#include <algorithm>
+
 #include "linker/target/digest_comparison.h"
 #include "proto/link/keys.h"
 #include "proto/link/link_writer.h"
@@ -89,7 +91,16 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
     if (there)
       for (const auto& cluster : there->source_provenance) mirror.provenance.emplace_back(cluster);
   }
+  const ClusterId own(cluster_.client().view()->cluster_id);
+  if (std::find(mirror.provenance.begin(), mirror.provenance.end(), own) != mirror.provenance.end()) {
+    TargetTopic cycle;
+    cycle.topic = wanted.topic;
+    cycle.left_out = "its records come from the target itself: mirroring them back would be a cycle";
+    co_return cycle;
+  }
   auto made = co_await mirrors_.create(link_, epoch_, std::move(mirror), deadline);
+  if (!made)
+    if (auto left_out = left_out_for_its_name(wanted.topic, made.error())) co_return std::move(*left_out);
   if (!made) co_return co_await look_at_refused(std::move(wanted), std::move(made).error(), deadline);
   TargetTopic topic;
   topic.topic = wanted.topic;
@@ -104,6 +115,12 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
 Task<Result<TargetTopic>> MirrorTarget::look_at_refused(WantedTopic wanted, Error why, Deadline deadline) {
   auto there = co_await mirrors_.describe(wanted.topic, wanted.source.partitions, deadline);
   if (!there) co_return why;
+  if (LinkId(there->link_id) != link_ && ended(role_of(*there)))
+    co_return Error(why.code,
+                    "topic " + wanted.topic +
+                        " at the target is no mirror any more: another link mirrored it, and it was promoted "
+                        "or failed over, so clients write to it; to mirror it again, delete it there, or give "
+                        "this link a --prefix");
   if (LinkId(there->link_id) != link_ && role_of(*there) == MirrorRole::kMirror) {
     const std::string owner = co_await name_of(LinkId(there->link_id), deadline);
     if (!owner.empty())

@@ -23,6 +23,10 @@ Status check_name(std::string_view what, std::string_view text, size_t bytes_max
   return ok();
 }
 
+bool includes_any(const std::vector<Filter>& filters) {
+  return std::any_of(filters.begin(), filters.end(), [](const Filter& f) { return f.type == FilterType::kInclude; });
+}
+
 }  // namespace
 
 const char* name(LinkMode mode) { return mode == LinkMode::kMirror ? "mirror" : "relay"; }
@@ -60,8 +64,15 @@ Status validate(const LinkSpec& spec) {
     for (const auto& target : spec.target)
       if (source == target)
         return invalid_spec("source and target are both " + source.to_string() + ": a link joins two clusters");
-  if (spec.topics.empty())
-    return invalid_spec("--topics selects nothing: give names, 'prefix*', or '*' for everything");
+  if (!includes_any(spec.topics))
+    return invalid_spec(spec.topics.empty()
+                            ? "--topics selects nothing: give names, 'prefix*', or '*' for everything"
+                            : "--topics selects nothing: its filters only exclude ('!'); put '*' beside them to take "
+                              "everything else");
+  if (spec.group_sync && !includes_any(spec.groups))
+    return invalid_spec(
+        "--groups selects nothing: put '*' beside filters that exclude ('!') to take everything else; --no-group-sync "
+        "(group.sync.enable=false) copies no commits");
   if (spec.topics.size() > kFiltersMax || spec.groups.size() > kFiltersMax)
     return invalid_spec("more than " + std::to_string(kFiltersMax) + " filters");
   return ok();

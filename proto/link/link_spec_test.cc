@@ -84,6 +84,19 @@ TEST(LinkSpec, LinkWithOneAddressAtBothEndsIsRefused) {
   EXPECT_NE(refused.error().detail.find("joins two clusters"), std::string::npos);
 }
 
+TEST(LinkSpec, FiltersThatOnlyExcludeAreRefused) {
+  LinkSpec s = spec();
+  Filter excluded{"x", PatternType::kLiteral, FilterType::kExclude};
+  s.topics = {excluded};
+  EXPECT_FALSE(validate(s));
+  s.topics.push_back(Filter{"*", PatternType::kLiteral, FilterType::kInclude});
+  EXPECT_TRUE(validate(s));
+  s.groups = {excluded};
+  EXPECT_FALSE(validate(s)) << "group sync that syncs nothing";
+  s.group_sync = false;
+  EXPECT_TRUE(validate(s));
+}
+
 TEST(LinkSpec, PrefixThatATopicNameCannotHaveIsRefused) {
   LinkSpec s = spec();
   s.topic_prefix = "east/";

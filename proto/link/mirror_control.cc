@@ -55,6 +55,7 @@ Error mirror_error(int16_t code, const std::optional<std::string>& message) {
     case Code::kTopicAlreadyExists:
       return Error(ErrorCode::kAlreadyExists, std::move(text));
     case Code::kInvalidRequest:
+    case Code::kInvalidTopicException:
     case Code::kUnsupportedVersion:
       return Error(ErrorCode::kInvalidArgument, std::move(text));
     case Code::kCorruptMessage:

@@ -50,6 +50,7 @@ TEST(MirrorError, CodesThatStopAGatewayAreNotRetriable) {
   EXPECT_EQ(error(kafka::ErrorCode::kFencedLeaderEpoch).code, ErrorCode::kConflict);
   EXPECT_EQ(error(kafka::ErrorCode::kPolicyViolation).code, ErrorCode::kPermissionDenied);
   EXPECT_EQ(error(kafka::ErrorCode::kInconsistentTopicId).code, ErrorCode::kNotFound);
+  EXPECT_EQ(error(kafka::ErrorCode::kInvalidTopicException).code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(error(kafka::ErrorCode::kNotLeaderOrFollower).code, ErrorCode::kUnavailable);
   EXPECT_EQ(error(kafka::ErrorCode::kPolicyViolation).detail, "POLICY_VIOLATION: said the broker");
 }

@@ -22,7 +22,8 @@ void Figures::look() {
   for (const GatewayNode& node : clusters_.gateways()) {
     if (!node.up()) continue;
     const auto status = node.gateway->status(request);
-    for (const auto& topic : status.mirrors()) check_topic(node, topic);
+    if (!status) continue;  // this gateway has no such link now
+    for (const auto& topic : status->mirrors()) check_topic(node, topic);
   }
 }
 

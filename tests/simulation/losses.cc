@@ -22,7 +22,8 @@ int64_t number(std::string_view line, std::string_view key) { return std::atoll(
 linker::api::StatusReply status_of(const GatewayNode& node) {
   linker::api::StatusRequest request;
   request.set_link(kLink);
-  return node.gateway->status(request);
+  auto status = node.gateway->status(request);
+  return status ? std::move(*status) : linker::api::StatusReply();  // this gateway has no such link now
 }
 
 }  // namespace

@@ -231,7 +231,8 @@ std::string Settlement::owners(size_t& count) {
   for (const GatewayNode& node : clusters_.gateways()) {
     if (!node.up()) continue;
     const auto status = node.gateway->status(request);
-    for (const auto& link : status.links()) {
+    if (!status) continue;  // this gateway has no such link now
+    for (const auto& link : status->links()) {
       text += std::string(" ") + node.host + " " + link.state() + " epoch " + std::to_string(link.link_epoch());
       if (link.state() != "FAILED") ++count;
     }

@@ -24,9 +24,12 @@ void EndReports::complete(const std::string& topic, PromotionRecord& record) con
 }
 
 Task<void> EndReports::store(std::string topic, PromotionRecord record, Deadline deadline) {
-  missing_[topic] = report_of(record);
-  auto stored = co_await store_missing(deadline);
-  if (!stored)
+  EndReport report = report_of(record);
+  missing_[topic] = report;
+  auto stored = co_await put(topic, std::move(report), deadline);  // its own alone: other topics end at the same time
+  if (stored)
+    missing_.erase(topic);
+  else
     env_.log().warn("the report of a mirror's end is not stored yet", {{"topic", topic}, {"error", stored.error()}});
 }
 

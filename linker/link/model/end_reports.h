@@ -26,6 +26,7 @@ class EndReports {
   // The topic has just been ended by this gateway. An error is logged; the report is kept for store_missing().
   Task<void> store(std::string topic, PromotionRecord record, Deadline deadline);
   Task<Status> store_missing(Deadline deadline);
+  bool some_are_missing() const { return !missing_.empty(); }
   // Deletes the reports of topics that the target does not have: `there` has all that it has.
   Task<Status> keep_only(std::set<std::string> there, Deadline deadline);
 

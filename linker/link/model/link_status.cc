@@ -5,6 +5,14 @@
 #include "base/plant.h"
 
 namespace farshore::linker {
+namespace {
+
+LogLevel link_log_level(LinkState state) {
+  if (state == LinkState::kFailed) return LogLevel::kError;
+  return state == LinkState::kUnavailable ? LogLevel::kWarn : LogLevel::kInfo;
+}
+
+}  // namespace
 
 LinkStatus::LinkStatus(Env& env, std::string link, LinkState state, std::string reason)
     : env_(env),
@@ -17,7 +25,8 @@ LinkStatus::LinkStatus(Env& env, std::string link, LinkState state, std::string 
 void LinkStatus::set(LinkState state, std::string reason) {
   if (state_ == state && reason_ == reason) return;
   if (fenced_ || !may_follow(state_, state)) return;
-  env_.log().info("link", {{"link", link_}, {"from", name(state_)}, {"to", name(state)}, {"reason", reason}});
+  env_.log().write(link_log_level(state), "link",
+                   {{"link", link_}, {"from", name(state_)}, {"to", name(state)}, {"reason", reason}});
   state_ = state;
   reason_ = std::move(reason);
   since_ms_ = env_.wall_now().milliseconds_since_epoch;
@@ -39,6 +48,10 @@ Status LinkStatus::check_ours() const {
 
 void LinkStatus::source_answered(MonoTime at) {
   last_source_contact_ = std::max(last_source_contact_.value_or(at), at);
+}
+
+void LinkStatus::target_answered(MonoTime at) {
+  last_target_contact_ = std::max(last_target_contact_.value_or(at), at);
 }
 
 }  // namespace farshore::linker

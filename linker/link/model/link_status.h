@@ -1,8 +1,8 @@
-// LinkStatus: the state of one running link (link_state.h has the states and their transitions), and the time of the
-// source's last answer. The state that the operator wants is stored in the LinkDefinition; this one also knows
-// UNAVAILABLE and FAILED. A link that another gateway has, or that was deleted, is fenced here: FAILED for good, and
-// nothing of it may write at the target any more (OwnershipWatch stops what runs; verbs and tasks ask check_ours()).
-// Executor: the Env's. Owner: Link.
+// LinkStatus: the state of one running link (link_state.h has the states and their transitions), and the times of the
+// last answers of source and target. The state that the operator wants is stored in the LinkDefinition; this one also
+// knows UNAVAILABLE and FAILED. A link that another gateway has, or that was deleted, is fenced here: FAILED for good,
+// and nothing of it may write at the target any more (OwnershipWatch stops what runs; verbs and tasks ask
+// check_ours()). Executor: the Env's. Owner: Link.
 #pragma once
 
 #include <optional>
@@ -38,10 +38,13 @@ class LinkStatus {
   Status check_ours() const;
 
   void source_answered(MonoTime at);
+  void target_answered(MonoTime at);
   // nullopt: it has not answered this gateway yet.
   std::optional<MonoTime> last_source_contact() const { return last_source_contact_; }
+  std::optional<MonoTime> last_target_contact() const { return last_target_contact_; }
   // Since its last answer, or since this gateway runs the link.
   Duration source_silent_for() const { return env_.now() - last_source_contact_.value_or(begun_); }
+  Duration target_silent_for() const { return env_.now() - last_target_contact_.value_or(begun_); }
 
  private:
   Env& env_;
@@ -50,7 +53,7 @@ class LinkStatus {
   std::string reason_;
   int64_t since_ms_;
   const MonoTime begun_;
-  std::optional<MonoTime> last_source_contact_;
+  std::optional<MonoTime> last_source_contact_, last_target_contact_;
   bool fenced_ = false, deleted_ = false;
 };
 

@@ -1,6 +1,14 @@
 #include "linker/link/model/mirror_topic.h"
 
 namespace farshore::linker {
+namespace {
+
+LogLevel topic_log_level(MirrorState state) {
+  if (state == MirrorState::kFailed) return LogLevel::kError;
+  return state == MirrorState::kSourceUnavailable ? LogLevel::kWarn : LogLevel::kInfo;
+}
+
+}  // namespace
 
 MirrorTopic::MirrorTopic(Env& env, replicator::Replicator& replicator, std::string link, std::string name,
                          std::string source_topic)
@@ -119,6 +127,20 @@ void MirrorTopic::retry(bool link_paused) {
   if (link_paused) pause_pumps();
 }
 
+void MirrorTopic::wait_because(std::string reason) {
+  if (state_ == MirrorState::kPending && !left_out_) reason_ = std::move(reason);
+}
+
+void MirrorTopic::leave_out(std::string reason) {
+  if (state_ != MirrorState::kPending || (left_out_ && reason_ == reason)) return;
+  env_.log().warn(
+      "mirror topic",
+      {{"link", link_}, {"topic", name_}, {"from", farshore::name(state_)}, {"to", kLeftOutName}, {"reason", reason}});
+  left_out_ = true;
+  reason_ = std::move(reason);
+  since_ms_ = env_.wall_now().milliseconds_since_epoch;
+}
+
 void MirrorTopic::fail(std::string reason) { set_state(MirrorState::kFailed, std::move(reason)); }
 
 void MirrorTopic::fail_and_stop(std::string reason) {
@@ -168,13 +190,15 @@ void MirrorTopic::complete_ends(const PromotionRecord& newer) {
 }
 
 void MirrorTopic::set_state(MirrorState state, std::string reason) {
+  left_out_ = false;
   if (state_ == state && reason_ == reason) return;
   ensure(may_follow(state_, state), "a mirror topic's states follow the table of mirror_state.h");
-  env_.log().info("mirror topic", {{"link", link_},
-                                   {"topic", name_},
-                                   {"from", farshore::name(state_)},
-                                   {"to", farshore::name(state)},
-                                   {"reason", reason}});
+  env_.log().write(topic_log_level(state), "mirror topic",
+                   {{"link", link_},
+                    {"topic", name_},
+                    {"from", farshore::name(state_)},
+                    {"to", farshore::name(state)},
+                    {"reason", reason}});
   state_ = state;
   reason_ = std::move(reason);
   since_ms_ = env_.wall_now().milliseconds_since_epoch;

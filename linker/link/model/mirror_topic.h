@@ -19,6 +19,8 @@
 
 namespace farshore::linker {
 
+inline constexpr std::string_view kLeftOutName = "LEFT_OUT";  // of MirrorTopic::left_out(), beside the states' names
+
 class MirrorTopic {
  public:
   // PENDING, without pumps. `link` is the link's name, for the log. References outlive it.
@@ -75,6 +77,12 @@ class MirrorTopic {
   // The operator resumes a FAILED topic: its pumps are restarted, and are paused if the whole link is. If it has none,
   // or is gone at the target, it becomes PENDING, and discovery makes it again.
   void retry(bool link_paused);
+  // Why the target does not have a topic that is PENDING. In any other state nothing happens.
+  void wait_because(std::string reason);
+  // A topic that is PENDING is left out: the target can have no such mirror, and nobody has to do anything. Shown as a
+  // state of its own, kLeftOutName, with the reason; it ends when the topic is made after all, or is resumed.
+  void leave_out(std::string reason);
+  bool left_out() const { return left_out_; }
   void fail(std::string reason);           // FAILED; the pumps stay as they are
   void fail_and_stop(std::string reason);  // FAILED, without pumps
   void fail_gone(std::string reason);      // FAILED, because the target does not have it any more; the pumps stay
@@ -100,6 +108,7 @@ class MirrorTopic {
   SourceTopicId source_id_;
   MirrorState state_ = MirrorState::kPending;
   std::string reason_, remark_;
+  bool left_out_ = false;  // only if it is PENDING
   bool gone_at_target_ = false;
   int64_t since_ms_;
   std::vector<LinkPartition> pumps_;

@@ -10,7 +10,8 @@ MirrorTopics::MirrorTopics(Env& env, replicator::Replicator& replicator, const L
 std::vector<std::string> MirrorTopics::names() const {
   std::vector<std::string> names;
   names.reserve(topics_.size());
-  for (const auto& entry : topics_) names.push_back(entry.first);
+  for (const auto& [name, topic] : topics_)
+    if (!topic->left_out()) names.push_back(name);
   return names;
 }
 

@@ -20,7 +20,7 @@ class MirrorTopics {
   MirrorTopics(Env& env, replicator::Replicator& replicator, const LinkDefinition& definition);
 
   const Map& all() const { return topics_; }
-  std::vector<std::string> names() const;  // sorted
+  std::vector<std::string> names() const;  // sorted; without what is LEFT_OUT
   MirrorTopic* find(const std::string& name) const;
   // kNotFound, with the link's name.
   Result<MirrorTopic*> get(const std::string& name) const;

@@ -19,7 +19,9 @@ SourceCluster::SourceCluster(Env& env, Connector& connector, const LinkSpec& spe
       mirrors_(admin_.client()),
       data_(env, connector, data_cluster_options(spec.source, spec.source_cluster_id)),
       verify_(env, connector, data_cluster_options(spec.source, spec.source_cluster_id)),
-      verify_mirrors_(verify_) {}
+      verify_mirrors_(verify_),
+      known_(!spec.source_incarnation.empty()),
+      farshore_(known_) {}
 
 void SourceCluster::set_bootstrap(const std::vector<Endpoint>& bootstrap) {
   bootstrap_ = bootstrap;

@@ -21,8 +21,13 @@ class SourceCluster {
   LinkSource as_source() { return {admin_, mirrors_, farshore_}; }
   LinkSource for_verification() { return {admin_, verify_mirrors_, farshore_}; }  // with a connection of its own
 
-  bool farshore() const { return farshore_; }  // false until discovery has asked
-  void set_farshore(bool farshore) { farshore_ = farshore; }
+  // Whether it is known which kind of cluster the source is: from the link's definition, or because it has answered.
+  bool known() const { return known_; }
+  bool farshore() const { return farshore_; }  // false while that is not known
+  void set_farshore(bool farshore) {
+    farshore_ = farshore;
+    known_ = true;
+  }
 
   // The same cluster has other addresses from now on.
   void set_bootstrap(const std::vector<Endpoint>& bootstrap);
@@ -41,7 +46,7 @@ class SourceCluster {
   MirrorClient mirrors_;
   kafka::ClusterClient data_, verify_;
   MirrorClient verify_mirrors_;
-  bool farshore_ = false;
+  bool known_, farshore_;
 };
 
 }  // namespace farshore::linker

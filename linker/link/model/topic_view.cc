@@ -77,7 +77,30 @@ void fill_losses(api::MirrorTopic& out, const MirrorTopic& topic, const LossRepo
   out.set_lost_offsets_total(offsets);
 }
 
+// A topic that is ACTIVE and has partitions that do not go on says so where its reason is.
+void add_trouble(api::MirrorTopic& out) {
+  const api::MirrorPartition* first = nullptr;
+  int troubled = 0;
+  for (const auto& partition : out.partitions()) {
+    if (partition.error().empty()) continue;
+    if (!first) first = &partition;
+    ++troubled;
+  }
+  if (!first) return;
+  std::string reason = out.state_reason();
+  if (!reason.empty()) reason += "; ";
+  reason += "partition " + std::to_string(first->partition()) + ": " + first->error();
+  if (troubled > 1) reason += " (and " + std::to_string(troubled - 1) + " more partitions with errors)";
+  out.set_state_reason(std::move(reason));
+}
+
 }  // namespace
+
+std::string_view shown_state(const MirrorTopic& topic, const LinkParts& link) {
+  if (topic.left_out()) return kLeftOutName;
+  const bool reads = topic.state() == MirrorState::kActive || topic.state() == MirrorState::kSourceUnavailable;
+  return name(reads && link.definition.paused() ? MirrorState::kPaused : topic.state());
+}
 
 LagFigures lag_of(const MirrorTopic& topic, const LinkParts& link) {
   if (topic.state() == MirrorState::kStopped) return {};
@@ -97,14 +120,16 @@ api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   out.set_source_topic(topic.source_topic());
   out.set_source_topic_id(topic.source_id().to_string());
   out.set_target_topic_id(topic.id().to_string());
-  out.set_state(std::string(name(topic.state())));
-  out.set_state_reason(topic.reason());
+  out.set_state(std::string(shown_state(topic, link)));
+  const bool stands_with_link = !topic.left_out() && out.state() != name(topic.state());
+  out.set_state_reason(stands_with_link ? "its link is paused" : topic.reason());
   out.set_state_since_ms(topic.since_ms());
   for (const auto& drift : topic.drift()) out.add_config_drift(drift);
   out.set_source_fence(link.fences.describe(topic.source_topic()));
   if (topic.promotion()) *out.mutable_promotion() = to_api(*topic.promotion());
   for (const auto& key : topic.pumps())
     if (auto p = link.replicator.progress(key)) fill_partition(*out.add_partitions(), *p, link);
+  if (out.state() == name(MirrorState::kActive)) add_trouble(out);
   fill_losses(out, topic, link.losses);
   if (topic.compacted() && topic.state() != MirrorState::kStopped)
     out.add_notes("the source compacts this topic; the mirror keeps every record, and grows, until it ends");

@@ -1,6 +1,7 @@
 // OwnershipWatch: asks every two seconds whether the link is still this gateway's, and stops everything that writes if
 // it is not: the topics become FAILED, without pumps. It also acts when something else has found that out (a pump that
-// was fenced). Executor: the Env's. Owner: Link.
+// was fenced). Its question is also what tells whether the target answers (LinkStatus). Executor: the Env's. Owner:
+// Link.
 #pragma once
 
 #include "linker/link/tasks/periodic_task.h"

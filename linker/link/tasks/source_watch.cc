@@ -3,7 +3,7 @@
 namespace farshore::linker {
 namespace {
 
-constexpr Duration kUnavailableAfter = seconds(10);  // without an answer from the source
+constexpr Duration kUnavailableAfter = seconds(10);  // without an answer
 
 }  // namespace
 
@@ -11,7 +11,7 @@ Task<Status> SourceWatch::round(Deadline) {
   if (auto last = link_.replicator.last_contact()) link_.status.source_answered(*last);
   measure_rate(link_.replicator.bytes_received());
   link_.topics.fail_with_their_pumps();
-  judge_source();
+  judge_ends();
   co_return ok();
 }
 
@@ -26,19 +26,40 @@ void SourceWatch::measure_rate(uint64_t bytes) {
   measured_bytes_ = bytes;
 }
 
-void SourceWatch::judge_source() {
-  LinkStatus& status = link_.status;
-  if (!link_.definition.active() || status.state() == LinkState::kFailed) return;
-  // A link that asks nothing (its target does not take anything) hears nothing, and that says nothing about the source.
-  Error why = link_.replicator.source_error();
+// A link that asks nothing (its target does not take anything) hears nothing, and that says nothing about the source.
+// A source that was found silent stays so until it answers.
+bool SourceWatch::source_is_silent(Error& why) const {
+  why = link_.replicator.source_error();
   const Error& discovery = discovery_.last_error();
   if (why.code == ErrorCode::kNone && discovery.detail.starts_with("source")) why = discovery;
-  const bool silent = status.source_silent_for() > kUnavailableAfter && why.code != ErrorCode::kNone;
-  if (silent && status.state() == LinkState::kActive)
-    status.set(LinkState::kUnavailable, "the source has not answered: " + why.to_string());
-  if (!silent && status.state() == LinkState::kUnavailable) status.set(LinkState::kActive, "");
+  if (source_silent_ && why.code == ErrorCode::kNone) why = Error(ErrorCode::kTimedOut, "no answer");
+  return link_.status.source_silent_for() > kUnavailableAfter && why.code != ErrorCode::kNone;
+}
+
+bool SourceWatch::target_is_silent(Error& why) const {
+  why = ownership_.last_error();
+  if (why.code == ErrorCode::kNone) why = Error(ErrorCode::kTimedOut, "no answer");
+  return link_.status.target_silent_for() > kUnavailableAfter;
+}
+
+void SourceWatch::judge_ends() {
+  LinkStatus& status = link_.status;
+  if (!link_.definition.active() || status.state() == LinkState::kFailed) return;
+  Error source_why, target_why;
+  const bool source = source_is_silent(source_why), target = target_is_silent(target_why);
+  const bool changed = source != source_silent_ || target != target_silent_ ||
+                       (source || target) != (status.state() == LinkState::kUnavailable);
+  source_silent_ = source;
+  target_silent_ = target;
+  if (changed) {
+    std::string reason = source ? "the source has not answered: " + source_why.to_string() : std::string();
+    if (target)
+      reason += (source ? std::string("; ") : std::string()) + "the target has not answered: " + target_why.to_string();
+    const LinkState state = reason.empty() ? LinkState::kActive : LinkState::kUnavailable;
+    status.set(state, std::move(reason));
+  }
   for (const auto& entry : link_.topics.all()) {
-    if (silent)
+    if (source)
       entry.second->source_is_silent();
     else
       entry.second->source_answers();

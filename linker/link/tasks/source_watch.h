@@ -1,5 +1,6 @@
-// SourceWatch: notices when the source falls silent and when it answers again, and measures the link's byte rate.
-// Executor: the Env's. Owner: Link.
+// SourceWatch: notices when the source or the target falls silent and when it answers again, and measures the link's
+// byte rate. A link with a silent end is UNAVAILABLE, and its reason names the end; topics become SOURCE_UNAVAILABLE by
+// the source alone. Executor: the Env's. Owner: Link.
 #pragma once
 
 #include "linker/link/tasks/periodic_task.h"
@@ -8,9 +9,12 @@ namespace farshore::linker {
 
 class SourceWatch final : public PeriodicTask {
  public:
-  // `discovery` outlives it: its last error says why the source does not answer.
-  SourceWatch(LinkParts link, const LinkTask& discovery)
-      : PeriodicTask(link, "source-watch"), discovery_(discovery), measured_at_(link.env.now()) {}
+  // Both outlive it: their last errors say why the source, or the target, does not answer.
+  SourceWatch(LinkParts link, const LinkTask& discovery, const LinkTask& ownership)
+      : PeriodicTask(link, "source-watch"),
+        discovery_(discovery),
+        ownership_(ownership),
+        measured_at_(link.env.now()) {}
 
   double bytes_per_second() const { return bytes_per_second_; }  // from the source; smoothed over a few rounds
 
@@ -20,9 +24,12 @@ class SourceWatch final : public PeriodicTask {
   Task<Status> round(Deadline deadline) override;
 
   void measure_rate(uint64_t bytes);
-  void judge_source();
+  bool source_is_silent(Error& why) const;
+  bool target_is_silent(Error& why) const;
+  void judge_ends();
 
-  const LinkTask& discovery_;
+  const LinkTask &discovery_, &ownership_;
+  bool source_silent_ = false, target_silent_ = false;  // as last judged
   MonoTime measured_at_;
   uint64_t measured_bytes_ = 0;
   double bytes_per_second_ = 0;

@@ -7,6 +7,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kTargetLookLimit = seconds(5);
+constexpr Duration kLeftOutPause = minutes(1);  // until the target is asked again about a topic that is LEFT_OUT
 
 }  // namespace
 
@@ -25,6 +26,7 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   if (!adopted_ || some_end_is_open()) CO_CHECK(co_await adopt(deadline));
   // Before the source is asked: it has no part in this. A target that is silent leaves time for the source.
   auto all_there = co_await fail_gone_topics(std::min(deadline, link_.env.in(kTargetLookLimit)));
+  if (link_.reports.some_are_missing()) all_there = co_await store_reports(std::move(all_there), deadline);
   CO_CHECK(co_await check_clusters(deadline));
   clusters_are_right();
   CO_TRY(auto topics, co_await selected_topics(deadline));
@@ -32,6 +34,7 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   for (const auto& topic : topics) names.push_back(topic.name);
   link_.topics.forget_unselected();
   link_.topics.remark_selection();
+  leave_out_what_is_gone({names.begin(), names.end()});
   CO_TRY(auto configs, co_await configs_.source_configs(std::move(names), deadline));
   Status result;
   for (const auto& topic : topics) {
@@ -41,12 +44,18 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   }
   CO_CHECK(co_await link_.ownership.check(deadline));
   co_await configs_.sync(std::move(configs), deadline);
-  CO_CHECK(co_await link_.reports.store_missing(deadline));
   CO_CHECK(co_await link_.losses.store_missing(deadline));
   auto cleaned = co_await cleanup_.run(deadline);
   if (!cleaned && result) result = std::move(cleaned);
   if (!all_there && result) result = std::move(all_there);
   co_return result;
+}
+
+// Before the source is asked: after a failover it may never answer again. Returns the first error.
+Task<Status> TopicDiscovery::store_reports(Status before, Deadline deadline) {
+  auto stored = co_await link_.ownership.check(deadline);
+  if (stored) stored = co_await link_.reports.store_missing(deadline);
+  co_return before ? stored : before;
 }
 
 // What made the link FAILED (another cluster at an address, for example) is over: it goes on by itself.
@@ -134,6 +143,16 @@ Task<Result<std::vector<TopicInfo>>> TopicDiscovery::selected_topics(Deadline de
   co_return topics;
 }
 
+// A topic that was never made, and that the source does not offer any more: nobody waits for it.
+void TopicDiscovery::leave_out_what_is_gone(const std::set<std::string>& selected_at_source) {
+  for (const auto& [name, topic] : link_.topics.all()) {
+    const bool never_made = topic->state() == MirrorState::kPending || topic->left_out();
+    if (!never_made || selected_at_source.contains(topic->source_topic())) continue;
+    topic->leave_out("the source does not have the topic any more, or the link's filters do not select it");
+    left_out_.erase(name);
+  }
+}
+
 bool TopicDiscovery::follows_topic(const std::string& source_topic) const {
   const LinkSpec& spec = link_.definition.spec();
   if (selected(spec.topics, source_topic)) return true;
@@ -150,6 +169,10 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
   if (!topic.pumps().empty() && topic.source_id() == SourceTopicId(info.id) &&
       topic.pumps().size() >= static_cast<size_t>(info.partitions))
     co_return ok();
+  if (auto asked = left_out_.find(topic.name()); topic.left_out() && asked != left_out_.end() &&
+                                                 asked->second.source_id == SourceTopicId(info.id) &&
+                                                 link_.env.now() < asked->second.ask_again)
+    co_return ok();
   WantedTopic wanted;
   wanted.topic = topic.name();
   wanted.source = info;
@@ -159,10 +182,19 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
   auto made = co_await link_.target.make(std::move(wanted), link_.source.as_source(), deadline);
   if (topic.ending()) co_return ok();  // promoted or failed over meanwhile: the answer comes too late
   if (!made) {
+    topic.wait_because(made.error().to_string());
     // kFenced: LinkOwnership decides about all topics.
     const bool refused = !error_retriable(made.error().code) && made.error() != ErrorCode::kFenced;
     if (refused && topic.state() != MirrorState::kFailed) topic.fail_and_stop(made.error().to_string());
     co_return made.error();
+  }
+  if (!made->left_out.empty()) {
+    left_out_[topic.name()] = {SourceTopicId(info.id), link_.env.now() + kLeftOutPause};
+    if (topic.pumps().empty())
+      topic.leave_out(made->left_out);
+    else
+      topic.fail_and_stop(made->left_out);
+    co_return ok();
   }
   topic.identify(made->id, made->source_id);
   topic.set_drift(std::move(made->drift));

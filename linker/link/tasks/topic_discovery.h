@@ -5,12 +5,14 @@
 //             the source was lost can still fail over
 //   gone      topics that were deleted at the target become FAILED
 //   clusters  both ends must still be the clusters that the link was made with
-//   topics    new ones are made, grown ones get more pumps
+//   topics    new ones are made, grown ones get more pumps; what the target can never have is LEFT_OUT
 //   configs   ConfigSync
 //   cleanup   TranslationCleanup
 //
 // A paused link only adopts. Executor: the Env's. Owner: Link.
 #pragma once
+
+#include <set>
 
 #include "linker/link/tasks/config_sync.h"
 #include "linker/link/tasks/periodic_task.h"
@@ -33,6 +35,7 @@ class TopicDiscovery final : public PeriodicTask {
 
   Task<Status> discover(Deadline deadline);
   Task<Status> adopt(Deadline deadline);
+  Task<Status> store_reports(Status before, Deadline deadline);
   bool some_end_is_open() const;  // of a mirror that has ended
   // What was stored about topics that the target does not have any more goes.
   Task<Status> forget_reports(Deadline deadline);
@@ -42,11 +45,17 @@ class TopicDiscovery final : public PeriodicTask {
   Task<Status> fail_gone_topics(Deadline deadline);
   Task<Status> check_clusters(Deadline deadline);
   Task<Result<std::vector<TopicInfo>>> selected_topics(Deadline deadline);
+  void leave_out_what_is_gone(const std::set<std::string>& selected_at_source);
   Task<Status> take_topic(TopicInfo topic, ConfigSync::Configs configs, Deadline deadline);
 
   ConfigSync& configs_;
   TranslationCleanup cleanup_;
-  std::string failed_because_;  // this task has made the link FAILED; empty: it has not
+  struct LeftOut {
+    SourceTopicId source_id;
+    MonoTime ask_again;
+  };
+  std::map<std::string, LeftOut> left_out_;  // by the topic's name at the target
+  std::string failed_because_;               // this task has made the link FAILED; empty: it has not
   bool adopted_ = false;
   bool salts_checked_ = false;  // the two ends give different producer ids
 };

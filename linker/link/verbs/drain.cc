@@ -9,6 +9,7 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kPoll = milliseconds(50);
+constexpr Duration kReportPause = seconds(1);
 constexpr size_t kAsksMax = 256;  // to the source, at the same time
 constexpr const char* kSourceLost = "the source lost records that were mirrored: the mirror is cut back first";
 
@@ -35,9 +36,15 @@ std::string Drain::missing() const {
     auto progress = link_.replicator.progress(key);
     auto end = ends_.find(key.partition.value());
     if (!progress || end == ends_.end()) continue;
-    records += std::max<int64_t>(0, end->second - progress->pump.target_high_watermark.value());
-    if (progress->pump.phase != replicator::PumpPhase::kRunning && not_copied.empty())
-      not_copied = "partition " + std::to_string(key.partition.value()) + " " + in_words(progress->pump.phase);
+    const int64_t left = std::max<int64_t>(0, end->second - progress->pump.target_high_watermark.value());
+    records += left;
+    const Error& why =
+        progress->target_error.code != ErrorCode::kNone ? progress->target_error : progress->source_error;
+    const bool running = progress->pump.phase == replicator::PumpPhase::kRunning;
+    const bool in_trouble = !running || (left > 0 && why.code != ErrorCode::kNone);
+    if (!in_trouble || !not_copied.empty()) continue;
+    not_copied = "partition " + std::to_string(key.partition.value()) + " " + in_words(progress->pump.phase);
+    if (why.code != ErrorCode::kNone) not_copied += " (" + why.to_string() + ")";
   }
   if (records > 0)
     return std::to_string(records) + " records to go" + (not_copied.empty() ? "" : ", and " + not_copied);
@@ -71,6 +78,7 @@ Task<Result<bool>> Drain::source_has_all(Deadline deadline) {
 
 Task<Status> Drain::run(Deadline deadline) {
   std::string reported;
+  MonoTime reported_at;
   while (true) {
     CO_CHECK(may_go_on_());
     // Before anything else: a topic that has lost its pumps has nothing that could be missing.
@@ -88,8 +96,12 @@ Task<Status> Drain::run(Deadline deadline) {
       what = missing();
       if (what.empty()) what = kSourceLost;
     }
-    if (what != reported) report_("draining: " + what);
-    reported = what;
+    const MonoTime now = link_.env.now();
+    if (what != reported && (reported.empty() || now - reported_at >= kReportPause)) {
+      report_("draining: " + what);
+      reported = what;
+      reported_at = now;
+    }
     if (deadline.passed(link_.env.now()))
       co_return Error(ErrorCode::kTimedOut, "the drain was not complete before the deadline (" + what +
                                                 "): promote again with a longer --deadline-ms, or fail over");

@@ -30,16 +30,20 @@ Task<Result<TopicVerb::Readiness>> Promotion::check(Deadline deadline) {
     co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + topic_.name() + " is " +
                                                      std::string(farshore::name(topic_.state())) +
                                                      ": promote needs an ACTIVE mirror (failover acts in any state)");
-  if (!ended && link_.definition.paused())
+  if (ended) co_return Readiness::kDoneBefore;
+  if (link_.definition.paused())
     co_return Error(ErrorCode::kInvalidArgument,
                     "link " + link_.definition.spec().name +
                         " is paused, so nothing more is copied and a promote could not complete: resume it first "
                         "(farshore link resume), or fail over");
+  if (!link_.source.known())
+    co_return Error(ErrorCode::kUnavailable,
+                    "the source has not answered this gateway yet: a promote needs it (failover does not)");
   if (!link_.source.farshore() && !options_.source_quiesced && !options_.allow_source_writes)
     co_return Error(ErrorCode::kInvalidArgument,
                     "the source is Apache Kafka, where writes cannot be fenced: stop its producers and give "
                     "--source-quiesced, or accept stranded records with --allow-source-writes");
-  co_return ended ? Readiness::kDoneBefore : Readiness::kReady;
+  co_return Readiness::kReady;
 }
 
 Task<Status> Promotion::plan(Deadline deadline) {

@@ -93,12 +93,12 @@ void LifeWorld::kill_broker(const std::string& host) {
   node.broker.reset();
 }
 
-void LifeWorld::start_gateway(const std::string& host) {
+void LifeWorld::start_gateway(const std::string& host, const std::string& target) {
   kill_gateway(host);
   Running& running = gateways_[host];
   running.env = &world_.start_process(host, "gateway");
   linker::GatewayOptions options;
-  options.target.push_back(Endpoint{kWest, 9092});
+  options.target.push_back(Endpoint{target, 9092});
   running.gateway = std::make_unique<linker::Gateway>(*running.env, running.env->network(), std::move(options));
   running.gateway->start();
   EXPECT_TRUE(until([&] { return running.gateway->ready(); })) << running.gateway->not_ready_reason();
@@ -212,11 +212,11 @@ uint64_t LifeWorld::size_bytes(const std::string& at, const std::string& topic) 
   return found ? found->log().size_bytes() : 0;
 }
 
-void LifeWorld::link(const std::string& topics, const std::string& gateway) {
+void LifeWorld::link(const std::string& topics, const std::string& gateway, const std::string& source) {
   api::CreateLinkRequest request;
   auto& spec = *request.mutable_spec();
   spec.set_name(kLink);
-  spec.mutable_source()->set_bootstrap(std::string(kEast) + ":9092");
+  spec.mutable_source()->set_bootstrap(source + ":9092");
   spec.set_group_sync(true);
   (*spec.mutable_extra())["topics"] = topics;
   (*spec.mutable_extra())["topic.sync.interval.ms"] = "1000";
@@ -225,13 +225,30 @@ void LifeWorld::link(const std::string& topics, const std::string& gateway) {
   expect(ask(*at.env, at.gateway->create_link(std::move(request), soon(*at.env))));
 }
 
+Result<api::StatusReply> LifeWorld::status(const std::string& link, const std::string& gateway) {
+  api::StatusRequest request;
+  request.set_link(link);
+  return gateways_[gateway].gateway->status(request);
+}
+
+Result<api::DeleteLinkReply> LifeWorld::delete_link(bool dry_run, bool force, const std::string& gateway) {
+  api::DeleteLinkRequest request;
+  request.set_link(kLink);
+  request.set_dry_run(dry_run);
+  request.set_force(force);
+  Running& at = gateways_[gateway];
+  return ask(*at.env, at.gateway->delete_link(std::move(request), soon(*at.env)));
+}
+
 api::Link LifeWorld::describe(const std::string& gateway) {
   Running& at = gateways_[gateway];
   return expect(ask(*at.env, at.gateway->describe_link(kLink)));
 }
 
-Result<api::Link> LifeWorld::update(const std::string& key, const std::string& value, const std::string& gateway) {
+Result<api::Link> LifeWorld::update(const std::string& key, const std::string& value, const std::string& gateway,
+                                    bool dry_run) {
   api::UpdateLinkRequest request;
+  request.set_dry_run(dry_run);
   request.set_link(kLink);
   (*request.mutable_set())[key] = value;
   Running& at = gateways_[gateway];
@@ -240,10 +257,34 @@ Result<api::Link> LifeWorld::update(const std::string& key, const std::string& v
 
 api::MirrorTopic LifeWorld::mirror(const std::string& topic, const std::string& gateway) {
   api::StatusRequest request;
-  const api::StatusReply status = gateways_[gateway].gateway->status(request);
+  const api::StatusReply status = expect(gateways_[gateway].gateway->status(request));
   for (const auto& mirror : status.mirrors())
     if (mirror.topic() == topic) return mirror;
   return {};
+}
+
+void LifeWorld::pause_link(bool paused) {
+  Running& at = gateways_["gateway"];
+  expect(ask(*at.env, at.gateway->pause_link(kLink, paused, soon(*at.env))));
+}
+
+api::VerbProgress LifeWorld::promote(const std::string& topic) {
+  api::PromoteRequest request;
+  request.set_link(kLink);
+  request.add_topics(topic);
+  api::VerbProgress last;
+  Running& at = gateways_["gateway"];
+  auto progress = [&last](api::VerbProgress message) { last = std::move(message); };
+  expect(ask(*at.env, at.gateway->promote(std::move(request), progress, soon(*at.env))));
+  return last;
+}
+
+Result<api::MirrorTopic> LifeWorld::create_mirror(const std::string& source_topic) {
+  api::CreateMirrorRequest request;
+  request.set_link(kLink);
+  request.set_source_topic(source_topic);
+  Running& at = gateways_["gateway"];
+  return ask(*at.env, at.gateway->create_mirror(std::move(request), soon(*at.env)));
 }
 
 std::string LifeWorld::group_state(const std::string& group, const std::string& gateway) {
@@ -275,6 +316,17 @@ api::VerbProgress LifeWorld::failover(const std::string& topic, const std::strin
   auto progress = [&last](api::VerbProgress message) { last = std::move(message); };
   expect(ask(*at.env, at.gateway->failover(std::move(request), progress, soon(*at.env))));
   return last;
+}
+
+std::vector<api::VerbProgress> LifeWorld::failover_all(const std::string& gateway) {
+  api::FailoverRequest request;
+  request.set_link(kLink);
+  request.set_all(true);
+  std::vector<api::VerbProgress> all;
+  Running& at = gateways_[gateway];
+  auto progress = [&all](api::VerbProgress message) { all.push_back(std::move(message)); };
+  expect(ask(*at.env, at.gateway->failover(std::move(request), progress, soon(*at.env))));
+  return all;
 }
 
 std::vector<api::VerifyProgress> LifeWorld::verify(const std::string& topic) {

@@ -39,8 +39,8 @@ class LifeWorld : public testing::Test {
   void start_broker(const std::string& host, const Settings& settings = {});
   void kill_broker(const std::string& host);
 
-  // A gateway of west, on a host of its own; one that was there is killed. Waits until it has its links.
-  void start_gateway(const std::string& host = "gateway");
+  // A gateway of `target`, on a host of its own; one that was there is killed. Waits until it has its links.
+  void start_gateway(const std::string& host = "gateway", const std::string& target = kWest);
   void kill_gateway(const std::string& host = "gateway");
 
   // --- the client
@@ -65,14 +65,22 @@ class LifeWorld : public testing::Test {
   uint64_t size_bytes(const std::string& at, const std::string& topic);
 
   // --- the operator, at a gateway
-  void link(const std::string& topics = "*", const std::string& gateway = "gateway");
+  void link(const std::string& topics = "*", const std::string& gateway = "gateway", const std::string& source = kEast);
+  Result<api::StatusReply> status(const std::string& link, const std::string& gateway = "gateway");
+  Result<api::DeleteLinkReply> delete_link(bool dry_run, bool force, const std::string& gateway = "gateway");
+  void pause_link(bool paused);
+  api::VerbProgress promote(const std::string& topic);  // the last message
+  // The messages of a failover of all topics.
+  std::vector<api::VerbProgress> failover_all(const std::string& gateway = "gateway");
   api::Link describe(const std::string& gateway = "gateway");
-  Result<api::Link> update(const std::string& key, const std::string& value, const std::string& gateway = "gateway");
+  Result<api::Link> update(const std::string& key, const std::string& value, const std::string& gateway = "gateway",
+                           bool dry_run = false);
   // Without a topic of that name: an empty message.
   api::MirrorTopic mirror(const std::string& topic, const std::string& gateway = "gateway");
   std::string state(const std::string& topic, const std::string& gateway = "gateway") {
     return mirror(topic, gateway).state();
   }
+  Result<api::MirrorTopic> create_mirror(const std::string& source_topic);
   // Of the group's first partition; empty: the gateway does not show the group.
   std::string group_state(const std::string& group, const std::string& gateway = "gateway");
   Status pause(const std::string& topic, bool paused, const std::string& gateway = "gateway");

@@ -40,12 +40,22 @@ Duration ConnectionPool::backoff(int failures) {
 Task<Status> ConnectionPool::pause(int attempt, Deadline deadline) {
   Deadline until = env_.in(backoff(attempt));
   if (deadline <= until) {
-    co_return Error(farshore::ErrorCode::kTimedOut, "gave up after " + std::to_string(attempt + 1) + " attempts");
+    co_return Error(farshore::ErrorCode::kTimedOut,
+                    "gave up after " + std::to_string(attempt + 1) + " attempts" + why_all_are_down());
   }
   if (auto waited = co_await changed_.wait(until); !waited && waited.error() == farshore::ErrorCode::kClosed) {
     co_return Error(farshore::ErrorCode::kClosed);
   }
   co_return ok();
+}
+
+std::string ConnectionPool::why_all_are_down() const {
+  const Connection* latest = nullptr;
+  for (const auto& [id, connection] : connections_) {
+    if (connection.client && connection.client->usable()) return std::string();
+    if (connection.failures > 0 && (!latest || connection.retry_at > latest->retry_at)) latest = &connection;
+  }
+  return latest ? "; last: " + latest->last_error.to_string() : std::string();
 }
 
 Task<Result<std::shared_ptr<Client>>> ConnectionPool::shared(int32_t id, Endpoint endpoint, Deadline deadline) {

@@ -30,7 +30,8 @@ class ConnectionPool {
   // A connection to any broker of `view` or any bootstrap address: one that is up, else the first that can be made.
   Task<Result<std::shared_ptr<Client>>> any(std::shared_ptr<const ClusterView> view, Deadline deadline);
 
-  // Sleeps longer with each attempt; ends early when a connection comes up. kTimedOut: the deadline comes first.
+  // Sleeps longer with each attempt; ends early when a connection comes up. kTimedOut: the deadline comes first;
+  // says why, if no connection is up.
   Task<Status> pause(int attempt, Deadline deadline);
 
  private:
@@ -47,6 +48,7 @@ class ConnectionPool {
   };
 
   std::shared_ptr<Client> usable(int32_t id) const;
+  std::string why_all_are_down() const;  // the last error; empty: a connection is up, or none was tried
   // Brokers of `view` first, then the bootstrap addresses, beginning with another one at each call.
   std::vector<Candidate> candidates(const ClusterView& view);
   Deadline connect_deadline(Deadline deadline);

@@ -1,0 +1,69 @@
+#include "base/repeated_lines.h"
+
+#include <gtest/gtest.h>
+
+namespace farshore {
+namespace {
+
+class RepeatedLinesTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> refuse(const std::string& topic, const std::string& error) {
+    std::vector<std::string> texts;
+    for (auto& line : lines_.next(LogLevel::kWarn, "refused", {{"topic", topic}, {"error", error}}, now_))
+      texts.push_back(line.text);
+    return texts;
+  }
+  using Texts = std::vector<std::string>;
+  RepeatedLines lines_;
+  MonoTime now_ = MonoTime() + hours(1);
+};
+
+TEST_F(RepeatedLinesTest, SameLineIsWrittenOnceThenOnceAMinuteWithItsCount) {
+  EXPECT_EQ(refuse("a", "gone"), Texts{"refused topic=a error=gone"});
+  for (int second = 1; second < 60; ++second) {
+    now_ += seconds(1);
+    EXPECT_EQ(refuse("a", "gone"), Texts()) << second;
+  }
+  now_ += seconds(1);
+  EXPECT_EQ(refuse("a", "gone"), Texts{"refused topic=a error=gone repeated=59"});
+  now_ += seconds(1);
+  EXPECT_EQ(refuse("a", "gone"), Texts());
+}
+
+TEST_F(RepeatedLinesTest, NumbersInsideOfAnErrorMakeNoOtherLine) {
+  EXPECT_EQ(refuse("a", "no answer for 5000 ms").size(), 1u);
+  EXPECT_EQ(refuse("a", "no answer for 123 ms"), Texts());
+  EXPECT_EQ(refuse("a", "closed"), Texts{"refused topic=a error=closed"});
+  EXPECT_EQ(refuse("a1", "closed"), Texts{"refused topic=a1 error=closed"});
+  EXPECT_EQ(refuse("a2", "closed"), Texts{"refused topic=a2 error=closed"});
+}
+
+TEST_F(RepeatedLinesTest, CountOfALineThatStoppedIsWrittenWithTheNextLineOfAnyKind) {
+  (void)refuse("a", "gone");
+  (void)refuse("a", "gone");
+  now_ += minutes(5);
+  EXPECT_EQ(refuse("b", "gone"), (Texts{"refused topic=b error=gone", "refused topic=a error=gone repeated=1"}));
+  now_ += minutes(5);
+  EXPECT_EQ(refuse("a", "gone"), Texts{"refused topic=a error=gone"});
+}
+
+TEST_F(RepeatedLinesTest, ChangesOfAStateAreAlwaysWritten) {
+  for (int i = 0; i < 3; ++i) {
+    auto lines = lines_.next(LogLevel::kError, "topic", {{"from", "ACTIVE"}, {"to", "FAILED"}}, now_);
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_EQ(lines[0].text, "topic from=ACTIVE to=FAILED");
+  }
+}
+
+TEST_F(RepeatedLinesTest, ManyDifferentLinesOfOneEventAreBounded) {
+  size_t written = 0;
+  for (int topic = 0; topic < 10'000; ++topic) written += refuse("t" + std::to_string(topic), "gone").size();
+  EXPECT_EQ(written, RepeatedLines::kLinesMax + 1);
+  now_ += minutes(1);
+  const auto later = refuse("t9999", "gone");
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later.front(), "refused topic=t9999 error=gone repeated=9949");
+}
+
+}  // namespace
+}  // namespace farshore
