@@ -11,6 +11,7 @@
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/producer_ids.h"
+#include "broker/metadata/store_guard.h"
 #include "broker/mirror/link_fences.h"
 #include "broker/mirror/mirror_targets.h"
 #include "broker/mirror/mirror_topics.h"
@@ -167,7 +168,8 @@ Task<Status> Broker::start_parts() {
   auto kv = co_await kv_.open(join_path(directory, kMetadataDirectory));
   if (!kv) co_return std::move(kv).error().in("metadata in " + directory);
   CO_CHECK(co_await env_.files().sync_dir(directory));  // the metadata's own name
-  CO_TRY(auto store, co_await open_kv_meta_store(env_, std::move(*kv)));
+  CO_TRY(auto opened, co_await open_kv_meta_store(env_, std::move(*kv)));
+  CO_TRY(auto store, co_await guard_meta_store(env_, std::move(opened), directory, env_.in(kMetadataLimit)));
   parts_ = std::make_shared<Parts>(env_, config_, std::move(options), std::move(*lock), std::move(store));
   Parts& parts = *parts_;
   auto listening = co_await parts.server.listen();

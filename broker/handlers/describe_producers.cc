@@ -28,14 +28,16 @@ Task<Result<kafka::DescribeProducersResponse>> handle_describe_producers(Request
       auto& answer = to.partitions.emplace_back();
       answer.partition_index = index;
       FoundPartition found;
-      if (illegal)
+      if (illegal) {
         found.error = illegal.code;
-      else
+        found.why = illegal.message;
+      } else {
         found = find_partition(services.partitions, std::string_view(topic.name), index);
+      }
       services.metrics.error(found.error);
       answer.error_code = static_cast<int16_t>(found.error);
-      if (illegal)
-        answer.error_message = illegal.message;
+      if (!found.why.empty())
+        answer.error_message = found.why;
       else if (!found.partition)
         answer.error_message = "this broker has no such partition now: " + to.name + "-" + std::to_string(index);
       if (!found.partition) continue;

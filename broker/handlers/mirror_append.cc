@@ -58,7 +58,7 @@ Task<void> serve_append(RequestContext& context, const Request& request, const M
   Services& services = context.services;
   to.partition = from.partition;
   auto found = find_partition(services.partitions, *services.metadata.image(), topic_id, from.partition);
-  Refusal refusal = refusal_of(found.error);
+  Refusal refusal = found.refusal();
   if (found.partition) {
     refusal = co_await append_one(context, request, topic, from, found.partition, deadline);
     describe(*found.partition, to, found.partition->log());

@@ -263,7 +263,7 @@ Task<void> MirrorControl::serve_partitions(TopicPtr topic, const TopicRequest& f
     PartitionResult result;
     result.partition = asked.partition;
     auto found = find_partition(services_.partitions, *services_.metadata.image(), topic->id, asked.partition);
-    Refusal refusal = refusal_of(found.error);
+    Refusal refusal = found.refusal();
     if (found.partition) {
       refusal = co_await serve_partition(found.partition, asked, result);
       describe_partition(*topic, *found.partition, result);

@@ -199,7 +199,7 @@ class Produce {
         context_.api_version >= kTopicIdsFrom
             ? find_partition(services_.partitions, *services_.metadata.image(), topic.topic_id, data.index)
             : find_partition(services_.partitions, std::string_view(topic.name), data.index);
-    if (!found.partition) co_return refusal_of(found.error);
+    if (!found.partition) co_return found.refusal();
     Partition& partition = *found.partition;
     if (Refusal refusal = check_access(partition)) co_return refusal;
     BatchRun run;

@@ -86,7 +86,7 @@ Task<Result<AppendInfo>> Partition::append(BatchRun run, AppendOrigin origin) {
   if (failed_) co_return *failed_;
   Counted counted(client_appends_, origin == AppendOrigin::kClient, progress_);
   if (disk_->full && (origin == AppendOrigin::kClient || origin == AppendOrigin::kMirror))
-    co_return Error(ErrorCode::kNoSpace, "the disk's reserve is reached (log.reserve.bytes)");
+    co_return Error(ErrorCode::kNoSpace, "the disk is full, or its reserve (log.reserve.bytes) is reached");
   auto info = co_await log_->append(std::move(run), origin, LogEpoch(epoch_.value()));
   if (!info) {
     if (info.error() == ErrorCode::kIo) fail(info.error());

@@ -10,12 +10,14 @@ using Code = kafka::ErrorCode;
 
 FoundPartition judge(Result<PartitionPtr> found) {
   FoundPartition answer;
-  if (!found)
+  if (!found) {
     answer.error = kafka_error(found.error());
-  else if ((*found)->closing())
+    if (!found.error().detail.empty()) answer.why = found.error().to_string();
+  } else if ((*found)->closing()) {
     answer.error = Code::kUnknownTopicOrPartition;
-  else
+  } else {
     answer.partition = std::move(*found);
+  }
   return answer;
 }
 

@@ -1,16 +1,21 @@
 // Finds the partition that a client's request names, or Kafka's error code for it.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "broker/partitions/partition_table.h"
 #include "proto/kafka/error_code.h"
+#include "proto/kafka/refusal.h"
 
 namespace farshore::broker {
 
 struct FoundPartition {
   kafka::ErrorCode error = kafka::ErrorCode::kNone;
+  std::string why;         // with an error: what the broker knows about it; may be empty
   PartitionPtr partition;  // null with an error
+  // What the client is told, where the protocol has room for a text.
+  kafka::Refusal refusal() const { return {error, why}; }
 };
 
 // UNKNOWN_TOPIC_OR_PARTITION; NOT_LEADER_OR_FOLLOWER (elsewhere, or being opened); KAFKA_STORAGE_ERROR (offline).

@@ -122,6 +122,24 @@ TEST(PartitionTable, AppendThatDoesNotFitOnTheDiskLeavesNothingBehind) {
   EXPECT_EQ(appended(cluster, "orders", 0, 50000), ErrorCode::kNone);
 }
 
+TEST(PartitionTable, DiskWithoutReserveStaysFullUntilThereIsRoom) {
+  TestCluster cluster(5);
+  cluster.set("log.reserve.bytes", "0");
+  cluster.start();
+  cluster.run_inside(make(cluster, "orders", 1));
+  auto& disk = cluster.world().disk("east-1");
+  disk.set_capacity(disk.used_bytes());
+  EXPECT_FALSE(cluster.services().partitions.disk_full()) << "nobody has written";
+  EXPECT_EQ(appended(cluster, "orders", 0, 100), ErrorCode::kNoSpace);
+  cluster.world().run_for(seconds(5));
+  EXPECT_TRUE(cluster.services().partitions.disk_full());
+  EXPECT_EQ(cluster.services().partitions.free_bytes(), 0u);
+  disk.set_capacity(disk.used_bytes() + 500000);
+  cluster.world().run_for(seconds(3));
+  EXPECT_FALSE(cluster.services().partitions.disk_full());
+  EXPECT_EQ(appended(cluster, "orders", 0, 100), ErrorCode::kNone);
+}
+
 // As Produce does: asks, and appends if it may.
 Task<void> client_write(TestCluster& cluster, PartitionPtr partition, int& accepted, int& refused) {
   co_await cluster.env().sleep(microseconds(cluster.env().random().between(0, 3000)));
@@ -208,6 +226,20 @@ TEST(PartitionTable, LogOfAnotherTopicIsNeitherOpenedNorRemoved) {
   size_t strays = 0;
   cluster.run_inside(has_stray(cluster, strays));
   EXPECT_EQ(strays, 1u);
+}
+
+TEST(PartitionTable, OfflinePartitionIsRefusedWithItsReason) {
+  TestCluster cluster(6);
+  cluster.start();
+  cluster.run_inside(make(cluster, "orders", 1));
+  cluster.kill();
+  cluster.world().disk("east-1").put_contents("/data/orders-0/partition.metadata", "garbage");
+  cluster.start();
+  auto found = find_partition(cluster.services().partitions, std::string_view("orders"), 0);
+  EXPECT_EQ(found.error, kafka::ErrorCode::kKafkaStorageError);
+  const std::string said = found.refusal().message;
+  EXPECT_NE(said.find("/data/orders-0/partition.metadata cannot be read"), std::string::npos) << said;
+  EXPECT_NE(said.find("restart"), std::string::npos) << said;
 }
 
 Task<void> give_away(TestCluster& cluster, std::string name) {

@@ -61,7 +61,7 @@ Error mirror_error(int16_t code, const std::optional<std::string>& message) {
     case Code::kCorruptMessage:
       return Error(ErrorCode::kCorrupt, std::move(text));
     case Code::kKafkaStorageError:
-      return Error(ErrorCode::kNoSpace, std::move(text));
+      return Error(ErrorCode::kIo, std::move(text));  // a disk that is full is one of the reasons: the message tells
     default:
       return Error(ErrorCode::kUnavailable, std::move(text));
   }

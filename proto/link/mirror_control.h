@@ -52,7 +52,8 @@ constexpr bool ended(MirrorRole role) { return role == MirrorRole::kPromoted || 
 //   kPermissionDenied  the topic is not a mirror of this link, or the caller may not
 //   kNotFound          no such topic, or it is another one than the request means
 //   kAlreadyExists     the topic exists and is no mirror
-//   kInvalidArgument, kCorrupt, kNoSpace; kUnavailable for all other codes
+//   kIo                the partition is offline, or its disk failed or is full: the broker's message says which
+//   kInvalidArgument, kCorrupt; kUnavailable for all other codes
 Error mirror_error(int16_t code, const std::optional<std::string>& message);
 
 }  // namespace farshore

@@ -52,6 +52,7 @@ TEST(MirrorError, CodesThatStopAGatewayAreNotRetriable) {
   EXPECT_EQ(error(kafka::ErrorCode::kInconsistentTopicId).code, ErrorCode::kNotFound);
   EXPECT_EQ(error(kafka::ErrorCode::kInvalidTopicException).code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(error(kafka::ErrorCode::kNotLeaderOrFollower).code, ErrorCode::kUnavailable);
+  EXPECT_EQ(error(kafka::ErrorCode::kKafkaStorageError).code, ErrorCode::kIo) << "offline is not a full disk";
   EXPECT_EQ(error(kafka::ErrorCode::kPolicyViolation).detail, "POLICY_VIOLATION: said the broker");
 }
 

@@ -21,14 +21,29 @@ bool Continuity::epoch_began(const BatchHeader& header) const {
   return !entries.empty() && header.first() < entries.front().start && header.epoch() <= entries.front().epoch;
 }
 
-Status Continuity::check(const BatchHeader& header) {
+bool Continuity::continues(const BatchHeader& header) const {
   // Durable batches are as they were written. Batches below the log start are never read.
   const bool trusted = header.first() < known_.recovery_point || header.last() < known_.log_start;
-  const bool continues = header.first() == next_ && epoch_began(header);
-  if (!trusted && !continues && !noted(header))
-    return Error(ErrorCode::kCorrupt, "offset " + std::to_string(header.base_offset) + " epoch " +
-                                          std::to_string(header.partition_leader_epoch) + " follow offset " +
-                                          std::to_string(next_.value()) + " epoch " + std::to_string(epoch_.value()));
+  return trusted || (header.first() == next_ && epoch_began(header)) || noted(header);
+}
+
+bool Continuity::confirmed(const BatchHeader& header, const BatchHeader* behind) const {
+  if (header.first() < next_ || header.epoch() < epoch_) return false;
+  if (behind) return behind->first() >= header.next() && behind->epoch() >= header.epoch();
+  if (known_.segment_bases.contains(header.next())) return true;
+  // The last batch of the log. Offset, length and epoch come one after the other: a loss that reaches the epoch and
+  // leaves offset and length as they were is not the likely one of the two, if notes are missing.
+  return !known_.gaps_whole && header.first() == next_;
+}
+
+Status Continuity::check(const BatchHeader& header, const BatchHeader* behind) {
+  if (!continues(header)) {
+    if (!confirmed(header, behind))
+      return Error(ErrorCode::kCorrupt, "offset " + std::to_string(header.base_offset) + " epoch " +
+                                            std::to_string(header.partition_leader_epoch) + " follow offset " +
+                                            std::to_string(next_.value()) + " epoch " + std::to_string(epoch_.value()));
+    ++unnoted_;
+  }
   next_ = header.next();
   epoch_ = std::max(epoch_, header.epoch());
   return ok();

@@ -24,9 +24,9 @@ TEST(Continuity, BatchAfterAGapIsAcceptedOnlyIfTheGapIsNoted) {
   known.gaps.push_back({Offset(11), Offset(20), LogEpoch(3)});
   known.epochs.assign(LogEpoch(3), Offset(10));
   Continuity order(known);
-  EXPECT_TRUE(order.check(batch(10, 3)));
-  EXPECT_TRUE(order.check(batch(20, 3)));
-  EXPECT_EQ(order.check(batch(25, 3)).error(), ErrorCode::kCorrupt);
+  EXPECT_TRUE(order.check(batch(10, 3), nullptr));
+  EXPECT_TRUE(order.check(batch(20, 3), nullptr));
+  EXPECT_EQ(order.check(batch(25, 3), nullptr).error(), ErrorCode::kCorrupt);
 }
 
 TEST(Continuity, NewEpochIsAcceptedOnlyIfTheEpochFileHasItThere) {
@@ -34,18 +34,44 @@ TEST(Continuity, NewEpochIsAcceptedOnlyIfTheEpochFileHasItThere) {
   known.epochs.assign(LogEpoch(3), Offset(10));
   known.epochs.assign(LogEpoch(4), Offset(11));
   Continuity order(known);
-  EXPECT_TRUE(order.check(batch(10, 3)));
-  EXPECT_TRUE(order.check(batch(11, 4)));
-  EXPECT_EQ(order.check(batch(12, 5)).error(), ErrorCode::kCorrupt);
+  EXPECT_TRUE(order.check(batch(10, 3), nullptr));
+  EXPECT_TRUE(order.check(batch(11, 4), nullptr));
+  EXPECT_EQ(order.check(batch(12, 5), nullptr).error(), ErrorCode::kCorrupt);
 }
 
 TEST(Continuity, BatchBelowTheRecoveryPointIsTrusted) {
   auto known = known_from(10);
   known.recovery_point = Offset(30);
   Continuity order(known);
-  EXPECT_TRUE(order.check(batch(15, 1)));
-  EXPECT_TRUE(order.check(batch(29, 7)));
-  EXPECT_EQ(order.check(batch(31, 7)).error(), ErrorCode::kCorrupt) << "a gap at the recovery point";
+  EXPECT_TRUE(order.check(batch(15, 1), nullptr));
+  EXPECT_TRUE(order.check(batch(29, 7), nullptr));
+  EXPECT_EQ(order.check(batch(31, 7), nullptr).error(), ErrorCode::kCorrupt) << "a gap at the recovery point";
+}
+
+TEST(Continuity, UnnotedJumpIsAcceptedIfTheBatchBehindItGoesOn) {
+  const BatchHeader after = batch(21, 4), before = batch(11, 4), older = batch(21, 3);
+  EXPECT_TRUE(Continuity(known_from(10)).wants_behind(batch(20, 4)));
+  EXPECT_TRUE(Continuity(known_from(10)).check(batch(20, 4), &after));
+  EXPECT_FALSE(Continuity(known_from(10)).check(batch(20, 4), &before)) << "a changed offset";
+  EXPECT_FALSE(Continuity(known_from(10)).check(batch(20, 4), &older)) << "a changed epoch";
+  EXPECT_FALSE(Continuity(known_from(10)).check(batch(20, 4), nullptr));
+  auto known = known_from(10);
+  known.recovery_point = Offset(0);
+  EXPECT_FALSE(Continuity(known).check(batch(9, 4), &after)) << "offsets never go back";
+}
+
+TEST(Continuity, UnnotedJumpIsAcceptedIfASegmentBeginsBehindIt) {
+  auto known = known_from(10);
+  known.segment_bases = {Offset(10), Offset(21)};
+  EXPECT_TRUE(Continuity(known).check(batch(20, 4), nullptr));
+  EXPECT_FALSE(Continuity(known).check(batch(21, 4), nullptr));
+}
+
+TEST(Continuity, LastBatchMayBeginAnEpochIfNotesAreMissing) {
+  auto known = known_from(10);
+  known.gaps_whole = false;
+  EXPECT_TRUE(Continuity(known).check(batch(10, 4), nullptr));
+  EXPECT_FALSE(Continuity(known).check(batch(11, 4), nullptr)) << "a gap that nothing confirms";
 }
 
 TEST(Continuity, AsManyGapsAsBatchesAreLookedUp) {  // not one after the other: that took half a minute here
@@ -54,9 +80,9 @@ TEST(Continuity, AsManyGapsAsBatchesAreLookedUp) {  // not one after the other: 
   known.epochs.assign(LogEpoch(3), Offset(0));
   for (int64_t i = kBatches; i > 0; --i) known.gaps.push_back({Offset(10 * i - 9), Offset(10 * i), LogEpoch(3)});
   Continuity order(known);
-  EXPECT_TRUE(order.check(batch(0, 3)));
-  for (int64_t i = 1; i <= kBatches; ++i) ASSERT_TRUE(order.check(batch(10 * i, 3))) << i;
-  EXPECT_FALSE(order.check(batch(10 * kBatches + 5, 3)));
+  EXPECT_TRUE(order.check(batch(0, 3), nullptr));
+  for (int64_t i = 1; i <= kBatches; ++i) ASSERT_TRUE(order.check(batch(10 * i, 3), nullptr)) << i;
+  EXPECT_FALSE(order.check(batch(10 * kBatches + 5, 3), nullptr));
 }
 
 }  // namespace

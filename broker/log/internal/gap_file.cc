@@ -16,15 +16,18 @@ constexpr size_t kLoadBytesMax = 1 << 30;  // older releases let the file grow w
 
 Task<Result<std::vector<Gap>>> GapFile::load() {
   std::vector<Gap> gaps;
+  whole_ = false;
   auto content = co_await read_file(files_, path_, kLoadBytesMax);
   if (!content && content.error() == ErrorCode::kNotFound) co_return gaps;
   if (!content) co_return std::move(content).error();
   ConstBytes bytes = as_bytes(*content);
+  const size_t entries = bytes.size() / kJumpBytes;
   for (; bytes.size() >= kJumpBytes; bytes = bytes.subspan(kJumpBytes)) {
     if (load_be<uint32_t>(bytes.data() + kCrcAt) != crc32c(bytes.first(kCrcAt))) continue;
     gaps.push_back({Offset(load_be<int64_t>(bytes.data())), Offset(load_be<int64_t>(bytes.data() + 8)),
                     LogEpoch(load_be<int32_t>(bytes.data() + 16))});
   }
+  whole_ = entries > 0 && gaps.size() == entries && bytes.empty();
   size_ = content->size() / kJumpBytes * kJumpBytes;
   for (const Gap& gap : gaps) last_gap_ = std::max(last_gap_, gap.first);
   notes_ += gaps.size();  // may be in the page cache only

@@ -2,8 +2,8 @@
 //
 // The CRC of a batch covers neither its base offset nor its leader epoch. A power loss can change these two and leave a
 // batch that looks valid. Recovery notices this where offsets and epochs continue without a gap. Where they do not
-// continue (a mirrored gap, a new epoch), the log notes the gap here before it writes the batch, and recovery accepts
-// no gap that is not noted.
+// continue (a mirrored gap, a new epoch), the log notes the gap here before it writes the batch. The file itself may be
+// lost or damaged: a missing note is no proof against a batch (Continuity).
 //
 // Notes are added under the log's writer lock, and cleared by flushes without it: the file has a lock of its own. A
 // note is there before its batch, so who clears looks at the notes, not at the log's end. Executor: the Env's.
@@ -35,6 +35,8 @@ class GapFile {
 
   // All gaps in the file, without torn entries. None if the file does not exist.
   Task<Result<std::vector<Gap>>> load();
+  // Whether load() found notes, and every one of them was valid. Otherwise notes may be missing.
+  bool whole() const { return whole_; }
   // Appends to the file (page cache). After an error nothing was noted.
   Task<Status> add(std::vector<Gap> gaps);
   Task<Status> sync();
@@ -56,6 +58,7 @@ class GapFile {
   std::string path_;
   std::unique_ptr<AsyncMutex> lock_;  // of the file's content; null: most logs have no gap
   std::unique_ptr<File> file_;
+  bool whole_ = false;
   uint64_t size_ = 0;
   Offset last_gap_{-1};                    // the highest `first` in the file
   uint64_t notes_ = 0, synced_notes_ = 0;  // how many were ever added

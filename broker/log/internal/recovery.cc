@@ -88,6 +88,8 @@ Task<Result<Continuity>> Recovery::continuity(Offset scanned_from) {
   known.log_start = state_.log_start;
   known.scanned_from = scanned_from;
   CO_TRY(known.gaps, co_await directory_.gaps().load());
+  known.gaps_whole = directory_.gaps().whole();
+  for (const auto& [base, segment] : state_.segments.all()) known.segment_bases.insert(base);
   auto text = co_await read_file(directory_.files(), directory_.path_of(log_format::kEpochs));
   if (text) {
     if (auto epochs = EpochCache::decode(*text)) known.epochs = std::move(epochs).value();
@@ -109,6 +111,7 @@ Task<Status> Recovery::scan_from(SegmentPtr first) {
         !scan.epochs.empty() && !epochs_.empty() && scan.epochs.front().first < epochs_.back().first;
     if (!scan.bad && (epoch_back || (next && segment->next > next->base)))
       co_return co_await directory_.quarantine(segment->file->path() + ": does not fit its neighbours");
+    if (!next || scan.bad) report_unnoted(order);
     auto tear = find_tear(*segment, scan, next);
     epochs_.insert(epochs_.end(), scan.epochs.begin(), scan.epochs.end());
     if (tear) co_return co_await cut_tail(segment, file_size, std::move(*tear));
@@ -120,6 +123,14 @@ Task<Status> Recovery::scan_from(SegmentPtr first) {
     }
   }
   co_return ok();
+}
+
+void Recovery::report_unnoted(const Continuity& order) const {
+  if (order.unnoted() == 0) return;
+  directory_.env().log().warn(
+      "partition.jumps or leader-epoch-checkpoint was lost or damaged: batches were kept that only the batches behind "
+      "them confirm",
+      {{"directory", directory_.path()}, {"batches", order.unnoted()}, {"end", order.next()}});
 }
 
 // A power loss can drop whole batches at the end of one segment and keep the next one. So above the recovery point

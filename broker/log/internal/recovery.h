@@ -29,6 +29,7 @@ class Recovery {
   Task<Result<std::string>> find_damage(SegmentPtr segment, uint64_t from, Offset next_base);
   Task<Result<Continuity>> continuity(Offset scanned_from);
   Task<Status> scan_from(SegmentPtr first);
+  void report_unnoted(const Continuity& order) const;
   // Why the scanned segment is bad, or does not fit its neighbours; nullopt: it is good.
   std::optional<Error> find_tear(const Segment& segment, const SegmentScan& scan, const SegmentPtr& next) const;
   Task<Status> cut_tail(SegmentPtr segment, uint64_t file_size, Error why);

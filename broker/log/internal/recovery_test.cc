@@ -127,6 +127,81 @@ TEST_F(RecoveryTest, DeletedDerivedFilesAreRebuilt) {
   }
 }
 
+TEST_F(RecoveryTest, ValidBatchesStayWhenSideFilesAreLostOrDamaged) {
+  options.segment_bytes = 1000;
+  set_options();
+  fill(20, 2, 3);
+  fill(20, 2, 5);
+  kill();
+  const LogHost::Files before = host->files();
+  const std::string jumps = path_of(log_format::kJumps), epochs = path_of(log_format::kEpochs);
+  ASSERT_GE(disk().contents(jumps).value().size(), 48U);
+  struct Damage {
+    const char* what;
+    std::function<void()> make;
+  };
+  const Damage damages[] = {
+      {"no notes", [&] { disk().erase(jumps); }},
+      {"an emptied file", [&] { disk().put_contents(jumps, ""); }},
+      {"zeros", [&] { edit(jumps, [](std::string& bytes) { bytes.assign(bytes.size(), 0); }); }},
+      {"a flipped bit in the first note", [&] { edit(jumps, [](std::string& bytes) { bytes[5] ^= 1; }); }},
+      {"a flipped bit in the last note", [&] { edit(jumps, [](std::string& bytes) { bytes.back() ^= 1; }); }},
+      {"one note only", [&] { edit(jumps, [](std::string& bytes) { bytes.resize(24); }); }},
+      {"a note cut short", [&] { edit(jumps, [](std::string& bytes) { bytes.resize(bytes.size() - 5); }); }},
+      {"neither notes nor epochs", [&] { disk().erase(jumps), disk().erase(epochs); }},
+  };
+  for (const auto& damage : damages) {
+    host->restore(before);
+    damage.make();
+    host->start();
+    ASSERT_TRUE(open()) << damage.what;
+    EXPECT_EQ(log->ends().end, Offset(80)) << damage.what;
+    EXPECT_EQ(log->recovery().cut_bytes, 0U) << damage.what;
+    EXPECT_EQ(log->last_epoch(), LogEpoch(5)) << damage.what;
+    kill();
+  }
+  host->start();
+  ASSERT_TRUE(open());
+}
+
+TEST_F(RecoveryTest, OnlyBatchOfALogStaysWhenItsNoteIsLost) {
+  fill(1, 500);
+  kill();
+  disk().erase(path_of(log_format::kJumps));
+  host->start();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(log->ends().end, Offset(500));
+}
+
+TEST_F(RecoveryTest, BatchesWithMirroredGapsStayWhenTheirNotesAreLost) {
+  for (int64_t at : {5, 100, 1000, 1001}) {
+    BatchBuilder batch = batch_of(1);
+    batch.base_offset(at).leader_epoch(at < 500 ? 2 : 7);
+    ASSERT_TRUE(append(batch, 7, AppendOrigin::kMirror));
+  }
+  kill();
+  disk().erase(path_of(log_format::kJumps));
+  host->start();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(log->ends().end, Offset(1002));
+  EXPECT_EQ(bases(0), (std::vector<int64_t>{5, 100, 1000, 1001}));
+}
+
+TEST_F(RecoveryTest, EpochsStayWhenTheirFileIsLostAtASegmentBoundary) {
+  options.segment_bytes = 1000;
+  set_options();
+  fill(5, 2, 3);
+  ASSERT_TRUE(reopen_clean());
+  while (files(".log").size() == 1) fill(1, 2, 3);
+  kill();
+  disk().erase(path_of(log_format::kJumps));
+  disk().erase(path_of(log_format::kEpochs));
+  host->start();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(log->recovery().cut_bytes, 0U);
+  EXPECT_EQ(log->last_epoch(), LogEpoch(3));
+}
+
 TEST_F(RecoveryTest, AbortedTransactionsAreKnownAfterAPowerLossThatFollowsARecovery) {
   options.segment_bytes = 600;
   set_options();

@@ -3,6 +3,28 @@
 #include "broker/log/internal/log_format.h"
 
 namespace farshore {
+namespace {
+
+// nullopt: `batch` is the last good one of the segment.
+Task<Result<std::optional<ScannedBatch>>> batch_behind(Reactor& reactor, SegmentPtr segment, ScannedBatch batch,
+                                                       uint64_t bytes, BatchScanner::Check check) {
+  BatchScanner ahead(reactor, segment->file, batch.end(), bytes, check);
+  auto behind = co_await ahead.next();
+  if (!behind && behind.error() == ErrorCode::kCorrupt) co_return std::optional<ScannedBatch>();
+  co_return behind;
+}
+
+// An Error that is kCorrupt: the batch does not follow the batches before it.
+Task<Status> check_order(Reactor& reactor, SegmentPtr segment, ScannedBatch batch, uint64_t bytes,
+                         BatchScanner::Check check, BatchOrder& order) {
+  std::optional<ScannedBatch> behind;
+  if (order.wants_behind(batch.header)) {
+    CO_TRY(behind, co_await batch_behind(reactor, segment, batch, bytes, check));
+  }
+  co_return order.check(batch.header, behind ? &behind->header : nullptr);
+}
+
+}  // namespace
 
 Task<Result<SegmentScan>> scan_segment(Reactor& reactor, SegmentPtr segment, uint64_t bytes, BatchScanner::Check check,
                                        uint64_t index_interval_bytes, ProducerState* producers, BatchOrder* order) {
@@ -28,9 +50,13 @@ Task<Result<SegmentScan>> scan_segment(Reactor& reactor, SegmentPtr segment, uin
       scan.bad = Error(ErrorCode::kCorrupt, where + ": the leader epoch goes back");
       break;
     }
-    if (auto follows = order ? order->check(header) : ok(); !follows) {
-      scan.bad = std::move(follows).error().in(where);
-      break;
+    if (order) {
+      auto follows = co_await check_order(reactor, segment, **found, bytes, check, *order);
+      if (!follows && follows.error() != ErrorCode::kCorrupt) co_return std::move(follows).error();
+      if (!follows) {
+        scan.bad = std::move(follows).error().in(where);
+        break;
+      }
     }
     if (producers && header.control()) {
       CO_TRY(auto batch, co_await scanner.load());

@@ -21,7 +21,11 @@ struct SegmentScan {
 class BatchOrder {
  public:
   virtual ~BatchOrder() = default;
-  virtual Status check(const BatchHeader& header) = 0;  // an error counts as a bad byte
+  // `behind`: the next good batch of the segment; null if there is none, or if nobody wants to know. An error counts as
+  // a bad byte.
+  virtual Status check(const BatchHeader& header, const BatchHeader* behind) = 0;
+  // Whether check() of this batch needs to know the batch behind it.
+  virtual bool wants_behind(const BatchHeader& header) const = 0;
 };
 
 // Scans the first `bytes` bytes. `producers` is the state at the segment's base offset; the scan applies every batch to

@@ -1,11 +1,14 @@
 #include "broker/partitions/internal/disk_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace farshore::broker {
 namespace {
 
 constexpr Duration kInterval = seconds(1);
+// A disk that refused a write has room again from here on, whatever the reserve.
+constexpr uint64_t kRoomBytesMin = 64 << 10;
 
 }  // namespace
 
@@ -38,9 +41,14 @@ Task<void> DiskWatch::look() {
   auto free = co_await env_.files().free_bytes(directory_);
   if (!free) co_return;  // not known: the appends will find out
   free_bytes_ = *free;
-  const bool full = *free < reserve_bytes_;
+  if (state_->full && !told_) {  // a write found it out before this look
+    told_ = true;
+    env_.log().error("disk full: a write did not fit; clients' writes are refused",
+                     {{"directory", directory_}, {"free_bytes", *free}, {"reserve_bytes", reserve_bytes_}});
+  }
+  const bool full = *free < (state_->full ? std::max(reserve_bytes_, kRoomBytesMin) : reserve_bytes_);
   if (full == state_->full) co_return;
-  state_->full = full;
+  state_->full = told_ = full;
   if (full)
     env_.log().error("disk full: clients' writes are refused",
                      {{"directory", directory_}, {"free_bytes", *free}, {"reserve_bytes", reserve_bytes_}});

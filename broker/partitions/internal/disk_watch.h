@@ -1,6 +1,6 @@
 // DiskWatch: looks at the free space of the data directory once a second, and tells the partitions whether clients may
-// write (log.reserve.bytes).
-// Executor: the broker's. Owner: PartitionTable.
+// write (log.reserve.bytes). A write that the disk refused makes it full at once, also without a reserve; it is so
+// until a look finds room. Executor: the broker's. Owner: PartitionTable.
 #pragma once
 
 #include <functional>
@@ -34,6 +34,7 @@ class DiskWatch {
   const uint64_t reserve_bytes_;
   const std::function<void()> not_full_;
   std::shared_ptr<DiskState> state_;
+  bool told_ = false;  // that the disk is full
   uint64_t free_bytes_ = 0;
   Event stopping_;
   Gate gate_;
