@@ -1,7 +1,9 @@
 #include "base/meta_store.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -14,7 +16,8 @@ using namespace std::string_view_literals;
 constexpr std::string_view kEntries = "m/";
 constexpr std::string_view kEntriesEnd = "m0";  // '0' follows '/'
 constexpr std::string_view kRevision = "r";
-constexpr size_t kScanItems = 4096;  // per KvStore call
+constexpr size_t kScanItems = 4096;    // per KvStore call
+constexpr size_t kChangesKept = 4096;  // written keys and ranges that changed_since() remembers
 
 // A stored entry: create revision, mod revision (both 8 bytes, big-endian), value.
 constexpr size_t kEntryHeaderBytes = 16;
@@ -46,9 +49,14 @@ Result<MetaEntry> decode(std::string key, std::string_view stored) {
 class KvMetaStore final : public MetaStore {
  public:
   KvMetaStore(Reactor& reactor, std::unique_ptr<KvStore> kv, Revision revision)
-      : kv_(std::move(kv)), revision_(revision), changes_(reactor), turns_(std::make_shared<Turns>(reactor)) {}
+      : kv_(std::move(kv)),
+        revision_(revision),
+        remembers_after_(revision),
+        changes_(reactor),
+        turns_(std::make_shared<Turns>(reactor)) {}
 
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override {
+    CO_CHECK(check_limits(txn));
     auto turn = co_await take_turn(deadline);
     if (!turn) co_return std::move(turn).error();
     Turn mine(turns_);
@@ -67,6 +75,7 @@ class KvMetaStore final : public MetaStore {
       co_return Error(ErrorCode::kAmbiguous, broken_.to_string()).in("metadata write");
     }
     reply.revision = ++revision_;
+    remember(txn);
     changes_.notify();
     co_return reply;
   }
@@ -95,6 +104,19 @@ class KvMetaStore final : public MetaStore {
       }
     }
     co_return snapshot;
+  }
+
+  Task<Result<MetaChanges>> changed_since(Revision since, Deadline deadline) override {
+    auto turn = co_await take_turn(deadline);
+    if (!turn) co_return std::move(turn).error();
+    if (since < remembers_after_ || since > revision_)
+      co_return Error(ErrorCode::kNotFound, "what was written after revision " + std::to_string(since) +
+                                                " is not remembered; the store is at " + std::to_string(revision_));
+    MetaChanges changes;
+    changes.revision = revision_;
+    for (const auto& [revision, keys] : written_)
+      if (revision > since) changes.keys.push_back(keys);
+    co_return changes;
   }
 
   Notifier& changes() override { return changes_; }
@@ -190,14 +212,49 @@ class KvMetaStore final : public MetaStore {
     co_return batch;
   }
 
+  void remember(const MetaTxn& txn) {
+    for (const auto& op : txn.then) {
+      MetaKeys keys;
+      if (const auto* put = std::get_if<KvPut>(&op)) keys.begin = put->key;
+      if (const auto* erase = std::get_if<KvDelete>(&op)) keys.begin = erase->key;
+      if (const auto* range = std::get_if<KvDeleteRange>(&op)) keys = {range->begin, range->end};
+      written_.emplace_back(revision_, std::move(keys));
+    }
+    while (written_.size() > kChangesKept) {
+      remembers_after_ = written_.front().first;  // a part of a transaction is of no use
+      while (!written_.empty() && written_.front().first == remembers_after_) written_.pop_front();
+    }
+  }
+
   std::unique_ptr<KvStore> kv_;
   Revision revision_;
+  Revision remembers_after_;                           // everything that was written after it is in the next
+  std::deque<std::pair<Revision, MetaKeys>> written_;  // oldest first
   Notifier changes_;
   std::shared_ptr<Turns> turns_;
   Error broken_;
 };
 
 }  // namespace
+
+Status check_limits(const MetaTxn& txn) {
+  auto beyond = [](const char* what, size_t count, size_t most) {
+    return Error(ErrorCode::kInvalidArgument, "a metadata transaction has " + std::to_string(count) + what +
+                                                  ", at most " + std::to_string(most) + " are allowed");
+  };
+  size_t bytes = 0;
+  for (const auto& condition : txn.conditions)
+    bytes += condition.key.size() + (condition.value ? condition.value->size() : 0);
+  for (const auto& op : txn.then) {
+    if (const auto* put = std::get_if<KvPut>(&op)) bytes += put->key.size() + put->value.size();
+    if (const auto* erase = std::get_if<KvDelete>(&op)) bytes += erase->key.size();
+    if (const auto* range = std::get_if<KvDeleteRange>(&op)) bytes += range->begin.size() + range->end.size();
+  }
+  if (txn.conditions.size() > kMetaTxnOpsMax) return beyond(" conditions", txn.conditions.size(), kMetaTxnOpsMax);
+  if (txn.then.size() > kMetaTxnOpsMax) return beyond(" operations", txn.then.size(), kMetaTxnOpsMax);
+  if (bytes > kMetaTxnBytesMax) return beyond(" bytes", bytes, kMetaTxnBytesMax);
+  return ok();
+}
 
 std::string prefix_end(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();

@@ -33,7 +33,8 @@ struct Compare {
 };
 
 // etcd's limits of one transaction (--max-txn-ops, --max-request-bytes): so many conditions, so many operations, so
-// many bytes in all. Who may need more writes in several transactions, the one that makes it visible last.
+// many bytes in all. Every store refuses more. Who may need more writes in several transactions, the one that makes it
+// visible last.
 inline constexpr size_t kMetaTxnOpsMax = 128;
 inline constexpr size_t kMetaTxnBytesMax = 1536 << 10;
 
@@ -54,15 +55,32 @@ struct MetaSnapshot {
 
 inline constexpr size_t kNoEntriesMax = SIZE_MAX;
 
+// Keys that were written or deleted: those in [begin, end); end empty: just `begin`.
+struct MetaKeys {
+  std::string begin, end;
+};
+
+struct MetaChanges {
+  std::vector<MetaKeys> keys;  // oldest first; the same key may come twice
+  Revision revision = 0;       // of the store: what was written up to here is in `keys`
+};
+
+// kInvalidArgument: it is beyond a limit above; the detail says which.
+Status check_limits(const MetaTxn& txn);
+
 class MetaStore {
  public:
   virtual ~MetaStore() = default;
   // Durable when it resolves with succeeded. kAmbiguous: applied or not; re-reading decides. kUnavailable: not applied.
+  // kInvalidArgument: see check_limits.
   virtual Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) = 0;
   // The first `entries_max` keys in [begin, end); end empty: just `begin`. Linearizable.
   virtual Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline,
                                            size_t entries_max = kNoEntriesMax) = 0;
-  // Notified (perhaps late, perhaps twice, perhaps for nothing) after writes: re-list with range().
+  // What was written after `since`, by anybody. kNotFound: the store does not remember that far back (or is not there
+  // yet): read everything.
+  virtual Task<Result<MetaChanges>> changed_since(Revision since, Deadline deadline) = 0;
+  // Notified (perhaps late, perhaps twice, perhaps for nothing) after writes: ask changed_since(), or range().
   virtual Notifier& changes() = 0;
 };
 

@@ -132,10 +132,11 @@ TEST_F(KvMetaStoreTest, RangesFollowPrefixesAndTheirEnds) {
 }
 
 TEST_F(KvMetaStoreTest, RangeLongerThanOneScanIsReadWhole) {
-  std::vector<KvBatch::Op> ops;
-  ops.reserve(10000);
-  for (int i = 0; i < 10000; ++i) ops.push_back(KvPut{"k" + std::to_string(i), ""});
-  commit({}, std::move(ops)).value();
+  for (int i = 0; i < 10000; i += 100) {
+    std::vector<KvBatch::Op> ops;
+    for (int j = i; j < i + 100; ++j) ops.push_back(KvPut{"k" + std::to_string(j), ""});
+    commit({}, std::move(ops)).value();
+  }
   EXPECT_EQ(keys("k", prefix_end("k")).size(), 10000u);
 }
 
@@ -208,6 +209,42 @@ TEST_F(KvMetaStoreTest, WriterThatTimesOutInTheQueueGetsUnavailableAndAppliesNot
   EXPECT_EQ(first == ErrorCode::kNone, second == ErrorCode::kUnavailable);
   EXPECT_EQ(second == ErrorCode::kNone, first == ErrorCode::kUnavailable);
   EXPECT_EQ(keys("", prefix_end("")).size(), 1u);
+}
+
+TEST_F(KvMetaStoreTest, TransactionBeyondALimitIsRefusedWithTheFigures) {
+  std::vector<KvBatch::Op> many(kMetaTxnOpsMax + 1, KvPut{"a", "1"});
+  EXPECT_EQ(commit({}, many).error().code, ErrorCode::kInvalidArgument);
+  std::vector<Compare> conditions(kMetaTxnOpsMax + 1, Compare::absent("a"));
+  EXPECT_EQ(commit(conditions, {KvPut{"a", "1"}}).error().code, ErrorCode::kInvalidArgument);
+  auto large = commit({}, {KvPut{"a", std::string(kMetaTxnBytesMax, 'x')}});
+  EXPECT_EQ(large.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(large.error().detail.find("1572865 bytes, at most 1572864"), std::string::npos) << large.error().detail;
+  commit({}, {KvPut{"a", std::string(kMetaTxnBytesMax - 1, 'x')}}).value();
+}
+
+TEST_F(KvMetaStoreTest, ChangesSinceARevisionAreTheKeysThatWereWritten) {
+  commit({}, {KvPut{"a", "1"}}).value();
+  commit({}, {KvPut{"b", "1"}, KvDelete{"a"}}).value();
+  commit({}, {KvDeleteRange{"c", "d"}}).value();
+  auto names = [](const Result<MetaChanges>& changes) {
+    std::vector<std::string> found;
+    for (const auto& keys : changes.value().keys) found.push_back(keys.begin + ":" + keys.end);
+    return found;
+  };
+  auto changes = run(store_->changed_since(1, soon()));
+  EXPECT_THAT(names(changes), ElementsAre("b:", "a:", "c:d"));
+  EXPECT_EQ(changes->revision, 3);
+  EXPECT_THAT(names(run(store_->changed_since(3, soon()))), ElementsAre());
+  EXPECT_EQ(run(store_->changed_since(4, soon())).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(KvMetaStoreTest, ChangesOfLongAgoAreForgotten) {
+  for (int i = 0; i < 50; ++i) {
+    std::vector<KvBatch::Op> ops(kMetaTxnOpsMax, KvPut{"k", std::to_string(i)});
+    commit({}, std::move(ops)).value();
+  }
+  EXPECT_EQ(run(store_->changed_since(0, soon())).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(run(store_->changed_since(49, soon()))->keys.size(), kMetaTxnOpsMax);
 }
 
 TEST_F(KvMetaStoreTest, WatchersAreNotifiedAfterAWrite) {

@@ -91,4 +91,12 @@ Task<Result<MetaSnapshot>> SimMetaFaults::range(std::string begin, std::string e
   co_return co_await state->inner->range(std::move(begin), std::move(end), deadline, entries_max);
 }
 
+Task<Result<MetaChanges>> SimMetaFaults::changed_since(Revision since, Deadline deadline) {
+  auto state = state_;
+  co_await pause(state);
+  if (state->down || state->random.chance(state->rates.unavailable)) co_return state->inject(ErrorCode::kUnavailable);
+  if (state->random.chance(state->rates.forgotten)) co_return state->inject(ErrorCode::kNotFound);
+  co_return co_await state->inner->changed_since(since, deadline);
+}
+
 }  // namespace farshore::sim

@@ -1,6 +1,6 @@
 // SimMetaFaults: a MetaStore around another one, that answers as a metadata service far away does on a bad day.
 //  - commit: kAmbiguous (applied or not), kUnavailable (not applied), kTimedOut (applied or not, at the deadline)
-//  - range: kUnavailable
+//  - range: kUnavailable; changed_since: kUnavailable, or it remembers nothing
 //  - changes(): late, twice, or for nothing
 // Executor: the process's.
 #pragma once
@@ -14,6 +14,7 @@ namespace farshore::sim {
 
 struct MetaFaultRates {
   double ambiguous = 0.02, unavailable = 0.02, timed_out = 0.005;
+  double forgotten = 0.1;  // of changed_since()
   double notify_late = 0.3, notify_twice = 0.1, notify_for_nothing = 0.02;
   Duration delay_min{}, delay_max = milliseconds(3);  // of every call
   Duration late_max = milliseconds(500);
@@ -26,6 +27,7 @@ class SimMetaFaults final : public MetaStore {
 
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override;
   Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline, size_t entries_max) override;
+  Task<Result<MetaChanges>> changed_since(Revision since, Deadline deadline) override;
   Notifier& changes() override;
 
   void set_rates(MetaFaultRates rates);

@@ -55,6 +55,15 @@ struct PartitionImage {
   BrokerId leader;
   std::vector<BrokerId> replicas, isr;
   Revision mod_revision = 0;
+  bool behind = false;  // its record still has a lower epoch: see TopicImage::raising
+};
+
+// A topic's record that is too long for one value is stored in parts, which its own key names.
+struct TopicParts {
+  TopicId topic;
+  Uuid generation;  // of the parts: each version of the record has its own
+  int32_t count = 0;
+  friend bool operator==(const TopicParts&, const TopicParts&) = default;
 };
 
 struct TopicImage {
@@ -68,6 +77,10 @@ struct TopicImage {
   std::vector<WriteFence> fences;  // of links that mirror this topic somewhere else, and promote it there
   bool fenced() const { return read_only || any_fence_holds(fences); }
   bool internal = false;  // __consumer_offsets and the like
+  // Epochs that are decided, of more partitions than one transaction can write. They hold from the moment when the
+  // topic's record names them (`partitions` has them already); the partitions' own records follow.
+  std::map<int32_t, LeadershipEpoch> raising;
+  std::optional<TopicParts> parts;  // how its record is stored
   Revision mod_revision = 0;
 };
 

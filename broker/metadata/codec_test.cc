@@ -162,5 +162,25 @@ TEST(MetadataCodec, PartitionKeysAreParsedStrictly) {
     EXPECT_FALSE(parse_partition_key(bad)) << bad;
 }
 
+TEST(MetadataCodec, TopicThatAnOlderReleaseWouldMisreadHasAnotherVersion) {
+  TopicImage topic;
+  topic.name = "orders";
+  topic.id = Uuid::parse("AAAAAAAAAAAAAAAAAAAAAQ").value();
+  topic.partitions.resize(3);
+  EXPECT_NE(encode_topic(topic).find("\"v\":1"), std::string::npos);
+  topic.raising = {{0, LeadershipEpoch(65536)}, {2, LeadershipEpoch(7)}};
+  const std::string text = encode_topic(topic);
+  EXPECT_NE(text.find("\"v\":2"), std::string::npos);
+  EXPECT_EQ(decode_topic("orders", text).value().raising, topic.raising);
+  EXPECT_EQ(decode_topic_parts("orders", text).value(), std::nullopt);
+
+  const TopicParts parts{topic.id, Uuid::parse("AAAAAAAAAAAAAAAAAAAAAg").value(), 4};
+  const std::string head = encode_topic_parts(parts);
+  EXPECT_NE(head.find("\"v\":2"), std::string::npos);
+  EXPECT_EQ(decode_topic_parts("orders", head).value(), parts);
+  EXPECT_EQ(decode_topic("orders", head).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(decode_topic("orders", R"({"v":3})").error().code, ErrorCode::kUnsupported);
+}
+
 }  // namespace
 }  // namespace farshore::broker

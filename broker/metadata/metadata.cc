@@ -31,11 +31,12 @@ Task<Status> MetadataManager::start(std::string cluster_id, Deadline deadline) {
   Registration registration(env_, *store_, self_);
   CO_CHECK(co_await registration.ensure_cluster(std::move(cluster_id), salt_, deadline));
   CO_CHECK(co_await registration.register_broker(deadline));
-  std::vector<TopicId> unowned;
+  std::vector<std::string> unowned;
   CO_CHECK(co_await load(deadline, &unowned));
   co_await remove_unowned(std::move(unowned), deadline);
   CO_TRY(const size_t raised, co_await registration.raise_epochs(image_, deadline));
   if (raised > 0) CO_CHECK(co_await load(deadline));
+  finish_raises_later();
   spawn(gate_, "metadata follow", follow());
   co_return ok();
 }
@@ -47,19 +48,18 @@ Task<void> MetadataManager::stop() {
   changes_.close();
 }
 
-// Records of partitions whose topic was never made: its creation was interrupted.
-Task<void> MetadataManager::remove_unowned(std::vector<TopicId> topics, Deadline deadline) {
-  for (const auto& id : topics) {
+// Records that a creation, or a change of a long topic, left when it was interrupted.
+Task<void> MetadataManager::remove_unowned(std::vector<std::string> prefixes, Deadline deadline) {
+  for (const auto& prefix : prefixes) {
     MetaTxn txn;
-    std::string prefix = std::string(kPartitionPrefix) + id.to_string() + "/";
     txn.then.push_back(KvDeleteRange{prefix, prefix_end(prefix)});
     Apply nothing;
     auto removed = co_await commit_locked(std::move(txn), std::move(nothing), deadline);
-    if (!removed) env_.log().warn("leftovers of a topic stay", {{"topic_id", id}, {"error", removed.error()}});
+    if (!removed) env_.log().warn("leftovers of a topic stay", {{"keys", prefix}, {"error", removed.error()}});
   }
 }
 
-Task<Status> MetadataManager::load(Deadline deadline, std::vector<TopicId>* unowned) {
+Task<Status> MetadataManager::load(Deadline deadline, std::vector<std::string>* unowned) {
   auto image = co_await read_image(*store_, self_.id, seen_, deadline, unowned);
   if (image) {
     seen_ = (*image)->revision;
@@ -71,6 +71,15 @@ Task<Status> MetadataManager::load(Deadline deadline, std::vector<TopicId>* unow
     env_.log().error("metadata refused", {{"error", *failed_}});
   }
   co_return std::move(image).error();
+}
+
+Task<Status> MetadataManager::catch_up(Deadline deadline) {
+  auto update = co_await update_image(*store_, image_, seen_, deadline);
+  if (!update && update.error() == ErrorCode::kNotFound) co_return co_await load(deadline);
+  if (!update) co_return std::move(update).error();
+  seen_ = update->revision;
+  if (update->image) publish(std::move(update->image));
+  co_return ok();
 }
 
 void MetadataManager::publish(std::shared_ptr<ClusterImage> image) {
@@ -89,7 +98,7 @@ Task<void> MetadataManager::follow() {
     if (!probe)
       status = std::move(probe).error();
     else if (probe->revision != seen_)
-      status = co_await load(env_.in(kFollowDeadline));
+      status = co_await catch_up(env_.in(kFollowDeadline));
     if (!status && !stopped_) {
       env_.log().warn("metadata not read", {{"error", status.error()}});
       co_await env_.sleep(kFollowPause);
@@ -98,8 +107,7 @@ Task<void> MetadataManager::follow() {
   }
 }
 
-// Requires lock_. The image follows at once if this was the only write since it was made; else everything is read
-// again.
+// Requires lock_. The image follows at once if this was the only write since it was made; else it catches up.
 Task<Result<MetaTxnReply>> MetadataManager::commit_locked(MetaTxn txn, Apply apply, Deadline deadline) {
   if (stopped_) co_return Error(ErrorCode::kClosed, "the broker is stopping");
   if (failed_) co_return *failed_;
@@ -112,7 +120,7 @@ Task<Result<MetaTxnReply>> MetadataManager::commit_locked(MetaTxn txn, Apply app
     apply(*image, reply.revision);
     publish(std::move(image));
   } else if (reply.revision != seen_) {
-    CO_CHECK(co_await load(deadline));
+    CO_CHECK(co_await catch_up(deadline));
   }
   co_return reply;
 }
@@ -160,7 +168,7 @@ Task<Result<TopicPtr>> MetadataManager::create_topic(NewTopic wanted, Deadline d
   auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
   if (!reply && reply.error() == ErrorCode::kAmbiguous) {
     // Our own random id tells whether it was applied.
-    CO_CHECK(co_await load(deadline));
+    CO_CHECK(co_await catch_up(deadline));
     if (!image_->topic(topic->id)) co_return std::move(reply).error();
   } else if (!reply) {
     co_return std::move(reply).error();
@@ -182,15 +190,14 @@ Task<Status> MetadataManager::delete_topic(TopicId id, Deadline deadline) {
     MetaTxn txn;
     txn.conditions.push_back(Compare::revision_is(topic_key(name), found->mod_revision));
     txn.then.push_back(KvDelete{topic_key(name)});
-    std::string prefix = std::string(kPartitionPrefix) + id.to_string() + "/";
-    txn.then.push_back(KvDeleteRange{prefix, prefix_end(prefix)});
+    remove_topic_records(*found, txn);
     Apply apply = [id, name](ClusterImage& image, Revision) {
       image.topics.erase(name);
       image.names_by_id.erase(id);
     };
     auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
     if (!reply && reply.error() == ErrorCode::kAmbiguous) {
-      CO_CHECK(co_await load(deadline));
+      CO_CHECK(co_await catch_up(deadline));
       if (!image_->topic(id)) co_return ok();
       co_return std::move(reply).error();
     }
@@ -231,40 +238,126 @@ Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit,
 }
 
 Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit, Along along, Deadline deadline) {
+  MetaTxn others{std::move(along.conditions), std::move(along.also)};
   auto guard = co_await lock_.lock();
   for (int attempt = 0; attempt < kRetriesMax; ++attempt) {
     auto name = image_->names_by_id.find(id);
     if (name == image_->names_by_id.end()) co_return gone(id);
     TopicPtr now = image_->topics.at(name->second);
+    if (!now->raising.empty()) {
+      CO_CHECK(co_await finish_raise(id, deadline));
+      continue;
+    }
     auto next = std::make_shared<TopicImage>(*now);
     CO_CHECK(edit(*next));
     ensure(next->name == now->name && next->id == now->id, "a topic keeps its name and id");
     ensure(next->partitions.size() >= now->partitions.size(), "partitions are never removed");
     place(*next);
     CO_TRY(const size_t written, co_await write_ahead(*next, now->partitions.size(), deadline));
-    const TopicChange change(now, next, written);
-    MetaTxn txn = change.txn();
-    if (txn.then.empty() && along.also.empty() && along.conditions.empty()) co_return now;
-    txn.conditions.insert(txn.conditions.end(), along.conditions.begin(), along.conditions.end());
-    txn.then.insert(txn.then.end(), along.also.begin(), along.also.end());
-    Apply apply = [change](ClusterImage& image, Revision revision) { change.apply(image, revision); };
-    auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
-    if (!reply && reply.error() == ErrorCode::kAmbiguous) {
-      CO_CHECK(co_await load(deadline));
-      if (!change.applied_in(*image_)) co_return std::move(reply).error();
-      co_return image_->topics.at(now->name);
-    }
-    if (!reply) co_return std::move(reply).error();
-    if (reply->succeeded) {
+    TopicChange change(now, next, written, others, env_.random());
+    CO_TRY(const bool committed, co_await commit_change(change, others, deadline));
+    if (committed) {
+      const TopicImage* changed = image_->topic(id);
+      if (!changed) co_return gone(id);
+      if (!changed->raising.empty()) {
+        auto finished = co_await finish_raise(id, deadline);
+        if (!finished) finish_raises_later();  // the change is made all the same
+      }
       auto it = image_->topics.find(now->name);
       if (it == image_->topics.end() || it->second->id != id) co_return gone(id);
       co_return it->second;
     }
     // A compare failed. If the topic is what it was, it was one of the caller's own conditions.
-    if (change.unchanged_in(*image_) && !along.conditions.empty())
+    if (change.unchanged_in(*image_) && !others.conditions.empty())
       co_return Error(ErrorCode::kFenced, "a condition of the change does not hold any more");
   }
   co_return Error(ErrorCode::kConflict, "topic " + id.to_string() + " keeps changing");
+}
+
+Task<Result<bool>> MetadataManager::commit_change(TopicChange& change, MetaTxn others, Deadline deadline) {
+  Revision first = 0;
+  auto ahead = change.ahead();
+  for (auto& part : ahead) {
+    Apply nothing;
+    CO_TRY(auto reply, co_await commit_locked(std::move(part), std::move(nothing), deadline));
+    if (first == 0) first = reply.revision;
+  }
+  change.ahead_is_written(first);
+  MetaTxn txn = change.txn();
+  if (txn.then.empty() && others.then.empty() && others.conditions.empty()) co_return true;
+  txn.conditions.insert(txn.conditions.end(), others.conditions.begin(), others.conditions.end());
+  txn.then.insert(txn.then.end(), others.then.begin(), others.then.end());
+  Apply apply = [&change](ClusterImage& image, Revision revision) { change.apply(image, revision); };
+  auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
+  if (!reply && reply.error() == ErrorCode::kAmbiguous) {
+    CO_CHECK(co_await catch_up(deadline));
+    if (!change.applied_in(*image_)) co_return std::move(reply).error();
+    co_return true;
+  }
+  if (!reply) co_return std::move(reply).error();
+  if (!reply->succeeded && !ahead.empty()) {
+    Apply nothing;
+    (void)co_await commit_locked(change.undo_ahead(), std::move(nothing), deadline);  // else the next start does it
+  }
+  co_return reply->succeeded;
+}
+
+// Requires lock_.
+Task<Status> MetadataManager::finish_raise(TopicId id, Deadline deadline) {
+  for (int attempt = 0; attempt < kRetriesMax; ++attempt) {
+    const TopicImage* found = image_->topic(id);
+    if (!found || found->raising.empty()) co_return ok();
+    TopicPtr now = image_->topics.at(found->name);
+    auto next = std::make_shared<TopicImage>(*now);
+    auto written = co_await write_raised(*next, deadline);
+    if (written && *written) {
+      next->raising.clear();
+      MetaTxn nothing;
+      TopicChange change(now, next, next->partitions.size(), nothing, env_.random());
+      written = co_await commit_change(change, std::move(nothing), deadline);
+      if (written && *written) co_return ok();
+    }
+    CO_CHECK(co_await load(deadline));  // the image has not followed write_raised()
+    if (!written) co_return std::move(written).error();
+  }
+  co_return Error(ErrorCode::kConflict, "the partitions of topic " + id.to_string() + " keep changing");
+}
+
+Task<Result<bool>> MetadataManager::write_raised(TopicImage& topic, Deadline deadline) {
+  for (;;) {
+    std::vector<size_t> raised;
+    MetaTxn txn = raise_txn(topic, raised);
+    if (raised.empty()) co_return true;
+    Apply nothing;
+    CO_TRY(auto reply, co_await commit_locked(std::move(txn), std::move(nothing), deadline));
+    if (!reply.succeeded) co_return false;
+    for (size_t i : raised) {
+      topic.partitions[i].behind = false;
+      topic.partitions[i].mod_revision = reply.revision;
+    }
+  }
+}
+
+void MetadataManager::finish_raises_later() {
+  if (!finishing_) finishing_ = spawn(gate_, "finish raised epochs", finish_raises());
+}
+
+Task<void> MetadataManager::finish_raises() {
+  while (!stopped_) {
+    auto found = std::find_if(image_->topics.begin(), image_->topics.end(),
+                              [](const auto& entry) { return !entry.second->raising.empty(); });
+    if (found == image_->topics.end()) break;
+    auto finished = co_await finish_raise_alone(found->second->id);
+    if (finished || stopped_) continue;
+    env_.log().warn("epochs of partitions are not written yet", {{"error", finished.error()}});
+    co_await env_.sleep(kFollowPause);
+  }
+  finishing_ = false;
+}
+
+Task<Status> MetadataManager::finish_raise_alone(TopicId id) {
+  auto guard = co_await lock_.lock();
+  co_return co_await finish_raise(id, env_.in(kFollowDeadline));
 }
 
 Task<Result<MetaSnapshot>> MetadataManager::range(std::string begin, std::string end, Deadline deadline,

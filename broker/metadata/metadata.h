@@ -21,6 +21,8 @@
 
 namespace farshore::broker {
 
+class TopicChange;
+
 using ImagePtr = std::shared_ptr<const ClusterImage>;
 using TopicPtr = std::shared_ptr<const TopicImage>;
 
@@ -65,7 +67,7 @@ class MetadataManager {
   using ConfigChanges = std::map<std::string, std::optional<std::string>>;
   Task<Result<TopicPtr>> alter_configs(TopicId id, ConfigChanges changes, Deadline deadline);
 
-  // Any change of one topic, in one transaction: `edit` gets a copy of the newest state (again, after a lost compare)
+  // Any change of one topic, whole or not at all: `edit` gets a copy of the newest state (again, after a lost compare)
   // and may change configs, mirror, read_only, and partitions (epochs; more of them). Never the name, the id, or an
   // epoch downwards (ensured). Its error is returned, and nothing is written. `conditions` must hold as well, and
   // `also` is written along (keys under "link/"): kFenced if a condition fails.
@@ -88,13 +90,24 @@ class MetadataManager {
 
  private:
   using Apply = std::function<void(ClusterImage&, Revision)>;
-  // Reads the whole image again. `unowned`: topic ids that only have partition records.
-  Task<Status> load(Deadline deadline, std::vector<TopicId>* unowned = nullptr);
+  // Reads the whole image again. `unowned`: prefixes of records that belong to no topic.
+  Task<Status> load(Deadline deadline, std::vector<std::string>* unowned = nullptr);
+  // Reads what was written since `seen_`; the whole image only if the store cannot tell.
+  Task<Status> catch_up(Deadline deadline);
   // Writes partitions of `topic` from `from` on, in transactions of their own, until the rest fits into one with the
   // topic. Returns the first that is not written.
   Task<Result<size_t>> write_ahead(TopicImage& topic, size_t from, Deadline deadline);
-  Task<void> remove_unowned(std::vector<TopicId> topics, Deadline deadline);
-  // Commits under lock_; `apply` changes a copy of the image if nobody else wrote meanwhile, else it is loaded again.
+  Task<void> remove_unowned(std::vector<std::string> prefixes, Deadline deadline);
+  // False: a compare was lost.
+  Task<Result<bool>> commit_change(TopicChange& change, MetaTxn others, Deadline deadline);
+  // The records of partitions follow what their topic's record says of their epochs (TopicImage::raising).
+  Task<Status> finish_raise(TopicId id, Deadline deadline);
+  Task<Result<bool>> write_raised(TopicImage& topic, Deadline deadline);
+  void finish_raises_later();
+  Task<void> finish_raises();
+  Task<Status> finish_raise_alone(TopicId id);
+  // Commits under lock_; `apply` changes a copy of the image if nobody else wrote meanwhile, else what was written is
+  // read.
   Task<Result<MetaTxnReply>> commit_locked(MetaTxn txn, Apply apply, Deadline deadline);
   void place(TopicImage& topic) const;  // gives new partitions to this broker
   void publish(std::shared_ptr<ClusterImage> image);
@@ -110,6 +123,7 @@ class MetadataManager {
   Gate gate_;
   AsyncMutex lock_;  // one change at a time from this process; others are compared away
   bool stopped_ = false;
+  bool finishing_ = false;       // finish_raises() runs
   std::optional<Error> failed_;  // the store went back in time: nothing is changed any more
 };
 

@@ -4,113 +4,10 @@
 
 #include "base/sim/world.h"
 #include "broker/metadata/internal/codec.h"
+#include "broker/metadata/testing/metadata_node.h"
 
-namespace farshore::broker {
+namespace farshore::broker::metadata_test {
 namespace {
-
-constexpr Duration kLimit = seconds(60);
-
-// Passes everything on, and counts what etcd would refuse.
-class LimitedStore final : public MetaStore {
- public:
-  LimitedStore(std::unique_ptr<MetaStore> store, size_t& beyond, size_t& commits_left)
-      : store_(std::move(store)), beyond_(beyond), commits_left_(commits_left) {}
-  Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override {
-    if (txn.conditions.size() > kMetaTxnOpsMax || txn.then.size() > kMetaTxnOpsMax) ++beyond_;
-    if (commits_left_ == 0) co_return Error(ErrorCode::kUnavailable, "no more commits in this test");
-    --commits_left_;
-    co_return co_await store_->commit(std::move(txn), deadline);
-  }
-  Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline, size_t entries_max) override {
-    return store_->range(std::move(begin), std::move(end), deadline, entries_max);
-  }
-  Notifier& changes() override { return store_->changes(); }
-
- private:
-  std::unique_ptr<MetaStore> store_;
-  size_t& beyond_;
-  size_t& commits_left_;
-};
-
-// One broker's metadata on a simulated host; start() again after a kill finds the same disk.
-class Node {
- public:
-  explicit Node(uint64_t seed) : world_(options(seed)) {}
-  ~Node() { stop(); }
-
-  // False if the process died on the way.
-  bool start() {
-    env_ = &world_.start_process("east-1", "broker");
-    bool started = false;
-    bool ended = run(start_task(started));
-    return ended && started;
-  }
-  void stop() {
-    if (env_ && !env_->dead() && manager_) (void)run(manager_->stop());
-    manager_.reset();
-  }
-  void kill() {
-    world_.kill(*env_);
-    manager_.reset();
-  }
-  bool run(Task<void> task) { return world_.run(*env_, std::move(task), kLimit); }
-  sim::SimWorld& world() { return world_; }
-  sim::SimEnv& env() { return *env_; }
-  MetadataManager& manager() { return *manager_; }
-  MetaStore& store() { return *store_; }
-  ImagePtr image() { return manager_->image(); }
-  Deadline limit() { return env_->in(kLimit); }
-  int64_t salt = 0;   // for start()
-  size_t beyond = 0;  // transactions that etcd would refuse
-  size_t commits_left = SIZE_MAX;
-
- private:
-  static sim::SimOptions options(uint64_t seed) {
-    sim::SimOptions options;
-    options.seed = seed;
-    return options;
-  }
-  Task<void> start_task(bool& started) {
-    auto kv = co_await env_->kv().open("/data/meta");
-    if (!kv) co_return;
-    auto store = co_await open_kv_meta_store(*env_, std::move(*kv));
-    if (!store) co_return;
-    store_ = store->get();
-    BrokerImage self;
-    self.id = BrokerId(1);
-    self.advertised = Endpoint{"east-1", 9092};
-    auto limited = std::make_unique<LimitedStore>(std::move(*store), beyond, commits_left);
-    manager_ = std::make_unique<MetadataManager>(*env_, std::move(limited), self);
-    manager_->use_salt(salt);
-    auto status = co_await manager_->start("", limit());
-    EXPECT_TRUE(status) << status.error().to_string();
-    started = status.has_value();
-  }
-
-  sim::SimWorld world_;
-  sim::SimEnv* env_ = nullptr;
-  std::unique_ptr<MetadataManager> manager_;
-  MetaStore* store_ = nullptr;
-};
-
-NewTopic topic_of(std::string name, int32_t partitions) {
-  NewTopic topic;
-  topic.name = std::move(name);
-  topic.partitions = partitions;
-  topic.configs = {{"retention.ms", "5"}};
-  return topic;
-}
-
-Task<void> create(Node& node, std::string name, int32_t partitions, Result<TopicPtr>& result) {
-  NewTopic topic = topic_of(std::move(name), partitions);
-  result = co_await node.manager().create_topic(std::move(topic), node.limit());
-}
-
-Result<TopicPtr> created(Node& node, const std::string& name, int32_t partitions) {
-  Result<TopicPtr> result = Error(ErrorCode::kInternal, "did not end");
-  (void)node.run(create(node, name, partitions, result));
-  return result;
-}
 
 TEST(MetadataManager, RestartKeepsTheClusterOfTheFirstStart) {
   Node node(1);
@@ -150,7 +47,6 @@ TEST(MetadataManager, TopicOfManyPartitionsIsMadeGrownAndRaisedInTransactionsOfE
   node.kill();
   ASSERT_TRUE(node.start());  // raises every epoch: so the image had the right revisions, and the store has them
   expect(1);
-  EXPECT_EQ(node.beyond, 0u);
 }
 
 TEST(MetadataManager, InterruptedCreationAndGrowthLeaveNothingThatCounts) {
@@ -338,6 +234,30 @@ TEST(MetadataManager, WritesOfAnotherBrokerAreFollowed) {
   EXPECT_TRUE(node.image()->topic("foreign"));
 }
 
+Task<void> delete_behind(Node& node, TopicId id) {
+  MetaTxn txn;
+  txn.then.push_back(KvDelete{topic_key("foreign")});
+  const std::string prefix = "partition/" + id.to_string() + "/";
+  txn.then.push_back(KvDeleteRange{prefix, prefix_end(prefix)});
+  auto reply = co_await node.store().commit(std::move(txn), node.limit());
+  EXPECT_TRUE(reply && reply->succeeded);
+}
+
+TEST(MetadataManager, AForeignWriteIsFollowedByReadingWhatItTouched) {
+  Node node(8);
+  ASSERT_TRUE(node.start());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(created(node, "topic-" + std::to_string(i), 3));
+  const size_t before = node.entries_read;
+  const TopicId id = node.world().random().uuid();
+  ASSERT_TRUE(node.run(write_behind(node, id)));
+  EXPECT_EQ(node.world().run_until([&] { return node.image()->topic(id) != nullptr; }, kLimit), sim::RunEnd::kDone);
+  ASSERT_TRUE(node.run(delete_behind(node, id)));
+  EXPECT_EQ(node.world().run_until([&] { return node.image()->topic(id) == nullptr; }, kLimit), sim::RunEnd::kDone);
+  EXPECT_LE(node.entries_read - before, 10u) << "of 400";
+  EXPECT_EQ(node.image()->topics.size(), 100u);
+  EXPECT_EQ(node.image()->names_by_id.size(), 100u);
+}
+
 TEST(MetadataManager, KillAtAnyPointLeavesATopicWholeOrAbsent) {
   for (uint64_t n = 1; n <= 40; ++n) {
     SCOPED_TRACE("killed at resumption " + std::to_string(n));
@@ -356,4 +276,4 @@ TEST(MetadataManager, KillAtAnyPointLeavesATopicWholeOrAbsent) {
 }
 
 }  // namespace
-}  // namespace farshore::broker
+}  // namespace farshore::broker::metadata_test

@@ -24,6 +24,9 @@ class GuardedStore final : public MetaStore {
   Task<Result<MetaSnapshot>> range(std::string begin, std::string end, Deadline deadline, size_t entries_max) override {
     return store_->range(std::move(begin), std::move(end), deadline, entries_max);
   }
+  Task<Result<MetaChanges>> changed_since(Revision since, Deadline deadline) override {
+    return store_->changed_since(since, deadline);
+  }
   Notifier& changes() override { return store_->changes(); }
 
  private:

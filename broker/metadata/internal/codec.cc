@@ -12,6 +12,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kFormatVersion = 1;
+// Of a topic whose record an older release would misread: it has raised epochs, or is stored in parts.
+constexpr int kTopicFormatVersion = 2;
+constexpr int32_t kTopicPartsMax = 1 << 10;         // of a stored topic: beyond it the value is damaged
 constexpr size_t kPartitionsPerTopicMax = 1 << 20;  // of a stored topic: beyond it the value is damaged
 
 struct BadValue {  // thrown inside this file only
@@ -20,7 +23,7 @@ struct BadValue {  // thrown inside this file only
 
 // Parses, checks the version, and lets `read` pick the fields; what the JSON library throws becomes kCorrupt here.
 template <class T, class Read>
-Result<T> decode_value(std::string_view what, std::string_view value, Read read) {
+Result<T> decode_value(std::string_view what, std::string_view value, Read read, int version_max = kFormatVersion) {
   try {
     // No number of ours has a fraction: such a field is left out, and missed below. (As an integer it could be
     // undefined.)
@@ -28,9 +31,9 @@ Result<T> decode_value(std::string_view what, std::string_view value, Read read)
       return event != Json::parse_event_t::value || !parsed.is_number_float();
     };
     Json json = Json::parse(value.begin(), value.end(), no_fractions);
-    if (int version = json.at("v").get<int>(); version != kFormatVersion)
+    if (int version = json.at("v").get<int>(); version < kFormatVersion || version > version_max)
       return Error(ErrorCode::kUnsupported, std::string(what) + " has format version " + std::to_string(version) +
-                                                ", this program reads " + std::to_string(kFormatVersion));
+                                                ", this program reads " + std::to_string(version_max));
     T result;
     read(json, result);
     return result;
@@ -130,6 +133,17 @@ std::vector<WriteFence> fences_of(const Json& json) {
   return fences;
 }
 
+std::map<int32_t, LeadershipEpoch> raising_of(const Json& json, size_t partitions) {
+  std::map<int32_t, LeadershipEpoch> raising;
+  for (const auto& from : json) {
+    const auto partition = from.at(0).get<int32_t>();
+    if (partition < 0 || static_cast<size_t>(partition) >= partitions)
+      throw BadValue{Error(ErrorCode::kCorrupt, "an epoch of partition " + std::to_string(partition))};
+    raising[partition] = LeadershipEpoch(from.at(1).get<int32_t>());
+  }
+  return raising;
+}
+
 }  // namespace
 
 std::string broker_key(BrokerId id) { return std::string(kBrokerPrefix) + std::to_string(id.value()); }
@@ -217,12 +231,18 @@ std::string encode_topic(const TopicImage& topic) {
                {"configs", topic.configs}, {"internal", topic.internal}, {"read_only", topic.read_only}};
   if (topic.mirror) json["mirror"] = mirror_json(*topic.mirror);
   if (!topic.fences.empty()) json["fences"] = fences_json(topic.fences);
+  if (!topic.raising.empty()) {
+    Json raising = Json::array();
+    for (const auto& [partition, epoch] : topic.raising) raising.push_back({partition, epoch.value()});
+    json["raising"] = std::move(raising);
+    json["v"] = kTopicFormatVersion;
+  }
   return dump(json);
 }
 
 Result<TopicImage> decode_topic(std::string name, std::string_view value) {
   std::string what = "topic " + name;
-  return decode_value<TopicImage>(what, value, [&name](const Json& json, TopicImage& to) {
+  auto read = [&name](const Json& json, TopicImage& to) {
     to.name = std::move(name);
     to.id = uuid_of(json.at("id"));
     auto count = json.at("partitions").get<size_t>();
@@ -234,7 +254,26 @@ Result<TopicImage> decode_topic(std::string name, std::string_view value) {
     to.read_only = json.at("read_only").get<bool>();
     if (json.contains("mirror")) to.mirror = mirror_of(json.at("mirror"));
     if (json.contains("fences")) to.fences = fences_of(json.at("fences"));
-  });
+    if (json.contains("raising")) to.raising = raising_of(json.at("raising"), count);
+  };
+  return decode_value<TopicImage>(what, value, read, kTopicFormatVersion);
+}
+
+std::string encode_topic_parts(const TopicParts& parts) {
+  return dump({{"v", kTopicFormatVersion},
+               {"id", parts.topic.to_string()},
+               {"parts", {{"generation", parts.generation.to_string()}, {"count", parts.count}}}});
+}
+
+Result<std::optional<TopicParts>> decode_topic_parts(std::string_view name, std::string_view value) {
+  auto read = [](const Json& json, std::optional<TopicParts>& to) {
+    if (!json.contains("parts")) return;
+    const Json& from = json.at("parts");
+    to = TopicParts{uuid_of(json.at("id")), uuid_of(from.at("generation")), from.at("count").get<int32_t>()};
+    if (to->count < 1 || to->count > kTopicPartsMax)
+      throw BadValue{Error(ErrorCode::kCorrupt, std::to_string(to->count) + " parts")};
+  };
+  return decode_value<std::optional<TopicParts>>("topic " + std::string(name), value, read, kTopicFormatVersion);
 }
 
 }  // namespace farshore::broker

@@ -13,6 +13,7 @@ inline constexpr std::string_view kClusterKey = "cluster";
 inline constexpr std::string_view kBrokerPrefix = "broker/";
 inline constexpr std::string_view kTopicPrefix = "topic/";
 inline constexpr std::string_view kPartitionPrefix = "partition/";
+inline constexpr std::string_view kTopicPartPrefix = "topic_part/";
 inline constexpr std::string_view kProducerIdsKey = "producer_ids";
 
 std::string broker_key(BrokerId id);
@@ -41,8 +42,11 @@ std::string encode_producer_ids(int64_t next_counter);
 Result<int64_t> decode_producer_ids(std::string_view value);
 std::string encode_partition(const PartitionImage& partition);
 Result<PartitionImage> decode_partition(int32_t partition, std::string_view value);
-// Everything of a topic but what its partitions' own keys hold; `partitions` gets its size.
+// Everything of a topic but what its partitions' own keys hold; `partitions` gets its size. `parts` is not in it.
 std::string encode_topic(const TopicImage& topic);
 Result<TopicImage> decode_topic(std::string name, std::string_view value);
+// What the topic's own key holds if its record is stored in parts. Decoding: nullopt if the value is the whole record.
+std::string encode_topic_parts(const TopicParts& parts);
+Result<std::optional<TopicParts>> decode_topic_parts(std::string_view name, std::string_view value);
 
 }  // namespace farshore::broker

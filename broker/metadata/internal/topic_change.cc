@@ -1,17 +1,27 @@
 #include "broker/metadata/internal/topic_change.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "base/ensure.h"
 #include "broker/metadata/internal/codec.h"
+#include "broker/metadata/internal/topic_value.h"
 
 namespace farshore::broker {
 namespace {
 
+constexpr size_t kTopicOpsMax = 3;  // of the topic itself: its key, its old parts, and a compare of each
+
+bool same_placement(const PartitionImage& a, const PartitionImage& b) {
+  return a.leader == b.leader && a.replicas == b.replicas && a.isr == b.isr;
+}
+
 bool same_partition(const PartitionImage& a, const PartitionImage& b) {
-  return a.leadership_epoch == b.leadership_epoch && a.leader == b.leader && a.replicas == b.replicas && a.isr == b.isr;
+  return a.leadership_epoch == b.leadership_epoch && a.behind == b.behind && same_placement(a, b);
+}
+
+bool same_but_for_records(const PartitionImage& a, const PartitionImage& b) {
+  return a.leadership_epoch == b.leadership_epoch && same_placement(a, b);
 }
 
 bool same_revisions(const TopicImage& a, const TopicImage& b) {
@@ -20,21 +30,79 @@ bool same_revisions(const TopicImage& a, const TopicImage& b) {
                     [](const auto& x, const auto& y) { return x.mod_revision == y.mod_revision; });
 }
 
+void erase_prefix(std::string prefix, MetaTxn& txn) {
+  std::string end = prefix_end(prefix);
+  txn.then.push_back(KvDeleteRange{std::move(prefix), std::move(end)});
+}
+
 }  // namespace
+
+TopicChange::TopicChange(std::shared_ptr<const TopicImage> now, std::shared_ptr<TopicImage> next, size_t written,
+                         const MetaTxn& others, Random& random)
+    : now_(std::move(now)), next_(std::move(next)), written_(written) {
+  size_t changed = 0;
+  for (size_t i = 0; i < now_->partitions.size(); ++i) {
+    ensure(next_->partitions[i].leadership_epoch >= now_->partitions[i].leadership_epoch,
+           "a leadership epoch never goes down");
+    changed += writes(i) ? 1 : 0;
+  }
+  const size_t fresh = next_->partitions.size() - std::max(written_, now_->partitions.size());
+  const size_t conditions = kTopicOpsMax + changed + others.conditions.size();
+  const size_t operations = kTopicOpsMax + changed + fresh + others.then.size();
+  if (changed > 0 && std::max(conditions, operations) > kMetaTxnOpsMax) raise_later();
+  text_ = encode_topic(*next_);
+  rewrites_ = text_ != encode_topic(*now_);
+  if (!rewrites_) return;
+  next_->parts.reset();
+  if (const int32_t count = topic_part_count(text_.size()); count > 0)
+    next_->parts = TopicParts{next_->id, random.uuid(), count};
+}
+
+// Not what differs and was written before this change.
+bool TopicChange::writes(size_t old_partition) const {
+  const PartitionImage& next = next_->partitions[old_partition];
+  const PartitionImage& now = now_->partitions[old_partition];
+  return next.mod_revision == now.mod_revision && !same_partition(next, now);
+}
+
+void TopicChange::raise_later() {
+  for (size_t i = 0; i < now_->partitions.size(); ++i) {
+    if (!writes(i)) continue;
+    PartitionImage& partition = next_->partitions[i];
+    ensure(same_placement(partition, now_->partitions[i]), "a large change is one of epochs");
+    partition.behind = true;
+    next_->raising[partition.partition] = partition.leadership_epoch;
+  }
+}
+
+std::vector<MetaTxn> TopicChange::ahead() const {
+  if (!rewrites_ || !next_->parts) return {};
+  return topic_part_txns(*next_->parts, text_);
+}
+
+MetaTxn TopicChange::undo_ahead() const {
+  MetaTxn txn;
+  erase_prefix(topic_parts_prefix(*next_->parts), txn);
+  return txn;
+}
 
 MetaTxn TopicChange::txn() const {
   const TopicImage& now = *now_;
   const TopicImage& next = *next_;
   MetaTxn txn;
   txn.conditions.push_back(Compare::revision_is(topic_key(now.name), now.mod_revision));
-  if (std::string value = encode_topic(next); value != encode_topic(now))
-    txn.then.push_back(KvPut{topic_key(now.name), std::move(value)});
+  if (rewrites_) {
+    txn.then.push_back(KvPut{topic_key(now.name), next.parts ? encode_topic_parts(*next.parts) : text_});
+    if (now.parts) erase_prefix(topic_parts_prefix(*now.parts), txn);
+    // Another broker may have taken unfinished parts away, all of them at once.
+    if (next.parts) txn.conditions.push_back(Compare::revision_is(topic_part_key(*next.parts, 0), first_part_));
+  }
   for (size_t i = 0; i < next.partitions.size(); ++i) {
     const PartitionImage& partition = next.partitions[i];
+    if (partition.behind) continue;
     std::string key = partition_key(now.id, partition.partition);
     if (i < now.partitions.size()) {
-      if (same_partition(partition, now.partitions[i])) continue;
-      ensure(partition.leadership_epoch >= now.partitions[i].leadership_epoch, "a leadership epoch never goes down");
+      if (!writes(i)) continue;
       txn.conditions.push_back(Compare::revision_is(key, now.partitions[i].mod_revision));
     } else if (i < written_) {
       continue;
@@ -47,20 +115,22 @@ MetaTxn TopicChange::txn() const {
 void TopicChange::apply(ClusterImage& image, Revision revision) const {
   const TopicImage& now = *now_;
   TopicImage& next = *next_;
-  next.mod_revision = encode_topic(next) == encode_topic(now) ? now.mod_revision : revision;
+  std::vector<size_t> revisions;
+  next.mod_revision = rewrites_ ? revision : now.mod_revision;
   for (size_t i = 0; i < next.partitions.size(); ++i) {
-    if (i >= now.partitions.size() && i < written_) continue;  // it has its own
-    bool same = i < now.partitions.size() && same_partition(next.partitions[i], now.partitions[i]);
-    next.partitions[i].mod_revision = same ? now.partitions[i].mod_revision : revision;
+    PartitionImage& partition = next.partitions[i];
+    const bool written = i < now.partitions.size() ? writes(i) : i >= written_;
+    if (written && !partition.behind) revisions.push_back(i);
   }
+  for (size_t i : revisions) next.partitions[i].mod_revision = revision;  // after all were asked
   put_topic(image, next_);
 }
 
 bool TopicChange::applied_in(const ClusterImage& image) const {
   const TopicImage* found = image.topic(now_->id);
-  return found && !same_revisions(*found, *now_) && encode_topic(*found) == encode_topic(*next_) &&
+  return found && !same_revisions(*found, *now_) && encode_topic(*found) == text_ &&
          std::equal(found->partitions.begin(), found->partitions.end(), next_->partitions.begin(),
-                    next_->partitions.end(), same_partition);
+                    next_->partitions.end(), same_but_for_records);
 }
 
 bool TopicChange::unchanged_in(const ClusterImage& image) const {
@@ -76,6 +146,19 @@ MetaTxn partitions_txn(const TopicImage& topic, size_t from, size_t to) {
   return txn;
 }
 
+MetaTxn raise_txn(const TopicImage& topic, std::vector<size_t>& raised) {
+  MetaTxn txn;
+  for (size_t i = 0; i < topic.partitions.size() && txn.then.size() < kMetaTxnOpsMax; ++i) {
+    const PartitionImage& partition = topic.partitions[i];
+    if (!partition.behind) continue;
+    std::string key = partition_key(topic.id, partition.partition);
+    txn.conditions.push_back(Compare::revision_is(key, partition.mod_revision));
+    txn.then.push_back(KvPut{std::move(key), encode_partition(partition)});
+    raised.push_back(i);
+  }
+  return txn;
+}
+
 MetaTxn new_topic_txn(const TopicImage& topic, size_t written) {
   MetaTxn txn;
   std::string key = topic_key(topic.name);
@@ -87,6 +170,11 @@ MetaTxn new_topic_txn(const TopicImage& topic, size_t written) {
   auto rest = partitions_txn(topic, written, topic.partitions.size());
   txn.then.insert(txn.then.end(), rest.then.begin(), rest.then.end());
   return txn;
+}
+
+void remove_topic_records(const TopicImage& topic, MetaTxn& txn) {
+  erase_prefix(std::string(kPartitionPrefix) + topic.id.to_string() + "/", txn);
+  erase_prefix(topic_parts_prefix(topic.id), txn);
 }
 
 void put_topic(ClusterImage& image, std::shared_ptr<const TopicImage> topic) {
