@@ -1,5 +1,6 @@
 #include "broker/partitions/partition.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/ensure.h"
@@ -26,38 +27,31 @@ struct Counted {  // one of the client appends under way, however the coroutine 
 }  // namespace
 
 Partition::Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
-                     Durability durability, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk)
+                     std::unique_ptr<CommitRule> rule, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk)
     : env_(env),
       topic_(std::move(topic)),
       topic_id_(topic_id),
       partition_(partition),
       log_(std::move(log)),
-      durability_(durability),
+      rule_(std::move(rule)),
       epoch_(epoch),
       disk_(std::move(disk)),
       progress_(env),
       gate_(env) {
-  // The only replica is the leader: all that recovery left is committed (once it is durable, where that counts).
   advance_high_watermark();
 }
 
 Partition::~Partition() = default;
 
 void Partition::advance_high_watermark() {
-  LogEnds ends = log_->ends();
-  if (durability_ == Durability::kPageCache) {
-    log_->set_high_watermark(ends.end);
-    return;
-  }
-  log_->set_high_watermark(ends.flushed_end);
-  if (ends.flushed_end < ends.end && !syncing_ && !failed_) syncing_ = spawn(gate_, "partition sync", sync_loop());
+  const LogEnds ends = log_->ends();
+  log_->set_high_watermark(rule_->committed_end(ends));
+  if (rule_->waits_for_sync(ends) && !syncing_ && !failed_) syncing_ = spawn(gate_, "partition sync", sync_loop());
 }
 
 // Group commit: all that was appended during one sync shares the next one.
 Task<void> Partition::sync_loop() {
-  while (!failed_) {
-    LogEnds ends = log_->ends();
-    if (ends.flushed_end >= ends.end) break;
+  while (!failed_ && rule_->waits_for_sync(log_->ends())) {
     auto flushed = co_await log_->flush();
     if (!flushed && !is_fatal(flushed.error()) && !gate_.closed()) {
       co_await env_.sleep(kRefusedPause);
@@ -67,7 +61,7 @@ Task<void> Partition::sync_loop() {
       fail(flushed.error());
       break;
     }
-    log_->set_high_watermark(log_->ends().flushed_end);
+    advance_high_watermark();
     progress_.notify();
   }
   syncing_ = false;
@@ -102,12 +96,19 @@ void Partition::changed() {
   progress_.notify();
 }
 
-Task<Status> Partition::wait_committed(Offset last, Deadline deadline) {
+Task<Status> Partition::wait_committed(Offset last, Deadline deadline, Notifier* gone) {
   auto self = shared_from_this();
   while (log_->ends().high_watermark <= last) {
     if (failed_) co_return *failed_;
-    auto waited = co_await progress_.wait(deadline);
-    if (!waited) co_return std::move(waited).error();
+    if (gone && gone->closed()) {
+      deadline = std::min(deadline, env_.in(kGoneMax));
+      gone = nullptr;
+    }
+    Wait<void> moved(env_);
+    progress_.add(moved);
+    if (gone) gone->add(moved);
+    auto waited = co_await moved.wait(deadline);
+    if (!waited && !(gone && gone->closed())) co_return std::move(waited).error();
   }
   co_return ok();
 }

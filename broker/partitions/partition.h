@@ -9,7 +9,7 @@
 #include "base/gate.h"
 #include "broker/log/log.h"
 #include "broker/metadata/cluster_image.h"
-#include "broker/partitions/partition_options.h"
+#include "broker/partitions/commit_rule.h"
 #include "broker/partitions/progress.h"
 
 namespace farshore::broker {
@@ -30,7 +30,7 @@ struct DiskState {
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   Partition(Env& env, std::string topic, TopicId topic_id, int32_t partition, std::unique_ptr<Log> log,
-            Durability durability, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk);
+            std::unique_ptr<CommitRule> rule, LeadershipEpoch epoch, std::shared_ptr<DiskState> disk);
   ~Partition();
 
   const std::string& topic() const { return topic_; }
@@ -47,12 +47,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Set after the log failed (kIo): every append fails until the broker is restarted.
   const std::optional<Error>& failure() const { return failed_; }
 
-  // Appends, and moves the high watermark as durability allows. Does not wait for it: an acknowledgement is
+  // Appends, and moves the high watermark as the CommitRule allows. Does not wait for it: an acknowledgement is
   // wait_committed(info.last). Errors as Log::append, and kNoSpace for kClient and kMirror when the disk's reserve is
   // reached; kClosed once the partition is going away. client_access() is not asked: Produce's handler does.
   Task<Result<AppendInfo>> append(BatchRun run, AppendOrigin origin);
-  // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never.
-  Task<Status> wait_committed(Offset last, Deadline deadline);
+  // ok when high_watermark > last. kTimedOut: not yet known; kIo / kClosed: never. `gone` (may be null): closed when
+  // nobody waits for the answer any more, or the broker stops; then it waits for kGoneMax at most.
+  static constexpr Duration kGoneMax = seconds(5);
+  Task<Status> wait_committed(Offset last, Deadline deadline, Notifier* gone = nullptr);
 
   // Waits until every client append that was admitted so far has ended, and the whole log is committed. Called after
   // set_client_access() has refused new writes: then the end does not move any more. Errors as wait_committed.
@@ -64,7 +66,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Never lower. `begin_log_epoch`: the log's lineage goes on with it (Log::begin_epoch); false on an active mirror,
   // whose lineage is the source's.
   Task<Status> set_leadership_epoch(LeadershipEpoch epoch, bool begin_log_epoch = true);
-  // After truncation, promotion, log start or epoch changes made directly on log(): recomputes and notifies.
+  // After truncation, promotion, log start or epoch changes made directly on log(), and when the CommitRule learned
+  // something: recomputes and notifies.
   void changed();
 
   // Notified when end, high watermark, last stable offset, log start or epoch moved: long polls wait here, and
@@ -76,14 +79,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
  private:
   Task<void> sync_loop();
-  void advance_high_watermark();
+  void advance_high_watermark();  // the only caller of Log::set_high_watermark
   void fail(const Error& error);
   Env& env_;
   std::string topic_;
   TopicId topic_id_;
   int32_t partition_;
   std::unique_ptr<Log> log_;
-  Durability durability_;
+  const std::unique_ptr<CommitRule> rule_;
   LeadershipEpoch epoch_;
   std::shared_ptr<DiskState> disk_;
   ClientAccess access_ = ClientAccess::kWritable;

@@ -305,8 +305,9 @@ Task<Result<PartitionPtr>> PartitionTable::open_partition(TopicPtr image, int32_
                                       {"partition", index},
                                       {"scanned_bytes", recovery.scanned_bytes},
                                       {"cut_bytes", recovery.cut_bytes}});
-  auto partition = std::make_shared<Partition>(env_, image->name, image->id, index, std::move(log), options_.durability,
-                                               placed.leadership_epoch, disk_->state());
+  auto partition =
+      std::make_shared<Partition>(env_, image->name, image->id, index, std::move(log),
+                                  only_replica_rule(options_.durability), placed.leadership_epoch, disk_->state());
   partition->set_client_access(access_of(*image, static_cast<size_t>(index)));
   // The lineage goes on from here, also before the first write: clients that heard of this epoch ask where it ends.
   if (!active_mirror(*image, static_cast<size_t>(index))) {
