@@ -21,6 +21,7 @@ GroupCoordinator::GroupCoordinator(Env& env, SlabArena& arena, InternalTopics& t
       topics_(topics),
       options_(options),
       metrics_(env.metrics()),
+      members_memory_(std::make_shared<Budget>(env, "group members", options.members_bytes_max)),
       self_(std::make_shared<GroupCoordinator*>(this)),
       stopping_(env),
       gate_(env) {
@@ -153,6 +154,21 @@ std::string GroupCoordinator::new_member_id(const std::string& prefix) {
   return id;
 }
 
+Code GroupCoordinator::hold(JoinRequest& request) {
+  struct Held {  // the budget goes after the token
+    std::shared_ptr<Budget> budget;
+    Budget::Token token;
+  };
+  const size_t bytes = memory_bytes(request);
+  if (bytes > options_.member_bytes_max) return Code::kMessageTooLarge;
+  if (members_memory_->used_bytes() + bytes > members_memory_->bytes_max()) return Code::kCoordinatorNotAvailable;
+  auto held = std::make_shared<Held>();
+  held->budget = members_memory_;
+  held->token = members_memory_->take(bytes);
+  request.held = std::move(held);
+  return Code::kNone;
+}
+
 Task<JoinAnswer> GroupCoordinator::join(std::string group, JoinRequest request, Notifier* gone) {
   JoinAnswer refused;
   refused.member_id = request.member_id;
@@ -164,7 +180,7 @@ Task<JoinAnswer> GroupCoordinator::join(std::string group, JoinRequest request, 
   }
   if (refused.error != Code::kNone) co_return refused;
   const Found found = shard_of(group);
-  refused.error = found.error;
+  refused.error = found.error != Code::kNone ? found.error : hold(request);
   if (refused.error != Code::kNone) co_return refused;
   request.new_member_id = new_member_id(request.instance_id ? *request.instance_id : request.client_id);
   auto reply = found.shard->join(group, std::move(request));

@@ -4,7 +4,8 @@
 //
 // Errors that every request may give: COORDINATOR_LOAD_IN_PROGRESS (the shard is being read), NOT_COORDINATOR (its log
 // is not here or has failed, or the topic does not exist yet: the client asks FindCoordinator, which makes it),
-// INVALID_GROUP_ID (empty), COORDINATOR_NOT_AVAILABLE (not written in time, no space, closing).
+// INVALID_GROUP_ID (empty), COORDINATOR_NOT_AVAILABLE (not written in time, no space, closing). JoinGroup also:
+// MESSAGE_TOO_LARGE (member_bytes_max), COORDINATOR_NOT_AVAILABLE (members_bytes_max).
 #pragma once
 
 #include <map>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/event.h"
 #include "broker/coordinator/internal_topics.h"
 #include "broker/groups/group_shard.h"
@@ -91,6 +93,7 @@ class GroupCoordinator {
   Task<void> load(int32_t partition);
   Task<void> sweep();
   std::string new_member_id(const std::string& prefix);
+  kafka::ErrorCode hold(JoinRequest& request);  // its memory, for as long as the member is one
   void count_groups();
 
   Env& env_;
@@ -98,6 +101,7 @@ class GroupCoordinator {
   InternalTopics& topics_;
   const GroupOptions options_;
   GroupMetrics metrics_;
+  const std::shared_ptr<Budget> members_memory_;
   int32_t partitions_ = 0;  // 0: the topic is not known to exist
   std::map<int32_t, Slot> slots_;
   std::shared_ptr<GroupCoordinator*> self_;  // for the metrics' refresher, which may outlive us

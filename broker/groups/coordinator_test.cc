@@ -292,5 +292,35 @@ TEST_F(KillTest, AcknowledgedStateSurvivesAKillAtAnyStep) {
   EXPECT_LT(steps, 99999u);
 }
 
+// --- memory
+
+TEST_F(CoordinatorTest, JoinOfMoreThanOneMemberMayBringIsRefused) {
+  options_.member_bytes_max = 2000;
+  start_ready();
+  JoinRequest large = join_request();
+  large.protocols[0].metadata.resize(2000);
+  EXPECT_EQ(call(groups().join("g", std::move(large), nullptr)).error, Code::kMessageTooLarge);
+  JoinRequest many = join_request();
+  for (int i = 0; i < 100; ++i) many.protocols.emplace_back().name = std::to_string(i);
+  EXPECT_EQ(call(groups().join("g", std::move(many), nullptr)).error, Code::kMessageTooLarge);
+  EXPECT_EQ(call(groups().join("g", join_request(), nullptr)).error, Code::kNone);
+}
+
+TEST_F(CoordinatorTest, MembersBeyondTheMemoryOfAllComeWhenOthersHaveLeft) {
+  options_.members_bytes_max = 5000;
+  start_ready();
+  auto join = [&](const std::string& group) {
+    JoinRequest request = join_request();
+    request.protocols[0].metadata.resize(2000);
+    return call(groups().join(group, std::move(request), nullptr));
+  };
+  const JoinAnswer first = join("a");
+  EXPECT_EQ(first.error, Code::kNone);
+  EXPECT_EQ(join("b").error, Code::kNone);
+  EXPECT_EQ(join("c").error, Code::kCoordinatorNotAvailable);
+  EXPECT_EQ(groups().leave("a", {identity(first.member_id)}).members, std::vector<Code>{Code::kNone});
+  EXPECT_EQ(join("c").error, Code::kNone);
+}
+
 }  // namespace
 }  // namespace farshore::broker

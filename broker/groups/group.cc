@@ -25,6 +25,7 @@ void drop_repeated(std::vector<GroupProtocol>& protocols) {
 
 void take_settings(GroupMembers& members, GroupMember& member, JoinRequest& request) {
   members.set_protocols(member, std::move(request.protocols));
+  member.held = std::move(request.held);
   member.rebalance_timeout_ms = request.rebalance_timeout_ms;
   member.session_timeout_ms = request.session_timeout_ms;
 }
@@ -163,6 +164,7 @@ void Group::add_member(JoinRequest request, std::string member_id, Ticket ticket
   member.rebalance_timeout_ms = request.rebalance_timeout_ms;
   member.session_timeout_ms = request.session_timeout_ms;
   member.protocols = std::move(request.protocols);
+  member.held = std::move(request.held);
   member.is_new = true;
   member.join = ticket;
   rebalance_->new_member_came();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,7 +43,8 @@ struct JoinRequest {
   bool needs_known_member_id = false;  // JoinGroup 4+ (KIP-394)
   bool can_skip_assignment = false;    // JoinGroup 9+ (KIP-814)
   std::string reason;
-  std::string new_member_id;  // made by the caller: used if the member gets one
+  std::string new_member_id;   // made by the caller: used if the member gets one
+  std::shared_ptr<void> held;  // the member keeps it: what its protocols take of the coordinator's memory
 };
 
 struct JoinAnswer {
@@ -84,6 +86,15 @@ inline SyncAnswer sync_error(kafka::ErrorCode error) {
   SyncAnswer answer;
   answer.error = error;
   return answer;
+}
+
+// What a member that joins so takes in memory.
+inline size_t memory_bytes(const JoinRequest& request) {
+  size_t bytes = sizeof(request) + request.client_id.size() + request.client_host.size() + request.protocol_type.size();
+  if (request.instance_id) bytes += request.instance_id->size();
+  for (const auto& protocol : request.protocols)
+    bytes += sizeof(protocol) + protocol.name.size() + protocol.metadata.size();
+  return bytes;
 }
 
 // The reason that a client gave (KIP-800), for the log file.

@@ -17,6 +17,9 @@ struct GroupOptions {
   Duration retention_check = minutes(10);             // offsets.retention.check.interval.ms
   Duration commit_max = seconds(5);                   // after so long an undecided commit is answered with an error
   size_t batch_bytes_max = 1 << 20;                   // of records; below max.message.bytes of the topic
+  // What members bring with JoinGroup is kept while they are members.
+  size_t member_bytes_max = 4 << 20;     // of one: MESSAGE_TOO_LARGE
+  size_t members_bytes_max = 256 << 20;  // of all that joined: COORDINATOR_NOT_AVAILABLE, the client tries again
 };
 
 inline constexpr const char* kOffsetsTopic = "__consumer_offsets";

@@ -106,5 +106,44 @@ TEST(GroupApis, StaticMemberComesBackToItsAssignment) {
   cluster.run(static_member(cluster.client()));
 }
 
+Task<void> join_with(Env& env, std::string group, size_t bytes) {
+  TestClient client(env, seconds(200));
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  co_await find(client, env, group);
+  auto request = join_request(group, "");
+  request.protocols[0].metadata.resize(bytes);
+  request.rebalance_timeout_ms = 100'000;
+  (void)co_await client.call(std::move(request), 2);
+}
+
+Task<void> ask_beside(Env& env, bool& answered) {
+  co_await env.sleep(seconds(10));  // the joins wait by now
+  TestClient client(env);
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::ListGroupsRequest list;
+  for (int i = 0; i < 100; ++i) list.states_filter.emplace_back(5000, 'x');
+  auto listed = co_await client.call(std::move(list), 5);
+  answered = listed.has_value();
+}
+
+Task<void> join_and_ask(Env& env, bool& answered) {
+  Gate gate(env);
+  spawn(gate, "first", join_with(env, "a", 1'500'000));
+  spawn(gate, "second", join_with(env, "b", 1'500'000));
+  co_await ask_beside(env, answered);
+  co_await gate.close();
+}
+
+TEST(GroupApis, LargeJoinsThatWaitHoldNoMemoryOfRequests) {
+  TestCluster cluster(12);
+  set_group_properties(cluster);
+  cluster.set("queued.max.request.bytes", "2000000");
+  cluster.set("group.initial.rebalance.delay.ms", "100000");
+  cluster.start();
+  bool answered = false;
+  cluster.run(join_and_ask(cluster.client(), answered));
+  EXPECT_TRUE(answered);  // it waits for 30 seconds, and the joins longer
+}
+
 }  // namespace
 }  // namespace farshore::broker

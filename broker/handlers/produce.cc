@@ -178,6 +178,8 @@ class Produce {
       to.name = std::move(topic.name);
       to.topic_id = topic.topic_id;
     }
+    request_.topic_data = {};
+    context_.release_frame();
     if (!pending_.empty()) co_await wait_for_all();
     // Nobody reads an answer, so we close the connection, as Kafka does: the client then reads the metadata again.
     if (request_.acks == 0 && failed_) co_return Error(ErrorCode::kClosed, "a produce request with acks=0 failed");
@@ -253,7 +255,7 @@ class Produce {
   Task<void> wait_for_all() {
     Deadline deadline = services_.env.in(milliseconds(std::max(request_.timeout_ms, 0)));
     for (auto& pending : pending_) {
-      auto committed = co_await pending.partition->wait_committed(pending.last, deadline);
+      auto committed = co_await pending.partition->wait_committed(pending.last, deadline, &context_.connection.closed);
       if (committed) continue;
       Refusal refusal = refusal_of(committed.error());
       refusal.message = "appended, but not yet known to be safe: " + committed.error().to_string();

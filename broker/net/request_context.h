@@ -1,6 +1,7 @@
 // RequestContext and ConnectionState: the arguments of a handler besides the request.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/event.h"
@@ -26,7 +27,7 @@ struct ConnectionState {
 };
 
 // One request. The frame, and every view into it that the decoded request holds, is valid until the response is
-// written, and no longer, even for the holder of a slice: the connection reuses its buffers.
+// written (or release_frame()), and no longer, even for the holder of a slice: the connection reuses its buffers.
 struct RequestContext {
   RequestContext(Services& s, ConnectionState& c) : services(s), connection(c) {}
   Services& services;
@@ -36,7 +37,13 @@ struct RequestContext {
   std::string client_id;
   SlabRef frame;  // the request's bytes: `records` views can be shared as slices of it
   MonoTime received;
-  bool no_response = false;  // set by Produce with acks=0
+  bool no_response = false;         // set by Produce with acks=0
+  std::function<void()> give_back;  // by the connection: the frame's memory
+  // For a handler that holds its answer back, and uses no view into the frame any more: others may have its memory.
+  void release_frame() {
+    frame = SlabRef();
+    if (give_back) give_back();
+  }
   // The slice of `frame` that `view`, which lies in it, covers.
   Slice slice_of(ConstBytes view) const;
 };

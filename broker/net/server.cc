@@ -24,6 +24,7 @@ Server::Server(Env& env, SlabArena& arena, ServerOptions options, const ApiTable
       frames_(std::make_unique<FrameMemory>(env, options_.queued_request_bytes_max)),
       answers_(env, "queued.max.response.bytes", options_.queued_response_bytes_max),
       stopping_(env),
+      stopped_(env),
       gate_(env) {}
 
 Server::~Server() = default;
@@ -45,7 +46,17 @@ void Server::refuse_new() {
 
 Task<void> Server::stop() {
   refuse_new();
+  Gate cutting(env_);
+  spawn(cutting, "cut off slow readers", cut_off());
   co_await gate_.close();
+  stopped_.set();
+  co_await cutting.close();
+}
+
+Task<void> Server::cut_off() {
+  auto stopped = co_await stopped_.wait(env_.in(kStopMax));
+  if (stopped) co_return;
+  for (auto& [id, connection] : connections_) connection->cut_off();
 }
 
 // Takes one token of the connection rate; waits for it if there is none.

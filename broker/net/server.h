@@ -34,7 +34,9 @@ class Server {
   Task<Status> listen();
   void start();  // accepts from now on
   Endpoint local() const { return listener_->local(); }
-  // Stops accepting, answers requests that are being served, closes all connections, waits for them.
+  // Stops accepting, answers requests that are being served, closes all connections, waits for them. A client that has
+  // not read its answer after kStopMax is cut off.
+  static constexpr Duration kStopMax = seconds(10);
   Task<void> stop();
   // The first half of stop(): accepts no connection and no request any more, and ends long polls.
   void refuse_new();
@@ -43,6 +45,7 @@ class Server {
   Task<void> accept_loop();
   Task<void> serve(std::shared_ptr<Connection> connection, uint64_t id);
   Task<void> pace();
+  Task<void> cut_off();
   void refuse(const std::string& address);
 
   Env& env_;
@@ -61,7 +64,7 @@ class Server {
   double tokens_ = 0;  // of the connection rate
   MonoTime refilled_;
   std::optional<MonoTime> refusal_said_at_;
-  Event stopping_;
+  Event stopping_, stopped_;
   Gate gate_;
 };
 

@@ -1,5 +1,6 @@
 // The server and its connections, with clients that keep to the protocol and clients that do not.
 #include "broker/net/server.h"
+#include "base/gate.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "base/gate.h"
 #include "base/sim/net.h"
 #include "broker/testing/test_cluster.h"
 #include "proto/kafka/messages/api_versions.h"
+#include "proto/kafka/messages/fetch.h"
 #include "proto/kafka/messages/metadata.h"
 
 namespace farshore::broker {
@@ -177,6 +180,41 @@ TEST(Server, ClientThatStopsInsideAFrameGivesItsMemoryToThoseWhoWait) {
   EXPECT_GE(cluster.ended("oversized"), 1u);
 }
 
+// A fetch that waits for ever, and behind it a large request.
+Task<void> waits_with_a_large_request(TestClient& client) {
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::FetchRequest fetch;
+  fetch.max_wait_ms = INT32_MAX;
+  fetch.min_bytes = 1;
+  fetch.max_bytes = 1 << 20;
+  auto& topic = fetch.topics.emplace_back();
+  topic.topic = "t";
+  topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+  FARSHORE_CO_REQUIRE(co_await client.send(fetch, 11));
+  (void)co_await client.send_bytes(announced(900'000, 900'000));  // not all of it is taken
+}
+
+Task<void> two_wait_and_one_writes(TestCluster& cluster, bool& answered) {
+  TestClient first(cluster.client(), seconds(5)), second(cluster.client(), seconds(5)), maker(cluster.client());
+  FARSHORE_CO_REQUIRE(co_await maker.connect(TestCluster::endpoint()));
+  auto request = metadata_request("t", true);
+  auto made = co_await maker.call(std::move(request), 9);
+  FARSHORE_CO_REQUIRE(made);
+  co_await waits_with_a_large_request(first);
+  co_await waits_with_a_large_request(second);
+  std::vector<kafka::Bytes> nothing;
+  co_await writes_beside(cluster, std::move(nothing), 500'000, answered);
+}
+
+TEST(Server, ALargeRequestBehindOneThatWaitsHoldsNoMemory) {
+  TestCluster cluster(48);
+  cluster.set("queued.max.request.bytes", "1048576");
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  cluster.run(two_wait_and_one_writes(cluster, answered));
+  EXPECT_TRUE(answered);
+}
+
 Task<void> asks_for_many(TestCluster& cluster, size_t topics, bool& answered) {
   TestClient client(cluster.client());
   FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
@@ -233,6 +271,31 @@ TEST(Server, LargeResponsesThatNobodyReadsAreLimitedAndHoldUpNoSmallOnes) {
   cluster.world().run_for(seconds(1));
   cluster.run(asks_for_a_large_answer(cluster, third, true, answered));
   EXPECT_TRUE(answered);
+}
+
+Task<void> reads_slowly(TestCluster& cluster, TestClient& client) {
+  for (int i = 0; i < 3000; ++i) {
+    auto bytes = co_await client.receive_bytes(500);
+    if (!bytes) co_return;
+    co_await cluster.client().sleep(milliseconds(500));
+  }
+}
+
+TEST(Server, AStopCutsOffAClientThatReadsItsAnswerSlowly) {
+  TestCluster cluster(47);
+  cluster.set("auto.create.topics.enable", "false");
+  cluster.world().net().set_window(64 << 10);
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  TestClient slow(cluster.client());
+  cluster.run(asks_for_a_large_answer(cluster, slow, false, answered));
+  Gate reading(cluster.client());
+  spawn(reading, "slow reader", reads_slowly(cluster, slow));
+  const MonoTime begin = cluster.env().now();
+  cluster.run_inside(cluster.broker().stop());
+  EXPECT_LE(cluster.env().now() - begin, 2 * Server::kStopMax);
+  slow.close();
+  cluster.run(reading.close());
 }
 
 TEST(Server, ConnectionsBeyondTheirPartOfTheDescriptorsAreRefusedAtOnce) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,6 +24,7 @@ struct GroupMember {
   std::string client_id, client_host;
   int32_t rebalance_timeout_ms = 0, session_timeout_ms = 0;
   std::vector<GroupProtocol> protocols;
+  std::shared_ptr<void> held;  // see JoinRequest
   kafka::Bytes assignment;
   Ticket join = 0, sync = 0;  // waiting requests
   bool is_new = false;        // has not seen its member id yet: cannot send heartbeats

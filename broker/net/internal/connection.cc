@@ -23,7 +23,9 @@ Connection::Connection(ConnectionServices server, std::unique_ptr<Stream> stream
     : server_(server),
       stream_(std::move(stream)),
       state_(server.env),
-      frames_(server.env, *stream_, server.arena, server.chunks, server.frames, server.options.request_bytes_max),
+      serving_(server.env),
+      frames_(server.env, *stream_, server.arena, server.chunks, server.frames, serving_,
+              server.options.request_bytes_max),
       ready_(server.env),
       taken_(server.env),
       gate_(server.env) {
@@ -44,15 +46,17 @@ Task<void> Connection::run() {
     Frame frame = std::move(*next_);
     next_.reset();
     taken_.notify();
-    serving_ = true;
+    serving_.now = true;
     bool go_on = co_await serve(frame);
-    serving_ = false;
+    serving_.now = false;
+    serving_.ended.notify();
     frames_.done(frame);
     if (!go_on) break;
   }
   stopping_ = true;
   state_.closed.close();
   taken_.notify();
+  serving_.ended.close();
   stream_->close();
   co_await gate_.close();
 }
@@ -61,7 +65,7 @@ void Connection::stop() {
   stopping_ = true;
   state_.closed.close();
   ready_.notify();
-  if (!serving_) stream_->close();
+  if (!serving_.now) stream_->close();
 }
 
 Task<void> Connection::read_loop() {
@@ -107,6 +111,11 @@ Task<bool> Connection::serve(Frame& frame) {
   context.correlation_id = reader.i32();
   context.frame = frame.bytes.slab();
   context.received = frame.received;
+  if (frame.memory)  // of a large request
+    context.give_back = [&frame] {
+      frame.bytes = Slice();
+      frame.memory.reset();
+    };
   const ApiEntry* entry = server_.apis.find(context.api_key);
   const kafka::ApiInfo* info = kafka::find_api(context.api_key);
   if (!reader.ok() || !entry || !info) {
@@ -126,11 +135,7 @@ Task<bool> Connection::serve(Frame& frame) {
     refuse(body.error() == ErrorCode::kResourceExhausted ? "oversized" : "malformed", body.error().in(entry->name));
     co_return false;
   }
-  if (frame.memory) {  // of a large request: others need it while the answer is being read
-    context.frame = SlabRef();
-    frame.bytes = Slice();
-    frame.memory.reset();
-  }
+  context.release_frame();  // others need the memory while the answer is being read
   if (!context.no_response) {
     Budget::Token held;
     if (const uint64_t bytes = body->memory_bytes(); bytes > kLargeAnswerBytes) {

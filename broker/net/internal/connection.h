@@ -1,4 +1,5 @@
-// Connection: one client connection. One coroutine reads frames, at most one ahead; another serves them in order. An
+// Connection: one client connection. One coroutine reads frames, at most one ahead, and a large one only when
+// nothing is being served; another serves them in order. An
 // error of framing, an unknown API or an unknown version ends the connection, as Kafka does. Executor: the broker's.
 // Owner: Server.
 #pragma once
@@ -39,6 +40,8 @@ class Connection {
   Task<void> run();
   // Reads nothing more. A request that is being served is answered first.
   void stop();
+  // Ends the connection, whatever is being written to it.
+  void cut_off() { stream_->close(); }
   const Endpoint& peer() const { return state_.peer; }
 
  private:
@@ -55,10 +58,11 @@ class Connection {
   const ConnectionServices server_;
   std::unique_ptr<Stream> stream_;
   ConnectionState state_;
+  Serving serving_;
   FrameReader frames_;
   std::optional<Frame> next_;  // the one read ahead
   Notifier ready_, taken_;
-  bool serving_ = false, stopping_ = false, ended_ = false;
+  bool stopping_ = false, ended_ = false;
   Gate gate_;
 };
 

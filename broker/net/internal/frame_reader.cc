@@ -14,8 +14,14 @@ constexpr size_t kStepBytesMin = 64 << 10, kStepBytesMax = 1 << 20;  // in which
 }  // namespace
 
 FrameReader::FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, FrameMemory& memory,
-                         size_t frame_bytes_max)
-    : env_(env), stream_(stream), arena_(arena), chunks_(chunks), memory_(memory), frame_bytes_max_(frame_bytes_max) {}
+                         Serving& serving, size_t frame_bytes_max)
+    : env_(env),
+      stream_(stream),
+      arena_(arena),
+      chunks_(chunks),
+      memory_(memory),
+      serving_(serving),
+      frame_bytes_max_(frame_bytes_max) {}
 
 // Reads until `bytes_min` unparsed bytes are in the chunk (<= kChunkBytes).
 Task<Status> FrameReader::fill(size_t bytes_min, Duration idle) {
@@ -40,6 +46,11 @@ Task<Status> FrameReader::fill(size_t bytes_min, Duration idle) {
     if (!got) co_return std::move(got).error();
     filled_ += *got;
   }
+  co_return ok();
+}
+
+Task<Status> FrameReader::wait_until_served() {
+  while (serving_.now) CO_CHECK(co_await serving_.ended.wait(Deadline::never()));  // as long as the request may wait
   co_return ok();
 }
 
@@ -104,6 +115,7 @@ Task<Result<Frame>> FrameReader::next(Duration idle) {
     }
   } else {
     large_before_ = true;
+    CO_CHECK(co_await wait_until_served());
     whole = co_await receive_large(frame, size, idle);
   }
   if (!whole && frame.memory && frame.memory->too_slow())

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/env.h"
+#include "base/event.h"
 #include "base/net.h"
 #include "base/slab.h"
 #include "broker/net/internal/frame_memory.h"
@@ -17,23 +18,32 @@ struct Frame {
   MonoTime received;
 };
 
+// Whether a request of the connection is being served. Who serves it notifies `ended`, and closes it in the end.
+struct Serving {
+  explicit Serving(Reactor& reactor) : ended(reactor) {}
+  bool now = false;
+  Notifier ended;
+};
+
 class FrameReader {
  public:
   static constexpr size_t kChunkBytes = 16 << 10;
 
   // `chunks` is shared by all connections. All references must outlive the reader and the frames.
-  FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, FrameMemory& memory,
+  FrameReader(Env& env, Stream& stream, SlabArena& arena, SlabWriter& chunks, FrameMemory& memory, Serving& serving,
               size_t frame_bytes_max);
 
-  // The next frame. kConnectionReset: the client ended it between two frames; kTruncated: inside one;
-  // kCorrupt: a negative length; kResourceExhausted: longer than allowed, or too slow while others wait for its memory
-  // (FrameMemory); kTimedOut: nothing came for `idle`.
+  // The next frame. A large one is received when no request is being served: until then it stays with the network, and
+  // takes no memory that others need, for a request may wait as long as its client wants. kConnectionReset: the client
+  // ended it between two frames; kTruncated: inside one; kCorrupt: a negative length; kResourceExhausted: longer than
+  // allowed, or too slow while others wait for its memory (FrameMemory); kTimedOut: nothing came for `idle`.
   Task<Result<Frame>> next(Duration idle);
   // The frame's bytes are not used any more. Call it for every frame, then destroy the frame.
   void done(const Frame& frame);
 
  private:
   Task<Status> fill(size_t bytes_min, Duration idle);
+  Task<Status> wait_until_served();
   Task<Status> receive_large(Frame& frame, size_t size, Duration idle);
   size_t available() const { return filled_ - parsed_; }
 
@@ -42,6 +52,7 @@ class FrameReader {
   SlabArena& arena_;
   SlabWriter& chunks_;
   FrameMemory& memory_;
+  Serving& serving_;
   size_t frame_bytes_max_;
   Slice chunk_;
   size_t parsed_ = 0, filled_ = 0;  // in the chunk
