@@ -2,9 +2,28 @@
 
 #include <algorithm>
 
+#include "base/side_by_side.h"
 #include "proto/kafka/error_code.h"
 
 namespace farshore::linker {
+namespace {
+
+constexpr size_t kMakesAtOnce = 32;
+
+Task<void> make_one(LinkTarget& target, WantedTopic wanted, LinkSource source, Result<TargetTopic>& out,
+                    Deadline deadline) {
+  out = co_await target.make(std::move(wanted), source, deadline);
+}
+
+}  // namespace
+
+Task<std::vector<Result<TargetTopic>>> LinkTarget::make_all(std::vector<WantedTopic> wanted, LinkSource source,
+                                                            Deadline deadline) {
+  std::vector<Result<TargetTopic>> out(wanted.size(), Error(ErrorCode::kInternal, "not asked"));
+  OneOfMany one = [&](size_t i) { return make_one(*this, std::move(wanted[i]), source, out[i], deadline); };
+  co_await side_by_side(cluster().client().env(), out.size(), kMakesAtOnce, std::move(one));
+  co_return out;
+}
 
 void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now) {

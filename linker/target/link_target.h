@@ -85,6 +85,10 @@ class LinkTarget {
   // Makes the topic, adds partitions to it, or finds it as it should be; with `promotion` if it was ended before. An
   // error that is not retriable: the topic is refused for good, with the reason. kFenced: a newer gateway has the link.
   virtual Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) = 0;
+  // The same for many topics, in the order of `wanted`: side by side, or with one request for many. `dry_run` of all of
+  // them is that of the first. What fails keeps nobody from the others.
+  virtual Task<std::vector<Result<TargetTopic>>> make_all(std::vector<WantedTopic> wanted, LinkSource source,
+                                                          Deadline deadline);
   // Which configs the topic at the target should have. `followed`: the source's configs that the link follows.
   // `caught_up`: every partition has reached the source's end at least once since this gateway runs.
   virtual Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed,

@@ -5,9 +5,10 @@
 namespace farshore::linker {
 namespace {
 
+// Of clients that give no deadline.
 constexpr Duration kCallLimit = seconds(60), kMirrorLimit = seconds(20), kVerbLimit = minutes(10);
 constexpr Duration kVerifyLimit = hours(2);      // of one call; a large link is verified topic by topic
-constexpr Duration kPromoteLimit = seconds(60);  // unless the request says another one
+constexpr Duration kPromoteLimit = seconds(60);  // of any client, unless the request says another one
 
 }  // namespace
 
@@ -120,7 +121,7 @@ grpc::Status ControlService::Promote(grpc::ServerContext* context, const api::Pr
   const Duration limit = request->deadline_ms() > 0 ? Duration(milliseconds(request->deadline_ms())) : kPromoteLimit;
   return bridge_.stream<api::VerbProgress>(
       context, writer, [this, r = *request, limit](const ApiCall& from, auto send) {
-        return gateway_.promote(r, std::move(send), from.deadline(bridge_.env(), limit), from.caller);
+        return gateway_.promote(r, std::move(send), from.deadline_within(bridge_.env(), limit), from.caller);
       });
 }
 

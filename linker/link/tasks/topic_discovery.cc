@@ -7,6 +7,8 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kTargetLookLimit = seconds(5);
+constexpr size_t kTopicsTakenAtOnce = MirrorClient::kTopicsPerRequest;
+constexpr Duration kTakeLimit = seconds(20);    // of so many topics; as long as some are made, the round goes on
 constexpr Duration kLeftOutPause = minutes(1);  // until the target is asked again about a topic that is LEFT_OUT
 
 }  // namespace
@@ -36,12 +38,9 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   link_.topics.remark_selection();
   leave_out_what_is_gone({names.begin(), names.end()});
   CO_TRY(auto configs, co_await configs_.source_configs(std::move(names), deadline));
-  Status result;
-  for (const auto& topic : topics) {
-    auto taken = co_await take_topic(topic, configs[topic.name], deadline);
-    if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
-    if (!taken) result = taken;
-  }
+  Status result = co_await take_topics(std::move(topics), configs);
+  if (!result && result.error() == ErrorCode::kFenced) co_return result;
+  deadline = link_.env.in(kTakeLimit);  // making many topics may have taken long
   CO_CHECK(co_await link_.ownership.check(deadline));
   co_await configs_.sync(std::move(configs), deadline);
   CO_CHECK(co_await link_.losses.store_missing(deadline));
@@ -160,33 +159,65 @@ bool TopicDiscovery::follows_topic(const std::string& source_topic) const {
   return topic && topic->source_topic() == source_topic && !topic->pumps().empty() && !topic->ending();
 }
 
-Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs configs, Deadline deadline) {
-  const LinkSpec& spec = link_.definition.spec();
-  MirrorTopic& topic = link_.topics.add(target_topic_name(spec, info.name), info.name);
-  if (topic.ending()) co_return ok();
-  if (topic.state() == MirrorState::kFailed && topic.source_id() == SourceTopicId(info.id))
-    co_return ok();  // until it is resumed
-  if (!topic.pumps().empty() && topic.source_id() == SourceTopicId(info.id) &&
-      topic.pumps().size() >= static_cast<size_t>(info.partitions))
-    co_return ok();
-  if (auto asked = left_out_.find(topic.name()); topic.left_out() && asked != left_out_.end() &&
-                                                 asked->second.source_id == SourceTopicId(info.id) &&
-                                                 link_.env.now() < asked->second.ask_again)
-    co_return ok();
+bool TopicDiscovery::is_to_be_made(const MirrorTopic& topic, const TopicInfo& info) const {
+  const bool same = topic.source_id() == SourceTopicId(info.id);
+  if (topic.ending()) return false;
+  if (topic.state() == MirrorState::kFailed && same) return false;  // until it is resumed
+  if (!topic.pumps().empty() && same && topic.pumps().size() >= static_cast<size_t>(info.partitions)) return false;
+  auto asked = left_out_.find(topic.name());
+  return !topic.left_out() || asked == left_out_.end() || asked->second.source_id != SourceTopicId(info.id) ||
+         link_.env.now() >= asked->second.ask_again;
+}
+
+WantedTopic TopicDiscovery::wanted(const MirrorTopic& topic, TopicInfo info, const ConfigSync::Configs& configs) const {
   WantedTopic wanted;
   wanted.topic = topic.name();
-  wanted.source = info;
-  for (auto& [key, value] : configs)
-    if (follows(spec, key)) wanted.configs[key] = value;
-  CO_CHECK(co_await link_.ownership.check(deadline));
-  auto made = co_await link_.target.make(std::move(wanted), link_.source.as_source(), deadline);
-  if (topic.ending()) co_return ok();  // promoted or failed over meanwhile: the answer comes too late
+  wanted.source = std::move(info);
+  for (const auto& [key, value] : configs)
+    if (follows(link_.definition.spec(), key)) wanted.configs[key] = value;
+  return wanted;
+}
+
+// So many at a time that those which are made begin to be copied, and that what is made is kept if the rest fails.
+Task<Status> TopicDiscovery::take_topics(std::vector<TopicInfo> topics, const ConfigSync::TopicConfigs& configs) {
+  std::vector<std::pair<MirrorTopic*, TopicInfo>> to_be_made;
+  for (auto& info : topics) {
+    MirrorTopic& topic = link_.topics.add(target_topic_name(link_.definition.spec(), info.name), info.name);
+    if (is_to_be_made(topic, info)) to_be_made.emplace_back(&topic, std::move(info));
+  }
+  Status result;
+  for (size_t from = 0; from < to_be_made.size() && !link_.stopping.is_set(); from += kTopicsTakenAtOnce) {
+    const size_t to = std::min(to_be_made.size(), from + kTopicsTakenAtOnce);
+    std::vector<WantedTopic> wanted;
+    const ConfigSync::Configs none;
+    for (size_t i = from; i < to; ++i) {
+      const auto& [topic, info] = to_be_made[i];
+      auto of_topic = configs.find(info.name);
+      wanted.push_back(this->wanted(*topic, info, of_topic == configs.end() ? none : of_topic->second));
+    }
+    const Deadline deadline = link_.env.in(kTakeLimit);
+    CO_CHECK(co_await link_.ownership.check(deadline));
+    auto made = co_await link_.target.make_all(std::move(wanted), link_.source.as_source(), deadline);
+    bool some_made = false;
+    for (size_t i = from; i < to; ++i) {
+      auto taken = take_made(*to_be_made[i].first, to_be_made[i].second, std::move(made[i - from]));
+      if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
+      some_made = some_made || taken || !error_retriable(taken.error().code);
+      if (!taken) result = std::move(taken);
+    }
+    if (!some_made) break;  // an end does not answer: in the next round
+  }
+  co_return result;
+}
+
+Status TopicDiscovery::take_made(MirrorTopic& topic, const TopicInfo& info, Result<TargetTopic> made) {
+  if (topic.ending()) return ok();  // promoted or failed over meanwhile: the answer comes too late
   if (!made) {
     topic.wait_because(made.error().to_string());
     // kFenced: LinkOwnership decides about all topics.
     const bool refused = !error_retriable(made.error().code) && made.error() != ErrorCode::kFenced;
     if (refused && topic.state() != MirrorState::kFailed) topic.fail_and_stop(made.error().to_string());
-    co_return made.error();
+    return std::move(made).error();
   }
   if (!made->left_out.empty()) {
     left_out_[topic.name()] = {SourceTopicId(info.id), link_.env.now() + kLeftOutPause};
@@ -194,7 +225,7 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
       topic.leave_out(made->left_out);
     else
       topic.fail_and_stop(made->left_out);
-    co_return ok();
+    return ok();
   }
   topic.identify(made->id, made->source_id);
   topic.set_drift(std::move(made->drift));
@@ -202,7 +233,7 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
     topic.end(*made->promotion);
   else
     link_.topics.start(topic, info.partitions);
-  co_return ok();
+  return ok();
 }
 
 }  // namespace farshore::linker

@@ -5,7 +5,8 @@
 //             the source was lost can still fail over
 //   gone      topics that were deleted at the target become FAILED
 //   clusters  both ends must still be the clusters that the link was made with
-//   topics    new ones are made, grown ones get more pumps; what the target can never have is LEFT_OUT
+//   topics    new ones are made, grown ones get more pumps; what the target can never have is LEFT_OUT. Many at a
+//             time: over a long way, topic by topic would cost a round trip each
 //   configs   ConfigSync
 //   cleanup   TranslationCleanup
 //
@@ -46,7 +47,12 @@ class TopicDiscovery final : public PeriodicTask {
   Task<Status> check_clusters(Deadline deadline);
   Task<Result<std::vector<TopicInfo>>> selected_topics(Deadline deadline);
   void leave_out_what_is_gone(const std::set<std::string>& selected_at_source);
-  Task<Status> take_topic(TopicInfo topic, ConfigSync::Configs configs, Deadline deadline);
+  bool is_to_be_made(const MirrorTopic& topic, const TopicInfo& info) const;
+  // `info`, `configs`: of the source.
+  WantedTopic wanted(const MirrorTopic& topic, TopicInfo info, const ConfigSync::Configs& configs) const;
+  // Has the target make and grow topics, many at a time. Takes as long as it gets on.
+  Task<Status> take_topics(std::vector<TopicInfo> topics, const ConfigSync::TopicConfigs& configs);
+  Status take_made(MirrorTopic& topic, const TopicInfo& info, Result<TargetTopic> made);
 
   ConfigSync& configs_;
   TranslationCleanup cleanup_;
