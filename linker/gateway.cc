@@ -1,6 +1,7 @@
 #include "linker/gateway.h"
 
 #include <algorithm>
+#include <set>
 
 #include "linker/link_creation.h"
 #include "linker/link_deletion.h"
@@ -13,7 +14,8 @@ namespace farshore::linker {
 namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
-constexpr size_t kTopicsAtOnce = 64;  // of one verb
+constexpr size_t kTopicsAtOnce = 64;    // of one verb
+constexpr size_t kRefusedNamedMax = 5;  // topics in one error
 constexpr Duration kSourceQuestionLimit = seconds(10);
 
 // The last message about a topic whose verb failed.
@@ -24,6 +26,20 @@ Message failed(const std::string& topic, const Error& error) {
   message.set_done(true);
   message.set_error(error.to_string());
   return message;
+}
+
+// The error of a verb on several topics that was refused for some of them; ok: for none.
+Status all_done(const std::string& verb, size_t topics, std::vector<TopicRefused> refused) {
+  if (refused.empty()) return ok();
+  const Error& first = refused.front().why;
+  if (topics == 1) return first;
+  std::string text = verb + ": " + std::to_string(topics - refused.size()) + " of " + std::to_string(topics) +
+                     " topics done; the others are as they were: ";
+  const size_t named = std::min(refused.size(), kRefusedNamedMax);
+  for (size_t i = 0; i < named; ++i)
+    text += (i == 0 ? "" : "; ") + refused[i].topic + ": " + refused[i].why.to_string();
+  if (refused.size() > named) text += "; and " + std::to_string(refused.size() - named) + " more";
+  return Error(first.code, std::move(text));
 }
 
 }  // namespace
@@ -179,7 +195,10 @@ Task<Result<api::MirrorTopic>> Gateway::describe_mirror(api::MirrorRef request) 
 Result<std::vector<std::string>> Gateway::topics_of(const Link& link,
                                                     const google::protobuf::RepeatedPtrField<std::string>& named,
                                                     bool all) {
-  std::vector<std::string> topics(named.begin(), named.end());
+  std::vector<std::string> topics;
+  std::set<std::string> seen;
+  for (const auto& topic : named)
+    if (seen.insert(topic).second) topics.push_back(topic);
   if (all) topics = link.topics().names();
   if (topics.empty()) return Error(ErrorCode::kInvalidArgument, "no mirror topic is named, and the link has none");
   for (const auto& topic : topics) FARSHORE_CHECK(link.topics().get(topic));
@@ -199,31 +218,41 @@ Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest reque
                    " of partition " + std::to_string(each.partition()));
     if (!request.dry_run()) CO_CHECK(co_await link->give_up(topics.front(), each.partition(), to, deadline));
   }
-  for (const auto& topic : topics) {
-    // All that can be: an ended mirror among them has nothing to pause, and keeps nobody from the others.
-    if (auto shown = link->view().describe_topic(topic); request.all() && shown && shown->has_promotion()) continue;
-    reply.add_plan((paused ? "pause " : "resume ") + topic);
-    if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline, caller));
-    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
-  }
-  if (reply.mirrors().empty() && !request.dry_run())
-    reply.add_plan("do nothing: every mirror of link " + request.link() + " has ended");
+  // All that can be: an ended mirror among them has nothing to pause, and keeps nobody from the others.
+  if (request.all())
+    std::erase_if(topics,
+                  [&](const std::string& topic) { return link->topics().find(topic)->promotion().has_value(); });
+  if (topics.empty()) reply.add_plan("do nothing: every mirror of link " + request.link() + " has ended");
+  for (const auto& topic : topics) reply.add_plan((paused ? "pause " : "resume ") + topic);
+  if (request.dry_run() || topics.empty()) co_return reply;
+  CO_TRY(auto refused, co_await link->pause_topics(topics, paused, deadline, caller));
+  CO_CHECK(all_done(paused ? "pause" : "resume", topics.size(), std::move(refused)));
+  for (const auto& topic : topics)
+    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = std::move(*mirror);
   co_return reply;
 }
 
-Task<Result<api::MirrorsReply>> Gateway::unfence_mirrors(api::MirrorsRequest request, Deadline deadline) {
+Task<Result<api::MirrorsReply>> Gateway::unfence_mirrors(api::MirrorsRequest request, Deadline deadline,
+                                                         CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
   api::MirrorsReply reply;
-  for (const auto& topic : topics) {
-    if (request.dry_run()) {
+  std::vector<TopicRefused> refused;
+  if (request.dry_run()) {
+    for (const auto& topic : topics)
       reply.add_plan("let clients of the source write to the topic of mirror " + topic + " again");
-    } else {
-      CO_TRY(const size_t lifted, co_await link->unfence(topic, deadline));
-      reply.add_plan(topic + ": " + (lifted == 0 ? "no fence at the source" : "clients of the source can write again"));
-    }
-    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
+  } else {
+    const auto lifted = co_await link->unfence(topics, deadline, std::move(caller));
+    for (size_t i = 0; i < topics.size(); ++i)
+      if (lifted[i])
+        reply.add_plan(topics[i] + ": " +
+                       (*lifted[i] == 0 ? "no fence at the source" : "clients of the source can write again"));
+      else
+        refused.push_back({topics[i], lifted[i].error()});
   }
+  CO_CHECK(all_done("unfence", topics.size(), std::move(refused)));
+  for (const auto& topic : topics)
+    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = std::move(*mirror);
   co_return reply;
 }
 
@@ -272,10 +301,17 @@ Task<Status> Gateway::failover_of_orphans(api::FailoverRequest request, TopicVer
   }
   if (topics.empty())
     co_return Error(ErrorCode::kNotFound, "every mirror at the target has a link: give --link and its topics");
-  for (const auto& topic : topics) {
-    auto done = co_await orphans.run(topic, request.dry_run(), caller, deadline);
-    progress(done ? std::move(*done) : failed<api::VerbProgress>(topic, done.error()));
-  }
+  OneTopic one = [&](std::string topic, Deadline own) {
+    return failover_of_orphan(orphans, std::move(topic), request.dry_run(), progress, own, caller);
+  };
+  co_await side_by_side(std::move(topics), std::move(one), progress, deadline, caller);
+  co_return ok();
+}
+
+Task<Status> Gateway::failover_of_orphan(OrphanFailover& orphans, std::string topic, bool dry_run,
+                                         TopicVerb::Progress progress, Deadline deadline, CallerPtr caller) {
+  CO_TRY(auto done, co_await orphans.run(topic, dry_run, caller, deadline));
+  progress(std::move(done));
   co_return ok();
 }
 

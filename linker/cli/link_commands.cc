@@ -45,6 +45,8 @@ void print_link(const api::Link& link) {
   if (link.losses_total() > 0)
     std::cout << "Lost:          " << human_losses(link.losses_total(), link.lost_offsets_total())
               << "; 'farshore mirror describe' names them\n";
+  if (link.fenced_source_topics() > 0)
+    std::cout << "Source writes: " << human_fences(link.fenced_source_topics()) << '\n';
   Table tasks({"TASK", "STATE", "LAST RUN", "RUNS", "ERROR"});
   for (const auto& task : link.tasks())
     tasks.row({task.name(), task.state(), human_time_ms(task.last_run_ms()), human_count(task.runs()), task.error()});

@@ -27,6 +27,7 @@
 #include "linker/link/tasks/source_watch.h"
 #include "linker/link/tasks/topic_discovery.h"
 #include "linker/link/verbs/promotion.h"
+#include "linker/link/verbs/topic_switch.h"
 #include "linker/link/verbs/verification.h"
 
 namespace farshore::linker {
@@ -64,13 +65,17 @@ class Link final {
   // kNotFound: the source has no such topic now.
   Task<Status> source_has(std::string topic, Deadline deadline);
   Task<Status> forget(Deadline deadline, CallerPtr caller = nullptr);  // deletes the stored definition
-  // kInvalidArgument: the topic's state does not allow it. kConflict: another verb is at work on it.
+  // Pauses or resumes all of them that can be, with one change of the definition; returns the others. An error: nothing
+  // was changed.
+  Task<Result<std::vector<TopicRefused>>> pause_topics(std::vector<std::string> topics, bool paused, Deadline deadline,
+                                                       CallerPtr caller = nullptr);
   Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline, CallerPtr caller = nullptr);
   // LinkTarget::give_up; the topic must be FAILED, and is to be resumed then.
   Task<Status> give_up(std::string topic, int32_t partition, SourceOffset to, Deadline deadline);
-  // Lets clients of the source write to the topic again, whichever link has fenced it. Returns how many fences there
-  // were. kConflict: a promote is at work on the topic.
-  Task<Result<size_t>> unfence(std::string topic, Deadline deadline);
+  // Lets clients of the source write to the topics again, whichever link has fenced them. How many fences there were,
+  // in the order of `topics`; kConflict: a promote is at work on the topic.
+  Task<std::vector<Result<size_t>>> unfence(std::vector<std::string> topics, Deadline deadline,
+                                            CallerPtr caller = nullptr);
 
   // Errors of all four: kFenced: another gateway has the link. kNotFound for a topic that is no mirror topic of this
   // link, kConflict if another verb is at work on it (verb_desk.h), else those of the verb.
@@ -84,8 +89,8 @@ class Link final {
 
  private:
   LinkParts parts() {
-    return {env_,    definition_, status_,     ownership_, reports_,       losses_,
-            source_, *target_,    replicator_, topics_,    source_fences_, stopping_};
+    return {env_,     definition_, status_, ownership_,     reports_, losses_,  source_,
+            *target_, replicator_, topics_, source_fences_, ends_,    stopping_};
   }
   // ok when the target answers now and the caller is still there: what is sent next is not carried out later.
   Task<Status> target_answers(CallerPtr caller, Deadline deadline);
@@ -114,6 +119,7 @@ class Link final {
   replicator::Replicator replicator_;
   MirrorTopics topics_;
   SourceFences source_fences_;
+  UndecidedEnds ends_;
   VerbDesk desk_;
   ConfigSync configs_;
   TopicDiscovery discovery_;

@@ -82,6 +82,7 @@ void LinkView::fill_totals(api::Link& out) const {
     (*out.mutable_mirror_state_count())[std::string(shown_state(*entry.second, link_))] += 1;
     partitions += static_cast<int32_t>(entry.second->pumps().size());
     if (!entry.second->left_out()) lag.add(lag_of(*entry.second, link_));
+    if (link_.fences.holds(entry.second->source_topic())) out.set_fenced_source_topics(out.fenced_source_topics() + 1);
   }
   out.set_mirror_topics(static_cast<int32_t>(topics.size()));
   out.set_mirror_partitions(partitions);

@@ -4,14 +4,15 @@ namespace farshore::linker {
 namespace {
 
 constexpr int kMissingLooksMax = 3;
+constexpr std::string_view kWayOut = "; to relay the source's records again, delete the link and make it again";
 
 std::string gone_text(const std::string& topic) {
-  return "topic " + topic + " is gone from the target: what was relayed into it is lost there";
+  return "topic " + topic + " is gone from the target: what was relayed into it is lost there" + std::string(kWayOut);
 }
 
 std::string made_anew_text(const RelayTopic& topic, TargetTopicId now) {
   return "topic " + topic.topic + " was deleted and made anew at the target: its id is " + now.to_string() +
-         ", this link relayed into " + topic.id.to_string();
+         ", this link relayed into " + topic.id.to_string() + std::string(kWayOut);
 }
 
 }  // namespace

@@ -29,6 +29,42 @@ TEST_F(LinkLife, TopicMadeAnewIsMirroredWhenItsOldMirrorIsDeleted) {
   EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 30; }));
 }
 
+TEST_F(LinkLife, ResumeOfATopicThatCannotWorkIsRefusedWithTheWayOut) {
+  start();
+  create(kEast, "t");
+  create(kEast, "other");
+  produce(kEast, "t", 100);
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t") && mirrored("other"); }));
+  delete_topic(kEast, "t");
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+  auto refused = pause("t", false);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("the source has no topic t"), std::string::npos) << refused.error().detail;
+  create(kEast, "t");
+  produce(kEast, "t", 30);
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+    refused = pause("t", false);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().detail.find("stays FAILED"), std::string::npos) << refused.error().detail;
+    EXPECT_NE(refused.error().detail.find("delete topic t at the target"), std::string::npos);
+    EXPECT_EQ(state("t"), "FAILED") << "nothing was changed";
+    start_gateway();
+  }
+  // The others are resumed all the same.
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED" && state("other") == "ACTIVE"; }));
+  EXPECT_TRUE(pause("other", true));
+  auto all = all_mirrors("resume");
+  ASSERT_FALSE(all);
+  EXPECT_NE(all.error().detail.find("resume: 1 of 2 topics done"), std::string::npos) << all.error().detail;
+  EXPECT_EQ(state("other"), "ACTIVE");
+  delete_topic(kWest, "t");
+  world().run_for(seconds(1));
+  EXPECT_TRUE(pause("t", false) || state("t") == "ACTIVE");
+  EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 30; }));
+}
+
 TEST_F(LinkLife, IdleMirrorWhoseTargetTopicIsDeletedFailsAndResumeMakesItAgain) {
   start();
   create(kEast, "idle");

@@ -140,7 +140,8 @@ def made_anew(world, east, east_admin, west, west_at):
     count = len(values(east, 'orders', 3))
     arrived(world, 'orders', count, west_at, 3)
     check('nothing came to the new one, while other topics go on', values(west_at, 'remade') == [])
-    world.farshore('mirror', 'resume', '--link', 'r', 'remade')
+    resumed = world.farshore('mirror', 'resume', '--link', 'r', 'remade', expect=1)
+    check(f'resume is refused, with the way out: {resumed.stderr}', 'delete the link' in resumed.stderr)
     reason = failed(world, 'remade')
     check('resuming it does not change that', 'made anew at the target' in reason and values(west_at, 'remade') == [])
 

@@ -100,7 +100,7 @@ grpc::Status ControlService::ResumeMirrors(grpc::ServerContext* context, const a
 grpc::Status ControlService::UnfenceMirrors(grpc::ServerContext* context, const api::MirrorsRequest* request,
                                             api::MirrorsReply* reply) {
   return bridge_.call<api::MirrorsReply>(context, reply, [this, r = *request](const ApiCall& from) {
-    return gateway_.unfence_mirrors(r, from.deadline(bridge_.env(), kCallLimit));
+    return gateway_.unfence_mirrors(r, from.deadline(bridge_.env(), kCallLimit), from.caller);
   });
 }
 

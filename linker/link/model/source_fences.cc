@@ -105,10 +105,8 @@ Task<Status> SourceFences::order(std::string topic, StillWanted wanted, Deadline
   co_return error;
 }
 
-Task<Result<size_t>> SourceFences::lift_all(std::string topic, Deadline deadline) {
-  auto found = co_await source_.mirrors().describe(topic, 0, deadline);
-  if (!found) co_return std::move(found).error().in("source: topic " + topic);
-  for (const auto& fence : found->fences) {
+Task<Status> SourceFences::lift_all(std::string topic, MirrorTopicAnswer found, Deadline deadline) {
+  for (const auto& fence : found.fences) {
     MirrorClient::FenceOrder lift;
     lift.topic = topic;
     lift.link = LinkId(fence.link_id);
@@ -117,7 +115,7 @@ Task<Result<size_t>> SourceFences::lift_all(std::string topic, Deadline deadline
     if (!done) co_return std::move(done).error().in("source: fence of topic " + topic);
   }
   fences_.erase(topic);
-  co_return found->fences.size();
+  co_return ok();
 }
 
 std::string SourceFences::describe(const std::string& topic) const {

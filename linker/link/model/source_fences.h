@@ -43,9 +43,10 @@ class SourceFences {
   void lift(const std::string& topic);
   // Waits until lift() is carried out. An error: it is tried again in the background.
   Task<Status> lifted(std::string topic, Deadline deadline);
-  // For an operator: lifts all fences of the topic, those of other links too. Returns how many there were.
-  Task<Result<size_t>> lift_all(std::string topic, Deadline deadline);
+  // For an operator: lifts the fences that the source has shown, those of other links too.
+  Task<Status> lift_all(std::string topic, MirrorTopicAnswer found, Deadline deadline);
 
+  bool holds(const std::string& topic) const { return known(topic); }
   // In words; empty: this link holds none that it knows of.
   std::string describe(const std::string& topic) const;
 

@@ -9,8 +9,6 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kGiveUpLimit = seconds(10);  // of each request that undoes, or asks what has become of the mirror
-// A request that ends the mirror, and whose answer was lost, is not carried out later than this.
-constexpr Duration kEndIsDecided = MirrorClient::kRequestLife + seconds(2);
 
 }  // namespace
 
@@ -44,6 +42,11 @@ Task<Result<TopicVerb::Readiness>> Promotion::check(Deadline deadline) {
                     "the source is Apache Kafka, where writes cannot be fenced: stop its producers and give "
                     "--source-quiesced, or accept stranded records with --allow-source-writes");
   co_return Readiness::kReady;
+}
+
+void Promotion::begin() {
+  end_asked_ = link_.ends.take(topic_.name());  // by an earlier promote or failover
+  topic_.begin_promotion();
 }
 
 Task<Status> Promotion::plan(Deadline deadline) {
@@ -152,7 +155,7 @@ Task<Status> Promotion::give_up(Error why) {
   Result<bool> ended = topic_.state() == MirrorState::kStopped;
   if (end_asked_ && !*ended) {
     // While it may still be carried out, an answer "not ended" decides nothing.
-    if (!end_refused_) (void)co_await link_.stopping.wait(link_.env.in(kEndIsDecided));
+    if (!end_refused_) (void)co_await link_.stopping.wait(link_.env.in(UndecidedEnds::kSettles));
     ended = co_await find_end(link_.env.in(kGiveUpLimit));
     if (ended && *ended) {  // only the answer was lost
       link_.fences.keep(topic_.source_topic());
@@ -160,9 +163,11 @@ Task<Status> Promotion::give_up(Error why) {
       co_return ok();
     }
   }
+  if (!ended) link_.ends.add(topic_.name(), Duration::zero());
   if (fence_asked_ && !ended) {
-    why =
-        why.in("the source takes no writes until it is known whether the mirror has ended, at most an hour; ask again");
+    why = why.in(
+        "the source takes no writes until it is known whether the mirror has ended, at most an hour; the target is "
+        "asked again until it says (farshore mirror describe shows it)");
   } else if (fence_asked_ && *ended) {
     why = why.in("the mirror was ended meanwhile; the source takes no writes any more");
     link_.fences.keep(topic_.source_topic());

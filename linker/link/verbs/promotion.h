@@ -35,7 +35,7 @@ class Promotion final : public TopicVerb {
  private:
   Task<Result<Readiness>> check(Deadline deadline) override;
   Task<Status> plan(Deadline deadline) override;
-  void begin() override { topic_.begin_promotion(); }
+  void begin() override;
   std::vector<Step> steps() override;
   Task<Status> give_up(Error why) override;
 

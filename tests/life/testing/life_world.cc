@@ -38,6 +38,11 @@ Task<void> ask_task(Task<Result<T>> task, Result<T>& result) {
   result = co_await std::move(task);
 }
 
+Task<void> end_task(Task<Status> task, bool& ended) {
+  (void)co_await std::move(task);
+  ended = true;
+}
+
 template <class Request, class Check>
 Task<Status> send_task(kafka::ClusterAdmin& admin, Request request, Check code_of, Deadline deadline) {
   CO_TRY(auto response, co_await admin.client().call_any(std::move(request), Repeat::kYes, deadline));
@@ -126,6 +131,14 @@ void LifeWorld::delete_topic(const std::string& at, const std::string& topic) {
 }
 
 void LifeWorld::produce(const std::string& at, const std::string& topic, int records, int keys) {
+  EXPECT_EQ(produce_batch(at, topic, records, keys), 0);
+}
+
+int16_t LifeWorld::try_to_produce(const std::string& at, const std::string& topic) {
+  return produce_batch(at, topic, 1, 1);
+}
+
+int16_t LifeWorld::produce_batch(const std::string& at, const std::string& topic, int records, int keys) {
   BatchBuilder builder;
   const int64_t now = client_.wall_now().milliseconds_since_epoch;
   for (int i = 0; i < records; ++i) builder.add(now, "key-" + std::to_string(i % keys), std::string(50, 'v'));
@@ -137,8 +150,13 @@ void LifeWorld::produce(const std::string& at, const std::string& topic, int rec
   data.name = topic;
   data.topic_id = nodes_[at].broker->services().metadata.image()->topic(topic)->id;
   data.partition_data.emplace_back().records = kafka::Records::view(batch);
-  auto code = [](const auto& response) { return response.responses.at(0).partition_responses.at(0).error_code; };
+  int16_t answer = 0;
+  auto code = [&answer](const auto& response) {
+    answer = response.responses.at(0).partition_responses.at(0).error_code;
+    return int16_t{0};
+  };
   expect(ask(client_, send_task(admin(at), std::move(request), code, soon(client_))));
+  return answer;
 }
 
 void LifeWorld::delete_records(const std::string& at, const std::string& topic, int64_t before) {
@@ -213,6 +231,11 @@ uint64_t LifeWorld::size_bytes(const std::string& at, const std::string& topic) 
 }
 
 void LifeWorld::link(const std::string& topics, const std::string& gateway, const std::string& source) {
+  expect(link_within(seconds(60), topics, gateway, source));
+}
+
+Result<api::CreateLinkReply> LifeWorld::link_within(Duration limit, const std::string& topics,
+                                                    const std::string& gateway, const std::string& source) {
   api::CreateLinkRequest request;
   auto& spec = *request.mutable_spec();
   spec.set_name(kLink);
@@ -222,7 +245,7 @@ void LifeWorld::link(const std::string& topics, const std::string& gateway, cons
   (*spec.mutable_extra())["topic.sync.interval.ms"] = "1000";
   spec.add_topics()->set_name("*");
   Running& at = gateways_[gateway];
-  expect(ask(*at.env, at.gateway->create_link(std::move(request), soon(*at.env))));
+  return ask(*at.env, at.gateway->create_link(std::move(request), at.env->in(limit)));
 }
 
 Result<api::StatusReply> LifeWorld::status(const std::string& link, const std::string& gateway) {
@@ -340,6 +363,38 @@ std::vector<api::VerifyProgress> LifeWorld::verify(const std::string& topic) {
   };
   expect(ask(*at.env, at.gateway->verify(std::move(request), report, at.env->in(minutes(4)))));
   return rows;
+}
+
+void LifeWorld::set_round_trip(const std::string& a, const std::string& b, Duration time) {
+  sim::LinkProfile far;
+  far.delay_min = far.delay_max = time / 2;
+  world_.net().set_profile(a, b, far);
+  world_.net().set_profile(b, a, far);
+}
+
+Result<api::MirrorsReply> LifeWorld::all_mirrors(const std::string& verb) {
+  api::MirrorsRequest request;
+  request.set_link(kLink);
+  request.set_all(true);
+  Running& at = gateways_["gateway"];
+  if (verb == "unfence") return ask(*at.env, at.gateway->unfence_mirrors(std::move(request), soon(*at.env)));
+  return ask(*at.env, at.gateway->pause_mirrors(std::move(request), verb == "pause", soon(*at.env)));
+}
+
+void LifeWorld::begin_promote(const std::string& topic, Duration limit, Promote& promote) {
+  api::PromoteRequest request;
+  request.set_link(kLink);
+  request.set_all(topic.empty());
+  if (!topic.empty()) request.add_topics(topic);
+  Running& at = gateways_["gateway"];
+  auto progress = [&promote](api::VerbProgress message) { promote.messages.push_back(std::move(message)); };
+  world_.spawn(*at.env, end_task(at.gateway->promote(std::move(request), progress, at.env->in(limit)), promote.ended));
+}
+
+bool LifeWorld::has_ended(const std::string& at, const std::string& topic) {
+  const auto image = nodes_[at].broker->services().metadata.image();
+  const auto* found = image->topic(topic);
+  return found && found->mirror && found->mirror->ended();
 }
 
 bool LifeWorld::mirrored(const std::string& topic) {

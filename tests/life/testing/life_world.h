@@ -90,6 +90,22 @@ class LifeWorld : public testing::Test {
   // ACTIVE, and nothing is behind.
   bool mirrored(const std::string& topic);
 
+  // --- a long way, and what takes long on it
+  Result<api::CreateLinkReply> link_within(Duration limit, const std::string& topics,
+                                           const std::string& gateway = "gateway", const std::string& source = kEast);
+  void set_round_trip(const std::string& a, const std::string& b, Duration time);
+  Duration now() const { return client_.now() - MonoTime(); }
+  // Pauses, resumes (`verb` "pause", "resume") or unfences all topics.
+  Result<api::MirrorsReply> all_mirrors(const std::string& verb);
+  // Runs beside what the test does next; `messages` gets its progress, and lives until `ended`.
+  struct Promote {
+    std::vector<api::VerbProgress> messages;
+    bool ended = false;
+  };
+  void begin_promote(const std::string& topic, Duration limit, Promote& promote);  // empty: all
+  bool has_ended(const std::string& at, const std::string& topic);                 // the mirror, at the target
+  int16_t try_to_produce(const std::string& at, const std::string& topic);         // Kafka's error code
+
  private:
   struct Node {
     sim::SimEnv* env = nullptr;
@@ -106,6 +122,7 @@ class LifeWorld : public testing::Test {
   T expect(Result<T> result);
   kafka::ClusterAdmin& admin(const std::string& at) { return *nodes_[at].admin; }
   Deadline soon(sim::SimEnv& env) { return env.in(seconds(60)); }
+  int16_t produce_batch(const std::string& at, const std::string& topic, int records, int keys);
   broker::PartitionPtr partition(const std::string& at, const std::string& topic);
 
   sim::SimWorld world_;
