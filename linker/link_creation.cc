@@ -159,8 +159,7 @@ Task<void> LinkCreation::first_round(Link& link, Deadline deadline) {
   const bool going_on = !first && deadline.passed(env_.now());
   if (going_on)
     reply_.add_warnings("topics are still being made: `farshore status --link " + link.name() + "` shows them");
-  else if (!first)
-    reply_.add_warnings("the first round of discovery failed: " + first.error().to_string());
+  bool told = false;  // why the round failed, as the reason of a topic
   for (const auto& [topic_name, topic] : link.topics().all()) {
     if (topic->left_out()) {
       add_left_out(topic->source_topic(), topic->reason());
@@ -168,12 +167,15 @@ Task<void> LinkCreation::first_round(Link& link, Deadline deadline) {
     }
     const bool made = !topic->pumps().empty() || topic->promotion();
     if (made) add_mirror(topic->source_topic(), static_cast<int32_t>(topic->pumps().size()), topic_name);
+    told = told || (!first && topic->reason() == first.error().to_string());
     if (topic->state() == MirrorState::kFailed)
       reply_.add_warnings("mirror topic " + topic_name + " is FAILED: " + topic->reason());
     else if (!made && !going_on)
       reply_.add_warnings("mirror topic " + topic_name + " is not made yet: " + topic->reason());
     for (const std::string& drift : topic->drift()) reply_.add_warnings(topic_name + ": " + drift);
   }
+  if (!first && !going_on && !told)
+    reply_.add_warnings("the first round of discovery failed: " + first.error().to_string());
   if (first && link.topics().all().empty()) reply_.add_warnings(kNoTopics);
   *reply_.mutable_link() = link.view().describe();
 }

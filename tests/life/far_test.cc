@@ -97,6 +97,27 @@ TEST_F(FarLife, PauseAndResumeOfAllTopicsAreOneWriteEach) {
   EXPECT_LT(now() - before, 12 * kFar);
 }
 
+TEST_F(FarLife, PromoteWhoseSourceIsSilentEndsInTimeAndClaimsNoFenceThatNobodyConfirmed) {
+  start(1);
+  link();
+  ASSERT_TRUE(until([&] { return mirrored(name(0)); }));
+  world().net().partition("gateway", kEast);
+  Promote promote;
+  const Duration before = now();
+  begin_promote(name(0), seconds(5), promote);
+  ASSERT_TRUE(until([&] { return !mirror(name(0)).source_fence().empty(); }));
+  EXPECT_NE(mirror(name(0)).source_fence().find("has not confirmed it"), std::string::npos);
+  EXPECT_EQ(describe().fenced_source_topics(), 0);
+  ASSERT_TRUE(until([&] { return promote.ended; }));
+  EXPECT_LT(now() - before, seconds(10));
+  EXPECT_NE(error_of(promote).find("given up in step fence-source"), std::string::npos) << error_of(promote);
+  EXPECT_NE(error_of(promote).find("has not said whether it is fenced"), std::string::npos) << error_of(promote);
+  for (const auto& message : promote.messages) EXPECT_EQ(message.step().find("from now on"), std::string::npos);
+  world().net().heal();
+  EXPECT_TRUE(until([&] { return mirror(name(0)).source_fence().empty() && mirrored(name(0)); }));
+  EXPECT_EQ(try_to_produce(kEast, name(0)), 0);
+}
+
 // The end of a promote whose outcome this gateway could not learn.
 class UndecidedEndLife : public FarLife {
  public:

@@ -91,6 +91,7 @@ Task<Status> SourceFences::order(std::string topic, StillWanted wanted, Deadline
   }
   if (done) {
     found->second.error = Error();
+    found->second.confirmed = found->second.confirmed || want != Want::kLifted;
     if (found->second.want == want) found->second.done = want == Want::kForever || want == Want::kLifted;
     if (found->second.done && want == Want::kLifted) fences_.erase(found);
     co_return ok();
@@ -123,6 +124,12 @@ std::string SourceFences::describe(const std::string& topic) const {
   if (found == fences_.end()) return "";
   const Fence& fence = found->second;
   const std::string problem = fence.error.code == ErrorCode::kNone ? "" : "; last try: " + fence.error.to_string();
+  if (!fence.confirmed)
+    return (fence.want == Want::kLifted
+                ? "may take no writes: the promote was given up before the source had confirmed its fence, which is "
+                  "being lifted"
+                : "may take no writes: a promote has asked for that, and the source has not confirmed it yet") +
+           problem;
   switch (fence.want) {
     case Want::kLease:
       return "takes no writes while the promote runs; the source lifts this by itself " +
@@ -180,6 +187,7 @@ void SourceFences::judge(const std::string& source_topic, const MirrorTopicAnswe
     fence.number = next_number();
     fence.want = ended ? Want::kForever : Want::kLifted;
     fence.done = ended && left.until_ms == kFenceForever;
+    fence.confirmed = true;
     if (!fence.done)
       env_.log().warn(ended ? "a fence of a mirror that has ended is kept" : "a fence that a promote left is lifted",
                       {{"link", definition_.spec().name}, {"source_topic", source_topic}});

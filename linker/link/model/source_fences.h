@@ -46,7 +46,11 @@ class SourceFences {
   // For an operator: lifts the fences that the source has shown, those of other links too.
   Task<Status> lift_all(std::string topic, MirrorTopicAnswer found, Deadline deadline);
 
-  bool holds(const std::string& topic) const { return known(topic); }
+  // The source has confirmed a fence of this link.
+  bool holds(const std::string& topic) const {
+    auto found = fences_.find(topic);
+    return found != fences_.end() && found->second.confirmed;
+  }
   // In words; empty: this link holds none that it knows of.
   std::string describe(const std::string& topic) const;
 
@@ -55,9 +59,10 @@ class SourceFences {
   struct Fence {
     FenceNumber number;
     Want want = Want::kLease;
-    bool done = false;  // the source has carried out what is wanted
-    MonoTime renew;     // when it is due again
-    Error error;        // of the last order
+    bool done = false;       // the source has carried out what is wanted
+    bool confirmed = false;  // it has said once that it holds the fence
+    MonoTime renew;          // when it is due again
+    Error error;             // of the last order
   };
   static Duration lasts(Want want);
   FenceNumber next_number();

@@ -8,7 +8,8 @@
 namespace farshore::linker {
 namespace {
 
-constexpr Duration kGiveUpLimit = seconds(10);  // of each request that undoes, or asks what has become of the mirror
+// Of each request that undoes, or asks what has become of the mirror: what it does not reach is done in the background.
+constexpr Duration kUndoLimit = seconds(3);
 
 }  // namespace
 
@@ -72,9 +73,11 @@ std::vector<TopicVerb::Step> Promotion::steps() {
 
 Task<Status> Promotion::fence_source(Deadline deadline) {
   if (!fences()) co_return ok();
-  report_step("the source topic takes no writes from now on");
+  report_step("the source is asked to take no writes");
   fence_asked_ = true;
-  co_return co_await link_.fences.raise(topic_.source_topic(), still_wanted(), deadline);
+  CO_CHECK(co_await link_.fences.raise(topic_.source_topic(), still_wanted(), deadline));
+  report_step("the source topic takes no writes from now on");
+  co_return ok();
 }
 
 Task<Status> Promotion::read_source_ends(Deadline deadline) {
@@ -151,34 +154,57 @@ Task<Result<bool>> Promotion::find_end(Deadline deadline) {
   co_return false;
 }
 
+Task<Result<bool>> Promotion::find_out_whether_ended() {
+  if (topic_.state() == MirrorState::kStopped) co_return true;
+  if (!end_asked_) co_return false;
+  // While it may still be carried out, an answer "not ended" decides nothing.
+  if (!end_refused_) {
+    report_step("the target has not said whether the mirror has ended: it is asked again in a moment");
+    (void)co_await link_.stopping.wait(link_.env.in(UndecidedEnds::kSettles));
+  }
+  co_return co_await find_end(link_.env.in(kUndoLimit));
+}
+
 Task<Status> Promotion::give_up(Error why) {
-  Result<bool> ended = topic_.state() == MirrorState::kStopped;
-  if (end_asked_ && !*ended) {
-    // While it may still be carried out, an answer "not ended" decides nothing.
-    if (!end_refused_) (void)co_await link_.stopping.wait(link_.env.in(UndecidedEnds::kSettles));
-    ended = co_await find_end(link_.env.in(kGiveUpLimit));
-    if (ended && *ended) {  // only the answer was lost
-      link_.fences.keep(topic_.source_topic());
-      tell(outcome("the mirror has ended; the topic is writable"));
-      co_return ok();
-    }
-  }
-  if (!ended) link_.ends.add(topic_.name(), Duration::zero());
-  if (fence_asked_ && !ended) {
-    why = why.in(
-        "the source takes no writes until it is known whether the mirror has ended, at most an hour; the target is "
-        "asked again until it says (farshore mirror describe shows it)");
-  } else if (fence_asked_ && *ended) {
-    why = why.in("the mirror was ended meanwhile; the source takes no writes any more");
+  const std::string step(current_step());
+  link_.env.log().warn(
+      "a promote is given up",
+      {{"link", link_.definition.spec().name}, {"topic", topic_.name()}, {"step", step}, {"error", why}});
+  const bool was_stopped = topic_.state() == MirrorState::kStopped;
+  const auto ended = co_await find_out_whether_ended();
+  if (ended && *ended && !was_stopped) {  // only the answer was lost
     link_.fences.keep(topic_.source_topic());
-  } else if (fence_asked_ && !planted(link_.env, Plant::kFenceNotLifted)) {
-    auto lifted = co_await link_.fences.lifted(topic_.source_topic(), link_.env.in(kGiveUpLimit));
-    if (!lifted)
-      why = why.in("the source takes no writes yet (" + lifted.error().to_string() +
-                   "): this is tried again, and ends by itself at the latest a minute after the last renewal");
+    tell(outcome("the mirror has ended; the topic is writable"));
+    co_return ok();
   }
+  const std::string left = co_await undo(ended);
+  const std::string reason = why.detail.empty() ? std::string(error_name(why.code)) : why.detail;
   topic_.give_up_promotion();
-  co_return std::move(why).in("promote of " + topic_.name());
+  co_return Error(why.code,
+                  "promote of " + topic_.name() + " was given up in step " + step + ": " + reason + "; " + left);
+}
+
+Task<std::string> Promotion::undo(Result<bool> ended) {
+  if (!ended) {
+    link_.ends.add(topic_.name(), Duration::zero());
+    const std::string asked = "the target is asked again until it says (farshore mirror describe shows it)";
+    if (!fence_asked_) co_return "it is not known whether the mirror has ended: " + asked;
+    co_return "the source takes no writes until it is known whether the mirror has ended, at most an hour; " + asked;
+  }
+  if (*ended) {
+    if (fence_asked_) link_.fences.keep(topic_.source_topic());
+    co_return fence_asked_ ? "the mirror was ended meanwhile; the source takes no writes any more"
+                           : "the mirror was ended meanwhile";
+  }
+  if (!fence_asked_ || planted(link_.env, Plant::kFenceNotLifted)) co_return "the mirror goes on";
+  const bool confirmed = link_.fences.holds(topic_.source_topic());
+  auto lifted = co_await link_.fences.lifted(topic_.source_topic(), link_.env.in(kUndoLimit));
+  if (lifted) co_return "the source takes writes again, and the mirror goes on";
+  co_return (confirmed ? "the source takes no writes yet ("
+                       : "the source has not said whether it is fenced, and may take no writes yet (") +
+      lifted.error().to_string() +
+      "): the gateway goes on lifting the fence, and the source lifts it by itself at the latest a minute after it has "
+      "heard of it";
 }
 
 }  // namespace farshore::linker

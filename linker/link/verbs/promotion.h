@@ -52,6 +52,10 @@ class Promotion final : public TopicVerb {
   Task<void> note_stranded_records(PromotionRecord& record, Deadline deadline);
   // Whether the target has ended this mirror, although its answer to this gateway was lost; if so, takes its record.
   Task<Result<bool>> find_end(Deadline deadline);
+  // The same when the promote is given up: waits until the target can no more carry out what it was asked.
+  Task<Result<bool>> find_out_whether_ended();
+  // `ended`: an error if that is not known. Says in words how the two sides are left.
+  Task<std::string> undo(Result<bool> ended);
   bool fences() const { return link_.source.farshore() && !options_.allow_source_writes; }
 
   const PromotionOptions options_;
