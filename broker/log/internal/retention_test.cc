@@ -26,6 +26,28 @@ TEST_F(RetentionTest, RaisedLogStartDeletesWholeSegmentsBelowIt) {
   ASSERT_TRUE(append(batch_of(1), 4));
 }
 
+// Also a write inside a file may need room: after a power loss, or where the file system copies on write.
+TEST_F(RetentionTest, LogStartThatAFullDiskRefusesIsNotRaised) {
+  options.segment_bytes = 500;
+  set_options();
+  fill(30, 2, 4);
+  commit();
+  const size_t segments = files(".log").size();
+  disk().set_capacity(disk().used_bytes() - 1);
+  EXPECT_EQ(run(log->advance_log_start(Offset(31))).error(), ErrorCode::kNoSpace);
+  EXPECT_EQ(log->ends().log_start, Offset(0));
+  EXPECT_EQ(run(log->apply_retention()).value(), 0) << "a restart would miss what is deleted now";
+  EXPECT_EQ(files(".log").size(), segments);
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().log_start, Offset(0));
+  EXPECT_EQ(bases(0).front(), 0);
+  commit();
+  ASSERT_TRUE(run(log->advance_log_start(Offset(31))));
+  EXPECT_LT(files(".log").size(), segments);
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().log_start, Offset(31));
+}
+
 TEST_F(RetentionTest, RetentionByTimeDeletesNothingAboveTheHighWatermark) {
   options.segment_bytes = 500;
   options.retention_ms = 1000;
