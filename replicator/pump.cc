@@ -175,7 +175,7 @@ void PartitionPump::on_source_state(uint32_t generation, const SourceState& stat
 }
 
 void PartitionPump::on_late_answer(const SourceState& state, MonoTime now) {
-  if (phase_ != PumpPhase::kFailed && state.high_watermark >= SourceOffset(0)) learn(state, now);
+  if (state.high_watermark >= SourceOffset(0)) learn(state, now);
 }
 
 void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end) {

@@ -136,8 +136,9 @@ class PartitionPump {
   // What an answer without batches says of the source. A source that lost records says its new high watermark together
   // with the divergence, and in a fetch session never again (KIP-227).
   void on_source_state(uint32_t generation, const SourceState& state, MonoTime now);
-  // What an answer says of the source that came too late for its batches: the pump was reset meanwhile. A fetch session
-  // says it only once (KIP-227).
+  // What an answer says of the source that came too late for its batches: the pump was reset, paused or failed
+  // meanwhile. It is kept in each of these phases: a fetch session says it only once (KIP-227), and what is shown of
+  // the source is dated by this answer (Fetcher::known_as_of).
   void on_late_answer(const SourceState& state, MonoTime now);
   // The position is not in the source's log [log_start, end). Behind the log start of the source, the next fetch goes
   // there, to find the batch that holds it.
