@@ -39,7 +39,8 @@ Task<Result<api::DeleteLinkReply>> LinkDeletion::run(bool dry_run, bool force, D
                                                      "first, or give --force (they stay as they are)");
   auto guard = co_await links_.lock(deadline);
   if (!guard) co_return guard.error().in("another link is being made or deleted: try again");
-  CO_CHECK(co_await link_->forget(deadline, std::move(caller)));
+  CO_TRY(auto left, co_await link_->forget(deadline, std::move(caller)));
+  for (auto& text : left) reply_.add_plan(std::move(text));
   if (!links_.remove(name)) co_return std::move(reply_);  // the gateway is stopping; what is left is collected later
   co_await link_->stop();
   auto collected = co_await links_.backend()->collect_garbage(name, deadline);

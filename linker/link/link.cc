@@ -29,7 +29,7 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       sink_(env, target_->sink(), losses_, replicator_),
       replicator_(env, arena, source_.data(), sink_, definition().id, options, events_),
       topics_(env, replicator_, definition_),
-      source_fences_(env, definition_, source_, topics_, stopping_),
+      source_fences_(env, definition_, source_, *target_, topics_, stopping_),
       desk_(env),
       configs_(parts()),
       discovery_(parts(), configs_),
@@ -151,10 +151,14 @@ Task<Status> Link::source_has(std::string topic, Deadline deadline) {
   co_return Error(ErrorCode::kNotFound, "the source has no topic '" + topic + "'");
 }
 
-Task<Status> Link::forget(Deadline deadline, CallerPtr caller) {
+// A promote at work has a fence at the source, and perhaps a request under way that ends the mirror.
+Task<Result<std::vector<std::string>>> Link::forget(Deadline deadline, CallerPtr caller) {
   CO_CHECK(status_.check_ours());
+  CO_TRY(auto place, desk_.enter("", "delete"));
   CO_CHECK(co_await target_answers(std::move(caller), deadline));
-  co_return co_await definition_.forget(deadline);
+  CO_TRY(auto left, co_await source_fences_.release(deadline));
+  CO_CHECK(co_await definition_.forget(deadline));
+  co_return left;
 }
 
 Result<MirrorTopic*> Link::topic_for_verb(const std::string& name) {

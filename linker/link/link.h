@@ -63,7 +63,9 @@ class Link final {
   Task<Status> update(Edit edit, Deadline deadline, CallerPtr caller = nullptr);
   // kNotFound: the source has no such topic now.
   Task<Status> source_has(std::string topic, Deadline deadline);
-  Task<Status> forget(Deadline deadline, CallerPtr caller = nullptr);  // deletes the stored definition
+  // Lifts the link's fences at the source, and deletes the stored definition. Returns what stays behind, in words.
+  // kConflict: a verb is at work.
+  Task<Result<std::vector<std::string>>> forget(Deadline deadline, CallerPtr caller = nullptr);
   // kInvalidArgument: the topic's state does not allow it. kConflict: another verb is at work on it.
   Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline, CallerPtr caller = nullptr);
   // LinkTarget::give_up; the topic must be FAILED, and is to be resumed then.

@@ -1,6 +1,7 @@
 #include "linker/link/model/source_fences.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/gate.h"
 
@@ -8,12 +9,26 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kFenceTick = seconds(1), kRenewEvery = seconds(15), kOrderLimit = seconds(10);
+// The source may be lost for good: its link is deleted all the same.
+constexpr Duration kReleaseLimit = seconds(5);
+
+std::string may_still_hold(const std::string& topic, const Error& last_try) {
+  const std::string why = last_try.code == ErrorCode::kNone ? "the source does not answer" : last_try.to_string();
+  return "topic " + topic + " of the source may take no writes for up to an hour: its fence was not lifted (" + why +
+         "); a new link of this source can lift it (farshore mirror unfence)";
+}
 
 }  // namespace
 
-SourceFences::SourceFences(Env& env, const LinkDefinition& definition, SourceCluster& source,
+SourceFences::SourceFences(Env& env, const LinkDefinition& definition, SourceCluster& source, LinkTarget& target,
                            const MirrorTopics& topics, Event& stopping)
-    : env_(env), definition_(definition), source_(source), topics_(topics), stopping_(stopping), wake_(env) {}
+    : env_(env),
+      definition_(definition),
+      source_(source),
+      target_(target),
+      topics_(topics),
+      stopping_(stopping),
+      wake_(env) {}
 
 Duration SourceFences::lasts(Want want) {
   switch (want) {
@@ -47,7 +62,7 @@ void SourceFences::keep(const std::string& topic) {
   auto found = fences_.find(topic);
   if (found == fences_.end()) return;
   found->second.want = Want::kForever;
-  found->second.done = false;
+  found->second.done = found->second.undecided = false;
   found->second.renew = MonoTime();
   wake_.notify();
 }
@@ -56,9 +71,59 @@ void SourceFences::lift(const std::string& topic) {
   auto found = fences_.find(topic);
   if (found == fences_.end()) return;
   found->second.want = Want::kLifted;
-  found->second.done = false;
+  found->second.done = found->second.undecided = false;
   found->second.renew = MonoTime();
   wake_.notify();
+}
+
+void SourceFences::decide_later(const std::string& topic) {
+  if (auto found = fences_.find(topic); found != fences_.end()) found->second.undecided = true;
+}
+
+Task<void> SourceFences::decide() {
+  const auto undecided = [](const auto& entry) { return entry.second.undecided; };
+  if (std::none_of(fences_.begin(), fences_.end(), undecided)) co_return;
+  auto found = co_await target_.adopt(env_.in(kOrderLimit));
+  if (!found) co_return;  // in the next round
+  std::set<std::string> ended, undone;
+  for (const auto& there : *found)
+    if (there.promotion) ended.insert(there.source_topic);
+  for (const auto& [topic, fence] : fences_)
+    if (fence.undecided) undone.insert(topic);
+  for (const auto& topic : undone) {
+    env_.log().info("it is known whether a mirror has ended, and so what becomes of its fence",
+                    {{"link", definition_.spec().name}, {"source_topic", topic}, {"ended", ended.count(topic) != 0}});
+    if (ended.count(topic) != 0)
+      keep(topic);
+    else
+      lift(topic);
+  }
+}
+
+Task<Result<std::vector<std::string>>> SourceFences::release(Deadline deadline) {
+  std::vector<std::string> left;
+  if (!source_.farshore()) co_return left;
+  auto found = co_await target_.adopt(deadline);
+  if (!found) co_return std::move(found).error();
+  std::set<std::string> promoted;
+  std::vector<std::pair<std::string, int32_t>> asked;
+  for (const auto& there : *found) {
+    asked.emplace_back(there.source_topic, 0);
+    if (there.promotion && there.promotion->kind == PromotionKind::kPromote) promoted.insert(there.source_topic);
+  }
+  const bool answers = co_await find_at_source(std::move(asked), std::min(deadline, env_.in(kReleaseLimit)));
+  std::vector<std::string> wanted;
+  for (const auto& [topic, fence] : fences_)
+    if (promoted.count(topic) == 0) wanted.push_back(topic);
+  Gate orders(env_);
+  for (const auto& topic : wanted) {
+    lift(topic);
+    if (answers) spawn(orders, "source fence", order_in_background(topic));
+  }
+  co_await orders.close();
+  for (const auto& topic : wanted)
+    if (known(topic)) left.push_back(may_still_hold(topic, fences_[topic].error));
+  co_return left;
 }
 
 Task<Status> SourceFences::lifted(std::string topic, Deadline deadline) {
@@ -153,6 +218,19 @@ Task<void> SourceFences::order_what_is_due() {
   co_await orders.close();
 }
 
+Task<bool> SourceFences::find_at_source(std::vector<std::pair<std::string, int32_t>> asked, Deadline deadline) {
+  if (asked.empty()) co_return true;
+  auto found = co_await source_.mirrors().describe_all(asked, deadline);
+  if (!found || found->size() != asked.size()) co_return false;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const MirrorTopicAnswer& topic = (*found)[i];
+    if (topic.error_code != 0 || known(asked[i].first)) continue;
+    for (const auto& there : topic.fences)
+      if (LinkId(there.link_id) == definition_.link().id) fences_[asked[i].first].number = next_number();
+  }
+  co_return true;
+}
+
 Task<void> SourceFences::find_left_behind() {
   std::vector<std::string> names;
   std::vector<std::pair<std::string, int32_t>> asked;
@@ -193,6 +271,7 @@ Task<void> SourceFences::run() {
     if (source_.farshore()) {
       co_await find_left_behind();
       co_await order_what_is_due();
+      co_await decide();
     }
     if (!stopping_.is_set()) (void)co_await wake_.wait(env_.in(kFenceTick));
   }

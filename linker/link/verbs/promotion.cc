@@ -161,8 +161,11 @@ Task<Status> Promotion::give_up(Error why) {
     }
   }
   if (fence_asked_ && !ended) {
-    why =
-        why.in("the source takes no writes until it is known whether the mirror has ended, at most an hour; ask again");
+    link_.fences.decide_later(topic_.source_topic());
+    why = why.in(
+        "the source takes no writes until it is known whether the mirror has ended, at most an hour: the target is "
+        "asked "
+        "until it answers");
   } else if (fence_asked_ && *ended) {
     why = why.in("the mirror was ended meanwhile; the source takes no writes any more");
     link_.fences.keep(topic_.source_topic());

@@ -38,6 +38,13 @@ Task<void> ask_task(Task<Result<T>> task, Result<T>& result) {
   result = co_await std::move(task);
 }
 
+Task<void> promote_task(linker::Gateway& gateway, api::PromoteRequest request, Deadline deadline,
+                        std::shared_ptr<bool> over) {
+  linker::TopicVerb::Progress quiet = [](api::VerbProgress) {};
+  (void)co_await gateway.promote(std::move(request), quiet, deadline);
+  *over = true;
+}
+
 template <class Request, class Check>
 Task<Status> send_task(kafka::ClusterAdmin& admin, Request request, Check code_of, Deadline deadline) {
   CO_TRY(auto response, co_await admin.client().call_any(std::move(request), Repeat::kYes, deadline));
@@ -277,6 +284,27 @@ api::VerbProgress LifeWorld::promote(const std::string& topic) {
   auto progress = [&last](api::VerbProgress message) { last = std::move(message); };
   expect(ask(*at.env, at.gateway->promote(std::move(request), progress, soon(*at.env))));
   return last;
+}
+
+void LifeWorld::begin_promote(const std::string& topic, Duration limit) {
+  api::PromoteRequest request;
+  request.set_link(kLink);
+  request.add_topics(topic);
+  Running& at = gateways_["gateway"];
+  promote_over_ = std::make_shared<bool>(false);
+  world_.spawn(*at.env, promote_task(*at.gateway, std::move(request), at.env->in(limit), promote_over_));
+}
+
+Duration LifeWorld::fenced_for(const std::string& at, const std::string& topic) {
+  const Node& node = nodes_[at];
+  const auto* found = node.broker->services().metadata.image()->topic(topic);
+  Duration longest{};
+  for (const WriteFence& fence : found->fences) {
+    if (!fence.holds()) continue;
+    const Duration left = milliseconds(fence.until_ms - node.env->wall_now().milliseconds_since_epoch);
+    longest = std::max(longest, fence.forever() ? Duration::max() : left);
+  }
+  return longest;
 }
 
 Result<api::MirrorTopic> LifeWorld::create_mirror(const std::string& source_topic) {

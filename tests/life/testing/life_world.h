@@ -63,6 +63,8 @@ class LifeWorld : public testing::Test {
   };
   Ends ends(const std::string& at, const std::string& topic);
   uint64_t size_bytes(const std::string& at, const std::string& topic);
+  // For how long fences keep clients from writing to the topic; 0: none does.
+  Duration fenced_for(const std::string& at, const std::string& topic);
 
   // --- the operator, at a gateway
   void link(const std::string& topics = "*", const std::string& gateway = "gateway", const std::string& source = kEast);
@@ -70,6 +72,9 @@ class LifeWorld : public testing::Test {
   Result<api::DeleteLinkReply> delete_link(bool dry_run, bool force, const std::string& gateway = "gateway");
   void pause_link(bool paused);
   api::VerbProgress promote(const std::string& topic);  // the last message
+  // Asks for a promote and does not wait: promote_over() then says that it has ended, somehow.
+  void begin_promote(const std::string& topic, Duration limit);
+  bool promote_over() const { return *promote_over_; }
   // The messages of a failover of all topics.
   std::vector<api::VerbProgress> failover_all(const std::string& gateway = "gateway");
   api::Link describe(const std::string& gateway = "gateway");
@@ -112,6 +117,7 @@ class LifeWorld : public testing::Test {
   sim::SimEnv& client_;
   std::map<std::string, Node> nodes_;
   std::map<std::string, Running> gateways_;
+  std::shared_ptr<bool> promote_over_ = std::make_shared<bool>(false);
 };
 
 }  // namespace farshore::life
