@@ -106,6 +106,9 @@ Task<Status> Promotion::sync_groups(Deadline deadline) {
 Task<Status> Promotion::end_mirror(Deadline deadline) {
   // From here on the fence outlives this gateway for longer: the mirror may end.
   if (fences()) CO_CHECK(co_await link_.fences.hold_for_end(topic_.source_topic(), still_wanted(), deadline));
+  // Once more, now that the source has answered last of all: since the drain it may have lost its last records, with
+  // its power, while the groups were synced.
+  CO_CHECK(co_await drain(deadline));
   CO_CHECK(may_go_on());
   end_asked_ = true;
   deadline = std::min(deadline, link_.env.in(SourceFences::kEndLease / 2));  // while the fence certainly holds
