@@ -1,6 +1,11 @@
 #include "linker/link_registry.h"
 
 namespace farshore::linker {
+namespace {
+
+constexpr Duration kRemainsLimit = seconds(10);
+
+}  // namespace
 
 LinkRegistry::LinkRegistry(Env& env, Connector& connector, replicator::ReplicatorOptions options)
     : env_(env), connector_(connector), options_(options), changing_(env) {}
@@ -56,6 +61,8 @@ Task<void> LinkRegistry::remove_deleted() {
     if (!remove(link->name())) co_return;
     env_.log().info("link forgotten: it was deleted by another gateway", {{"link", link->name()}});
     co_await link->stop();
+    // Or by this one, which did not hear that it had succeeded. After an error: the next round of all garbage.
+    (void)co_await backend_->collect_garbage(link->name(), env_.in(kRemainsLimit));
   }
 }
 

@@ -105,6 +105,17 @@ TEST_F(LinkGroups, GatewayStartsBesideTwelveThousandStoredGroups) {
   EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 110; }));
 }
 
+TEST_F(LinkGroups, EntriesOfALinkWhoseGatewayDiedWhileItDeletedItAreForgotten) {
+  start_broker(kEast);
+  start_broker(kWest);
+  store({{"link/gone/group/g", "x"}, {"link/gone/loss/t", "y"}});
+  start_gateway();
+  link();
+  for (int i = 0; i < 30 && !stored_keys("link/gone/").empty(); ++i) world().run_for(seconds(1));
+  EXPECT_EQ(stored_keys("link/gone/"), std::vector<std::string>());
+  EXPECT_FALSE(stored_keys("link/L").empty());
+}
+
 TEST_F(LinkGroups, FencedGatewayStopsAtOnceAndSaysSo) {
   start();
   start_gateway("second");
