@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "base/budget.h"
 #include "base/env.h"
 #include "base/event.h"
 #include "base/gate.h"
@@ -19,6 +18,7 @@
 
 namespace farshore::broker {
 
+class AnswerMemory;
 class Connection;
 class FrameMemory;
 struct Services;
@@ -56,7 +56,7 @@ class Server {
   Services& services_;
   SlabWriter chunks_;
   std::unique_ptr<FrameMemory> frames_;
-  Budget answers_;
+  std::unique_ptr<AnswerMemory> answers_;
   std::unique_ptr<Listener> listener_;
   std::map<uint64_t, std::shared_ptr<Connection>> connections_;
   std::map<std::string, size_t> by_address_;

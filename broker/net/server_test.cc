@@ -237,12 +237,14 @@ TEST(Server, RequestOfMoreElementsThanAllowedIsNotDecoded) {
   EXPECT_TRUE(answered);
 }
 
-// The answer has about 2 MB.
-Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, bool reads, bool& answered) {
+// The answer has about 2 MB for 30,000 topics.
+Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, bool reads, bool& answered,
+                                   int topics = 30'000) {
+  answered = false;
   FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
   kafka::MetadataRequest request;
   request.topics.emplace();
-  for (int i = 0; i < 30'000; ++i)
+  for (int i = 0; i < topics; ++i)
     request.topics->emplace_back().name = "no-such-topic-with-a-long-name-" + std::to_string(i);
   FARSHORE_CO_REQUIRE(co_await client.send(request, 9));
   co_await cluster.client().sleep(seconds(1));
@@ -251,7 +253,55 @@ Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, boo
   answered = response.has_value();
 }
 
-TEST(Server, LargeResponsesThatNobodyReadsAreLimitedAndHoldUpNoSmallOnes) {
+TEST(Server, LargeResponseThatNobodyReadsGivesWayToOthers) {
+  TestCluster cluster(45);
+  cluster.set("queued.max.response.bytes", "1048576");
+  cluster.set("auto.create.topics.enable", "false");
+  cluster.world().net().set_window(64 << 10);
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  TestClient silent(cluster.client()), second(cluster.client());
+  cluster.run(asks_for_a_large_answer(cluster, silent, false, answered));
+  cluster.world().run_for(seconds(2));
+  cluster.run(asks_for_a_large_answer(cluster, second, true, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(cluster.ended("slow_reader"), 1u);
+  EXPECT_EQ(cluster.ended("overloaded"), 0u);
+}
+
+// Faster than what counts as standing still.
+Task<void> reads_steadily(TestCluster& cluster, TestClient& client, bool& stop) {
+  while (!stop) {
+    auto bytes = co_await client.receive_bytes(20'000);
+    if (!bytes) co_return;
+    co_await cluster.client().sleep(milliseconds(100));
+  }
+}
+
+TEST(Server, ClientsThatReadSlowlyAllTheTimeGiveWayToOthersAfterAWhile) {
+  TestCluster cluster(48);
+  cluster.set("queued.max.response.bytes", "1048576");
+  cluster.set("auto.create.topics.enable", "false");
+  cluster.world().net().set_window(64 << 10);
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false, stop = false;
+  TestClient slow(cluster.client()), early(cluster.client()), late(cluster.client());
+  cluster.run(asks_for_a_large_answer(cluster, slow, false, answered, 60'000));
+  Gate reading(cluster.client());
+  spawn(reading, "slow reader", reads_steadily(cluster, slow, stop));
+  cluster.world().run_for(seconds(4));
+  cluster.run(asks_for_a_large_answer(cluster, early, true, answered));
+  EXPECT_FALSE(answered) << "the other one has just begun, and is reading";
+  EXPECT_EQ(cluster.ended("overloaded"), 1u);
+  cluster.world().run_for(seconds(6));
+  cluster.run(asks_for_a_large_answer(cluster, late, true, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(cluster.ended("slow_reader"), 1u);
+  stop = true;
+  cluster.run(reading.close());
+}
+
+TEST(Server, LargeResponsesAreLimitedAndHoldUpNoSmallOnes) {
   TestCluster cluster(46);
   cluster.set("queued.max.response.bytes", "1048576");
   cluster.set("auto.create.topics.enable", "false");
