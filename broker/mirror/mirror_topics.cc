@@ -91,12 +91,12 @@ Refusal MirrorTopics::check_existing(const TopicImage& there, const NewMirror& w
 }
 
 Task<Answer> MirrorTopics::grow(TopicPtr topic, int32_t partitions, Deadline deadline) {
-  auto grown = co_await metadata_.create_partitions(topic->id, partitions, deadline);
-  if (!grown) co_return answer_of(topic, refusal_of(grown.error()));
+  TopicCreator::Created grown = co_await creator_.grow(topic, partitions, deadline);
+  if (grown.refusal) co_return answer_of(topic, std::move(grown.refusal));
   auto applied = co_await partitions_.wait_for(metadata_.image()->revision, deadline);
   if (applied) applied = co_await partitions_.wait_open(topic->id, deadline);
-  if (!applied) co_return answer_of(*grown, refusal_of(applied.error()));
-  co_return answer_of(*grown);
+  if (!applied) co_return answer_of(grown.topic, refusal_of(applied.error()));
+  co_return answer_of(grown.topic);
 }
 
 Task<Answer> MirrorTopics::adopt(TopicPtr topic, const NewMirror& wanted, Deadline deadline) {
