@@ -168,6 +168,9 @@ class Log {
   virtual void set_options(LogOptions options) = 0;
   virtual const LogRecovery& recovery() const = 0;
   virtual uint64_t size_bytes() const = 0;
+  // At or above it, each batch is as it was appended. Below it, the cleaner has changed or removed batches, also if
+  // cleanup.policy has no compact any more. 0: it never did. Durable before the first batch changes.
+  virtual Offset compacted_to() const = 0;
 
   // Waits for every running call, flushes, writes checkpoints and snapshots, and closes the files. The next opening is
   // clean. The owner calls it before it destroys the log, unless the Env is dead. Later calls return kClosed.

@@ -178,8 +178,8 @@ Task<Status> MirrorTarget::verify(TargetTopic topic, int32_t partitions, LinkSou
                     "which computes none");
   std::vector<std::string> names{topic.source_topic};
   CO_TRY(auto configs, co_await source.cluster.effective_configs(std::move(names), deadline));
-  const bool compacted = configs[topic.source_topic]["cleanup.policy"].find("compact") != std::string::npos;
-  DigestComparison comparison(env_, source.mirrors, verify_mirrors_, std::move(topic), partitions, compacted);
+  const bool policy_compacts = configs[topic.source_topic]["cleanup.policy"].find("compact") != std::string::npos;
+  DigestComparison comparison(env_, source.mirrors, verify_mirrors_, std::move(topic), partitions, policy_compacts);
   co_return co_await comparison.run(std::move(verified), deadline);
 }
 

@@ -19,6 +19,7 @@ struct PartitionCheckpoint {
   Offset log_start;
   Offset high_watermark;    // a lower bound
   Offset cleaned_to;        // the cleaner has read everything below it
+  Offset compacted_to;      // at or above it, no batch was ever changed by the cleaner
   uint32_t epochs_crc = 0;  // of the text of leader-epoch-checkpoint
   // Written by a clean close: base offset and size of the active segment, and the log's end. If opening finds a
   // different segment or size, the log was appended to or cut after the close.

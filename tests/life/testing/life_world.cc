@@ -175,6 +175,12 @@ std::string LifeWorld::config(const std::string& at, const std::string& topic, c
   return expect(ask(client_, admin(at).topic_configs(std::move(topics), soon(client_))))[topic][key];
 }
 
+void LifeWorld::configure(const std::string& at, const std::string& topic, const std::string& key,
+                          const std::string& value) {
+  std::map<std::string, std::optional<std::string>> changes{{key, value}};
+  expect(ask(client_, admin(at).alter_topic_configs(topic, std::move(changes), soon(client_))));
+}
+
 void LifeWorld::store(const std::vector<std::pair<std::string, std::string>>& entries) {
   kafka::LinkStateRequest request;
   request.timeout_ms = 20000;

@@ -53,6 +53,7 @@ class LifeWorld : public testing::Test {
   // -1: nothing is committed.
   int64_t committed(const std::string& at, const std::string& group, const std::string& topic);
   std::string config(const std::string& at, const std::string& topic, const std::string& key);
+  void configure(const std::string& at, const std::string& topic, const std::string& key, const std::string& value);
   // Entries of the link metastore: one change each.
   void store(const std::vector<std::pair<std::string, std::string>>& entries);
   std::vector<std::string> stored_keys(const std::string& prefix);
