@@ -165,8 +165,9 @@ void add_link_commands(CLI::App& app, Session& session) {
   creates->add_option("--prefix", options->prefix, "prefix of the topics' names at the target");
   creates
       ->add_option("--on-divergence", options->on_divergence,
-                   "if the source loses mirrored records: cut the mirror (truncate) or fail the topic (stop)")
-      ->check(CLI::IsMember({"truncate", "stop"}));
+                   "if the source loses mirrored records: cut the mirror (truncate), also if nothing is left of it "
+                   "(truncate-all), or fail the topic (stop)")
+      ->check(CLI::IsMember({"truncate", "truncate-all", "stop"}));
   creates->add_option("--source-cluster-id", options->source_cluster_id,
                       "the source's cluster id; another cluster is refused");
   creates->add_option("--target-cluster-id", options->target_cluster_id,

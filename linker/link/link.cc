@@ -82,7 +82,8 @@ void Link::apply_settings() {
   const bool stops = spec.on_divergence == OnDivergence::kStop || spec.mode == LinkMode::kRelay;
   replicator_.set_policies(
       stops ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow,
-      spec.on_retention_gap == OnRetentionGap::kStop ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow);
+      spec.on_retention_gap == OnRetentionGap::kStop ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow,
+      spec.on_divergence == OnDivergence::kTruncateAll);
   if (spec.source != source_.bootstrap()) {
     source_.set_bootstrap(spec.source);
     replicator_.reconnect_to_source();
