@@ -94,10 +94,10 @@ TEST_F(LinkGroups, CommitsStayWhileTheSourceDoesNotAnswer) {
 TEST_F(LinkGroups, GatewayStartsBesideTwelveThousandStoredGroups) {
   start();
   kill_gateway();
-  for (int page = 0; page < 12; ++page) {
+  for (int transaction = 0; transaction < 120; ++transaction) {
     std::vector<std::pair<std::string, std::string>> entries;
-    for (int n = 0; n < 1000; ++n)
-      entries.emplace_back(group_memory_key("A-deleted-link", std::to_string(page * 1000 + n)), "{}");
+    for (int n = 0; n < 100; ++n)
+      entries.emplace_back(group_memory_key("A-deleted-link", std::to_string(transaction * 100 + n)), "{}");
     store(entries);
   }
   start_gateway();

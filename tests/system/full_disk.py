@@ -102,15 +102,15 @@ def target_full(world, disk, east_at, west_at, west_http, gateway_http, sent):
     for leave in (RESERVE_MB << 19, 0):
         disk.fill(leave)
         until("west's disk is full", lambda: total(west_http, 'farshore_broker_disk_full') == 1)
-        counted = total(gateway_http, mirror, link='l', kind='no_space_left')
+        counted = total(gateway_http, mirror, link='l', kind='disk_error')
         sent += produce(east_at, 'orders', len(sent), 3000)
-        until('the gateway counts refused appends', lambda: total(gateway_http, mirror, link='l', kind='no_space_left') > counted)
+        until('the gateway counts refused appends', lambda: total(gateway_http, mirror, link='l', kind='disk_error') > counted)
         check('the target counts them too', total(west_http, ERRORS, code='KAFKA_STORAGE_ERROR') > 0)
         check('the lag is shown', total(gateway_http, 'farshore_link_lag_records', link='l') > 0)
         row = [m for m in json.loads(world.farshore('mirror', 'list', '-o', 'json').stdout) if m['topic'] == 'orders'][0]
         errors = [p.get('error', '') for p in json.loads(
             world.farshore('mirror', 'describe', '--link', 'l', 'orders', '-o', 'json').stdout)['partitions']]
-        check(f'the mirror is {row["state"]}, and says why: {errors[0]}', row['state'] == 'ACTIVE' and 'KAFKA_STORAGE_ERROR' in errors[0])
+        check(f'the mirror is {row["state"]}, and says why: {errors[0]}', row['state'] == 'ACTIVE' and 'KAFKA_STORAGE_ERROR' in errors[0] and 'full' in errors[0])
         check('what is at the target can be read', lines(west_at, 'orders') == sent[:-3000])
         disk.free()
         until('after space is freed the link goes on', lambda: world.lag() == 0)
