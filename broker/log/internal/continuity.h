@@ -4,6 +4,8 @@
 //
 // These two files may be lost or damaged. So a batch is also believed if what was written after it goes on behind it: a
 // power loss that changes a batch does not change the batch after it to fit. Only what nothing confirms counts as torn.
+// But no batch is believed against a note: if a note says what was written at this end of the log, a batch that says
+// something else was changed, whatever lies behind it.
 #pragma once
 
 #include <set>
@@ -21,7 +23,7 @@ class Continuity final : public BatchOrder {
     Offset recovery_point, log_start;
     Offset scanned_from;  // where the first batch is expected
     std::vector<Gap> gaps;
-    bool gaps_whole = true;  // no note is missing
+    bool gaps_whole = true;  // no note is missing, and none of a batch that was cut off is left
     EpochCache epochs;
     std::set<Offset> segment_bases;  // a segment begins at the end of the log: its name confirms the batch before it
   };
@@ -36,7 +38,9 @@ class Continuity final : public BatchOrder {
 
  private:
   bool continues(const BatchHeader& header) const;
-  bool noted(const BatchHeader& header) const;
+  enum class Notes { kNone, kAgree, kContradict };
+  // What the notes say about a batch at the end of the log so far.
+  Notes notes_on(const BatchHeader& header) const;
   bool epoch_began(const BatchHeader& header) const;
   bool confirmed(const BatchHeader& header, const BatchHeader* behind) const;
 
