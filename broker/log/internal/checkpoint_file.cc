@@ -74,6 +74,18 @@ Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
 
 Task<Status> CheckpointFile::save(PartitionCheckpoint checkpoint, Durability durability) {
   auto guard = co_await mutex_.lock();
+  co_return co_await write(checkpoint, durability);
+}
+
+Task<Status> CheckpointFile::save(std::function<PartitionCheckpoint()> make, Durability durability,
+                                  std::function<void()> stored) {
+  auto guard = co_await mutex_.lock();
+  CO_CHECK(co_await write(make(), durability));
+  if (stored) stored();
+  co_return ok();
+}
+
+Task<Status> CheckpointFile::write(PartitionCheckpoint checkpoint, Durability durability) {
   stored_.reset();
   if (!file_) {
     OpenMode mode;

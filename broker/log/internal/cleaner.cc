@@ -24,7 +24,8 @@ Task<Result<uint64_t>> Cleaner::pass() {
   // Cleaning leaves gaps between segments. Recovery takes such gaps above the recovery point for lost data, so only
   // what lies below it is cleaned.
   CO_CHECK(co_await flusher_.flush());
-  CO_CHECK(co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kDurable));
+  std::function<PartitionCheckpoint()> make = [this] { return state_.checkpoint(); };
+  CO_CHECK(co_await directory_.checkpoint().save(make, Durability::kDurable));
   const uint64_t cuts = state_.segments.cuts();
   const Offset stable = std::min(state_.ends().last_stable, state_.flushed_end);
   CO_TRY(segments, co_await cleanable(now_ms(), stable));

@@ -15,15 +15,15 @@ Task<Status> Retention::advance_log_start(Offset to) {
 }
 
 Task<Result<int>> Retention::raise_log_start(Offset to) {
-  const Offset before = state_.log_start;
-  state_.log_start = to;
-  auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), CheckpointFile::Durability::kDurable);
-  // Not raised: with the next look segments would go that the checkpoint still counts in, and a restart misses them.
-  if (!saved && LogHealth::refused(saved.error())) {
-    state_.log_start = before;
-    co_return std::move(saved).error();
-  }
-  if (!saved) co_return health_.die(std::move(saved).error());
+  std::function<PartitionCheckpoint()> raised = [this, to] {
+    PartitionCheckpoint checkpoint = state_.checkpoint();
+    checkpoint.log_start = to;
+    return checkpoint;
+  };
+  // Readers see the new start only when it is stored: a start that a full disk refuses would go back.
+  std::function<void()> show = [this, to] { state_.log_start = to; };
+  auto saved = co_await directory_.checkpoint().save(raised, CheckpointFile::Durability::kDurable, show);
+  if (!saved) co_return health_.failed(std::move(saved).error());
   if (state_.epochs.truncate_start(state_.log_start)) {
     auto epochs = co_await state_.epochs.save();
     // On a full disk the epoch file is written later: deleting segments makes room for it.

@@ -26,6 +26,41 @@ TEST_F(RetentionTest, RaisedLogStartDeletesWholeSegmentsBelowIt) {
   ASSERT_TRUE(append(batch_of(1), 4));
 }
 
+TEST_F(RetentionTest, RaisedLogStartIsSeenOnlyWhenItIsStored) {
+  fill(10);
+  commit();
+  Offset at_write(-1), at_sync(-1);
+  disk().at_operation(1, [&] {
+    at_write = log->ends().log_start;
+    disk().at_operation(1, [&] { at_sync = log->ends().log_start; });
+  });
+  ASSERT_TRUE(run(log->advance_log_start(Offset(8))));
+  EXPECT_EQ(at_write, Offset(0));
+  EXPECT_EQ(at_sync, Offset(0));
+  EXPECT_EQ(log->ends().log_start, Offset(8));
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().log_start, Offset(8));
+}
+
+TEST_F(RetentionTest, FlushBesideARaiseDoesNotStoreTheLogStartFromBefore) {
+  options.segment_bytes = 500;
+  set_options();
+  fill(30);
+  commit();
+  Gate flushes(host->env());
+  auto flush = [](Log& flushed) -> Task<void> { EXPECT_TRUE(co_await flushed.flush()); };
+  // Before the checkpoint with the new start is synced: the flush comes to its own checkpoint meanwhile.
+  disk().at_operation(2, [&] { spawn(flushes, "flush", flush(*log)); });
+  ASSERT_TRUE(run(log->advance_log_start(Offset(31))));
+  auto ended = [](Gate& gate) -> Task<Status> {
+    co_await gate.close();
+    co_return ok();
+  };
+  ASSERT_TRUE(run(ended(flushes)));
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().log_start, Offset(31));
+}
+
 TEST_F(RetentionTest, RetentionByTimeDeletesNothingAboveTheHighWatermark) {
   options.segment_bytes = 500;
   options.retention_ms = 1000;
