@@ -202,6 +202,7 @@ Task<void> Broker::stop() {
   Parts& parts = *parts_;
   parts.ready = false;
   parts.server.refuse_new();
+  parts.partitions.refuse_waits();
   co_await parts.groups.stop();
   co_await parts.server.stop();
   co_await parts.promotions.stop();
