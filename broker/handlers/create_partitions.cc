@@ -1,5 +1,6 @@
 // CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
 #include "proto/kafka/messages/create_partitions.h"
+#include "broker/handlers/internal/client_deadline.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/out_of_time.h"
@@ -47,7 +48,7 @@ Refusal check(const Services& services, const TopicImage* topic, const Asked& as
 Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestContext& context,
                                                                        kafka::CreatePartitionsRequest request) {
   Services& services = context.services;
-  Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
+  Deadline deadline = client_deadline(services.env, request.timeout_ms);
   kafka::CreatePartitionsResponse response;
   int64_t added = 0;
   Repeats<std::string> repeats;

@@ -39,6 +39,7 @@ Task<Status> Server::listen() {
 void Server::start() { spawn(gate_, "accept", accept_loop()); }
 
 void Server::refuse_new() {
+  if (!stopping_since_) stopping_since_ = env_.now();
   stopping_.set();
   if (listener_) listener_->close();
   for (auto& [id, connection] : connections_) connection->stop();
@@ -54,7 +55,7 @@ Task<void> Server::stop() {
 }
 
 Task<void> Server::cut_off() {
-  auto stopped = co_await stopped_.wait(env_.in(kStopMax));
+  auto stopped = co_await stopped_.wait(Deadline(*stopping_since_ + kStopMax));
   if (stopped) co_return;
   for (auto& [id, connection] : connections_) connection->cut_off();
 }

@@ -215,6 +215,85 @@ TEST(Server, ALargeRequestBehindOneThatWaitsHoldsNoMemory) {
   EXPECT_TRUE(answered);
 }
 
+// A fetch whose frame has some 900 KB, because of a tagged field that nobody knows, and which waits for an hour.
+Task<void> waits_with_a_large_fetch(TestClient& client) {
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::FetchRequest fetch;
+  fetch.max_wait_ms = 3'600'000;
+  fetch.min_bytes = 1;
+  fetch.max_bytes = 1 << 20;
+  auto& topic = fetch.topics.emplace_back();
+  topic.topic = "t";
+  topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+  kafka::Writer writer;
+  client.write_header(writer, kafka::FetchRequest::kApiKey, 12, true);
+  fetch.encode(writer, 12);
+  auto message = writer.finish();
+  FARSHORE_CO_REQUIRE(message);
+  kafka::Bytes bytes = message->to_bytes();
+  EXPECT_EQ(bytes.back(), std::byte{0}) << "no tagged fields";
+  bytes.pop_back();
+  // One field, number 100, of 900,000 bytes (as a varint).
+  for (int byte : {1, 100, 0xa0, 0xf7, 0x36}) bytes.push_back(static_cast<std::byte>(byte));
+  bytes.resize(bytes.size() + 900'000);
+  FARSHORE_CO_REQUIRE(co_await client.send_frame(std::move(bytes)));
+}
+
+Task<void> large_fetches_wait_and_one_writes(TestCluster& cluster, bool& answered) {
+  TestClient first(cluster.client()), second(cluster.client()), maker(cluster.client());
+  FARSHORE_CO_REQUIRE(co_await maker.connect(TestCluster::endpoint()));
+  auto request = metadata_request("t", true);
+  auto made = co_await maker.call(std::move(request), 9);
+  FARSHORE_CO_REQUIRE(made);
+  co_await waits_with_a_large_fetch(first);
+  co_await waits_with_a_large_fetch(second);
+  std::vector<kafka::Bytes> nothing;
+  co_await writes_beside(cluster, std::move(nothing), 500'000, answered);
+}
+
+TEST(Server, AFetchThatWaitsHoldsNoMemoryOfItsRequest) {
+  TestCluster cluster(49);
+  cluster.set("queued.max.request.bytes", "1048576");
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  cluster.run(large_fetches_wait_and_one_writes(cluster, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(cluster.ended("malformed"), 0u);
+}
+
+// A fetch that waits for ever, another behind it; then the client goes.
+Task<void> waits_and_goes(TestCluster& cluster, double& connections) {
+  Gauge& gauge = cluster.env().metrics().gauge("farshore_broker_connections", "");
+  {
+    TestClient client(cluster.client());
+    FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+    auto request = metadata_request("t", true);
+    auto made = co_await client.call(std::move(request), 9);
+    FARSHORE_CO_REQUIRE(made);
+    kafka::FetchRequest fetch;
+    fetch.max_wait_ms = INT32_MAX;
+    fetch.min_bytes = 1;
+    fetch.max_bytes = 1 << 20;
+    auto& topic = fetch.topics.emplace_back();
+    topic.topic = "t";
+    topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+    FARSHORE_CO_REQUIRE(co_await client.send(fetch, 11));
+    FARSHORE_CO_REQUIRE(co_await client.send(fetch, 11));
+    co_await cluster.client().sleep(seconds(1));
+    EXPECT_EQ(gauge.value(), 1);
+  }
+  co_await cluster.client().sleep(minutes(11));  // both requests have waited
+  connections = gauge.value();
+}
+
+TEST(Server, ClientThatGoesBehindTwoRequestsIsNotKeptForAsLongAsItAskedToWait) {
+  TestCluster cluster(50);
+  ASSERT_TRUE(cluster.try_start());
+  double connections = -1;
+  ASSERT_TRUE(cluster.world().run(cluster.client_env(), waits_and_goes(cluster, connections), minutes(15)));
+  EXPECT_EQ(connections, 0);
+}
+
 Task<void> asks_for_many(TestCluster& cluster, size_t topics, bool& answered) {
   TestClient client(cluster.client());
   FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));

@@ -110,6 +110,7 @@ Task<bool> Connection::serve(Frame& frame) {
   context.api_version = reader.i16();
   context.correlation_id = reader.i32();
   context.frame = frame.bytes.slab();
+  context.frame_bytes = frame.bytes.size();
   context.received = frame.received;
   if (frame.memory)  // of a large request
     context.give_back = [&frame] {
