@@ -124,13 +124,9 @@ Task<Result<AppendInfo>> Appender::write(BatchRun run, Markers markers) {
 Task<Status> Appender::note_gaps(const BatchRun& run) {
   std::vector<Gap> gaps;
   Offset next = state_.end;
-  // A note voids the stale ones, among them perhaps those of epochs.
-  const bool stale = directory_.gaps().has_stale(next);
-  if (stale) state_.epochs.forget_recorded();
   LogEpoch epoch = state_.epochs.recorded();
   for (const auto& header : run.batches) {
-    const bool continues = header.first() == next && header.epoch() == epoch;
-    if (!continues || (stale && gaps.empty())) gaps.push_back({next, header.first(), header.epoch()});
+    if (header.first() != next || header.epoch() != epoch) gaps.push_back({next, header.first(), header.epoch()});
     next = header.next();
     epoch = std::max(epoch, header.epoch());
   }

@@ -16,9 +16,7 @@ Continuity::Notes Continuity::notes_on(const BatchHeader& header) const {
   if (at != known_.gaps.end() && *at == gap) return Notes::kAgree;
   const bool others = (at != known_.gaps.end() && at->expected == next_) ||
                       (at != known_.gaps.begin() && std::prev(at)->expected == next_);
-  if (!others) return Notes::kNone;
-  // A batch that continues needs no note. If notes are missing, this one may be of a batch that was cut off.
-  return header.first() == next_ && !known_.gaps_whole ? Notes::kNone : Notes::kContradict;
+  return others && header.first() != next_ ? Notes::kContradict : Notes::kNone;
 }
 
 bool Continuity::epoch_began(const BatchHeader& header) const {

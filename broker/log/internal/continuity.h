@@ -4,8 +4,9 @@
 //
 // These two files may be lost or damaged. So a batch is also believed if what was written after it goes on behind it: a
 // power loss that changes a batch does not change the batch after it to fit. Only what nothing confirms counts as torn.
-// But no batch is believed against a note: if a note says what was written at this end of the log, a batch that says
-// something else was changed, whatever lies behind it.
+// But no jump is believed against a note: if notes say what was written at this end of the log, a batch with a gap that
+// says something else was changed, whatever lies behind it. A batch that continues without a gap needs no note, and the
+// notes at its offset may be of batches that were cut off.
 #pragma once
 
 #include <set>
@@ -23,7 +24,7 @@ class Continuity final : public BatchOrder {
     Offset recovery_point, log_start;
     Offset scanned_from;  // where the first batch is expected
     std::vector<Gap> gaps;
-    bool gaps_whole = true;  // no note is missing, and none of a batch that was cut off is left
+    bool gaps_whole = true;  // no note is missing
     EpochCache epochs;
     std::set<Offset> segment_bases;  // a segment begins at the end of the log: its name confirms the batch before it
   };

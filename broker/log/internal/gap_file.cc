@@ -1,7 +1,6 @@
 #include "broker/log/internal/gap_file.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/crc32c.h"
 #include "broker/log/internal/log_format.h"
@@ -12,23 +11,6 @@ namespace {
 using log_format::kJumpBytes;
 constexpr size_t kCrcAt = kJumpBytes - 4;
 constexpr size_t kLoadBytesMax = 1 << 30;  // older releases let the file grow with the segment
-
-// No batch has such an offset. Older releases read it as a note that no batch fits.
-Gap void_from(Offset end) { return {end, Offset(-1), LogEpoch(-1)}; }
-bool voids(const Gap& gap) { return gap == void_from(gap.expected); }
-
-// Drops what was void when the file was written to its end.
-std::vector<Gap> without_void(const std::vector<Gap>& all) {
-  std::vector<Gap> gaps;
-  Offset end(std::numeric_limits<int64_t>::max());  // the lowest end that a later entry voids from
-  for (auto gap = all.rbegin(); gap != all.rend(); ++gap) {
-    if (voids(*gap))
-      end = std::min(end, gap->expected);
-    else if (gap->expected < end)
-      gaps.push_back(*gap);
-  }
-  return gaps;
-}
 
 }  // namespace
 
@@ -47,12 +29,8 @@ Task<Result<std::vector<Gap>>> GapFile::load() {
   }
   whole_ = entries > 0 && gaps.size() == entries && bytes.empty();
   size_ = content->size() / kJumpBytes * kJumpBytes;
+  for (const Gap& gap : gaps) last_gap_ = std::max(last_gap_, gap.first);
   notes_ += gaps.size();  // may be in the page cache only
-  gaps = without_void(gaps);
-  for (const Gap& gap : gaps) {
-    last_gap_ = std::max(last_gap_, gap.first);
-    last_expected_ = std::max(last_expected_, gap.expected);
-  }
   co_return gaps;
 }
 
@@ -68,11 +46,7 @@ Task<Status> GapFile::add(std::vector<Gap> gaps) {
     mode.create = true;
     CO_TRY(file_, co_await files_.open(path_, mode));
     name_dirty_ = true;
-    // Left by a process that died while it closed the log.
-    if (size_ == 0 && file_->size() > 0) CO_CHECK(co_await file_->truncate(0));
   }
-  const Offset end = gaps.front().expected;
-  if (has_stale(end)) gaps.insert(gaps.begin(), void_from(end));
   std::vector<std::byte> bytes(gaps.size() * kJumpBytes);
   std::byte* at = bytes.data();
   for (const Gap& gap : gaps) {
@@ -86,7 +60,6 @@ Task<Status> GapFile::add(std::vector<Gap> gaps) {
   CO_CHECK(co_await file_->write_at(size_, ConstBytesList(&piece, 1)));
   size_ += bytes.size();
   for (const Gap& gap : gaps) last_gap_ = std::max(last_gap_, gap.first);
-  last_expected_ = gaps.back().expected;
   notes_ += gaps.size();
   co_return ok();
 }
@@ -121,7 +94,7 @@ Task<Status> GapFile::empty() {
   }
   CO_CHECK(co_await file_->truncate(0));
   size_ = 0;
-  last_gap_ = last_expected_ = Offset(-1);
+  last_gap_ = Offset(-1);
   synced_notes_ = notes_;
   co_return ok();
 }

@@ -5,9 +5,6 @@
 // continue (a mirrored gap, a new epoch), the log notes the gap here before it writes the batch. The file itself may be
 // lost or damaged: a missing note is no proof against a batch (Continuity).
 //
-// Batches may be cut off again, or not be written after their note. The first note after that voids all notes that
-// expect an end at or above its own, so that what they say is not held against a batch that is written there later.
-//
 // Notes are added under the log's writer lock, and cleared by flushes without it: the file has a lock of its own. A
 // note is there before its batch, so who clears looks at the notes, not at the log's end. Executor: the Env's.
 #pragma once
@@ -40,9 +37,7 @@ class GapFile {
   Task<Result<std::vector<Gap>>> load();
   // Whether load() found notes, and every one of them was valid. Otherwise notes may be missing.
   bool whole() const { return whole_; }
-  // A note is left of a batch that was not written after all, or was cut off: the log ends at `end`.
-  bool has_stale(Offset end) const { return last_expected_ >= end; }
-  // Appends to the file (page cache), and voids stale notes. After an error nothing was noted.
+  // Appends to the file (page cache). After an error nothing was noted.
   Task<Status> add(std::vector<Gap> gaps);
   Task<Status> sync();
   // Empties the file. Only while nothing is appended, and when the recovery point is durably above every gap in it.
@@ -66,7 +61,6 @@ class GapFile {
   bool whole_ = false;
   uint64_t size_ = 0;
   Offset last_gap_{-1};                    // the highest `first` in the file
-  Offset last_expected_{-1};               // the highest `expected` that is not void
   uint64_t notes_ = 0, synced_notes_ = 0;  // how many were ever added
   bool name_dirty_ = false;
 };

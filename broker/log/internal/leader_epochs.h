@@ -27,7 +27,6 @@ class LeaderEpochs {
   // partition.jumps. A batch of a later epoch needs a note (GapFile) first.
   LogEpoch recorded() const { return recorded_; }
   void note_recorded(LogEpoch epoch) { recorded_ = std::max(recorded_, epoch); }
-  void forget_recorded() { recorded_ = LogEpoch(-1); }
   // These two return whether anything changed.
   bool truncate_end(Offset to);
   bool truncate_start(Offset start);

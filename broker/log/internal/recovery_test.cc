@@ -201,10 +201,9 @@ TEST_F(RecoveryTest, ChangedOffsetIsCutIfItsNoteSaysAnother) {
   const LogHost::Files before = host->files();
   const size_t second = batch_of(1).build_run(arena).bytes.size();  // where the second batch begins
   const std::string segment = path_of(Offset(0), log_format::kLog);
-  // 306 becomes 50; 1 (it seems to continue); 305. And the epoch 3 becomes 0 and 2.
+  // 306 becomes 50 and 305; its epoch, 3, becomes 0 and 2.
   const std::function<void(std::string&)> changes[] = {
       [&](std::string& bytes) { bytes[second + 6] = 0; },
-      [&](std::string& bytes) { bytes[second + 6] = 0, bytes[second + 7] = 1; },
       [&](std::string& bytes) { bytes[second + 7] = 0x31; },
       [&](std::string& bytes) { bytes[second + 15] = 0; },
       [&](std::string& bytes) { bytes[second + 15] = 2; },
