@@ -1,12 +1,17 @@
 #include "base/repeated_lines.h"
 
+#include <algorithm>
+
 namespace farshore {
 namespace {
 
 constexpr Duration kLookPause = seconds(1);  // between two looks for counts that are due
-constexpr std::string_view kOthers = "\n";   // the key of all lines beyond kLinesMax: no line has a line break
 
-bool is_free_text(std::string_view field) { return field == "error" || field == "reason" || field == "why"; }
+// Its numbers differ each time that the same thing is said.
+bool is_free_text(std::string_view field) {
+  return field == "error" || field == "reason" || field == "why" || field.ends_with("_bytes") ||
+         field.ends_with("_ms") || field.ends_with("_records");
+}
 
 void append_without_numbers(std::string& key, std::string_view text) {
   for (const char c : text) {
@@ -56,12 +61,17 @@ std::vector<RepeatedLines::Line> RepeatedLines::next(LogLevel level, std::string
   auto found = events_.find(event);
   if (found == events_.end()) {
     if (events_.size() >= kEventsMax) events_.clear();
-    found = events_.emplace(std::string(event), SaidOfEvent()).first;
+    found = events_.emplace(std::string(event), Event()).first;
   }
-  SaidOfEvent& lines = found->second;
+  Event& of_event = found->second;
   std::string key = key_of(fields);
-  if (!lines.contains(key) && lines.size() >= kLinesMax) key = kOthers;
-  Said& said = lines[key];
+  if (!of_event.lines.contains(key) && of_event.lines.size() >= kLinesMax) {
+    if (of_event.others == 0) of_event.others_since = now;
+    ++of_event.others;
+    of_event.others_level = std::max(of_event.others_level, level);
+    return due(now);
+  }
+  Said& said = of_event.lines[key];
   const bool first = said.text.empty();
   said.level = level;
   said.text = format_log_line(event, fields);
@@ -81,17 +91,17 @@ std::vector<RepeatedLines::Line> RepeatedLines::due(MonoTime now) {
   std::vector<Line> out;
   if (now - looked_ < kLookPause) return out;
   looked_ = now;
-  for (auto& [event, lines] : events_) take_due(lines, now, out);
+  for (auto& [name, event] : events_) take_due(name, event, now, out);
   return out;
 }
 
-void RepeatedLines::take_due(SaidOfEvent& lines, MonoTime now, std::vector<Line>& out) {
-  for (auto at = lines.begin(); at != lines.end();) {
+void RepeatedLines::take_due(std::string_view name, Event& event, MonoTime now, std::vector<Line>& out) {
+  for (auto at = event.lines.begin(); at != event.lines.end();) {
     Said& said = at->second;
     if (now - said.at < kPause) {
       ++at;
     } else if (said.left_out == 0) {
-      at = lines.erase(at);
+      at = event.lines.erase(at);
     } else {
       out.push_back({said.level, with_count(said.text, said.left_out)});
       said.at = now;
@@ -99,6 +109,11 @@ void RepeatedLines::take_due(SaidOfEvent& lines, MonoTime now, std::vector<Line>
       ++at;
     }
   }
+  if (event.others == 0 || now - event.others_since < kPause) return;
+  out.push_back({event.others_level,
+                 std::string(name) + ": " + std::to_string(event.others) + " other lines of this event were left out"});
+  event.others = 0;
+  event.others_level = LogLevel::kDebug;
 }
 
 }  // namespace farshore

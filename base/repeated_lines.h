@@ -2,7 +2,8 @@
 // counted: it is written again after a minute, with the count (repeated=N). Two lines are the same if they have the
 // same event and the same fields; numbers inside of error, reason and why (times, ports, offsets) make no difference.
 // A line with the fields from and to tells of a change of a state, or of a range that was lost: each is written.
-// Of one other event at most kLinesMax different lines are written in a minute; the others are counted together.
+// Of one other event at most kLinesMax different lines are written in a minute. The others are counted together, and
+// told in a line of their own at the most severe level among them: none of those 50 stands for them.
 // A count whose minute is over is written with the next line of any kind. Deterministic: the caller gives the time.
 #pragma once
 
@@ -39,11 +40,16 @@ class RepeatedLines {
     std::string text;  // as last seen
     uint64_t left_out = 0;
   };
-  using SaidOfEvent = std::map<std::string, Said>;  // by what makes a line the same as another one
+  struct Event {
+    std::map<std::string, Said> lines;  // by what makes a line the same as another one
+    uint64_t others = 0;                // beyond kLinesMax, not told yet
+    LogLevel others_level = LogLevel::kDebug;
+    MonoTime others_since;
+  };
 
-  static void take_due(SaidOfEvent& lines, MonoTime now, std::vector<Line>& out);
+  static void take_due(std::string_view name, Event& event, MonoTime now, std::vector<Line>& out);
 
-  std::map<std::string, SaidOfEvent, std::less<>> events_;
+  std::map<std::string, Event, std::less<>> events_;
   MonoTime looked_;
 };
 

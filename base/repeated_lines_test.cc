@@ -58,11 +58,30 @@ TEST_F(RepeatedLinesTest, ChangesOfAStateAreAlwaysWritten) {
 TEST_F(RepeatedLinesTest, ManyDifferentLinesOfOneEventAreBounded) {
   size_t written = 0;
   for (int topic = 0; topic < 10'000; ++topic) written += refuse("t" + std::to_string(topic), "gone").size();
-  EXPECT_EQ(written, RepeatedLines::kLinesMax + 1);
+  EXPECT_EQ(written, RepeatedLines::kLinesMax);
   now_ += minutes(1);
-  const auto later = refuse("t9999", "gone");
-  ASSERT_EQ(later.size(), 1u);
-  EXPECT_EQ(later.front(), "refused topic=t9999 error=gone repeated=9949");
+  EXPECT_EQ(refuse("t0", "gone"),
+            (Texts{"refused topic=t0 error=gone", "refused: 9950 other lines of this event were left out"}))
+      << "no line of one topic stands for those of others";
+}
+
+TEST_F(RepeatedLinesTest, CountOfOthersHasTheirMostSevereLevel) {
+  for (int topic = 0; topic < 60; ++topic) (void)refuse("t" + std::to_string(topic), "gone");
+  (void)lines_.next(LogLevel::kError, "refused", {{"topic", "bad"}}, now_);
+  (void)refuse("last", "gone");
+  now_ += minutes(1);
+  auto lines = lines_.due(now_);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].level, LogLevel::kError);
+  EXPECT_EQ(lines[0].text, "refused: 12 other lines of this event were left out");
+}
+
+TEST_F(RepeatedLinesTest, FieldWithAUnitMakesNoOtherLine) {
+  auto full = [&](const std::string& bytes) {
+    return lines_.next(LogLevel::kError, "disk full", {{"directory", "/d"}, {"free_bytes", bytes}}, now_).size();
+  };
+  EXPECT_EQ(full("100"), 1u);
+  EXPECT_EQ(full("99"), 0u);
 }
 
 }  // namespace

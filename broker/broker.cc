@@ -90,8 +90,8 @@ struct Broker::Parts {
         producer_ids(env, metadata),
         internal_topics(metadata, partitions, topics),
         groups(env, arena, internal_topics, options.groups),
-        mirror_topics(metadata, partitions, topics),
         topic_fences(env, metadata, partitions),
+        mirror_topics(env, metadata, partitions, topics, topic_fences),
         mirror_targets(env, metadata),
         link_fences(env, metadata, mirror_targets),
         promotions(env, arena, metadata, partitions, producer_ids, mirror_targets),
@@ -114,8 +114,8 @@ struct Broker::Parts {
   ProducerIds producer_ids;
   PartitionTopics internal_topics;
   GroupCoordinator groups;
-  MirrorTopics mirror_topics;
   TopicFences topic_fences;
+  MirrorTopics mirror_topics;
   MirrorTargets mirror_targets;
   LinkFences link_fences;
   Promotions promotions;
@@ -202,6 +202,7 @@ Task<void> Broker::stop() {
   Parts& parts = *parts_;
   parts.ready = false;
   parts.server.refuse_new();
+  parts.partitions.refuse_waits();
   co_await parts.groups.stop();
   co_await parts.server.stop();
   co_await parts.promotions.stop();

@@ -49,6 +49,10 @@ std::vector<ConfigKey> keys() {
       {"default.replication.factor", kInt, "1", "Replicas of a new topic, if the request names no number.", 1, 1},
       {"min.insync.replicas", kInt, "1", "Replicas that acks=all needs.", 1, 1},
       {"max.topics", kInt, "20000", "How many topics this cluster may have.", 1},
+      {"max.partitions", kInt, "200000",
+       "How many partitions all topics of this cluster may have together. Topics of the broker itself count, and are "
+       "not refused.",
+       1},
       {"max.partitions.per.topic", kInt, "10000", "How many partitions one topic may have.", 1, 100000},
 
       {"message.max.bytes", kInt, "1048588", "The largest record batch.", 0},
@@ -100,9 +104,8 @@ std::vector<ConfigKey> keys() {
       {"queued.max.request.bytes", kLong, "268435456",
        "Memory for large requests under way, of all connections; one request may go beyond it.", 1048576},
       {"queued.max.response.bytes", kLong, "268435456",
-       "Memory for large responses that clients have not read yet, of all connections. A connection that would need "
-       "more "
-       "is closed.",
+       "Memory for large responses that clients have not read yet, of all connections. When it is full, connections "
+       "that read slowly are closed for new responses; without any, the one that needs more is closed.",
        1048576},
       {"connections.max.idle.ms", kLong, "600000", "A connection without a request for this long is closed.", 1},
       {"socket.write.timeout.ms", kLong, "60000",
@@ -196,6 +199,7 @@ Result<PartitionOptions> partition_options(const Config& config, BrokerPlants pl
 Result<TopicLimits> topic_limits(const Config& config) {
   TopicLimits limits;
   limits.topics_max = int_of(config, "max.topics");
+  limits.partitions_max = int_of(config, "max.partitions");
   limits.partitions_per_topic_max = int_of(config, "max.partitions.per.topic");
   limits.partitions_default = int_of(config, "num.partitions");
   if (limits.partitions_default > limits.partitions_per_topic_max)

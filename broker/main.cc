@@ -5,12 +5,15 @@
 
 #include "base/gate.h"
 #include "base/http/server.h"
+#include "base/program/build_info.h"
+#include "base/program/command_line.h"
 #include "base/real/descriptors.h"
 #include "base/real/env.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
+#include "broker/handlers/api_table.h"
 #include "broker/metadata/topic_config.h"
 
 namespace farshore::broker {
@@ -71,6 +74,16 @@ Task<void> run_broker(RealEnv& env, HttpServer& http, Broker& broker, std::strin
   env.stop();
 }
 
+std::string speaks() {
+  std::string text = "the Kafka protocol";
+  const ApiTable apis(broker_apis());
+  for (const ApiEntry& api : apis.entries()) {
+    text += (&api == &apis.entries().front() ? ": " : ", ") + std::string(api.name) + " " +
+            std::to_string(api.versions.min) + "-" + std::to_string(api.versions.max);
+  }
+  return text;
+}
+
 int run(const Arguments& arguments) {
   if (arguments.help_config) {
     std::printf("Properties of farshore-broker (server.properties, --set):\n%s", help_text(broker_schema()).c_str());
@@ -92,6 +105,7 @@ int run(const Arguments& arguments) {
   RealEnvOptions options;
   if (arguments.debug) options.log_level = LogLevel::kDebug;
   RealEnv env(options);
+  program::publish_build_info(env.metrics());
   RocksKvOpener opener(env);
   int exit_code = 1;
   {
@@ -121,6 +135,7 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.settings, "a line of server.properties; may be repeated")->type_name("KEY=VALUE");
   app.add_flag("--help-config", arguments.help_config, "lists the properties of brokers and topics, and exits");
   app.add_flag("--debug", arguments.debug, "log more");
-  CLI11_PARSE(app, argc, argv);
+  farshore::program::add_program_options(app, farshore::broker::speaks());
+  if (auto code = farshore::program::parse_command_line(app, argc, argv)) return *code;
   return farshore::broker::run(arguments);
 }

@@ -1,6 +1,7 @@
 #include "linker/gateway.h"
 
 #include <algorithm>
+#include <set>
 
 #include "linker/link_creation.h"
 #include "linker/link_deletion.h"
@@ -13,7 +14,8 @@ namespace farshore::linker {
 namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
-constexpr size_t kTopicsAtOnce = 64;  // of one verb
+constexpr size_t kTopicsAtOnce = 64;    // of one verb
+constexpr size_t kRefusedNamedMax = 5;  // topics in one error
 constexpr Duration kSourceQuestionLimit = seconds(10);
 
 // The last message about a topic whose verb failed.
@@ -24,6 +26,20 @@ Message failed(const std::string& topic, const Error& error) {
   message.set_done(true);
   message.set_error(error.to_string());
   return message;
+}
+
+// The error of a verb on several topics that was refused for some of them; ok: for none.
+Status all_done(const std::string& verb, size_t topics, std::vector<TopicRefused> refused) {
+  if (refused.empty()) return ok();
+  const Error& first = refused.front().why;
+  if (topics == 1) return first;
+  std::string text = verb + ": " + std::to_string(topics - refused.size()) + " of " + std::to_string(topics) +
+                     " topics done; the others are as they were: ";
+  const size_t named = std::min(refused.size(), kRefusedNamedMax);
+  for (size_t i = 0; i < named; ++i)
+    text += (i == 0 ? "" : "; ") + refused[i].topic + ": " + refused[i].why.to_string();
+  if (refused.size() > named) text += "; and " + std::to_string(refused.size() - named) + " more";
+  return Error(first.code, std::move(text));
 }
 
 }  // namespace
@@ -80,6 +96,7 @@ Task<Result<api::ListLinksReply>> Gateway::list_links() {
   CO_CHECK(links_.check_ready());
   api::ListLinksReply reply;
   for (const auto& entry : links_.all()) *reply.add_links() = entry.second->view().describe();
+  for (const auto& [name, bad] : links_.unreadable()) *reply.add_links() = bad.shown(name);
   co_return reply;
 }
 
@@ -97,8 +114,10 @@ Task<Result<api::Link>> Gateway::update_link(api::UpdateLinkRequest request, Dea
   StoredLink check = link->definition();
   CO_CHECK(edit(check));
   if (!request.dry_run()) CO_CHECK(co_await link->update(std::move(edit), deadline, std::move(caller)));
-  api::Link reply = link->view().describe_as(check.spec);
-  for (auto& note : link->notes_on(check.spec)) reply.add_notes(std::move(note));
+  // After a write: as it is now. Another update may have been stored at the same time.
+  const LinkSpec shown = request.dry_run() ? check.spec : link->definition().spec;
+  api::Link reply = link->view().describe_as(shown);
+  for (auto& note : link->notes_on(shown)) reply.add_notes(std::move(note));
   co_return reply;
 }
 
@@ -115,6 +134,8 @@ Task<Result<api::Link>> Gateway::pause_link(std::string name, bool paused, Deadl
 
 Task<Result<api::DeleteLinkReply>> Gateway::delete_link(api::DeleteLinkRequest request, Deadline deadline,
                                                         CallerPtr caller) {
+  if (links_.unreadable().count(request.link()) != 0)
+    co_return co_await delete_unreadable(links_, std::move(request), deadline);
   CO_TRY(auto link, links_.find(request.link()));
   LinkDeletion deletion(links_, link);
   co_return co_await deletion.run(request.dry_run(), request.force(), deadline, std::move(caller));
@@ -179,8 +200,15 @@ Task<Result<api::MirrorTopic>> Gateway::describe_mirror(api::MirrorRef request) 
 Result<std::vector<std::string>> Gateway::topics_of(const Link& link,
                                                     const google::protobuf::RepeatedPtrField<std::string>& named,
                                                     bool all) {
-  std::vector<std::string> topics(named.begin(), named.end());
+  std::vector<std::string> topics;
+  std::set<std::string> seen;
+  for (const auto& topic : named)
+    if (seen.insert(topic).second) topics.push_back(topic);
   if (all) topics = link.topics().names();
+  if (topics.empty() && all && !link.topics().all().empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "every mirror topic of link " + link.name() +
+                     " is LEFT_OUT: nothing is mirrored (`farshore mirror list` says why)");
   if (topics.empty()) return Error(ErrorCode::kInvalidArgument, "no mirror topic is named, and the link has none");
   for (const auto& topic : topics) FARSHORE_CHECK(link.topics().get(topic));
   return topics;
@@ -199,31 +227,41 @@ Task<Result<api::MirrorsReply>> Gateway::pause_mirrors(api::MirrorsRequest reque
                    " of partition " + std::to_string(each.partition()));
     if (!request.dry_run()) CO_CHECK(co_await link->give_up(topics.front(), each.partition(), to, deadline));
   }
-  for (const auto& topic : topics) {
-    // All that can be: an ended mirror among them has nothing to pause, and keeps nobody from the others.
-    if (auto shown = link->view().describe_topic(topic); request.all() && shown && shown->has_promotion()) continue;
-    reply.add_plan((paused ? "pause " : "resume ") + topic);
-    if (!request.dry_run()) CO_CHECK(co_await link->pause_topic(topic, paused, deadline, caller));
-    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
-  }
-  if (reply.mirrors().empty() && !request.dry_run())
-    reply.add_plan("do nothing: every mirror of link " + request.link() + " has ended");
+  // All that can be: an ended mirror among them has nothing to pause, and keeps nobody from the others.
+  if (request.all())
+    std::erase_if(topics,
+                  [&](const std::string& topic) { return link->topics().find(topic)->promotion().has_value(); });
+  if (topics.empty()) reply.add_plan("do nothing: every mirror of link " + request.link() + " has ended");
+  for (const auto& topic : topics) reply.add_plan((paused ? "pause " : "resume ") + topic);
+  if (request.dry_run() || topics.empty()) co_return reply;
+  CO_TRY(auto refused, co_await link->pause_topics(topics, paused, deadline, caller));
+  CO_CHECK(all_done(paused ? "pause" : "resume", topics.size(), std::move(refused)));
+  for (const auto& topic : topics)
+    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = std::move(*mirror);
   co_return reply;
 }
 
-Task<Result<api::MirrorsReply>> Gateway::unfence_mirrors(api::MirrorsRequest request, Deadline deadline) {
+Task<Result<api::MirrorsReply>> Gateway::unfence_mirrors(api::MirrorsRequest request, Deadline deadline,
+                                                         CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
   api::MirrorsReply reply;
-  for (const auto& topic : topics) {
-    if (request.dry_run()) {
+  std::vector<TopicRefused> refused;
+  if (request.dry_run()) {
+    for (const auto& topic : topics)
       reply.add_plan("let clients of the source write to the topic of mirror " + topic + " again");
-    } else {
-      CO_TRY(const size_t lifted, co_await link->unfence(topic, deadline));
-      reply.add_plan(topic + ": " + (lifted == 0 ? "no fence at the source" : "clients of the source can write again"));
-    }
-    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = *mirror;
+  } else {
+    const auto lifted = co_await link->unfence(topics, deadline, std::move(caller));
+    for (size_t i = 0; i < topics.size(); ++i)
+      if (lifted[i])
+        reply.add_plan(topics[i] + ": " +
+                       (*lifted[i] == 0 ? "no fence at the source" : "clients of the source can write again"));
+      else
+        refused.push_back({topics[i], lifted[i].error()});
   }
+  CO_CHECK(all_done("unfence", topics.size(), std::move(refused)));
+  for (const auto& topic : topics)
+    if (auto mirror = link->view().describe_topic(topic)) *reply.add_mirrors() = std::move(*mirror);
   co_return reply;
 }
 
@@ -256,6 +294,7 @@ Task<Status> Gateway::failover(api::FailoverRequest request, TopicVerb::Progress
     co_return co_await failover_of_orphans(std::move(request), std::move(progress), deadline, std::move(caller));
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
+  CO_CHECK(co_await link->hear_target(deadline));
   OneTopic one = [link, dry_run = request.dry_run(), progress, caller](std::string topic, Deadline own) {
     return link->failover(std::move(topic), dry_run, progress, own, caller);
   };
@@ -265,17 +304,18 @@ Task<Status> Gateway::failover(api::FailoverRequest request, TopicVerb::Progress
 
 Task<Status> Gateway::failover_of_orphans(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
                                           CallerPtr caller) {
-  OrphanFailover orphans(target_, links_);
+  CO_CHECK(co_await SilentEnds::ask(env_, target_, deadline));
+  OrphanFailover orphans(env_, target_, links_);
+  CO_CHECK(co_await orphans.load(deadline));
   std::vector<std::string> topics(request.topics().begin(), request.topics().end());
   if (request.all()) {
     CO_TRY(topics, co_await orphans.find(deadline));
   }
-  if (topics.empty())
-    co_return Error(ErrorCode::kNotFound, "every mirror at the target has a link: give --link and its topics");
-  for (const auto& topic : topics) {
-    auto done = co_await orphans.run(topic, request.dry_run(), caller, deadline);
-    progress(done ? std::move(*done) : failed<api::VerbProgress>(topic, done.error()));
-  }
+  if (topics.empty()) co_return Error(ErrorCode::kInvalidArgument, "no topic is named");
+  OneTopic one = [&orphans, dry_run = request.dry_run(), progress, caller](std::string topic, Deadline own) {
+    return orphans.run(std::move(topic), dry_run, progress, caller, own);
+  };
+  co_await side_by_side(std::move(topics), std::move(one), progress, deadline, caller);
   co_return ok();
 }
 
@@ -283,6 +323,7 @@ Task<Status> Gateway::promote(api::PromoteRequest request, TopicVerb::Progress p
                               CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
+  if (request.dry_run()) CO_CHECK(co_await link->hear_source(deadline));
   PromotionOptions options;
   options.source_quiesced = request.source_quiesced();
   options.allow_source_writes = request.allow_source_writes();
@@ -297,9 +338,10 @@ Task<Status> Gateway::verify(api::VerifyRequest request, Verification::Report re
                              CallerPtr caller) {
   CO_TRY(auto link, links_.find(request.link()));
   CO_TRY(auto topics, topics_of(*link, request.topics(), request.all()));
+  SilentEnds ends;
   for (const auto& topic : topics) {
     if (gone(caller)) co_return given_up();
-    auto done = co_await link->verify(topic, report, deadline);
+    auto done = co_await link->verify(topic, report, ends, deadline);
     if (!done) {
       auto message = failed<api::VerifyProgress>(topic, done.error());
       message.set_partition(-1);  // it is about the topic as a whole
@@ -329,12 +371,16 @@ Task<Result<api::ListGroupSyncReply>> Gateway::group_sync(api::ListGroupSyncRequ
 
 Result<api::StatusReply> Gateway::status(const api::StatusRequest& request) const {
   api::StatusReply reply;
-  if (ready() && !request.link().empty()) FARSHORE_CHECK(links_.find(request.link()));
+  if (ready() && !request.link().empty() && links_.unreadable().count(request.link()) == 0)
+    FARSHORE_CHECK(links_.find(request.link()));
   reply.set_gateway_version(std::string(kVersion));
   reply.set_uptime_ms(std::chrono::duration_cast<milliseconds>(env_.now() - started_).count());
   reply.set_not_ready_reason(not_ready_reason());
+  for (const auto& [name, bad] : links_.unreadable())
+    if (request.link().empty() || name == request.link()) *reply.add_links() = bad.shown(name);
   for (const auto& [name, link] : links_.all()) {
     if (!request.link().empty() && name != request.link()) continue;
+    if (!request.link().empty() && request.discover()) link->discover();
     const LinkView view = link->view();
     *reply.add_links() = view.describe();
     for (auto& mirror : view.describe_topics()) *reply.add_mirrors() = std::move(mirror);

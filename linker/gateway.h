@@ -42,7 +42,8 @@ class Gateway {
   Task<Result<api::MirrorTopic>> describe_mirror(api::MirrorRef request);
   Task<Result<api::MirrorsReply>> pause_mirrors(api::MirrorsRequest request, bool paused, Deadline deadline,
                                                 CallerPtr caller = nullptr);
-  Task<Result<api::MirrorsReply>> unfence_mirrors(api::MirrorsRequest request, Deadline deadline);
+  Task<Result<api::MirrorsReply>> unfence_mirrors(api::MirrorsRequest request, Deadline deadline,
+                                                  CallerPtr caller = nullptr);
   // `progress` is called on the executor, with the outcome of every topic; the returned status is about the request as
   // a whole. Topics run side by side, and each has the whole time until `deadline` from when it begins.
   Task<Status> failover(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
@@ -66,7 +67,7 @@ class Gateway {
                             Notifier& ended);
   Task<Status> failover_of_orphans(api::FailoverRequest request, TopicVerb::Progress progress, Deadline deadline,
                                    CallerPtr caller);
-  // The named topics, or all of the link. kNotFound: one is no mirror topic of it.
+  // The named topics, each once, or all of the link. kNotFound: one is no mirror topic of it.
   static Result<std::vector<std::string>> topics_of(const Link& link,
                                                     const google::protobuf::RepeatedPtrField<std::string>& named,
                                                     bool all);

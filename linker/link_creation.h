@@ -1,9 +1,10 @@
-// LinkCreation: one `link create`. Both clusters are asked before anything is stored; a dry run ends there.
+// LinkCreation: one `link create`. Both clusters are asked before anything is stored. The topics follow: the link makes
+// them, and the caller sees what has become of them by his deadline.
 //
-//   examine   which clusters are at the two addresses, and may they be linked in this mode?
-//   plan      what would become of each selected topic at the target
-//   store     the definition, by compare-and-set; garbage of a deleted link of the same name is collected first
-//   run       the link starts, and its first round of discovery is waited for
+//   examine      which clusters are at the two addresses, and may they be linked in this mode?
+//   plan         a dry run ends here: what would become of each selected topic at the target
+//   store        the definition, by compare-and-set; garbage of a deleted link of the same name is collected first
+//   first_round  the link starts, and its first round of discovery is waited for
 //
 // Executor: the Env's. Owner: the call.
 #pragma once
@@ -27,10 +28,14 @@ class LinkCreation {
   Status check_room() const;
   Task<Status> examine(Deadline deadline);
   Status check_clusters(const ClusterIdentity& source, const ClusterIdentity& target, const ClusterIdentity& own) const;
+  // Null: a dry run.
+  Task<Result<LinkRegistry::LinkPtr>> make(bool dry_run, Deadline deadline);
   Task<Status> plan(Deadline deadline);
-  Task<Status> plan_topic(TopicInfo topic, std::map<std::string, std::string> configs, Deadline deadline);
+  void plan_topic(const TopicInfo& topic, const Result<TargetTopic>& possible);
   Task<Result<int64_t>> store(Deadline deadline);
-  Task<Status> start_link(int64_t revision, Deadline deadline);
+  Task<void> first_round(Link& link, Deadline deadline);
+  void add_mirror(const std::string& source_topic, int32_t partitions, const std::string& topic);
+  void add_left_out(const std::string& source_topic, const std::string& why);
   Deadline soon(Deadline deadline) const;  // for one question to a cluster
 
   Env& env_;

@@ -1,6 +1,15 @@
 #include "linker/link_registry.h"
 
+#include <utility>
+
+#include "proto/link/keys.h"
+
 namespace farshore::linker {
+namespace {
+
+constexpr Duration kRemainsLimit = seconds(10);
+
+}  // namespace
 
 LinkRegistry::LinkRegistry(Env& env, Connector& connector, replicator::ReplicatorOptions options)
     : env_(env), connector_(connector), options_(options), changing_(env) {}
@@ -16,6 +25,7 @@ Result<LinkRegistry::LinkPtr> LinkRegistry::find(const std::string& name) const 
   auto found = links_.find(name);
   if (found != links_.end()) return found->second;
   FARSHORE_CHECK(check_ready());
+  if (auto bad = unreadable_.find(name); bad != unreadable_.end()) return bad->second.why;
   std::string known;
   for (const auto& entry : links_) known += (known.empty() ? "" : ", ") + entry.first;
   return Error(ErrorCode::kNotFound,
@@ -31,6 +41,37 @@ Result<LinkRegistry::LinkPtr> LinkRegistry::add(const StoredLink& stored, int64_
   link->start();
   links_[stored.spec.name] = link;
   return link;
+}
+
+api::Link LinkRegistry::Unreadable::shown(const std::string& link) const {
+  api::Link out;
+  out.mutable_spec()->set_name(link);
+  out.set_state(std::string(farshore::name(LinkState::kFailed)));
+  out.set_state_reason(why.detail);
+  out.set_lag_records(-1);
+  out.set_lag_ms_max(-1);
+  return out;
+}
+
+void LinkRegistry::add_unreadable(const std::string& name, int64_t revision, const Error& why) {
+  Unreadable& known = unreadable_[name];
+  known.why = Error(ErrorCode::kUnsupported,
+                    "stored link " + name + " cannot be read, so it does not run (" + why.to_string() +
+                        "): start a gateway of the release that wrote it; if it is damaged, 'farshore link delete " +
+                        name + " --force' removes it");
+  if (std::exchange(known.revision, revision) != revision)
+    env_.log().error("a stored link cannot be read: the others run", {{"link", name}, {"error", known.why}});
+}
+
+Task<Status> LinkRegistry::forget_unreadable(std::string name, Deadline deadline) {
+  auto found = unreadable_.find(name);
+  if (found == unreadable_.end()) co_return Error(ErrorCode::kNotFound, "no link '" + name + "'");
+  StoredEntry entry;
+  entry.key = link_key(name);
+  entry.revision = found->second.revision;
+  CO_CHECK(co_await backend_->store().replace(std::move(entry), deadline));
+  unreadable_.erase(name);
+  co_return ok();
 }
 
 bool LinkRegistry::remove(const std::string& name) { return !stopping_ && links_.erase(name) > 0; }
@@ -56,6 +97,8 @@ Task<void> LinkRegistry::remove_deleted() {
     if (!remove(link->name())) co_return;
     env_.log().info("link forgotten: it was deleted by another gateway", {{"link", link->name()}});
     co_await link->stop();
+    // Or by this one, which did not hear that it had succeeded. After an error: the next round of all garbage.
+    (void)co_await backend_->collect_garbage(link->name(), env_.in(kRemainsLimit));
   }
 }
 

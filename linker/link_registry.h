@@ -28,12 +28,25 @@ class LinkRegistry {
 
   const Map& all() const { return links_; }
   bool has(const std::string& name) const { return links_.count(name) != 0; }
-  // kNotFound names the links that there are. kUnavailable: the stored links have not been taken over yet.
+  // kNotFound names the links that there are. kUnsupported: the stored link cannot be read. kUnavailable: the stored
+  // links have not been taken over yet.
   Result<LinkPtr> find(const std::string& name) const;
 
   // One change of the set of links at a time: held from the look at the stored links to the change here.
   Task<AsyncMutex::Guard> lock() { return changing_.lock(); }
   Task<Result<AsyncMutex::Guard>> lock(Deadline deadline) { return changing_.lock(deadline); }
+  // Stored links whose entries cannot be read (damaged, or of a newer release), with the reason and the way out. They
+  // are shown as FAILED, nothing of them runs, and all others run.
+  struct Unreadable {
+    int64_t revision = 0;  // of the entry
+    Error why;
+    api::Link shown(const std::string& link) const;  // as a listing shows it
+  };
+  const std::map<std::string, Unreadable>& unreadable() const { return unreadable_; }
+  void add_unreadable(const std::string& name, int64_t revision, const Error& why);
+  // Deletes the entry of such a link. kNotFound: there is none. kConflict: it was changed meanwhile.
+  Task<Status> forget_unreadable(std::string name, Deadline deadline);
+
   // Makes and starts a stored link. Errors: LinkBackend::make_target; kClosed: the gateway is stopping.
   Result<LinkPtr> add(const StoredLink& link, int64_t revision);
   // True: the caller stops it. False: the gateway is stopping, and stop() does.
@@ -59,6 +72,7 @@ class LinkRegistry {
   SlabArena arena_;
   std::unique_ptr<LinkBackend> backend_;  // outlives the links
   Map links_;
+  std::map<std::string, Unreadable> unreadable_;  // by name; at most as many as are stored
   AsyncMutex changing_;
   bool ready_ = false, stopping_ = false;
   std::string not_ready_reason_ = "the stored links have not been read yet";

@@ -34,7 +34,12 @@ Result<LinkSpec> spec_of(const control::v1::LinkSpec& from, const std::vector<En
   for (const auto& filter : from.groups()) spec.groups.push_back(filter_of(filter));
   spec.topic_prefix = from.topic_prefix();
   spec.group_sync = from.group_sync();
-  if (from.on_divergence() == "stop" || spec.mode == LinkMode::kRelay) spec.on_divergence = OnDivergence::kStop;
+  const auto on_divergence = parse_on_divergence(from.on_divergence());
+  if (!on_divergence && !from.on_divergence().empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "on_divergence is truncate, truncate-all or stop, not '" + from.on_divergence() + "'");
+  spec.on_divergence = on_divergence.value_or(OnDivergence::kTruncate);
+  if (spec.mode == LinkMode::kRelay) spec.on_divergence = OnDivergence::kStop;
   for (const auto& [key, value] : from.extra()) FARSHORE_CHECK(set_property(spec, key, value));
   FARSHORE_CHECK(validate(spec));
   return spec;

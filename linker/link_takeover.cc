@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/plant.h"
+#include "proto/link/keys.h"
 
 namespace farshore::linker {
 namespace {
@@ -87,7 +88,10 @@ Task<Status> LinkTakeover::open_backend() {
 Task<Status> LinkTakeover::take_over(StoredEntry entry, Deadline deadline) {
   auto guard = co_await links_.lock();
   auto link = decode_stored_link(entry.value);
-  if (!link) co_return std::move(link).error().in(entry.key);
+  if (!link) {
+    links_.add_unreadable(parse_link_key(entry.key).link, entry.revision, link.error());
+    co_return ok();
+  }
   if (links_.has(link->spec.name)) co_return ok();
   if (!planted(env_, Plant::kEpochNotRaised)) link->epoch = link->epoch + 1;
   link->writer = env_.random().uuid().to_string();

@@ -5,11 +5,14 @@
 
 #include "base/gate.h"
 #include "base/http/server.h"
+#include "base/program/build_info.h"
+#include "base/program/command_line.h"
 #include "base/real/env.h"
 #include "base/real/text_file.h"
 #include "base/rocksdb/kv.h"
 #include "linker/api/control_server.h"
 #include "linker/config.h"
+#include "proto/kafka/api_table.h"
 
 namespace farshore::linker {
 namespace {
@@ -105,6 +108,18 @@ Task<void> run_gateway(Program& program, const GatewaySettings& settings) {
   program.env.stop();
 }
 
+std::string speaks() {
+  std::string text = "control API v1; the Kafka protocol, as a client; with Farshore brokers also";
+  const char* separator = " ";
+  for (const kafka::ApiInfo& api : kafka::apis()) {
+    if (!api.is_private) continue;
+    text += separator + std::string(api.name) + " " + std::to_string(api.min_version) + "-" +
+            std::to_string(api.max_version);
+    separator = ", ";
+  }
+  return text;
+}
+
 int run(const Arguments& arguments) {
   if (arguments.help_config) {
     std::fputs(gateway_config_help().c_str(), stdout);
@@ -118,6 +133,7 @@ int run(const Arguments& arguments) {
   RealEnvOptions env_options;
   if (settings->debug) env_options.log_level = LogLevel::kDebug;
   RealEnv env(env_options);
+  program::publish_build_info(env.metrics());
   Program program(env, settings->gateway);
   spawn(program.gate, "gateway", run_gateway(program, *settings));
   env.run();
@@ -144,6 +160,7 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.settings, "one key of gateway.yaml; may be repeated")->type_name("KEY=VALUE");
   app.add_flag("--help-config", arguments.help_config, "lists the keys of gateway.yaml");
   app.add_flag("--debug", arguments.debug, "log more");
-  CLI11_PARSE(app, argc, argv);
+  farshore::program::add_program_options(app, farshore::linker::speaks());
+  if (auto code = farshore::program::parse_command_line(app, argc, argv)) return *code;
   return farshore::linker::run(arguments);
 }

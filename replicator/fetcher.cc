@@ -358,7 +358,6 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
   CO_CHECK(co_await client.fetch(std::move(request), slabs_, &budget_, delivery,
                                  env_.in(options_.max_wait + options_.silence_max)));
   last_contact_ = env_.now();
-  known_as_of_ = asking_at_;
   contacted_ = connection_worked_ = true;
   last_error_ = {};
   response_bytes_max_ = std::min(options_.response_bytes_max, response_bytes_max_ + response_bytes_max_ / 8);
@@ -368,6 +367,7 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
     if (!session_lost) co_return kafka::to_error(delivery.error_code(), "fetch");
     co_return ok();
   }
+  known_as_of_ = asking_at_;  // an answer that refuses the whole request says nothing of its partitions
   if (!session_.answered(delivery.session_id())) forget_session();  // everything is asked for again each time
   co_return ok();
 }
@@ -375,6 +375,7 @@ Task<Status> Fetcher::fetch_once(kafka::Client& client) {
 Task<Status> Fetcher::find_ranges(kafka::Client& client) {
   std::vector<FetchSession::Partition> asked;
   for (const auto& [id, generation] : out_of_range_) asked.push_back(entries_.at(id).at);
+  const MonoTime asked_at = env_.now();
   CO_TRY(auto ranges, co_await log_ranges(env_, client, std::move(asked), options_.silence_max));
   // By generation, not by what is asked for now: a source that keeps no session has been forgotten meanwhile.
   for (const auto& [id, generation] : std::exchange(out_of_range_, {})) {
@@ -387,12 +388,11 @@ Task<Status> Fetcher::find_ranges(kafka::Client& client) {
       owner_.fetcher_lost_partition(entry->at.key);
       continue;
     }
-    SourceState state;
-    state.log_start = it->second.log_start;
-    state.high_watermark = state.last_stable = it->second.end;
-    state.leader_epoch = entry->at.leader_epoch;
+    const SourceOffset end = it->second.end;
+    const SourceState state{end, end, it->second.log_start, entry->at.leader_epoch};
     hold(*entry, Error(ErrorCode::kOutOfRange));
-    entry->pump->on_out_of_range(generation, state, state.high_watermark, env_.now());
+    if (generation == entry->pump->generation()) entry->heard = asked_at;  // else the pump does not hear of it
+    entry->pump->on_out_of_range(generation, state, end, env_.now());
   }
   co_return ok();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "replicator/divergence.h"
 #include "replicator/final_refusal.h"
 #include "replicator/run_check.h"
 
@@ -103,6 +104,7 @@ size_t PartitionPump::on_fetched(uint32_t generation, SourceOffset asked, BatchR
                                  MonoTime now) {
   if (generation != generation_ || phase_ != PumpPhase::kRunning || asked != fetch_offset()) return 0;
   learn(state, now);
+  strange_epochs_ = 0;
   if (seek_ >= SourceOffset(0) && !found_log_start(run, state)) return 0;
   size_t before = 0;
   while (before < run.batches.size() && next_of(run.batches[before]) <= received_end_) ++before;
@@ -156,15 +158,14 @@ void PartitionPump::on_bad_bytes(uint32_t generation, const Error& error) {
 
 void PartitionPump::diverge(LogEpoch epoch, SourceOffset end) {
   driver_.pump_problem(*this, PumpProblem::kDiverged, Error(ErrorCode::kConflict));
+  const Divergence found{epoch, end, target_log_start_, target_end_, received_epoch_};
   if (options_.on_divergence == OnMismatch::kStop) {
-    LostRange lost{std::min(end, target_end_), target_end_, epoch, received_epoch_};
-    listener_.pump_diverged(key_, lost, false);
-    fail(Error(ErrorCode::kConflict, "the source has another history: its epoch " + std::to_string(epoch.value()) +
-                                         " ends at " + std::to_string(end.value()) + ", the target holds epoch " +
-                                         std::to_string(received_epoch_.value()) + " up to " +
-                                         std::to_string(target_end_.value()))
-             .in(place(key_, received_end_)));
-    return;
+    listener_.pump_diverged(key_, found.lost(), false);
+    return fail(found.other_history().in(place(key_, received_end_)));
+  }
+  if (!options_.may_cut_all && found.leaves_nothing()) {
+    listener_.pump_would_lose_all(key_, found.everything());
+    return fail(found.nothing_in_common().in(place(key_, received_end_)));
   }
   reset({ControlRequest::Kind::kTruncate, end, epoch});
 }
@@ -175,7 +176,7 @@ void PartitionPump::on_source_state(uint32_t generation, const SourceState& stat
 }
 
 void PartitionPump::on_late_answer(const SourceState& state, MonoTime now) {
-  if (phase_ != PumpPhase::kFailed && state.high_watermark >= SourceOffset(0)) learn(state, now);
+  if (state.high_watermark >= SourceOffset(0)) learn(state, now);
 }
 
 void PartitionPump::on_diverged(uint32_t generation, LogEpoch epoch, SourceOffset end) {
@@ -223,7 +224,10 @@ void PartitionPump::on_out_of_range(uint32_t generation, const SourceState& stat
   if (received_end_ < state.log_start) return seek(state.log_start);
   seek_ = SourceOffset(-1);
   if (received_end_ > end) return diverge(received_epoch_, end);
-  driver_.pump_fetch_changed(*this);  // it is in range by now
+  // It is in range by now; or the source knows neither our last epoch nor a higher one, and refuses every fetch with
+  // it.
+  if (++strange_epochs_ >= options_.strange_epochs_max) return diverge(LogEpoch(-1), state.log_start);
+  driver_.pump_fetch_changed(*this);
 }
 
 void PartitionPump::on_topic_gone(const Error& why) {
@@ -322,7 +326,7 @@ void PartitionPump::on_target(uint32_t generation, const TargetState& state, Los
   control_request_ = {};
   session_ = state.session;
   opened_ = true;
-  refused_controls_ = 0;
+  refused_controls_ = strange_epochs_ = 0;
   seek_ = SourceOffset(-1);
   target_end_ = state.end;
   if (!options_.test_only_resume_from_memory || received_end_ == SourceOffset(0)) {

@@ -32,8 +32,12 @@ struct PumpOptions {
   bool verify_crc = true;                // once, on receipt
   size_t buffered_bytes_max = 16 << 20;  // received and not yet taken by the sink
   OnMismatch on_divergence = OnMismatch::kFollow;
+  // With kFollow: also if nothing would be left of the target's log. Otherwise the partition stops: a source that lost
+  // everything, or was made anew, takes the last copy with it only on an operator's word.
+  bool may_cut_all = false;
   OnMismatch on_retention_gap = OnMismatch::kFollow;
   int corrupt_fetches_max = 3;  // in a row, before the partition is failed
+  int strange_epochs_max = 3;   // in a row, before the source counts as one without a common history
   // An injected defect, for the simulation to find: after a reset it goes on where it was, not where the target is.
   bool test_only_resume_from_memory = false;
 };
@@ -66,6 +70,9 @@ class PumpListener {
   // The target had records that are not in the source's history any more. `cut`: they were removed; otherwise the
   // partition is stopped.
   virtual void pump_diverged(const LinkPartition& key, LostRange lost, bool cut) = 0;
+  // Nothing that the target has is in the source's history any more, and it may not be cut to nothing. The partition is
+  // stopped.
+  virtual void pump_would_lose_all(const LinkPartition& key, LostRange lost) { pump_diverged(key, lost, false); }
   // The source deleted [from, to) before it could be mirrored. `skipped`: mirroring goes on behind it.
   virtual void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) = 0;
   virtual void pump_log_start_moved(const LinkPartition& key, SourceOffset log_start) = 0;
@@ -136,8 +143,9 @@ class PartitionPump {
   // What an answer without batches says of the source. A source that lost records says its new high watermark together
   // with the divergence, and in a fetch session never again (KIP-227).
   void on_source_state(uint32_t generation, const SourceState& state, MonoTime now);
-  // What an answer says of the source that came too late for its batches: the pump was reset meanwhile. A fetch session
-  // says it only once (KIP-227).
+  // What an answer says of the source that came too late for its batches: the pump was reset, paused or failed
+  // meanwhile. It is kept in each of these phases: a fetch session says it only once (KIP-227), and what is shown of
+  // the source is dated by this answer (Fetcher::known_as_of).
   void on_late_answer(const SourceState& state, MonoTime now);
   // The position is not in the source's log [log_start, end). Behind the log start of the source, the next fetch goes
   // there, to find the batch that holds it.
@@ -200,6 +208,7 @@ class PartitionPump {
   bool source_answered_ = false;  // the source has said something about this partition
   bool opened_ = false;           // the target has, too
   uint8_t corrupt_fetches_ = 0;
+  uint8_t strange_epochs_ = 0;  // answers in a row in which the source did not know our last epoch
   uint8_t failed_appends_ = 0, refused_controls_ = 0;  // in a row
   ControlRequest control_request_;
   // A truncation or advance that may have been carried out, although its answer was lost. `offset`: where the target

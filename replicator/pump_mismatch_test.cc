@@ -180,6 +180,57 @@ TEST_F(PumpTest, DivergenceStopsThePartitionIfThePolicySaysSo) {
   EXPECT_FALSE(recorder_.diverged[0].second);
 }
 
+// Fetch says it so: the first epoch of such a source begins where its log begins, and is above ours.
+TEST_F(PumpTest, SourceThatLostEverythingStopsThePartitionAndTakesNothingWithIt) {
+  open(100, 7);
+  pump().on_diverged(pump().generation(), LogEpoch(7), SourceOffset(0));
+  EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kNone);
+  ASSERT_EQ(recorder_.diverged.size(), 1u);
+  EXPECT_EQ(recorder_.diverged[0].first.from, SourceOffset(0));
+  EXPECT_EQ(recorder_.diverged[0].first.to, SourceOffset(100));
+  EXPECT_FALSE(recorder_.diverged[0].second);
+  // The operator's word.
+  options_.may_cut_all = true;
+  pump().restart();
+  open(100, 7, 2);
+  pump().on_diverged(pump().generation(), LogEpoch(7), SourceOffset(0));
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kTruncate);
+  EXPECT_EQ(pump().control_request().offset, SourceOffset(0));
+}
+
+TEST_F(PumpTest, SourceThatEndsBelowTheMirrorsStartStopsThePartition) {
+  ASSERT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
+  TargetState trimmed = target(100, 7, 1);
+  trimmed.log_start = SourceOffset(50);
+  pump().on_target(pump().generation(), trimmed, {});
+  pump().on_out_of_range(pump().generation(), state(30), SourceOffset(30), now_);
+  EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
+  ASSERT_EQ(recorder_.diverged.size(), 1u);
+  EXPECT_EQ(recorder_.diverged[0].first.from, SourceOffset(50));
+}
+
+TEST_F(PumpTest, MirrorWithoutRecordsFollowsASourceWithoutACommonEpoch) {
+  ASSERT_EQ(pump().control_request().kind, ControlRequest::Kind::kOpen);
+  TargetState empty = target(40, -1, 1);
+  empty.log_start = SourceOffset(40);
+  pump().on_target(pump().generation(), empty, {});
+  pump().on_out_of_range(pump().generation(), state(0), SourceOffset(0), now_);
+  EXPECT_EQ(pump().control_request().kind, ControlRequest::Kind::kTruncate);
+}
+
+// Its epochs are all older than the mirror's: it was restored from an old copy. Each fetch is refused as out of range.
+TEST_F(PumpTest, SourceThatDoesNotKnowOurEpochStopsThePartitionInsteadOfBeingAskedForEver) {
+  open(100, 7);
+  for (int i = 0; i < 2; ++i) {
+    pump().on_out_of_range(pump().generation(), state(120), SourceOffset(120), now_);
+    EXPECT_EQ(pump().phase(), PumpPhase::kRunning);
+  }
+  pump().on_out_of_range(pump().generation(), state(120), SourceOffset(120), now_);
+  EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
+  EXPECT_EQ(recorder_.diverged.size(), 1u);
+}
+
 TEST_F(PumpTest, SourceThatLostItsTailHasDiverged) {
   open(100, 7);
   pump().on_out_of_range(pump().generation(), state(60), SourceOffset(60), now_);

@@ -220,6 +220,18 @@ TEST_F(PumpTest, AnswerThatIsLateForItsBatchesStillSaysWhereTheSourceIs) {
   EXPECT_EQ(pump().next()->offset, SourceOffset(10));
 }
 
+// The fetch session does not say it again, and the answer dates what is shown of the source.
+TEST_F(PumpTest, FailedPumpStillHearsWhereTheSourceIs) {
+  open(10, 3);
+  fetched({}, state(10));
+  pump().on_append_failed(pump().generation(), Error(ErrorCode::kFenced), std::nullopt);
+  ASSERT_EQ(pump().phase(), PumpPhase::kFailed);
+  pump().on_late_answer(state(20), now_);
+  EXPECT_EQ(pump().progress(now_).source.high_watermark, SourceOffset(20));
+  EXPECT_EQ(pump().progress(now_).lag_offsets, 10);
+  EXPECT_EQ(pump().phase(), PumpPhase::kFailed);
+}
+
 TEST_F(PumpTest, PausedPumpNeitherFetchesNorSends) {
   open(0);
   fetched(batch(0, 5), state(5));

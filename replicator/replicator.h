@@ -77,9 +77,11 @@ class Replicator final : private PumpDriver, private FetcherOwner {
   void resume(const LinkPartition& key);
   void restart(const LinkPartition& key);  // after a failure
   // What all pumps do from now on where source and target no longer agree.
-  void set_policies(OnMismatch on_divergence, OnMismatch on_retention_gap) {
+  // `may_cut_all`: see PumpOptions.
+  void set_policies(OnMismatch on_divergence, OnMismatch on_retention_gap, bool may_cut_all) {
     options_.pump.on_divergence = on_divergence;
     options_.pump.on_retention_gap = on_retention_gap;
+    options_.pump.may_cut_all = may_cut_all;
   }
   void reconnect_to_source();  // the source has other addresses now
 

@@ -2,6 +2,7 @@
 
 #include "base/http/internal/codec.h"
 #include "base/http/metrics_text.h"
+#include "base/http/process_metrics.h"
 
 namespace farshore {
 namespace {
@@ -101,7 +102,7 @@ void add_process_routes(HttpServer& server, MetricRegistry& metrics, std::functi
   server.route("/metrics", [&metrics](const HttpRequest&) {
     HttpResponse response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.body = render_metrics(metrics);
+    response.body = render_metrics(metrics) + render_process_metrics();
     return response;
   });
   server.route("/healthz", [](const HttpRequest&) { return plain(200, "ok"); });

@@ -103,6 +103,7 @@ TEST_F(HttpTest, MetricsAreServedInPrometheusFormat) {
   EXPECT_THAT(answer, HasSubstr("farshore_test_seconds_bucket{le=\"1\"} 2\n"));
   EXPECT_THAT(answer, HasSubstr("farshore_test_seconds_bucket{le=\"+Inf\"} 3\n"));
   EXPECT_THAT(answer, HasSubstr("farshore_test_seconds_count 3\n"));
+  EXPECT_THAT(answer, HasSubstr("\nprocess_open_fds ")) << "what the system counts of the process";
 }
 
 TEST_F(HttpTest, HealthAndReadinessAreSeparate) {

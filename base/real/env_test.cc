@@ -7,9 +7,11 @@
 #include <atomic>
 #include <thread>
 
+#include "base/contract/stream_contract.h"
 #include "base/random.h"
 #include "base/real/pool.h"
 #include "base/real/testing/harness.h"
+#include "base/real/timers.h"
 
 namespace farshore {
 namespace {
@@ -190,6 +192,52 @@ TEST(RealEnv, FirstTerminationSignalBecomesAResult) {
   int number = 0;
   harness.run(wait_for_signal(harness.env(), number));
   EXPECT_EQ(number, SIGTERM);
+}
+
+// A chain of turns between two reads, as between the read of a frame and its handler.
+Task<void> hop(Env& env) {
+  Wait<int> wait(env);
+  env.post([wait]() mutable { wait.complete(1); });
+  (void)co_await wait.wait(Deadline::never());
+}
+
+Task<void> read_heartbeats(Env& env, Stream& stream, int& heartbeats) {
+  for (;;) {
+    std::byte one{};
+    auto read = co_await read_exact(stream, MutableBytes(&one, 1), Deadline::never());
+    if (!read) co_return;
+    for (int i = 0; i < 5; ++i) co_await hop(env);
+    ++heartbeats;
+  }
+}
+
+// `before_the_timer`: how many of 20 heartbeats that waited in the socket were handled before a timer that was due
+// during the suspension.
+Task<void> be_suspended(Env& env, int& before_the_timer) {
+  contract::stream_cases::Pair pair;
+  co_await contract::stream_cases::open_pair(env, "127.0.0.1", pair);
+  int heartbeats = 0;
+  bool fired = false;
+  Gate gate(env);
+  EXPECT_TRUE(spawn(gate, "heartbeats", read_heartbeats(env, *pair.server, heartbeats)));
+  co_await hop(env);  // it waits for the socket
+  auto sent = co_await contract::stream_cases::write_text(env, *pair.client, std::string(20, 'h'));
+  CO_ASSERT_OK(sent);
+  env.arm(env.now() + milliseconds(50), [&] {
+    before_the_timer = heartbeats;
+    fired = true;
+  });
+  std::this_thread::sleep_for(Timers::kLate * 2);
+  while (!fired) co_await hop(env);
+  pair.client->close();
+  co_await gate.close();
+}
+
+TEST(RealEnv, TimersOfALateTurnWaitUntilWhatLiesInTheSocketsWasHandled) {
+  RealHarness harness;
+  int before_the_timer = -1;
+  harness.run(be_suspended(harness.env(), before_the_timer));
+  EXPECT_EQ(before_the_timer, 20);
 }
 
 TEST(RealEnv, ThousandsOfTimersFireInOrderUnlessCancelled) {

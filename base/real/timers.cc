@@ -1,6 +1,7 @@
 #include "base/real/timers.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 
 namespace farshore {
 
@@ -54,13 +55,19 @@ void Timers::clear() {
     free_.push_back(static_cast<uint32_t>(&slot - slots_.data()));
   }
   live_ = 0;
+  catching_up_ = false;
 }
 
-void Timers::rearm() {
+void Timers::drop_cancelled() {
   while (!heap_.empty() && !find(heap_.front().id)) {
     std::pop_heap(heap_.begin(), heap_.end());
     heap_.pop_back();
   }
+}
+
+void Timers::rearm() {
+  if (catching_up_) return;
+  drop_cancelled();
   if (heap_.empty()) {
     armed_at_ = MonoTime::max();
     return;
@@ -73,6 +80,25 @@ void Timers::rearm() {
 }
 
 void Timers::fire() {
+  if (catching_up_) return;
+  drop_cancelled();
+  const MonoTime now = now_();
+  if (heap_.empty() || now - heap_.front().at <= kLate) return run_due();
+  catching_up_ = true;
+  catch_up(kCatchUpTurns, now + kCatchUpMax);
+}
+
+// Behind everything that is ready now; so the loop looks at the sockets once between two turns.
+void Timers::catch_up(int turns, MonoTime until) {
+  boost::asio::post(kernel_.get_executor(), [this, turns, until] {
+    if (!catching_up_) return;  // cleared
+    if (turns > 0 && now_() < until) return catch_up(turns - 1, until);
+    catching_up_ = false;
+    run_due();
+  });
+}
+
+void Timers::run_due() {
   MonoTime now = now_();
   std::vector<TimerId> due;  // first all of them: what a callback arms waits for the next round
   while (!heap_.empty() && heap_.front().at <= now) {

@@ -64,7 +64,8 @@ bool GroupCoordinator::know_partitions() {
 
 GroupCoordinator::Slot& GroupCoordinator::slot(int32_t partition) {
   auto& slot = slots_[partition];
-  if (!slot.shard) slot.shard = std::make_unique<GroupShard>(env_, arena_, options_, metrics_, partition);
+  if (!slot.shard)
+    slot.shard = std::make_unique<GroupShard>(env_, arena_, options_, metrics_, members_memory_, partition);
   return slot;
 }
 
@@ -154,18 +155,16 @@ std::string GroupCoordinator::new_member_id(const std::string& prefix) {
   return id;
 }
 
-Code GroupCoordinator::hold(JoinRequest& request) {
-  struct Held {  // the budget goes after the token
-    std::shared_ptr<Budget> budget;
-    Budget::Token token;
-  };
+Code GroupCoordinator::hold(const Group* group, JoinRequest& request) {
   const size_t bytes = memory_bytes(request);
   if (bytes > options_.member_bytes_max) return Code::kMessageTooLarge;
-  if (members_memory_->used_bytes() + bytes > members_memory_->bytes_max()) return Code::kCoordinatorNotAvailable;
-  auto held = std::make_shared<Held>();
-  held->budget = members_memory_;
-  held->token = members_memory_->take(bytes);
-  request.held = std::move(held);
+  for (const auto& protocol : request.protocols)
+    if (record_bytes(request, protocol) > options_.batch_bytes_max) return Code::kMessageTooLarge;
+  // A member that joins again gives back what it holds: otherwise no group could rebalance when the memory is used up.
+  const size_t before = group ? group->held_bytes(request) : 0;
+  const size_t others = members_memory_->used_bytes() - before;
+  if (others + bytes > members_memory_->bytes_max() && bytes > before) return Code::kCoordinatorNotAvailable;
+  request.held = hold_memory(members_memory_, bytes);
   return Code::kNone;
 }
 
@@ -180,7 +179,7 @@ Task<JoinAnswer> GroupCoordinator::join(std::string group, JoinRequest request, 
   }
   if (refused.error != Code::kNone) co_return refused;
   const Found found = shard_of(group);
-  refused.error = found.error != Code::kNone ? found.error : hold(request);
+  refused.error = found.error != Code::kNone ? found.error : hold(found.shard->group(group), request);
   if (refused.error != Code::kNone) co_return refused;
   request.new_member_id = new_member_id(request.instance_id ? *request.instance_id : request.client_id);
   auto reply = found.shard->join(group, std::move(request));

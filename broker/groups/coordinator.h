@@ -5,7 +5,8 @@
 // Errors that every request may give: COORDINATOR_LOAD_IN_PROGRESS (the shard is being read), NOT_COORDINATOR (its log
 // is not here or has failed, or the topic does not exist yet: the client asks FindCoordinator, which makes it),
 // INVALID_GROUP_ID (empty), COORDINATOR_NOT_AVAILABLE (not written in time, no space, closing). JoinGroup also:
-// MESSAGE_TOO_LARGE (member_bytes_max), COORDINATOR_NOT_AVAILABLE (members_bytes_max).
+// MESSAGE_TOO_LARGE (member_bytes_max, or no record could hold the member), COORDINATOR_NOT_AVAILABLE
+// (members_bytes_max). SyncGroup also: MESSAGE_TOO_LARGE (the record of all members and their assignments).
 #pragma once
 
 #include <map>
@@ -93,7 +94,8 @@ class GroupCoordinator {
   Task<void> load(int32_t partition);
   Task<void> sweep();
   std::string new_member_id(const std::string& prefix);
-  kafka::ErrorCode hold(JoinRequest& request);  // its memory, for as long as the member is one
+  // The memory of `request`, for as long as the member is one. `group`: the member's, or null.
+  kafka::ErrorCode hold(const Group* group, JoinRequest& request);
   void count_groups();
 
   Env& env_;

@@ -322,5 +322,57 @@ TEST_F(CoordinatorTest, MembersBeyondTheMemoryOfAllComeWhenOthersHaveLeft) {
   EXPECT_EQ(join("c").error, Code::kNone);
 }
 
+TEST_F(CoordinatorTest, MemberOfAllMemoryThereIsCanJoinAgain) {
+  options_.members_bytes_max = 5000;
+  start_ready();
+  JoinRequest request = join_request();
+  request.protocols[0].metadata.resize(2000);
+  const JoinAnswer first = call(groups().join("a", request, nullptr));
+  EXPECT_EQ(first.error, Code::kNone);
+  EXPECT_EQ(call(groups().join("b", request, nullptr)).error, Code::kNone);
+  JoinRequest again = join_request(first.member_id);
+  again.protocols[0].metadata.resize(1999);  // other topics: the group has to rebalance
+  EXPECT_EQ(call(groups().join("a", again, nullptr)).error, Code::kNone);
+  again.protocols[0].metadata.resize(4000);
+  EXPECT_EQ(call(groups().join("a", again, nullptr)).error, Code::kCoordinatorNotAvailable) << "it wants more";
+  again.member_id = "not a member";
+  EXPECT_EQ(call(groups().join("a", again, nullptr)).error, Code::kCoordinatorNotAvailable);
+}
+
+TEST_F(CoordinatorTest, MembersThatARestartBringsBackAreCounted) {
+  options_.members_bytes_max = 5000;
+  start_ready();
+  std::vector<std::string> members;
+  for (const char* group : {"a", "b"}) {
+    JoinRequest request = join_request();
+    request.protocols[0].metadata.resize(2000);
+    const JoinAnswer joined = call(groups().join(group, request, nullptr));
+    EXPECT_EQ(call(groups().sync(group, sync_request(joined), nullptr)).error, Code::kNone);
+    members.push_back(joined.member_id);
+  }
+  restart();
+  JoinRequest other = join_request();
+  other.protocols[0].metadata.resize(2000);
+  EXPECT_EQ(call(groups().join("c", other, nullptr)).error, Code::kCoordinatorNotAvailable);
+  JoinRequest again = join_request(members[0]);
+  again.protocols[0].metadata.resize(1999);
+  EXPECT_EQ(call(groups().join("a", again, nullptr)).error, Code::kNone) << "a member is not counted twice";
+  EXPECT_EQ(groups().leave("b", {identity(members[1])}).members, std::vector<Code>{Code::kNone});
+  EXPECT_EQ(call(groups().join("c", other, nullptr)).error, Code::kNone);
+}
+
+TEST_F(CoordinatorTest, MemberThatNoRecordCanHoldIsRefusedWhenItJoins) {
+  start_ready();
+  JoinRequest large = join_request();
+  large.protocols[0].metadata.resize(options_.batch_bytes_max + 1);
+  EXPECT_EQ(call(groups().join("g", large, nullptr)).error, Code::kMessageTooLarge);
+  large.protocols[0].metadata.resize(options_.batch_bytes_max / 2);
+  large.protocols.push_back(large.protocols[0]);
+  large.protocols[1].name = "roundrobin";
+  large.protocols.push_back(large.protocols[0]);
+  large.protocols[2].name = "sticky";
+  EXPECT_EQ(call(groups().join("g", large, nullptr)).error, Code::kNone) << "only one of them is in the record";
+}
+
 }  // namespace
 }  // namespace farshore::broker

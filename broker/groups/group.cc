@@ -43,6 +43,19 @@ void Group::restore(const kafka::GroupMetadataValue& value, GroupNow now, GroupE
   rebalance_->restore(value, now, effects);
 }
 
+// Beyond the limit if need be: they are members already.
+void Group::hold_members(const std::shared_ptr<Budget>& memory) {
+  for (auto& [id, member] : rebalance_->members().all())
+    if (!member.held) member.held = hold_memory(memory, member.memory_bytes());
+}
+
+size_t Group::held_bytes(const JoinRequest& request) const {
+  const GroupMembers& members = std::as_const(*rebalance_).members();
+  const std::string* id = request.instance_id ? members.static_id(*request.instance_id) : nullptr;
+  const GroupMember* member = members.find(id ? *id : request.member_id);
+  return member && member->held ? member->held->token.bytes() : 0;
+}
+
 GroupState Group::state() const { return rebalance_->state(); }
 int32_t Group::generation() const { return rebalance_->generation(); }
 const std::optional<std::string>& Group::protocol_type() const { return std::as_const(*rebalance_).protocol_type(); }

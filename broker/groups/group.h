@@ -31,6 +31,11 @@ class Group {
   // Restores the group from its record: once, before anything else. Members' sessions begin now.
   void restore(const kafka::GroupMetadataValue& value, GroupNow now, GroupEffects& effects);
 
+  // Counts the members that restore() brought, and nobody counted yet.
+  void hold_members(const std::shared_ptr<Budget>& memory);
+  // What the member that `request` names, by its id or as a static one, holds so far: its join takes the place of that.
+  size_t held_bytes(const JoinRequest& request) const;
+
   const std::string& id() const { return id_; }
   GroupState state() const;
   int32_t generation() const;

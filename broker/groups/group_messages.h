@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/time.h"
 #include "proto/kafka/error_code.h"
 #include "proto/kafka/wire_types.h"
@@ -27,6 +28,19 @@ struct GroupProtocol {
   friend bool operator==(const GroupProtocol&, const GroupProtocol&) = default;
 };
 
+// What a member takes of the memory that the members of all groups share. It goes with the member.
+struct HeldMemory {
+  std::shared_ptr<Budget> budget;  // goes after the token
+  Budget::Token token;
+};
+
+inline std::shared_ptr<HeldMemory> hold_memory(std::shared_ptr<Budget> budget, size_t bytes) {
+  auto held = std::make_shared<HeldMemory>();
+  held->token = budget->take(bytes);
+  held->budget = std::move(budget);
+  return held;
+}
+
 struct MemberIdentity {
   std::string member_id;
   std::optional<std::string> instance_id;  // group.instance.id (KIP-345)
@@ -43,8 +57,8 @@ struct JoinRequest {
   bool needs_known_member_id = false;  // JoinGroup 4+ (KIP-394)
   bool can_skip_assignment = false;    // JoinGroup 9+ (KIP-814)
   std::string reason;
-  std::string new_member_id;   // made by the caller: used if the member gets one
-  std::shared_ptr<void> held;  // the member keeps it: what its protocols take of the coordinator's memory
+  std::string new_member_id;         // made by the caller: used if the member gets one
+  std::shared_ptr<HeldMemory> held;  // the member keeps it
 };
 
 struct JoinAnswer {
@@ -95,6 +109,12 @@ inline size_t memory_bytes(const JoinRequest& request) {
   for (const auto& protocol : request.protocols)
     bytes += sizeof(protocol) + protocol.name.size() + protocol.metadata.size();
   return bytes;
+}
+
+// Of that, what the group's record is certain to have if the group selects `protocol`: the member's id is made of its
+// client id.
+inline size_t record_bytes(const JoinRequest& request, const GroupProtocol& protocol) {
+  return 2 * request.client_id.size() + request.client_host.size() + protocol.metadata.size();
 }
 
 // The reason that a client gave (KIP-800), for the log file.

@@ -18,7 +18,7 @@ struct GroupOptions {
   Duration commit_max = seconds(5);                   // after so long an undecided commit is answered with an error
   size_t batch_bytes_max = 1 << 20;                   // of records; below max.message.bytes of the topic
   // What members bring with JoinGroup is kept while they are members.
-  size_t member_bytes_max = 4 << 20;     // of one: MESSAGE_TOO_LARGE
+  size_t member_bytes_max = 4 << 20;     // of one, and batch_bytes_max for each protocol: MESSAGE_TOO_LARGE
   size_t members_bytes_max = 256 << 20;  // of all that joined: COORDINATOR_NOT_AVAILABLE, the client tries again
 };
 

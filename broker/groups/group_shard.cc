@@ -38,10 +38,11 @@ Result<CoordinatorRuntime::Records> encode(const std::vector<CoordinatorRecord>&
 }  // namespace
 
 GroupShard::GroupShard(Env& env, SlabArena& arena, const GroupOptions& options, GroupMetrics& metrics,
-                       int32_t partition)
+                       std::shared_ptr<Budget> members_memory, int32_t partition)
     : env_(env),
       options_(options),
       metrics_(metrics),
+      members_memory_(std::move(members_memory)),
       groups_(std::make_unique<GroupTable>(env, options.group, [this](const LiveGroupPtr& live) { expire(live); })),
       offsets_(std::make_unique<OffsetStore>()),
       runtime_(env, arena, *this, "group state", partition, runtime_options(options), runtime_counters(metrics)) {}
@@ -113,6 +114,7 @@ void GroupShard::loaded() {
     auto live = groups_->make(id);
     GroupEffects effects;
     live->group.restore(value, now(), effects);
+    live->group.hold_members(members_memory_);
     members += value.members.size();
     carry_out(live, std::move(effects));
   }

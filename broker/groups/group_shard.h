@@ -28,7 +28,9 @@ struct LiveGroup;
 
 class GroupShard final : private CoordinatorState {
  public:
-  GroupShard(Env& env, SlabArena& arena, const GroupOptions& options, GroupMetrics& metrics, int32_t partition);
+  // `members_memory`: of the members of all shards.
+  GroupShard(Env& env, SlabArena& arena, const GroupOptions& options, GroupMetrics& metrics,
+             std::shared_ptr<Budget> members_memory, int32_t partition);
   ~GroupShard() override;
 
   // Loading, closing and status(): requests are made only while status() is kNone.
@@ -92,6 +94,7 @@ class GroupShard final : private CoordinatorState {
   Env& env_;
   const GroupOptions& options_;
   GroupMetrics& metrics_;
+  const std::shared_ptr<Budget> members_memory_;
   std::unique_ptr<GroupTable> groups_;
   std::unique_ptr<OffsetStore> offsets_;
   std::map<std::string, kafka::GroupMetadataValue> loaded_;  // while loading: the newest record of each group

@@ -1,5 +1,6 @@
 // CreatePartitions 0-3. A mirror's partitions follow its source's: clients cannot add any.
 #include "proto/kafka/messages/create_partitions.h"
+#include "broker/handlers/internal/client_deadline.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/out_of_time.h"
@@ -25,14 +26,7 @@ Refusal check(const Services& services, const TopicImage* topic, const Asked& as
   if (topic->internal) return {Code::kInvalidRequest, "topic " + asked.name + " is the broker's own"};
   if (topic->mirror && !topic->mirror->writable())
     return {Code::kInvalidRequest, "topic " + asked.name + " is a mirror: its partitions follow the source's"};
-  if (asked.count <= now)
-    return {Code::kInvalidPartitions, "Topic currently has " + std::to_string(now) +
-                                          " partitions, which is higher than or equal to the requested " +
-                                          std::to_string(asked.count) + "."};
-  if (asked.count > services.topics.limits().partitions_per_topic_max)
-    return {Code::kInvalidPartitions, "a topic has at most " +
-                                          std::to_string(services.topics.limits().partitions_per_topic_max) +
-                                          " partitions (max.partitions.per.topic)"};
+  if (Refusal refused = services.topics.check_growth(*topic, asked.count)) return refused;
   if (!asked.assignments) return {};
   if (asked.assignments->size() != static_cast<size_t>(asked.count - now))
     return {Code::kInvalidReplicaAssignment, "every new partition needs an assignment"};
@@ -47,7 +41,7 @@ Refusal check(const Services& services, const TopicImage* topic, const Asked& as
 Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestContext& context,
                                                                        kafka::CreatePartitionsRequest request) {
   Services& services = context.services;
-  Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
+  Deadline deadline = client_deadline(services.env, request.timeout_ms);
   kafka::CreatePartitionsResponse response;
   int64_t added = 0;
   Repeats<std::string> repeats;
@@ -68,15 +62,11 @@ Task<Result<kafka::CreatePartitionsResponse>> handle_create_partitions(RequestCo
     }
     if (repeats.repeated(asked.name)) refusal = {Code::kInvalidRequest, "the topic is named twice in this request"};
     if (!refusal && !request.validate_only) {
-      auto grown = co_await services.metadata.create_partitions(topic->id, asked.count, deadline);
-      if (grown) {
-        services.env.log().info("partitions added", {{"topic", asked.name}, {"partitions", asked.count}});
+      TopicCreator::Created grown = co_await services.topics.grow(image->topics.at(asked.name), asked.count, deadline);
+      refusal = std::move(grown.refusal);
+      if (!refusal) {
         auto applied = co_await services.partitions.wait_for(services.metadata.image()->revision, deadline);
-        if (applied) (void)co_await services.partitions.wait_open((*grown)->id, deadline);
-      } else if (grown.error() == ErrorCode::kInvalidArgument) {
-        refusal = {Code::kInvalidPartitions, grown.error().detail};
-      } else {
-        refusal = {kafka_error(grown.error()), grown.error().to_string()};
+        if (applied) (void)co_await services.partitions.wait_open(grown.topic->id, deadline);
       }
     }
     if (!refusal) continue;

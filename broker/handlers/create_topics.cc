@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "broker/handlers/internal/client_deadline.h"
 #include "broker/handlers/internal/default_topic.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
@@ -91,7 +92,7 @@ void describe_created(const Services& services, const TopicConfigs& configs, int
 
 Task<Result<CreateTopicsResponse>> handle_create_topics(RequestContext& context, CreateTopicsRequest request) {
   Services& services = context.services;
-  Deadline deadline = services.env.in(milliseconds(request.timeout_ms));
+  Deadline deadline = client_deadline(services.env, request.timeout_ms);
   Repeats<std::string> repeats;
   for (const auto& asked : request.topics) repeats.add(asked.name);
   const Refusal too_many =

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "broker/groups/coordinator.h"
+#include "broker/handlers/internal/client_deadline.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/out_of_time.h"
@@ -79,7 +80,7 @@ Task<void> delete_one(RequestContext& context, std::optional<std::string> name, 
 Task<Result<kafka::DeleteTopicsResponse>> handle_delete_topics(RequestContext& context,
                                                                kafka::DeleteTopicsRequest request) {
   kafka::DeleteTopicsResponse response;
-  Deadline deadline = context.services.env.in(milliseconds(request.timeout_ms));
+  Deadline deadline = client_deadline(context.services.env, request.timeout_ms);
   for (auto& name : request.topic_names) request.topics.emplace_back().name = std::move(name);  // up to version 5
   // By the topic that is meant: it may be named by its name and by its id.
   const ImagePtr image = context.services.metadata.image();

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/handlers/internal/client_deadline.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/list_turn.h"
 #include "broker/handlers/internal/partition_fetch.h"
@@ -30,7 +31,7 @@ using kafka::FetchResponse;
 constexpr int16_t kSessionsFrom = 7;
 constexpr int16_t kTopicIdsFrom = 13;
 constexpr int16_t kReplicaStateFrom = 15;
-constexpr Duration kLargeRequestWaitMax = seconds(1);  // its memory is shared with others (FrameMemory)
+constexpr Duration kLargeRequestWaitMax = seconds(1);  // what it asked for takes memory meanwhile
 constexpr int8_t kReadCommitted = 1;
 
 bool from_replica(const FetchRequest& request, int16_t version) {
@@ -98,8 +99,10 @@ class Fetch {
       stirred_ = true;
       woken_.notify();
     });
-    Duration wait_max = milliseconds(std::max(request_.max_wait_ms, 0));
-    if (context_.frame.size() > kSlabBytes) wait_max = std::min(wait_max, kLargeRequestWaitMax);
+    request_.topics = {};  // the session has it all
+    request_.forgotten_topics_data = {};
+    Duration wait_max = std::clamp<Duration>(milliseconds(request_.max_wait_ms), Duration::zero(), kClientWaitMax);
+    if (context_.frame_bytes > kSlabBytes) wait_max = std::min(wait_max, kLargeRequestWaitMax);
     Deadline deadline(now + wait_max);
     for (;;) {
       co_await collect();

@@ -4,15 +4,11 @@
 
 #include "broker/handlers/internal/config_resource.h"
 #include "broker/handlers/internal/entries.h"
-#include "broker/handlers/internal/list_turn.h"
-#include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
 #include "broker/metadata/metadata.h"
 #include "broker/metadata/refusal.h"
 #include "broker/metadata/topic_config.h"
-#include "broker/mirror/link_fences.h"
 #include "broker/net/api.h"
-#include "broker/net/request_metrics.h"
 #include "proto/kafka/messages/incremental_alter_configs.h"
 
 namespace farshore::broker {
@@ -81,41 +77,10 @@ Refusal plan(const Services& services, const TopicImage& topic, const Request::A
   return {};
 }
 
-constexpr Duration kFenceLimit = seconds(30);  // to be let in beside a change of the link's fence
-
 }  // namespace
 
 Task<Result<Response>> handle_incremental_alter_configs(RequestContext& context, Request request) {
-  Services& services = context.services;
-  Response response;
-  Repeats<std::pair<int8_t, std::string_view>> repeats;
-  for (const auto& asked : request.resources) repeats.add({asked.resource_type, asked.resource_name});
-  LinkFences::Entered writes = co_await services.link_fences.write(context.client_id, services.env.in(kFenceLimit));
-  TurnBudget turn(services.env);
-  for (const auto& asked : request.resources) {
-    if (turn.spend(kListElementWork)) co_await turn.next_turn();
-    const std::pair<int8_t, std::string_view> resource(asked.resource_type, asked.resource_name);
-    if (!repeats.first(resource)) continue;
-    Refusal refusal;
-    ImagePtr image = services.metadata.image();
-    const TopicImage* topic = image->topic(asked.resource_name);
-    MetadataManager::ConfigChanges changes;
-    refusal = writes.refusal;
-    if (!refusal)
-      refusal = check_changeable(asked.resource_type, asked.resource_name, repeats.repeated(resource), topic);
-    if (!refusal) refusal = plan(services, *topic, asked, changes);
-    if (!refusal && !request.validate_only && !changes.empty())
-      refusal = co_await change_configs(services, topic->id, std::move(changes));
-    auto& to = response.responses.emplace_back();
-    to.resource_type = asked.resource_type;
-    to.resource_name = asked.resource_name;
-    to.error_message.reset();
-    if (!refusal) continue;
-    services.metrics.error(refusal.code);
-    to.error_code = static_cast<int16_t>(refusal.code);
-    to.error_message = std::move(refusal.message);
-  }
-  co_return response;
+  return alter_resources(context.services, context.client_id, std::move(request), plan);
 }
 
 ApiEntry incremental_alter_configs_api() {

@@ -28,7 +28,6 @@ Task<Result<kafka::JoinGroupResponse>> handle_join_group(RequestContext& context
   join.can_skip_assignment = context.api_version >= 9;
   join.reason = request.reason.value_or("");
   request.protocols = {};
-  context.release_frame();  // the answer comes when the generation is formed
   JoinAnswer answer =
       co_await context.services.groups.join(std::move(request.group_id), std::move(join), &context.connection.closed);
 

@@ -13,6 +13,10 @@
 #include "broker/partitions/partition_lookup.h"
 
 namespace farshore::broker {
+
+template <>
+inline constexpr bool kHasViews<kafka::MirrorAppendRequest> = true;
+
 namespace {
 
 using Code = kafka::ErrorCode;

@@ -1,4 +1,4 @@
-// MirrorControl 1 to 3 (private): everything about mirror partitions that is not an append. Operations: see the
+// MirrorControl 1 to 4 (private): everything about mirror partitions that is not an append. Operations: see the
 // schema. This file decodes, dispatches to broker/mirror, and describes the result.
 #include "proto/kafka/messages/mirror_control.h"
 
@@ -323,6 +323,7 @@ void MirrorControl::describe_partition(const TopicImage& topic, Partition& parti
   to.last_stable_offset = ends.last_stable.value();
   to.last_epoch = partition.log().last_epoch().value();
   to.leadership_epoch = partition.leadership_epoch().value();
+  to.compacted_to = partition.log().compacted_to().value();
   to.read_only = topic.fenced();
   to.source_high_watermark = target->source.high_watermark.value();
   to.source_log_start = target->source.log_start.value();

@@ -10,6 +10,7 @@
 
 #include "base/crc32c.h"
 #include "broker/handlers/internal/bad_records.h"
+#include "broker/handlers/internal/client_deadline.h"
 #include "broker/handlers/internal/entries.h"
 #include "broker/handlers/internal/repeats.h"
 #include "broker/handlers/services.h"
@@ -22,6 +23,10 @@
 #include "proto/kafka/messages/produce.h"
 
 namespace farshore::broker {
+
+template <>
+inline constexpr bool kHasViews<kafka::ProduceRequest> = true;
+
 namespace {
 
 using Code = kafka::ErrorCode;
@@ -253,7 +258,7 @@ class Produce {
 
   // All appends are made already, so that they share their group commits.
   Task<void> wait_for_all() {
-    Deadline deadline = services_.env.in(milliseconds(std::max(request_.timeout_ms, 0)));
+    Deadline deadline = client_deadline(services_.env, std::max(request_.timeout_ms, 0));
     for (auto& pending : pending_) {
       auto committed = co_await pending.partition->wait_committed(pending.last, deadline, &context_.connection.closed);
       if (committed) continue;

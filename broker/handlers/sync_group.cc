@@ -25,7 +25,6 @@ Task<Result<kafka::SyncGroupResponse>> handle_sync_group(RequestContext& context
   for (auto& each : request.assignments)
     sync.assignments.emplace_back(std::move(each.member_id), std::move(each.assignment));
   request.assignments = {};
-  context.release_frame();  // the answer comes when the leader has brought the assignments
   SyncAnswer answer =
       co_await context.services.groups.sync(std::move(request.group_id), std::move(sync), &context.connection.closed);
   context.services.metrics.error(answer.error);

@@ -138,11 +138,12 @@ class Log {
   virtual Task<Status> truncate_to(Offset to, bool below_high_watermark) = 0;
   // Empties the log, durably. The next append goes to `start`.
   virtual Task<Status> reset_to(Offset start) = 0;
-  // Raises log_start, durably, and deletes the segments that lie wholly below it. kOutOfRange: above the high
-  // watermark.
+  // Raises log_start, durably, and deletes segments that lie wholly below it: a few, since appends wait meanwhile; the
+  // others go with the next apply_retention(). kOutOfRange: above the high watermark.
   virtual Task<Status> advance_log_start(Offset to) = 0;
   // Deletes old segments by time and size, but none that reaches above the high watermark. Forgets producers that
-  // expired. Returns how many segments were deleted. The owner calls it periodically.
+  // expired. Appends wait for the removal of one segment at most. Returns how many segments were deleted. The owner
+  // calls it periodically.
   virtual Task<Result<int>> apply_retention() = 0;
   // One pass of the cleaner, if cleanup.policy has compact. Returns how many bytes it removed. If the keys do not fit
   // into its memory, the pass cleans a part, and the next one goes on from there. The owner calls it periodically.
@@ -168,6 +169,9 @@ class Log {
   virtual void set_options(LogOptions options) = 0;
   virtual const LogRecovery& recovery() const = 0;
   virtual uint64_t size_bytes() const = 0;
+  // At or above it, each batch is as it was appended. Below it, the cleaner has changed or removed batches, also if
+  // cleanup.policy has no compact any more. 0: it never did. Durable before the first batch changes.
+  virtual Offset compacted_to() const = 0;
 
   // Waits for every running call, flushes, writes checkpoints and snapshots, and closes the files. The next opening is
   // clean. The owner calls it before it destroys the log, unless the Env is dead. Later calls return kClosed.

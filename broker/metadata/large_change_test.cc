@@ -74,6 +74,22 @@ TEST(LargeChange, AnInterruptedRaiseIsFinishedWithoutARestart) {
   expect_whole(*node.image()->topic("big"), kRaised, LeadershipEpoch(0));
 }
 
+TEST(LargeChange, RaiseThatCannotBeWrittenReadsNotAllMetadataEachTime) {
+  Node node(14);
+  ASSERT_TRUE(node.start());
+  ASSERT_TRUE(created(node, "big", kPartitions));
+  node.commits_left = 3;
+  bool ended = false;
+  ASSERT_TRUE(node.run(end_mirror(node, ended)));
+  ASSERT_TRUE(ended);
+  node.entries_read = 0;
+  node.world().run_for(minutes(10));
+  EXPECT_LT(node.entries_read, size_t{kPartitions});
+  node.commits_left = SIZE_MAX;
+  EXPECT_EQ(node.world().run_until([&] { return nothing_is_raising(node); }, kLimit), sim::RunEnd::kDone);
+  expect_whole(*node.image()->topic("big"), kRaised, LeadershipEpoch(0));
+}
+
 Task<void> set_config(Node& node, std::string value, bool& done) {
   MetadataManager::ConfigChanges changes;
   changes["text"] = std::move(value);
@@ -118,6 +134,50 @@ TEST(LargeChange, ALongRecordIsStoredInPartsWholeOrNotAtAll) {
     node.kill();
     ASSERT_TRUE(node.start());
     EXPECT_EQ(node.image()->topic("big")->configs.at("text"), "short");
+  }
+}
+
+TEST(LargeChange, FailedChangeLeavesNoPartsBehind) {
+  Node node(15);
+  ASSERT_TRUE(node.start());
+  ASSERT_TRUE(created(node, "big", 2));
+  bool done = false;
+  ASSERT_TRUE(node.run(set_config(node, std::string(3 << 20, 'a'), done)));
+  ASSERT_TRUE(done);
+  ASSERT_EQ(parts(node), 4u);
+  for (size_t failing = 1; failing <= 5; ++failing) {  // one of four parts, or the topic's own record
+    node.failing_commit = failing;
+    ASSERT_TRUE(node.run(set_config(node, std::string(3 << 20, 'b'), done)));
+    EXPECT_FALSE(done) << failing;
+    EXPECT_EQ(parts(node), 4u) << failing;
+  }
+  for (int i = 0; i < 10; ++i) {  // also the removal fails
+    node.commits_left = 2;
+    ASSERT_TRUE(node.run(set_config(node, std::string(3 << 20, 'b'), done)));
+    EXPECT_FALSE(done);
+    EXPECT_LE(parts(node), 4u + 2u);
+  }
+  node.commits_left = SIZE_MAX;
+  ASSERT_TRUE(node.run(set_config(node, std::string(3 << 20, 'c'), done)));
+  EXPECT_TRUE(done);
+  EXPECT_EQ(parts(node), 4u);
+}
+
+Task<void> count_records(Node& node, size_t& count) {
+  auto found = co_await node.store().range("partition/", "partition0", node.limit());
+  EXPECT_TRUE(found);
+  count = found ? found->entries.size() : 0;
+}
+
+TEST(LargeChange, FailedCreationLeavesNoRecordsBehind) {
+  Node node(16);
+  ASSERT_TRUE(node.start());
+  size_t records = 0;
+  for (size_t failing : {2, 8, 100}) {  // the last one: none fails
+    node.failing_commit = failing;
+    EXPECT_EQ(created(node, "big", kPartitions).has_value(), failing == 100);
+    ASSERT_TRUE(node.run(count_records(node, records)));
+    EXPECT_EQ(records, failing == 100 ? size_t{kPartitions} : 0u) << failing;
   }
 }
 

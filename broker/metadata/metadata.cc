@@ -5,18 +5,20 @@
 #include "base/ensure.h"
 #include "broker/metadata/internal/codec.h"
 #include "broker/metadata/internal/image_reader.h"
+#include "broker/metadata/internal/open_keys.h"
 #include "broker/metadata/internal/registration.h"
 #include "broker/metadata/internal/topic_change.h"
-#include "proto/link/keys.h"
+#include "broker/metadata/internal/topic_edits.h"
 
 namespace farshore::broker {
 namespace {
 
-constexpr int kRetriesMax = 16;  // of one change that keeps losing its compare
-constexpr size_t kPartitionsWithTopicMax =
-    100;  // new ones in the transaction of their topic, which has other operations
+constexpr int kRetriesMax = 16;                  // of one change that keeps losing its compare
+constexpr size_t kPartitionsWithTopicMax = 100;  // new ones in the transaction of their topic
 constexpr Duration kFollowDeadline = seconds(10);
 constexpr Duration kFollowPause = milliseconds(500);
+constexpr Duration kFinishPauseMax = seconds(30);  // between two tries to finish a raise, which grow from kFollowPause
+constexpr Duration kUndoMax = seconds(1);
 
 Error gone(const TopicId& id) { return Error(ErrorCode::kNotFound, "no topic with id " + id.to_string()); }
 
@@ -57,6 +59,25 @@ Task<void> MetadataManager::remove_unowned(std::vector<std::string> prefixes, De
     auto removed = co_await commit_locked(std::move(txn), std::move(nothing), deadline);
     if (!removed) env_.log().warn("leftovers of a topic stay", {{"keys", prefix}, {"error", removed.error()}});
   }
+}
+
+// Requires lock_. At most one change is not undone, however often changes are tried on a full disk.
+Task<Error> MetadataManager::undo_ahead(MetaTxn txn, Error why) {
+  undo_ = std::move(txn);
+  auto undone = co_await finish_undo(env_.in(kUndoMax));
+  if (!undone) env_.log().warn("what a failed change left in the metadata stays for now", {{"error", undone.error()}});
+  co_return why;
+}
+
+// Requires lock_.
+Task<Status> MetadataManager::finish_undo(Deadline deadline) {
+  if (!undo_) co_return ok();
+  MetaTxn txn = *undo_;
+  Apply nothing;
+  auto undone = co_await commit_locked(std::move(txn), std::move(nothing), deadline);
+  if (!undone) co_return std::move(undone).error();
+  undo_.reset();
+  co_return ok();
 }
 
 Task<Status> MetadataManager::load(Deadline deadline, std::vector<std::string>* unowned) {
@@ -120,7 +141,10 @@ Task<Result<MetaTxnReply>> MetadataManager::commit_locked(MetaTxn txn, Apply app
     apply(*image, reply.revision);
     publish(std::move(image));
   } else if (reply.revision != seen_) {
-    CO_CHECK(co_await catch_up(deadline));
+    auto caught_up = co_await catch_up(deadline);
+    // Whoever takes it for not written would undo what it needs.
+    if (!caught_up && reply.succeeded) co_return Error(ErrorCode::kAmbiguous, caught_up.error().to_string());
+    CO_CHECK(std::move(caught_up));
   }
   co_return reply;
 }
@@ -158,7 +182,13 @@ Task<Result<TopicPtr>> MetadataManager::create_topic(NewTopic wanted, Deadline d
   topic->internal = wanted.internal;
   topic->partitions.resize(static_cast<size_t>(wanted.partitions));
   place(*topic);
-  CO_TRY(const size_t written, co_await write_ahead(*topic, 0, deadline));
+  const bool ahead = topic->partitions.size() > kPartitionsWithTopicMax;
+  if (ahead) CO_CHECK(co_await finish_undo(deadline));
+  MetaTxn undo;
+  remove_topic_records(*topic, undo);
+  auto wrote = co_await write_ahead(*topic, 0, deadline);
+  if (!wrote) co_return co_await undo_ahead(std::move(undo), wrote.error());
+  const size_t written = *wrote;
   MetaTxn txn = new_topic_txn(*topic, written);
   Apply apply = [topic, written](ClusterImage& image, Revision revision) {
     topic->mod_revision = revision;
@@ -166,14 +196,16 @@ Task<Result<TopicPtr>> MetadataManager::create_topic(NewTopic wanted, Deadline d
     put_topic(image, topic);
   };
   auto reply = co_await commit_locked(std::move(txn), std::move(apply), deadline);
+  Error refusal(ErrorCode::kAlreadyExists, "topic " + wanted.name + " exists");
+  if (!reply) refusal = reply.error();
+  const bool refused = !reply || !reply->succeeded;
+  if (ahead && refused && refusal != ErrorCode::kAmbiguous) co_return co_await undo_ahead(std::move(undo), refusal);
   if (!reply && reply.error() == ErrorCode::kAmbiguous) {
     // Our own random id tells whether it was applied.
     CO_CHECK(co_await catch_up(deadline));
     if (!image_->topic(topic->id)) co_return std::move(reply).error();
-  } else if (!reply) {
-    co_return std::move(reply).error();
-  } else if (!reply->succeeded) {
-    co_return Error(ErrorCode::kAlreadyExists, "topic " + wanted.name + " exists");
+  } else if (refused) {
+    co_return refusal;
   }
   auto it = image_->topics.find(wanted.name);
   if (it == image_->topics.end() || it->second->id != topic->id)
@@ -208,27 +240,12 @@ Task<Status> MetadataManager::delete_topic(TopicId id, Deadline deadline) {
 }
 
 Task<Result<TopicPtr>> MetadataManager::create_partitions(TopicId id, int32_t count, Deadline deadline) {
-  TopicEdit edit = [count](TopicImage& topic) -> Status {
-    auto now = static_cast<int32_t>(topic.partitions.size());
-    if (count <= now)
-      return Error(ErrorCode::kInvalidArgument, "topic " + topic.name + " has " + std::to_string(now) +
-                                                    " partitions already: the count can only grow");
-    topic.partitions.resize(static_cast<size_t>(count));
-    return ok();
-  };
+  TopicEdit edit = grow_to(count);
   co_return co_await update_topic(id, std::move(edit), deadline);
 }
 
 Task<Result<TopicPtr>> MetadataManager::alter_configs(TopicId id, ConfigChanges changes, Deadline deadline) {
-  TopicEdit edit = [changes](TopicImage& topic) -> Status {
-    for (const auto& [name, value] : changes) {
-      if (value)
-        topic.configs[name] = *value;
-      else
-        topic.configs.erase(name);
-    }
-    return ok();
-  };
+  TopicEdit edit = change_configs(std::move(changes));
   co_return co_await update_topic(id, std::move(edit), deadline);
 }
 
@@ -277,10 +294,12 @@ Task<Result<TopicPtr>> MetadataManager::update_topic(TopicId id, TopicEdit edit,
 Task<Result<bool>> MetadataManager::commit_change(TopicChange& change, MetaTxn others, Deadline deadline) {
   Revision first = 0;
   auto ahead = change.ahead();
+  if (!ahead.empty()) CO_CHECK(co_await finish_undo(deadline));
   for (auto& part : ahead) {
     Apply nothing;
-    CO_TRY(auto reply, co_await commit_locked(std::move(part), std::move(nothing), deadline));
-    if (first == 0) first = reply.revision;
+    auto written = co_await commit_locked(std::move(part), std::move(nothing), deadline);
+    if (!written) co_return co_await undo_ahead(change.undo_ahead(), written.error());
+    if (first == 0) first = written->revision;
   }
   change.ahead_is_written(first);
   MetaTxn txn = change.txn();
@@ -294,11 +313,9 @@ Task<Result<bool>> MetadataManager::commit_change(TopicChange& change, MetaTxn o
     if (!change.applied_in(*image_)) co_return std::move(reply).error();
     co_return true;
   }
+  if (!ahead.empty() && !(reply && reply->succeeded))
+    (void)co_await undo_ahead(change.undo_ahead(), Error(ErrorCode::kConflict));
   if (!reply) co_return std::move(reply).error();
-  if (!reply->succeeded && !ahead.empty()) {
-    Apply nothing;
-    (void)co_await commit_locked(change.undo_ahead(), std::move(nothing), deadline);  // else the next start does it
-  }
   co_return reply->succeeded;
 }
 
@@ -309,7 +326,8 @@ Task<Status> MetadataManager::finish_raise(TopicId id, Deadline deadline) {
     if (!found || found->raising.empty()) co_return ok();
     TopicPtr now = image_->topics.at(found->name);
     auto next = std::make_shared<TopicImage>(*now);
-    auto written = co_await write_raised(*next, deadline);
+    bool wrote = false;
+    auto written = co_await write_raised(*next, wrote, deadline);
     if (written && *written) {
       next->raising.clear();
       MetaTxn nothing;
@@ -317,23 +335,26 @@ Task<Status> MetadataManager::finish_raise(TopicId id, Deadline deadline) {
       written = co_await commit_change(change, std::move(nothing), deadline);
       if (written && *written) co_return ok();
     }
-    CO_CHECK(co_await load(deadline));  // the image has not followed write_raised()
+    // The image has not followed write_raised(). If nothing was written it is true: all metadata is much to read.
+    if (written || wrote) CO_CHECK(co_await load(deadline));
     if (!written) co_return std::move(written).error();
   }
   co_return Error(ErrorCode::kConflict, "the partitions of topic " + id.to_string() + " keep changing");
 }
 
-Task<Result<bool>> MetadataManager::write_raised(TopicImage& topic, Deadline deadline) {
+Task<Result<bool>> MetadataManager::write_raised(TopicImage& topic, bool& wrote, Deadline deadline) {
   for (;;) {
     std::vector<size_t> raised;
     MetaTxn txn = raise_txn(topic, raised);
     if (raised.empty()) co_return true;
     Apply nothing;
-    CO_TRY(auto reply, co_await commit_locked(std::move(txn), std::move(nothing), deadline));
-    if (!reply.succeeded) co_return false;
+    auto reply = co_await commit_locked(std::move(txn), std::move(nothing), deadline);
+    wrote |= reply ? reply->succeeded : reply.error() == ErrorCode::kAmbiguous;
+    if (!reply) co_return std::move(reply).error();
+    if (!reply->succeeded) co_return false;
     for (size_t i : raised) {
       topic.partitions[i].behind = false;
-      topic.partitions[i].mod_revision = reply.revision;
+      topic.partitions[i].mod_revision = reply->revision;
     }
   }
 }
@@ -343,14 +364,17 @@ void MetadataManager::finish_raises_later() {
 }
 
 Task<void> MetadataManager::finish_raises() {
+  Duration pause = kFollowPause;
   while (!stopped_) {
     auto found = std::find_if(image_->topics.begin(), image_->topics.end(),
                               [](const auto& entry) { return !entry.second->raising.empty(); });
     if (found == image_->topics.end()) break;
     auto finished = co_await finish_raise_alone(found->second->id);
+    if (finished) pause = kFollowPause;
     if (finished || stopped_) continue;
     env_.log().warn("epochs of partitions are not written yet", {{"error", finished.error()}});
-    co_await env_.sleep(kFollowPause);
+    co_await env_.sleep(pause);
+    pause = std::min(2 * pause, kFinishPauseMax);
   }
   finishing_ = false;
 }
@@ -362,24 +386,12 @@ Task<Status> MetadataManager::finish_raise_alone(TopicId id) {
 
 Task<Result<MetaSnapshot>> MetadataManager::range(std::string begin, std::string end, Deadline deadline,
                                                   size_t entries_max) {
-  if (!begin.starts_with(kLinkKeyPrefix) && begin != kProducerIdsKey)
-    co_return Error(ErrorCode::kInvalidArgument, "key '" + begin + "' is not open to others: only 'link/...' is");
-  if (begin.starts_with(kLinkKeyPrefix) && !end.empty() && end > prefix_end(std::string(kLinkKeyPrefix)))
-    co_return Error(ErrorCode::kInvalidArgument, "the range leaves 'link/...'");
+  CO_CHECK(check_open_range(begin, end));
   co_return co_await store_->range(std::move(begin), std::move(end), deadline, entries_max);
 }
 
 Task<Result<MetaTxnReply>> MetadataManager::commit(MetaTxn txn, Deadline deadline) {
-  const std::string link_end = prefix_end(std::string(kLinkKeyPrefix));
-  auto open = [&](const std::string& key) { return key.starts_with(kLinkKeyPrefix) || key == kProducerIdsKey; };
-  for (const auto& op : txn.then) {
-    bool allowed = false;
-    if (const auto* put = std::get_if<KvPut>(&op)) allowed = open(put->key);
-    if (const auto* erase = std::get_if<KvDelete>(&op)) allowed = open(erase->key);
-    if (const auto* range = std::get_if<KvDeleteRange>(&op))
-      allowed = range->begin.starts_with(kLinkKeyPrefix) && range->end <= link_end;
-    if (!allowed) co_return Error(ErrorCode::kInvalidArgument, "only keys under 'link/' may be written");
-  }
+  CO_CHECK(check_open_writes(txn));
   auto guard = co_await lock_.lock();
   Apply nothing;
   co_return co_await commit_locked(std::move(txn), std::move(nothing), deadline);

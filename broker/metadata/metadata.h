@@ -98,11 +98,16 @@ class MetadataManager {
   // topic. Returns the first that is not written.
   Task<Result<size_t>> write_ahead(TopicImage& topic, size_t from, Deadline deadline);
   Task<void> remove_unowned(std::vector<std::string> prefixes, Deadline deadline);
+  // A change failed after it wrote records ahead: `txn` removes them, now or before the next change that writes ahead.
+  // Returns `why` it failed. Not after kAmbiguous.
+  Task<Error> undo_ahead(MetaTxn txn, Error why);
+  Task<Status> finish_undo(Deadline deadline);
   // False: a compare was lost.
   Task<Result<bool>> commit_change(TopicChange& change, MetaTxn others, Deadline deadline);
   // The records of partitions follow what their topic's record says of their epochs (TopicImage::raising).
   Task<Status> finish_raise(TopicId id, Deadline deadline);
-  Task<Result<bool>> write_raised(TopicImage& topic, Deadline deadline);
+  // `wrote`: set if something may have been written.
+  Task<Result<bool>> write_raised(TopicImage& topic, bool& wrote, Deadline deadline);
   void finish_raises_later();
   Task<void> finish_raises();
   Task<Status> finish_raise_alone(TopicId id);
@@ -124,6 +129,7 @@ class MetadataManager {
   AsyncMutex lock_;  // one change at a time from this process; others are compared away
   bool stopped_ = false;
   bool finishing_ = false;       // finish_raises() runs
+  std::optional<MetaTxn> undo_;  // see undo_ahead()
   std::optional<Error> failed_;  // the store went back in time: nothing is changed any more
 };
 

@@ -15,7 +15,8 @@
 namespace farshore::broker {
 
 // The same store, which notes its revision from now on. kCorrupt: the store is older than the note in
-// `data_directory`, or it is empty and the directory holds logs; nothing was changed. Other errors: those of the files.
+// `data_directory`, or it is empty and the directory holds logs; nothing was changed. Other errors: those of the files;
+// then it is not known whether there are logs.
 Task<Result<std::unique_ptr<MetaStore>>> guard_meta_store(Env& env, std::unique_ptr<MetaStore> store,
                                                           std::string data_directory, Deadline deadline);
 

@@ -44,6 +44,14 @@ class StoreGuard : public ::testing::Test {
     co_return ok();
   }
 
+  void add_log() {
+    auto mark = [](Env& env) -> Task<void> {
+      EXPECT_TRUE(co_await env.files().make_dirs("/data/orders-0"));
+      EXPECT_TRUE(co_await replace_file(env.files(), "/data/orders-0/partition.metadata", "version: 0\n"));
+    };
+    ASSERT_TRUE(world_.run(*env_, mark(*env_), kLimit));
+  }
+
   sim::SimWorld world_{sim::SimOptions()};
   sim::SimEnv* env_ = nullptr;
 };
@@ -65,16 +73,52 @@ TEST_F(StoreGuard, StoreThatLostTransactionsIsRefusedUntilTheNoteIsRemoved) {
   ASSERT_TRUE(open("/data/older", 2));  // as a copy of the store from before
   disk().erase(kNoteFile);
   ASSERT_TRUE(open("/data/meta", 3));
-  for (const char* lost : {"/data/older", "/data/empty"}) {
-    auto opened = open(lost, 0);
-    ASSERT_FALSE(opened) << lost;
-    EXPECT_EQ(opened.error(), ErrorCode::kCorrupt);
-    EXPECT_NE(opened.error().detail.find("revision 3 was written"), std::string::npos) << opened.error().detail;
-    EXPECT_NE(opened.error().detail.find("remove /data/meta.revision"), std::string::npos) << opened.error().detail;
-  }
+  auto opened = open("/data/older", 0);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error(), ErrorCode::kCorrupt);
+  EXPECT_NE(opened.error().detail.find("revision 3 was written"), std::string::npos) << opened.error().detail;
+  EXPECT_NE(opened.error().detail.find("remove /data/meta.revision"), std::string::npos) << opened.error().detail;
   EXPECT_TRUE(open("/data/meta", 0)) << "the right store is still fine";
   disk().erase(kNoteFile);
   EXPECT_TRUE(open("/data/older", 1));
+}
+
+TEST_F(StoreGuard, EmptyStoreBesideANoteIsRefusedWithAllThatANewClusterTakes) {
+  ASSERT_TRUE(open("/data/meta", 7));
+  auto opened = open("/data/empty", 0);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error(), ErrorCode::kCorrupt);
+  std::string said = opened.error().detail;
+  EXPECT_NE(said.find("revision 7 was written"), std::string::npos) << said;
+  EXPECT_NE(said.find("use another directory, or remove /data/meta.revision"), std::string::npos) << said;
+  add_log();
+  opened = open("/data/empty", 0);
+  ASSERT_FALSE(opened);
+  said = opened.error().detail;
+  EXPECT_NE(said.find("revision 7 was written"), std::string::npos) << said;
+  EXPECT_NE(said.find("holds the log orders-0"), std::string::npos) << said;
+  EXPECT_NE(said.find("move the logs away and remove /data/meta.revision"), std::string::npos) << said;
+  EXPECT_EQ(said.find("set aside"), std::string::npos) << "nothing is set aside without metadata: " << said;
+}
+
+TEST_F(StoreGuard, EmptyStoreIsRefusedIfItIsNotKnownWhetherThereIsALog) {
+  ASSERT_TRUE(open("/data/meta", 1));
+  add_log();
+  disk().erase(kNoteFile);
+  disk().fail_next(sim::DiskOp::kRead, "orders-0/partition.metadata");
+  auto opened = open("/data/empty", 0);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error(), ErrorCode::kIo);
+  EXPECT_NE(opened.error().detail.find("/data/orders-0"), std::string::npos) << opened.error().detail;
+}
+
+TEST_F(StoreGuard, DirectoryOfOthersThatCannotBeReadIsNoLog) {
+  ASSERT_TRUE(open("/data/meta", 1));
+  disk().erase(kNoteFile);
+  auto make = [](Env& env) -> Task<void> { EXPECT_TRUE(co_await env.files().make_dirs("/data/lost+found")); };
+  ASSERT_TRUE(world_.run(*env_, make(*env_), kLimit));
+  disk().fail_next(sim::DiskOp::kRead, "lost+found/partition.metadata");
+  EXPECT_TRUE(open("/data/empty", 0));
 }
 
 TEST_F(StoreGuard, EmptyStoreBesideLogsIsRefused) {
@@ -84,11 +128,7 @@ TEST_F(StoreGuard, EmptyStoreBesideLogsIsRefused) {
   disk().erase(kNoteFile);  // as an older version, which made none
   disk().put_contents("/data/notes.txt", "of an operator");
   EXPECT_TRUE(open("/data/empty", 0)) << "no log: a new cluster";
-  auto mark = [](Env& env) -> Task<void> {
-    EXPECT_TRUE(co_await env.files().make_dirs("/data/orders-0"));
-    EXPECT_TRUE(co_await replace_file(env.files(), "/data/orders-0/partition.metadata", "version: 0\n"));
-  };
-  ASSERT_TRUE(world_.run(*env_, mark(*env_), kLimit));
+  add_log();
   auto opened = open("/data/empty", 0);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error(), ErrorCode::kCorrupt);

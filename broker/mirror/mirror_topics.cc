@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/metadata/topic_config.h"
+#include "broker/mirror/internal/empty_topic_adoption.h"
 
 namespace farshore::broker {
 namespace {
@@ -75,9 +76,6 @@ Refusal MirrorTopics::check_source(const NewMirror& wanted) const {
 
 Refusal MirrorTopics::check_existing(const TopicImage& there, const NewMirror& wanted) {
   const std::string topic = "topic " + wanted.name;
-  if (!there.mirror)
-    return refuse(Code::kTopicAlreadyExists,
-                  topic + " exists at the target and is no mirror: delete it, or use a prefix");
   const MirrorImage& mirror = *there.mirror;
   if (mirror.link != wanted.mirror.link)
     return refuse(Code::kPolicyViolation, topic + " belongs to another link (" + mirror.link.to_string() + ")");
@@ -91,12 +89,12 @@ Refusal MirrorTopics::check_existing(const TopicImage& there, const NewMirror& w
 }
 
 Task<Answer> MirrorTopics::grow(TopicPtr topic, int32_t partitions, Deadline deadline) {
-  auto grown = co_await metadata_.create_partitions(topic->id, partitions, deadline);
-  if (!grown) co_return answer_of(topic, refusal_of(grown.error()));
+  TopicCreator::Created grown = co_await creator_.grow(topic, partitions, deadline);
+  if (grown.refusal) co_return answer_of(topic, std::move(grown.refusal));
   auto applied = co_await partitions_.wait_for(metadata_.image()->revision, deadline);
   if (applied) applied = co_await partitions_.wait_open(topic->id, deadline);
-  if (!applied) co_return answer_of(*grown, refusal_of(applied.error()));
-  co_return answer_of(*grown);
+  if (!applied) co_return answer_of(grown.topic, refusal_of(applied.error()));
+  co_return answer_of(grown.topic);
 }
 
 Task<Answer> MirrorTopics::adopt(TopicPtr topic, const NewMirror& wanted, Deadline deadline) {
@@ -132,6 +130,12 @@ Task<Answer> MirrorTopics::create(NewMirror wanted, Deadline deadline) {
   ImagePtr image = metadata_.image();
   if (auto there = image->topics.find(wanted.name); there != image->topics.end()) {
     TopicPtr topic = there->second;
+    if (!topic->mirror) {
+      EmptyTopicAdoption adoption(env_, metadata_, partitions_, fences_, wanted);
+      Answer taken = co_await adoption.run(topic, deadline);
+      if (taken.refusal || wanted.dry_run) co_return taken;
+      topic = taken.topic;
+    }
     if (topic->mirror && !topic->mirror->ended() && topic->mirror->link != wanted.mirror.link) {
       Answer adopted = co_await adopt(topic, wanted, deadline);
       if (adopted.refusal || wanted.dry_run) co_return adopted;

@@ -13,11 +13,15 @@ namespace {
 
 using Code = kafka::ErrorCode;
 
-Task<void> sync_held(const HeldPartition& held, Status& result) { result = co_await held.partition->log().flush(); }
+// Whoever waits for `synced` may leave before: a disk has no deadline.
+Task<void> sync_log(PartitionPtr partition, Wait<void> synced) {
+  auto flushed = co_await partition->log().flush();
+  synced.complete(std::move(flushed));
+}
 
-// The search holds the locks, and the record must be written before `valid_until`: at most half of the time that is
+// The locks are held meanwhile, and the record must be written before `valid_until`: at most half of the time that is
 // left.
-Deadline search_deadline(Env& env, WallTime valid_until, Deadline deadline) {
+Deadline half_of_time_left(Env& env, WallTime valid_until, Deadline deadline) {
   if (valid_until < WallTime{0}) return deadline;
   const int64_t left_ms = valid_until.milliseconds_since_epoch - env.wall_now().milliseconds_since_epoch;
   return std::min(deadline, env.in(milliseconds(std::max<int64_t>(left_ms, 0) / 2)));
@@ -41,13 +45,17 @@ Promotions::Promotions(Env& env, SlabArena& arena, MetadataManager& metadata, Pa
       metadata_(metadata),
       partitions_(partitions),
       targets_(targets),
+      syncs_(env),
       finish_(std::make_unique<PromotionFinish>(env, arena, metadata, partitions, producer_ids, targets)) {}
 
 Promotions::~Promotions() = default;
 
 void Promotions::start() { finish_->retry(); }
 
-Task<void> Promotions::stop() { co_await finish_->stop(); }
+Task<void> Promotions::stop() {
+  co_await finish_->stop();
+  co_await syncs_.close();
+}
 
 Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic, Deadline deadline) {
   Holding holding;
@@ -68,20 +76,30 @@ Task<Result<Promotions::Holding>> Promotions::hold(TopicPtr topic, Deadline dead
   co_return std::move(holding);
 }
 
-Task<void> Promotions::sync(Holding& holding) {
-  std::vector<Status> synced(holding.held.size());
-  Gate syncs(env_);
-  for (size_t i = 0; i < synced.size(); ++i) spawn(syncs, "sync before the end", sync_held(holding.held[i], synced[i]));
-  co_await syncs.close();
-  std::vector<HeldPartition> held;
-  for (size_t i = 0; i < synced.size(); ++i) {
-    if (synced[i])
-      held.push_back(std::move(holding.held[i]));
-    else if (!holding.offline)
-      holding.offline =
-          synced[i].error().in("partition " + std::to_string(holding.held[i].partition->partition()) + ": sync");
+Task<void> Promotions::sync(Holding& holding, Deadline deadline) {
+  const MonoTime begun = env_.now();
+  std::vector<Wait<void>> syncs;
+  for (const auto& held : holding.held) {
+    syncs.emplace_back(env_);
+    if (!spawn(syncs_, "sync before the end", sync_log(held.partition, syncs.back())))
+      syncs.back().complete(Error(ErrorCode::kClosed, "the broker stops"));
   }
-  holding.held = std::move(held);
+  std::vector<HeldPartition> synced;
+  for (size_t i = 0; i < syncs.size(); ++i) {
+    auto done = co_await syncs[i].wait(deadline);
+    if (done) {
+      synced.push_back(std::move(holding.held[i]));
+      continue;
+    }
+    Error why = std::move(done).error();
+    if (why == ErrorCode::kTimedOut)
+      why = Error(ErrorCode::kIo, "its log was not on the disk after " +
+                                      std::to_string((env_.now() - begun) / milliseconds(1)) +
+                                      " ms: the disk is too slow, or hangs");
+    if (!holding.offline)
+      holding.offline = why.in("partition " + std::to_string(holding.held[i].partition->partition()) + ": sync");
+  }
+  holding.held = std::move(synced);
 }
 
 Refusal Promotions::check(const Holding& holding, const PromotionPlan& plan) {
@@ -119,7 +137,7 @@ Task<PromotionRecord> Promotions::record_of(TopicPtr topic, const std::vector<He
       record.partitions.push_back(
           offline_end(image.partition, targets_.target(topic->id, image.partition)->source, epoch));
   }
-  co_await find_torn(env_, metadata_, partitions_, topic, record, search_deadline(env_, plan.valid_until, deadline));
+  co_await find_torn(env_, metadata_, partitions_, topic, record, half_of_time_left(env_, plan.valid_until, deadline));
   co_return record;
 }
 
@@ -154,7 +172,11 @@ Task<PromotionOutcome> Promotions::end(TopicPtr topic, PromotionPlan plan, Deadl
     outcome.refusal = refusal_of(holding.error());
     co_return outcome;
   }
-  if (!plan.dry_run) co_await sync(*holding);
+  if (!plan.dry_run) {
+    Deadline synced_until = half_of_time_left(env_, plan.valid_until, deadline);
+    if (failover) synced_until = std::min(synced_until, env_.in(kSyncLimit));
+    co_await sync(*holding, synced_until);
+  }
   outcome.refusal = check(*holding, plan);
   if (outcome.refusal) co_return outcome;
   PromotionRecord record = co_await record_of(topic, holding->held, plan, deadline);

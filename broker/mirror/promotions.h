@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/gate.h"
 #include "base/slab.h"
 #include "broker/metadata/producer_ids.h"
 #include "broker/mirror/mirror_targets.h"
@@ -60,8 +61,8 @@ class Promotions {
   };
   // Partitions that cannot be locked until then count as offline.
   Task<Result<Holding>> hold(TopicPtr topic, Deadline deadline);
-  // Those whose log cannot be synced count as offline.
-  Task<void> sync(Holding& holding);
+  // Those whose log cannot be synced until then count as offline.
+  Task<void> sync(Holding& holding, Deadline deadline);
   static Refusal check(const Holding& holding, const PromotionPlan& plan);
   Task<PromotionRecord> record_of(TopicPtr topic, const std::vector<HeldPartition>& held, const PromotionPlan& plan,
                                   Deadline deadline);
@@ -71,6 +72,7 @@ class Promotions {
   MetadataManager& metadata_;
   PartitionTable& partitions_;
   MirrorTargets& targets_;
+  Gate syncs_;  // also those that nobody waits for any more
   const std::unique_ptr<PromotionFinish> finish_;
 };
 

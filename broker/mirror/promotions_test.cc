@@ -304,5 +304,39 @@ TEST_F(PromotionApi, PartitionWhoseAppendDoesNotEndHoldsUpNoOther) {
   EXPECT_EQ(ended.partitions[1].promotion->offset, 6);
 }
 
+// As of a disk that hangs.
+Task<void> sync_slowly(PartitionPtr partition, bool& hangs) {
+  hangs = true;
+  (void)co_await partition->log().flush();
+  hangs = false;
+}
+
+TEST_F(PromotionApi, PartitionWhoseSyncDoesNotEndHoldsUpNoOther) {
+  for (int32_t p = 0; p < LinkWorld::kPartitions; ++p) world.run(append_to(world, p, 5 + p));
+  bool hangs = false;
+  sim::SimDisk& disk = world.world().disk("west-1");
+  disk.set_slow(minutes(5), minutes(5));
+  world.world().spawn(world.broker_env("west-1"), sync_slowly(world.partition("west-1", 1), hangs));
+  ASSERT_TRUE(world.until([&] { return hangs; }, seconds(10)));
+  world.world().run_for(milliseconds(100));
+  disk.set_normal();
+  RawGateway::TopicResult ended;
+  world.run(end_mirror(world, MirrorOperation::kPromote, ended));
+  EXPECT_CODE(ended, Code::kKafkaStorageError);
+  EXPECT_NE(ended.error_message.value_or("").find("the disk is too slow, or hangs"), std::string::npos)
+      << ended.error_message.value_or("");
+  EXPECT_TRUE(hangs);
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  EXPECT_CODE(ended, Code::kNone);
+  EXPECT_TRUE(hangs) << "the failover has waited for it";
+  EXPECT_EQ(access_of(world, 0), ClientAccess::kWritable);
+  EXPECT_EQ(access_of(world, 2), ClientAccess::kWritable);
+  ASSERT_TRUE(world.until([&] { return access_of(world, 1) == ClientAccess::kWritable; }, minutes(10)));
+  EXPECT_FALSE(hangs);
+  world.run(end_mirror(world, MirrorOperation::kFailover, ended));
+  ASSERT_TRUE(ended.partitions.size() == 3U && ended.partitions[1].promotion);
+  EXPECT_EQ(ended.partitions[1].promotion->offset, 6);
+}
+
 }  // namespace
 }  // namespace farshore::broker

@@ -13,6 +13,12 @@
 
 namespace farshore::broker {
 
+// True for requests whose records are views into the frame. Their handlers give the frame back themselves, before they
+// hold their answer back. All other requests are copies when they are decoded, and need their frame no longer: they may
+// wait for as long as their client wants, and others need its memory.
+template <class Request>
+inline constexpr bool kHasViews = false;
+
 template <auto kHandle>
 struct Served;
 
@@ -23,6 +29,7 @@ struct Served<kHandle> {
   static Task<Result<kafka::WireMessage>> run(RequestContext& context, kafka::Reader& body) {
     auto request = Request::decode(body, context.api_version);
     if (!request) co_return std::move(request).error().in("request body");
+    if constexpr (!kHasViews<Request>) context.release_frame();
     auto response = co_await kHandle(context, std::move(*request));
     if (!response) co_return std::move(response).error();
     kafka::Writer writer;

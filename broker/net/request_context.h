@@ -35,7 +35,8 @@ struct RequestContext {
   int16_t api_key = 0, api_version = 0;
   int32_t correlation_id = 0;
   std::string client_id;
-  SlabRef frame;  // the request's bytes: `records` views can be shared as slices of it
+  SlabRef frame;           // the request's bytes: `records` views can be shared as slices of it (kHasViews in api.h)
+  size_t frame_bytes = 0;  // how many it had
   MonoTime received;
   bool no_response = false;         // set by Produce with acks=0
   std::function<void()> give_back;  // by the connection: the frame's memory

@@ -22,7 +22,7 @@ Server::Server(Env& env, SlabArena& arena, ServerOptions options, const ApiTable
       services_(services),
       chunks_(arena),
       frames_(std::make_unique<FrameMemory>(env, options_.queued_request_bytes_max)),
-      answers_(env, "queued.max.response.bytes", options_.queued_response_bytes_max),
+      answers_(std::make_unique<AnswerMemory>(env, options_.queued_response_bytes_max)),
       stopping_(env),
       stopped_(env),
       gate_(env) {}
@@ -39,6 +39,7 @@ Task<Status> Server::listen() {
 void Server::start() { spawn(gate_, "accept", accept_loop()); }
 
 void Server::refuse_new() {
+  if (!stopping_since_) stopping_since_ = env_.now();
   stopping_.set();
   if (listener_) listener_->close();
   for (auto& [id, connection] : connections_) connection->stop();
@@ -54,7 +55,7 @@ Task<void> Server::stop() {
 }
 
 Task<void> Server::cut_off() {
-  auto stopped = co_await stopped_.wait(env_.in(kStopMax));
+  auto stopped = co_await stopped_.wait(Deadline(*stopping_since_ + kStopMax));
   if (stopped) co_return;
   for (auto& [id, connection] : connections_) connection->cut_off();
 }
@@ -93,7 +94,7 @@ Task<void> Server::accept_loop() {
     }
     ++of_address;
     uint64_t id = next_id_++;
-    const ConnectionServices shared{env_, arena_, options_, apis_, metrics_, services_, chunks_, *frames_, answers_};
+    const ConnectionServices shared{env_, arena_, options_, apis_, metrics_, services_, chunks_, *frames_, *answers_};
     auto connection = std::make_shared<Connection>(shared, std::move(*stream), id);
     connections_[id] = connection;
     metrics_.connections_accepted.add();

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "base/budget.h"
 #include "base/env.h"
 #include "base/event.h"
 #include "base/gate.h"
@@ -19,6 +18,7 @@
 
 namespace farshore::broker {
 
+class AnswerMemory;
 class Connection;
 class FrameMemory;
 struct Services;
@@ -35,7 +35,8 @@ class Server {
   void start();  // accepts from now on
   Endpoint local() const { return listener_->local(); }
   // Stops accepting, answers requests that are being served, closes all connections, waits for them. A client that has
-  // not read its answer after kStopMax is cut off.
+  // not read its answer kStopMax after refuse_new() is cut off. Handlers that wait for something else than
+  // ConnectionState::closed have to be told by whoever they wait for.
   static constexpr Duration kStopMax = seconds(10);
   Task<void> stop();
   // The first half of stop(): accepts no connection and no request any more, and ends long polls.
@@ -56,7 +57,7 @@ class Server {
   Services& services_;
   SlabWriter chunks_;
   std::unique_ptr<FrameMemory> frames_;
-  Budget answers_;
+  std::unique_ptr<AnswerMemory> answers_;
   std::unique_ptr<Listener> listener_;
   std::map<uint64_t, std::shared_ptr<Connection>> connections_;
   std::map<std::string, size_t> by_address_;
@@ -64,6 +65,7 @@ class Server {
   double tokens_ = 0;  // of the connection rate
   MonoTime refilled_;
   std::optional<MonoTime> refusal_said_at_;
+  std::optional<MonoTime> stopping_since_;
   Event stopping_, stopped_;
   Gate gate_;
 };

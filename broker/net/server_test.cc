@@ -215,6 +215,85 @@ TEST(Server, ALargeRequestBehindOneThatWaitsHoldsNoMemory) {
   EXPECT_TRUE(answered);
 }
 
+// A fetch whose frame has some 900 KB, because of a tagged field that nobody knows, and which waits for an hour.
+Task<void> waits_with_a_large_fetch(TestClient& client) {
+  FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+  kafka::FetchRequest fetch;
+  fetch.max_wait_ms = 3'600'000;
+  fetch.min_bytes = 1;
+  fetch.max_bytes = 1 << 20;
+  auto& topic = fetch.topics.emplace_back();
+  topic.topic = "t";
+  topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+  kafka::Writer writer;
+  client.write_header(writer, kafka::FetchRequest::kApiKey, 12, true);
+  fetch.encode(writer, 12);
+  auto message = writer.finish();
+  FARSHORE_CO_REQUIRE(message);
+  kafka::Bytes bytes = message->to_bytes();
+  EXPECT_EQ(bytes.back(), std::byte{0}) << "no tagged fields";
+  bytes.pop_back();
+  // One field, number 100, of 900,000 bytes (as a varint).
+  for (int byte : {1, 100, 0xa0, 0xf7, 0x36}) bytes.push_back(static_cast<std::byte>(byte));
+  bytes.resize(bytes.size() + 900'000);
+  FARSHORE_CO_REQUIRE(co_await client.send_frame(std::move(bytes)));
+}
+
+Task<void> large_fetches_wait_and_one_writes(TestCluster& cluster, bool& answered) {
+  TestClient first(cluster.client()), second(cluster.client()), maker(cluster.client());
+  FARSHORE_CO_REQUIRE(co_await maker.connect(TestCluster::endpoint()));
+  auto request = metadata_request("t", true);
+  auto made = co_await maker.call(std::move(request), 9);
+  FARSHORE_CO_REQUIRE(made);
+  co_await waits_with_a_large_fetch(first);
+  co_await waits_with_a_large_fetch(second);
+  std::vector<kafka::Bytes> nothing;
+  co_await writes_beside(cluster, std::move(nothing), 500'000, answered);
+}
+
+TEST(Server, AFetchThatWaitsHoldsNoMemoryOfItsRequest) {
+  TestCluster cluster(49);
+  cluster.set("queued.max.request.bytes", "1048576");
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  cluster.run(large_fetches_wait_and_one_writes(cluster, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(cluster.ended("malformed"), 0u);
+}
+
+// A fetch that waits for ever, another behind it; then the client goes.
+Task<void> waits_and_goes(TestCluster& cluster, double& connections) {
+  Gauge& gauge = cluster.env().metrics().gauge("farshore_broker_connections", "");
+  {
+    TestClient client(cluster.client());
+    FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
+    auto request = metadata_request("t", true);
+    auto made = co_await client.call(std::move(request), 9);
+    FARSHORE_CO_REQUIRE(made);
+    kafka::FetchRequest fetch;
+    fetch.max_wait_ms = INT32_MAX;
+    fetch.min_bytes = 1;
+    fetch.max_bytes = 1 << 20;
+    auto& topic = fetch.topics.emplace_back();
+    topic.topic = "t";
+    topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+    FARSHORE_CO_REQUIRE(co_await client.send(fetch, 11));
+    FARSHORE_CO_REQUIRE(co_await client.send(fetch, 11));
+    co_await cluster.client().sleep(seconds(1));
+    EXPECT_EQ(gauge.value(), 1);
+  }
+  co_await cluster.client().sleep(minutes(11));  // both requests have waited
+  connections = gauge.value();
+}
+
+TEST(Server, ClientThatGoesBehindTwoRequestsIsNotKeptForAsLongAsItAskedToWait) {
+  TestCluster cluster(50);
+  ASSERT_TRUE(cluster.try_start());
+  double connections = -1;
+  ASSERT_TRUE(cluster.world().run(cluster.client_env(), waits_and_goes(cluster, connections), minutes(15)));
+  EXPECT_EQ(connections, 0);
+}
+
 Task<void> asks_for_many(TestCluster& cluster, size_t topics, bool& answered) {
   TestClient client(cluster.client());
   FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
@@ -237,12 +316,14 @@ TEST(Server, RequestOfMoreElementsThanAllowedIsNotDecoded) {
   EXPECT_TRUE(answered);
 }
 
-// The answer has about 2 MB.
-Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, bool reads, bool& answered) {
+// The answer has about 2 MB for 30,000 topics.
+Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, bool reads, bool& answered,
+                                   int topics = 30'000) {
+  answered = false;
   FARSHORE_CO_REQUIRE(co_await client.connect(TestCluster::endpoint()));
   kafka::MetadataRequest request;
   request.topics.emplace();
-  for (int i = 0; i < 30'000; ++i)
+  for (int i = 0; i < topics; ++i)
     request.topics->emplace_back().name = "no-such-topic-with-a-long-name-" + std::to_string(i);
   FARSHORE_CO_REQUIRE(co_await client.send(request, 9));
   co_await cluster.client().sleep(seconds(1));
@@ -251,7 +332,55 @@ Task<void> asks_for_a_large_answer(TestCluster& cluster, TestClient& client, boo
   answered = response.has_value();
 }
 
-TEST(Server, LargeResponsesThatNobodyReadsAreLimitedAndHoldUpNoSmallOnes) {
+TEST(Server, LargeResponseThatNobodyReadsGivesWayToOthers) {
+  TestCluster cluster(45);
+  cluster.set("queued.max.response.bytes", "1048576");
+  cluster.set("auto.create.topics.enable", "false");
+  cluster.world().net().set_window(64 << 10);
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false;
+  TestClient silent(cluster.client()), second(cluster.client());
+  cluster.run(asks_for_a_large_answer(cluster, silent, false, answered));
+  cluster.world().run_for(seconds(2));
+  cluster.run(asks_for_a_large_answer(cluster, second, true, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(cluster.ended("slow_reader"), 1u);
+  EXPECT_EQ(cluster.ended("overloaded"), 0u);
+}
+
+// Faster than what counts as standing still.
+Task<void> reads_steadily(TestCluster& cluster, TestClient& client, bool& stop) {
+  while (!stop) {
+    auto bytes = co_await client.receive_bytes(20'000);
+    if (!bytes) co_return;
+    co_await cluster.client().sleep(milliseconds(100));
+  }
+}
+
+TEST(Server, ClientsThatReadSlowlyAllTheTimeGiveWayToOthersAfterAWhile) {
+  TestCluster cluster(48);
+  cluster.set("queued.max.response.bytes", "1048576");
+  cluster.set("auto.create.topics.enable", "false");
+  cluster.world().net().set_window(64 << 10);
+  ASSERT_TRUE(cluster.try_start());
+  bool answered = false, stop = false;
+  TestClient slow(cluster.client()), early(cluster.client()), late(cluster.client());
+  cluster.run(asks_for_a_large_answer(cluster, slow, false, answered, 60'000));
+  Gate reading(cluster.client());
+  spawn(reading, "slow reader", reads_steadily(cluster, slow, stop));
+  cluster.world().run_for(seconds(4));
+  cluster.run(asks_for_a_large_answer(cluster, early, true, answered));
+  EXPECT_FALSE(answered) << "the other one has just begun, and is reading";
+  EXPECT_EQ(cluster.ended("overloaded"), 1u);
+  cluster.world().run_for(seconds(6));
+  cluster.run(asks_for_a_large_answer(cluster, late, true, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(cluster.ended("slow_reader"), 1u);
+  stop = true;
+  cluster.run(reading.close());
+}
+
+TEST(Server, LargeResponsesAreLimitedAndHoldUpNoSmallOnes) {
   TestCluster cluster(46);
   cluster.set("queued.max.response.bytes", "1048576");
   cluster.set("auto.create.topics.enable", "false");

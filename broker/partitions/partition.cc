@@ -79,15 +79,26 @@ Task<Result<AppendInfo>> Partition::append(BatchRun run, AppendOrigin origin) {
   if (!inside) co_return Error(ErrorCode::kClosed, "the partition is going away");
   if (failed_) co_return *failed_;
   Counted counted(client_appends_, origin == AppendOrigin::kClient, progress_);
-  if (disk_->full && (origin == AppendOrigin::kClient || origin == AppendOrigin::kMirror))
+  const bool may_be_refused = origin == AppendOrigin::kClient || origin == AppendOrigin::kMirror;
+  const bool trial = disk_->full && may_be_refused && std::exchange(disk_->trial, false);
+  if (disk_->full && may_be_refused && !trial)
     co_return Error(ErrorCode::kNoSpace, "the disk is full, or its reserve (log.reserve.bytes) is reached");
+  const uint64_t bytes = run.bytes.size();
   auto info = co_await log_->append(std::move(run), origin, LogEpoch(epoch_.value()));
+  const bool written = info && info->outcome == AppendOutcome::kAppended;
+  const bool refused = !info && info.error() == ErrorCode::kNoSpace;
+  if (refused) {
+    disk_->full = true;
+    disk_->refused_bytes = std::max(disk_->refused_bytes, bytes);
+    ++disk_->refused;
+  }
+  if (trial && written) disk_->fits = true;
+  if (trial && !written && !refused) disk_->trial = true;  // it said nothing about the disk
   if (!info) {
     if (info.error() == ErrorCode::kIo) fail(info.error());
-    if (info.error() == ErrorCode::kNoSpace) disk_->full = true;
     co_return info;
   }
-  if (info->outcome == AppendOutcome::kAppended) changed();
+  if (written) changed();
   co_return info;
 }
 

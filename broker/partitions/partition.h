@@ -22,9 +22,15 @@ enum class ClientAccess : uint8_t {
   kReadOnly  // by a link that promoted the topic at the other end: clients write there now
 };
 
-// Shared by all partitions of one disk; PartitionTable keeps it up to date.
+// Shared by all partitions of one disk. DiskWatch keeps it up to date; appends tell what they found out.
 struct DiskState {
-  bool full = false;  // below the reserve: clients' and mirrors' appends are refused with kNoSpace
+  bool full = false;  // clients' and mirrors' appends are refused with kNoSpace, except one that is a trial
+  // The free space alone does not say whether a write fits (quotas, large writes). So after a refused write one append
+  // may try again from time to time.
+  bool trial = false;          // the next append is a trial, and ends this
+  bool fits = false;           // a trial was written
+  uint64_t refused = 0;        // appends that the disk refused, so far
+  uint64_t refused_bytes = 0;  // of the largest since DiskWatch has looked
 };
 
 class Partition : public std::enable_shared_from_this<Partition> {

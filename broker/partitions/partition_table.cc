@@ -75,11 +75,13 @@ Task<Status> PartitionTable::start() {
   co_return ok();
 }
 
-Task<Status> PartitionTable::stop() {
+void PartitionTable::refuse_waits() {
   stopping_.set();
-  wake_.notify();
-  applied_changed_.notify();
-  opened_.notify();
+  for (Notifier* waited_for : {&wake_, &applied_changed_, &opened_}) waited_for->notify();
+}
+
+Task<Status> PartitionTable::stop() {
+  refuse_waits();
   co_await maintenance_->stop();
   co_await disk_->stop();
   co_await gate_.close();

@@ -38,6 +38,9 @@ class PartitionTable {
   // Finishes interrupted deletions, opens every log (or makes it), and starts to follow the metadata. A log that is
   // damaged leaves its partition offline and is reported; only an unusable data directory is an error.
   Task<Status> start();
+  // wait_for() and wait_open() end with kClosed from here on, and no more logs are opened. Requests wait in them for as
+  // long as their client wants, so call it before the connections are closed.
+  void refuse_waits();
   // Closes every log cleanly. No partition may be used after this.
   Task<Status> stop();
 

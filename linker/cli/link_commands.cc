@@ -45,6 +45,8 @@ void print_link(const api::Link& link) {
   if (link.losses_total() > 0)
     std::cout << "Lost:          " << human_losses(link.losses_total(), link.lost_offsets_total())
               << "; 'farshore mirror describe' names them\n";
+  if (link.fenced_source_topics() > 0)
+    std::cout << "Source writes: " << human_fences(link.fenced_source_topics()) << '\n';
   Table tasks({"TASK", "STATE", "LAST RUN", "RUNS", "ERROR"});
   for (const auto& task : link.tasks())
     tasks.row({task.name(), task.state(), human_time_ms(task.last_run_ms()), human_count(task.runs()), task.error()});
@@ -165,8 +167,9 @@ void add_link_commands(CLI::App& app, Session& session) {
   creates->add_option("--prefix", options->prefix, "prefix of the topics' names at the target");
   creates
       ->add_option("--on-divergence", options->on_divergence,
-                   "if the source loses mirrored records: cut the mirror (truncate) or fail the topic (stop)")
-      ->check(CLI::IsMember({"truncate", "stop"}));
+                   "if the source loses mirrored records: cut the mirror (truncate), also if nothing is left of it "
+                   "(truncate-all), or fail the topic (stop)")
+      ->check(CLI::IsMember({"truncate", "truncate-all", "stop"}));
   creates->add_option("--source-cluster-id", options->source_cluster_id,
                       "the source's cluster id; another cluster is refused");
   creates->add_option("--target-cluster-id", options->target_cluster_id,

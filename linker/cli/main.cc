@@ -3,9 +3,9 @@
 #include <iostream>
 
 #include "base/gate.h"
+#include "base/program/command_line.h"
 #include "base/real/env.h"
 #include "linker/cli/session.h"
-#include "linker/cli/suggestion.h"
 #include "proto/kafka/client/cluster_client.h"
 
 namespace farshore::cli {
@@ -48,22 +48,16 @@ int main(int argc, char** argv) {
   app.add_option("-o,--output", session.output, "human or json")->check(CLI::IsMember({"human", "json"}));
   app.add_option("--timeout", session.timeout_s, "seconds after which any command is given up")
       ->check(CLI::Range(1, 3600));
+  farshore::program::add_program_options(app, "control API v1 (of farshore-gateway)");
   add_link_commands(app, session);
   add_mirror_commands(app, session);
   add_offsets_commands(app, session);
   add_status_command(app, session);
   add_wait_command(app, session);
+  farshore::program::add_completion_command(app);
 
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const std::string unknown = unknown_word(app, std::vector<std::string>(argv + 1, argv + argc));
-    if (!unknown.empty() && error.get_exit_code() != 0) {
-      std::cerr << "farshore: " << unknown << std::endl;
-      return 2;
-    }
-    int code = app.exit(error);
-    return code == 0 ? 0 : 2;
+    if (auto code = farshore::program::parse_command_line(app, argc, argv)) return *code;
   } catch (const CommandFailed& failed) {
     if (!failed.text.empty()) std::cerr << "farshore: " << failed.text << std::endl;
     return failed.exit_code;

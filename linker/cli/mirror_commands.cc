@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "linker/cli/session.h"
+#include "linker/cli/verb_total.h"
 
 namespace farshore::cli {
 namespace {
@@ -27,8 +28,10 @@ void print_promotion(const api::PromotionRecord& record, bool dry_run = false) {
   for (const auto& p : record.partitions())
     table.row({std::to_string(p.partition()), p.state().empty() ? std::to_string(p.failover_offset()) : p.state(),
                std::to_string(p.new_epoch()),
-               human_count(p.lost_at_least_records()) + " records, " + human_duration_ms(p.lost_at_least_ms()),
-               human_duration_ms(p.blind_window_ms()), human_count(p.stranded_records()),
+               !loss_is_known(p)
+                   ? "unknown"
+                   : human_count(p.lost_at_least_records()) + " records, " + human_duration_ms(p.lost_at_least_ms()),
+               human_lag_ms(p.blind_window_ms()), human_count(p.stranded_records()),
                std::to_string(p.aborted_transactions_size()), std::to_string(p.torn_transactions_size())});
   std::cout << table.to_string();
   for (const auto& p : record.partitions())
@@ -95,32 +98,6 @@ void fill(Request& request, const MirrorOptions& options) {
   for (const auto& topic : options.topics) request.add_topics(topic);
   request.set_all(options.all);
 }
-
-// What a verb on several topics came to.
-class VerbTotal {
- public:
-  void add(const api::VerbProgress& progress) {
-    if (progress.error().empty() && !progress.done()) return;
-    ++topics_;
-    if (!progress.error().empty()) ++failed_;
-    for (const auto& p : progress.mirror().promotion().partitions()) {
-      lost_ += p.lost_at_least_records();
-      stranded_ += p.stranded_records();
-      blind_ms_ = std::max(blind_ms_, p.blind_window_ms());
-    }
-  }
-  // Empty for one topic: its own report says it all.
-  std::string to_string(bool dry_run) const {
-    if (topics_ < 2) return std::string();
-    return human_count(topics_) + " topics: " + human_count(topics_ - failed_) +
-           (dry_run ? " would end, " : " ended, ") + human_count(failed_) + " failed; at least " + human_count(lost_) +
-           " records lost, " + human_count(stranded_) + " stranded, longest blind window " +
-           human_duration_ms(blind_ms_);
-  }
-
- private:
-  int64_t topics_ = 0, failed_ = 0, lost_ = 0, stranded_ = 0, blind_ms_ = 0;
-};
 
 // Reads a stream of progress to its end. Exit code 1 if any topic ended with an error. `total` is printed at the end.
 template <class Message>

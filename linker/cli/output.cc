@@ -130,6 +130,16 @@ std::string human_losses(int64_t ranges, int64_t offsets) {
          (offsets == 1 ? " offset" : " offsets");
 }
 
+std::string human_fences(int64_t topics) {
+  return human_count(topics) + (topics == 1 ? " topic takes" : " topics take") +
+         " no writes at the source; 'farshore status' shows which, and why";
+}
+
+std::string human_reason(const std::string& reason, const std::string& source_fence) {
+  if (source_fence.empty()) return reason;
+  return (reason.empty() ? "" : reason + "; ") + "the source topic " + source_fence;
+}
+
 std::string human_lag_ms(int64_t ms) { return ms < 0 ? "unknown" : human_duration_ms(ms); }
 
 std::string human_ago_ms(int64_t ms) { return ms < 0 ? "never" : human_duration_ms(ms) + " ago"; }

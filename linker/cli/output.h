@@ -35,6 +35,10 @@ std::string human_lag(int64_t records, int32_t unknown_partitions);
 std::string human_lag_ms(int64_t ms);
 // Of lost records: "3 ranges, 120 offsets"; empty: none.
 std::string human_losses(int64_t ranges, int64_t offsets);
+// Of topics that are fenced: "3 topics take no writes at the source; ...".
+std::string human_fences(int64_t topics);
+// Why a topic is in its state, and why its source takes no writes; either may be empty.
+std::string human_reason(const std::string& reason, const std::string& source_fence);
 std::string human_ago_ms(int64_t ms);        // "3.4 s ago"; "never" if it is negative
 std::string human_time_ms(int64_t unix_ms);  // 2026-11-23 10:20:30Z; "-" for 0
 

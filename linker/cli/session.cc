@@ -7,7 +7,11 @@
 namespace farshore::cli {
 
 api::Control::Stub& Session::stub() {
-  if (!stub_) stub_ = api::Control::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  if (stub_) return *stub_;
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
+  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  stub_ = api::Control::NewStub(std::move(channel));
   return *stub_;
 }
 

@@ -54,6 +54,7 @@ struct Session {
   void print(const nlohmann::ordered_json& json) const;
 
  private:
+  static constexpr int kAnswerBytesMax = 256 << 20;        // one answer names every topic and partition
   static constexpr std::chrono::seconds kAnswerLimit{30};  // of a command that is one question
 
   std::chrono::seconds waited_ = kAnswerLimit;

@@ -23,11 +23,14 @@ void print_status(const api::StatusReply& status, bool partitions) {
       std::cout << link.spec().name()
                 << ": records were lost: " << human_losses(link.losses_total(), link.lost_offsets_total())
                 << "; 'farshore mirror describe' names them\n";
+  for (const auto& link : status.links())
+    if (link.fenced_source_topics() > 0)
+      std::cout << link.spec().name() << ": " << human_fences(link.fenced_source_topics()) << '\n';
   Table mirrors({"TOPIC", "STATE", "PARTITIONS", "LAG RECORDS", "LAG", "REASON"});
   for (const auto& mirror : status.mirrors()) {
     mirrors.row({mirror.topic(), mirror.state(), std::to_string(mirror.partitions_size()),
                  human_lag(mirror.lag_records(), mirror.lag_unknown_partitions()), human_lag_ms(mirror.lag_ms_max()),
-                 mirror.state_reason()});
+                 human_reason(mirror.state_reason(), mirror.source_fence())});
     if (!partitions) continue;
     for (const auto& p : mirror.partitions())
       mirrors.row({"  " + std::to_string(p.partition()), p.state(),

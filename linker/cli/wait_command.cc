@@ -11,7 +11,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kWaitDefault{60}, kSaidAfter{2};
 constexpr std::chrono::milliseconds kLookPause{100};
-constexpr std::chrono::seconds kLookLimit{5};  // of one question to the gateway
+constexpr std::chrono::seconds kLookLimit{5};      // of one question to the gateway
+constexpr std::chrono::seconds kDiscoverEvery{1};  // the link is asked to look for topics of its source
 
 struct WaitOptions {
   std::vector<std::string> brokers;
@@ -54,10 +55,12 @@ void wait_for_broker(Session& session, const std::string& address, Patience& pat
 }
 
 // nullopt: no gateway answers yet, and `missing` says so.
-std::optional<api::StatusReply> ask_gateway(Session& session, const std::string& link, std::string& missing) {
+std::optional<api::StatusReply> ask_gateway(Session& session, const std::string& link, bool discover,
+                                            std::string& missing) {
   api::StatusRequest request;
   request.set_link(link);
   request.set_partitions(true);
+  request.set_discover(discover);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kLookLimit);
   auto reader = session.stub().Status(&context, request);
@@ -76,18 +79,18 @@ void wait(Session& session, const WaitOptions& options) {
   Patience patience(session.timeout_s > 0 ? std::chrono::seconds(session.timeout_s) : kWaitDefault);
   for (const auto& broker : options.brokers) wait_for_broker(session, broker, patience);
   const auto begun = patience.waited();
+  auto elapsed = [&] { return patience.waited() - begun; };
+  std::chrono::milliseconds discover_at{0};
+  auto ask = [&](std::string& missing) {
+    const bool discover = !options.link.empty() && elapsed() >= discover_at;
+    if (discover) discover_at = elapsed() + kDiscoverEvery;
+    return ask_gateway(session, options.link, discover, missing);
+  };
   for (;;) {
-    std::string missing;
-    auto status = ask_gateway(session, options.link, missing);
-    if (status) {
-      const int64_t asked_ms_ago = (patience.waited() - begun).count();
-      const Readiness found =
-          options.link.empty() ? gateway_readiness(*status) : link_readiness(*status, options.link, asked_ms_ago);
-      if (found.state == Readiness::State::kReady) return session.json() ? session.print(*status) : void();
-      if (found.state == Readiness::State::kNever) throw CommandFailed{found.missing};
-      missing = found.missing;
-    }
-    patience.pause(missing);
+    const ReadinessLook look = look_at_gateway(options.link, elapsed, ask);
+    if (look.readiness.state == Readiness::State::kReady) return session.json() ? session.print(*look.status) : void();
+    if (look.readiness.state == Readiness::State::kNever) throw CommandFailed{look.readiness.missing};
+    patience.pause(look.readiness.missing);
   }
 }
 
@@ -97,8 +100,10 @@ void add_wait_command(CLI::App& app, Session& session) {
   auto options = std::make_shared<WaitOptions>();
   auto* waits = app.add_subcommand("wait", "wait until a gateway, brokers or a link are ready (60 s, or --timeout)");
   waits->add_option("--broker", options->brokers, "wait until a broker answers at HOST:PORT; may be repeated");
-  waits->add_option("--link", options->link,
-                    "wait until it has mirrored all that its source has; fails at once if it is PAUSED or FAILED");
+  waits->add_option(
+      "--link", options->link,
+      "wait until it has mirrored all that its source has, new topics too; fails at once if it is PAUSED or "
+      "FAILED");
   waits->callback([&session, options] { wait(session, *options); });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "linker/link/verbs/failover.h"
+#include "linker/link/verbs/unfencing.h"
 
 namespace farshore::linker {
 namespace {
@@ -29,7 +30,8 @@ Link::Link(Env& env, Connector& connector, SlabArena& arena, LinkStore& store, s
       sink_(env, target_->sink(), losses_, replicator_),
       replicator_(env, arena, source_.data(), sink_, definition().id, options, events_),
       topics_(env, replicator_, definition_),
-      source_fences_(env, definition_, source_, topics_, stopping_),
+      source_fences_(env, definition_, source_, *target_, topics_, stopping_),
+      ends_(env, *target_, replicator_, topics_, source_fences_, reports_, stopping_),
       desk_(env),
       configs_(parts()),
       discovery_(parts(), configs_),
@@ -49,6 +51,7 @@ void Link::start() {
   spawn(gate_, "link groups", groups_.run());
   spawn(gate_, "link watch", watch_.run());
   spawn(gate_, "link fences", source_fences_.run());
+  spawn(gate_, "link undecided ends", ends_.run());
   spawn(gate_, "link ownership", ownership_watch_.run());
 }
 
@@ -58,6 +61,7 @@ Task<void> Link::stop() {
   groups_.stop();
   watch_.stop();
   source_fences_.stop();
+  ends_.stop();
   ownership_watch_.stop();
   co_await replicator_.stop();
   source_.close();
@@ -82,7 +86,8 @@ void Link::apply_settings() {
   const bool stops = spec.on_divergence == OnDivergence::kStop || spec.mode == LinkMode::kRelay;
   replicator_.set_policies(
       stops ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow,
-      spec.on_retention_gap == OnRetentionGap::kStop ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow);
+      spec.on_retention_gap == OnRetentionGap::kStop ? replicator::OnMismatch::kStop : replicator::OnMismatch::kFollow,
+      spec.on_divergence == OnDivergence::kTruncateAll);
   if (spec.source != source_.bootstrap()) {
     source_.set_bootstrap(spec.source);
     replicator_.reconnect_to_source();
@@ -151,10 +156,19 @@ Task<Status> Link::source_has(std::string topic, Deadline deadline) {
   co_return Error(ErrorCode::kNotFound, "the source has no topic '" + topic + "'");
 }
 
-Task<Status> Link::forget(Deadline deadline, CallerPtr caller) {
+// A promote at work has a fence at the source, and perhaps a request under way that ends the mirror.
+Status Link::may_be_deleted() {
+  FARSHORE_TRY(auto place, desk_.enter("", "delete"));
+  return ok();
+}
+
+Task<Result<std::vector<std::string>>> Link::forget(Deadline deadline, CallerPtr caller) {
   CO_CHECK(status_.check_ours());
+  CO_TRY(auto place, desk_.enter("", "delete"));
   CO_CHECK(co_await target_answers(std::move(caller), deadline));
-  co_return co_await definition_.forget(deadline);
+  CO_TRY(auto left, co_await source_fences_.release(deadline));
+  CO_CHECK(co_await definition_.forget(deadline));
+  co_return left;
 }
 
 Result<MirrorTopic*> Link::topic_for_verb(const std::string& name) {
@@ -162,46 +176,37 @@ Result<MirrorTopic*> Link::topic_for_verb(const std::string& name) {
   return topics_.get(name);
 }
 
-Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline, CallerPtr caller) {
-  CO_TRY(MirrorTopic * topic, topic_for_verb(name));
-  CO_TRY(auto place, desk_.enter(name, paused ? "pause" : "resume"));
-  const MirrorState wanted = paused ? MirrorState::kPaused : MirrorState::kActive;
-  if (!may_follow(topic->state(), wanted))
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "mirror topic " + name + " is " + std::string(farshore::name(topic->state())) +
-                        (paused ? ": it can be paused only while PENDING, ACTIVE, SOURCE_UNAVAILABLE or FAILED"
-                                : ": its mirror was ended, so there is nothing to resume"));
-  const bool stuck = topic->state() == MirrorState::kFailed || topic->left_out();
-  Edit edit = [name, paused](StoredLink& link) -> Status {
-    std::erase(link.paused_topics, name);
-    if (paused) link.paused_topics.push_back(name);
-    return ok();
+Task<Result<std::vector<TopicRefused>>> Link::pause_topics(std::vector<std::string> names, bool paused,
+                                                           Deadline deadline, CallerPtr caller) {
+  CO_CHECK(status_.check_ours());
+  TopicSwitch::Store store = [this, caller](Edit edit, Deadline until) {
+    return this->store(std::move(edit), until, caller);
   };
-  CO_CHECK(co_await store(std::move(edit), deadline, std::move(caller)));
-  if (stuck && !paused && (topic->state() == MirrorState::kFailed || topic->left_out())) {
-    topic->retry(definition_.paused());
-    discovery_.wake();
-  }
+  TopicSwitch verb(parts(), desk_, discovery_, std::move(store));
+  co_return co_await verb.run(std::move(names), paused, deadline);
+}
+
+Task<Status> Link::pause_topic(std::string name, bool paused, Deadline deadline, CallerPtr caller) {
+  std::vector<std::string> one;
+  one.push_back(std::move(name));
+  CO_TRY(auto refused, co_await pause_topics(std::move(one), paused, deadline, std::move(caller)));
+  if (!refused.empty()) co_return std::move(refused.front().why);
   co_return ok();
 }
 
 Task<Status> Link::give_up(std::string name, int32_t partition, SourceOffset to, Deadline deadline) {
-  CO_TRY(MirrorTopic * topic, topics_.get(name));
+  CO_TRY(MirrorTopic * topic, topic_for_verb(name));
   CO_TRY(auto place, desk_.enter(name, "resume"));
   if (topic->state() != MirrorState::kFailed)
     co_return Error(ErrorCode::kInvalidArgument,
-                    "mirror topic " + name + " is " + std::string(farshore::name(topic->state())) +
+                    "mirror topic " + name + " is " + topic->state_and_reason() +
                         ": source offsets are given up (--go-on-at) only of a topic that is FAILED");
   co_return co_await target_->give_up(topic->as_target_topic(), partition, to, topic->reason(), deadline);
 }
 
-Task<Result<size_t>> Link::unfence(std::string name, Deadline deadline) {
-  CO_TRY(const MirrorTopic* topic, topic_for_verb(name));
-  CO_TRY(auto place, desk_.enter(name, "unfence"));
-  if (!source_.farshore())
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "the source is Apache Kafka, which has no fences, or it has not answered yet");
-  co_return co_await source_fences_.lift_all(topic->source_topic(), deadline);
+Task<std::vector<Result<size_t>>> Link::unfence(std::vector<std::string> names, Deadline deadline, CallerPtr caller) {
+  Unfencing verb(parts(), desk_);
+  co_return co_await verb.run(std::move(names), std::move(caller), deadline);
 }
 
 Task<Status> Link::failover(std::string topic, bool dry_run, Progress progress, Deadline deadline, CallerPtr caller) {
@@ -235,12 +240,13 @@ Task<Status> Link::promote(std::string topic, bool dry_run, PromotionOptions opt
 
 Task<Status> Link::ended(Status verb, MirrorTopic& topic) {
   if (verb && topic.promotion()) co_await reports_.store(topic.name(), *topic.promotion(), env_.in(kReportLimit));
+  if (reports_.some_are_missing()) discovery_.wake();  // it tries again until they are stored
   co_return verb;
 }
 
-Task<Status> Link::verify(std::string topic, Verification::Report report, Deadline deadline) {
+Task<Status> Link::verify(std::string topic, Verification::Report report, SilentEnds& ends, Deadline deadline) {
   CO_TRY(const MirrorTopic* mirror, topic_for_verb(topic));
-  Verification verification(parts(), *mirror, std::move(report));
+  Verification verification(parts(), *mirror, std::move(report), ends);
   co_return co_await verification.run(deadline);
 }
 

@@ -27,6 +27,7 @@
 #include "linker/link/tasks/source_watch.h"
 #include "linker/link/tasks/topic_discovery.h"
 #include "linker/link/verbs/promotion.h"
+#include "linker/link/verbs/topic_switch.h"
 #include "linker/link/verbs/verification.h"
 
 namespace farshore::linker {
@@ -45,6 +46,7 @@ class Link final {
   Task<void> stop();  // ends all tasks and connections; durable state stays
   // Waits for the first round of discovery and returns its error, so that a link that cannot work is reported at once.
   Task<Status> first_round(Deadline deadline) { return discovery_.first_round(deadline); }
+  void discover() { discovery_.wake(); }  // a round of discovery begins now, or when the one under way has ended
 
   const StoredLink& definition() const { return definition_.link(); }
   const std::string& name() const { return definition_.spec().name; }
@@ -63,14 +65,26 @@ class Link final {
   Task<Status> update(Edit edit, Deadline deadline, CallerPtr caller = nullptr);
   // kNotFound: the source has no such topic now.
   Task<Status> source_has(std::string topic, Deadline deadline);
-  Task<Status> forget(Deadline deadline, CallerPtr caller = nullptr);  // deletes the stored definition
-  // kInvalidArgument: the topic's state does not allow it. kConflict: another verb is at work on it.
+  // kConflict: a verb is at work.
+  Status may_be_deleted();
+  // Lifts the link's fences at the source, and deletes the stored definition. Returns what stays behind, in words.
+  // kConflict: a verb is at work.
+  Task<Result<std::vector<std::string>>> forget(Deadline deadline, CallerPtr caller = nullptr);
+  // Pauses or resumes all of them that can be, with one change of the definition; returns the others. An error: nothing
+  // was changed.
+  Task<Result<std::vector<TopicRefused>>> pause_topics(std::vector<std::string> topics, bool paused, Deadline deadline,
+                                                       CallerPtr caller = nullptr);
   Task<Status> pause_topic(std::string topic, bool paused, Deadline deadline, CallerPtr caller = nullptr);
   // LinkTarget::give_up; the topic must be FAILED, and is to be resumed then.
   Task<Status> give_up(std::string topic, int32_t partition, SourceOffset to, Deadline deadline);
-  // Lets clients of the source write to the topic again, whichever link has fenced it. Returns how many fences there
-  // were. kConflict: a promote is at work on the topic.
-  Task<Result<size_t>> unfence(std::string topic, Deadline deadline);
+  // Lets clients of the source write to the topics again, whichever link has fenced them. How many fences there were,
+  // in the order of `topics`; kConflict: a promote is at work on the topic.
+  Task<std::vector<Result<size_t>>> unfence(std::vector<std::string> topics, Deadline deadline,
+                                            CallerPtr caller = nullptr);
+
+  // Asked once, before a verb on many topics: SilentEnds::ask.
+  Task<Status> hear_source(Deadline deadline) { return SilentEnds::ask(env_, source_.admin(), deadline); }
+  Task<Status> hear_target(Deadline deadline) { return SilentEnds::ask(env_, target_->cluster(), deadline); }
 
   // Errors of all four: kFenced: another gateway has the link. kNotFound for a topic that is no mirror topic of this
   // link, kConflict if another verb is at work on it (verb_desk.h), else those of the verb.
@@ -78,14 +92,15 @@ class Link final {
                         CallerPtr caller = nullptr);
   Task<Status> promote(std::string topic, bool dry_run, PromotionOptions options, Progress progress, Deadline deadline,
                        CallerPtr caller = nullptr);
-  Task<Status> verify(std::string topic, Verification::Report report, Deadline deadline);
+  // `ends` is shared by the topics of one call: an end that is silent is not asked again for each of them.
+  Task<Status> verify(std::string topic, Verification::Report report, SilentEnds& ends, Deadline deadline);
   // kNotFound also for an unknown partition; kOutOfRange: the offset is not at the other end.
   Task<Result<api::TranslateOffsetReply>> translate(api::TranslateOffsetRequest request);
 
  private:
   LinkParts parts() {
-    return {env_,    definition_, status_,     ownership_, reports_,       losses_,
-            source_, *target_,    replicator_, topics_,    source_fences_, stopping_};
+    return {env_,     definition_, status_, ownership_,     reports_, losses_,  source_,
+            *target_, replicator_, topics_, source_fences_, ends_,    stopping_};
   }
   // ok when the target answers now and the caller is still there: what is sent next is not carried out later.
   Task<Status> target_answers(CallerPtr caller, Deadline deadline);
@@ -114,6 +129,7 @@ class Link final {
   replicator::Replicator replicator_;
   MirrorTopics topics_;
   SourceFences source_fences_;
+  UndecidedEnds ends_;
   VerbDesk desk_;
   ConfigSync configs_;
   TopicDiscovery discovery_;

@@ -63,6 +63,9 @@ void show_state(Series& to, const control::v1::Link& link) {
            {{"state", "LEFT_OUT"}});
   to.gauge("farshore_link_mirror_partitions", "Partitions of the mirror topics that are being filled.",
            static_cast<double>(link.mirror_partitions()));
+  to.gauge("farshore_link_fenced_source_topics",
+           "Source topics to which clients cannot write because of this link: a promote is at work, or was done.",
+           static_cast<double>(link.fenced_source_topics()));
   to.known_gauge("farshore_link_lag_records",
                  "Offsets that are known at the source and not yet at the target: a lower bound while partitions are "
                  "unknown. Absent: nothing is known.",

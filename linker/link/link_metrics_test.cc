@@ -38,6 +38,7 @@ TEST_F(LinkMetricsTest, ShowsStateAndLagOfEachLink) {
   east.link.set_lag_records(12);
   east.link.set_lag_ms_max(340);
   east.link.set_last_source_contact_ms_ago(11000);
+  east.link.set_fenced_source_topics(3);
   (*east.link.mutable_mirror_state_count())["FAILED"] = 2;
   metrics_.show({east, reading("north")});
   EXPECT_EQ(value("farshore_link_state", {{"link", "east"}, {"state", "UNAVAILABLE"}}), 1);
@@ -46,6 +47,7 @@ TEST_F(LinkMetricsTest, ShowsStateAndLagOfEachLink) {
   EXPECT_EQ(value("farshore_link_lag_records", {{"link", "east"}}), 12);
   EXPECT_EQ(value("farshore_link_lag_max_ms", {{"link", "east"}}), 340);
   EXPECT_EQ(value("farshore_link_source_contact_age_ms", {{"link", "east"}}), 11000);
+  EXPECT_EQ(value("farshore_link_fenced_source_topics", {{"link", "east"}}), 3);
   EXPECT_EQ(value("farshore_link_mirror_topics", {{"link", "east"}, {"state", "FAILED"}}), 2);
   EXPECT_EQ(value("farshore_link_mirror_topics", {{"link", "east"}, {"state", "ACTIVE"}}), 0);
 }

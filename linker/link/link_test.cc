@@ -1,9 +1,6 @@
 #include "linker/link/link.h"
 
 #include "linker/link/testing/link_fixture.h"
-#include "proto/link/end_report.h"
-#include "proto/link/keys.h"
-#include "proto/link/loss_report.h"
 
 namespace farshore::linker {
 namespace {
@@ -73,6 +70,8 @@ ASYNC_TEST_F(LinkTest, UpdateFailsTheLinkWhenTheStoredEpochIsHigher) {
   EXPECT_ERROR(refused, ErrorCode::kConflict);
   EXPECT_EQ(state(), LinkState::kFailed);
   EXPECT_EQ(stored().epoch, LinkEpoch(5));
+  auto given_up = co_await link_->give_up("orders", 0, SourceOffset(5), soon());
+  EXPECT_ERROR(given_up, ErrorCode::kFenced);
 }
 
 // The mirror holds records of an epoch that the source never had.
@@ -174,21 +173,6 @@ ASYNC_TEST_F(LinkTest, TopicThatIsNeitherSelectedNorAtTheTargetLeavesTheListing)
   CO_ASSERT_OK(again);
   co_await env_.sleep(seconds(10));
   EXPECT_EQ(topic_state("orders"), "ACTIVE");
-}
-
-ASYNC_TEST_F(LinkTest, ReportsOfTopicsThatTheTargetDoesNotHaveAreDeleted) {
-  for (const char* name : {"gone", "there"}) {
-    const std::string report = end_report_key("a", name), losses = loss_report_key("a", name);
-    store_.others[report] = entry(report, encode(EndReport()), 1);
-    store_.others[losses] = entry(losses, encode(LossReport()), 1);
-  }
-  west_.add_topic("there", 1);
-  link_->start();
-  for (int i = 0; i < 1000 && topic_state("orders") != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
-  EXPECT_EQ(store_.others.count(end_report_key("a", "gone")), 0U);
-  EXPECT_EQ(store_.others.count(loss_report_key("a", "gone")), 0U);
-  EXPECT_EQ(store_.others.count(end_report_key("a", "there")), 1U);
-  EXPECT_EQ(store_.others.count(loss_report_key("a", "there")), 1U);
 }
 
 ASYNC_TEST_F(LinkTest, UpdateOfADeletedLinkIsNotFound) {

@@ -76,17 +76,22 @@ void LinkView::fill_spec(api::LinkSpec& out, const LinkSpec& spec) const {
 
 void LinkView::fill_totals(api::Link& out) const {
   LagFigures lag;
+  bool counted = false;
   int32_t partitions = 0;
   const auto& topics = link_.topics.all();
   for (const auto& entry : topics) {
     (*out.mutable_mirror_state_count())[std::string(shown_state(*entry.second, link_))] += 1;
     partitions += static_cast<int32_t>(entry.second->pumps().size());
-    if (!entry.second->left_out()) lag.add(lag_of(*entry.second, link_));
+    if (link_.fences.holds(entry.second->source_topic())) out.set_fenced_source_topics(out.fenced_source_topics() + 1);
+    if (entry.second->left_out()) continue;
+    lag.add(lag_of(*entry.second, link_));
+    counted = true;
   }
   out.set_mirror_topics(static_cast<int32_t>(topics.size()));
   out.set_mirror_partitions(partitions);
-  out.set_lag_records(lag.records());
-  out.set_lag_ms_max(lag.ms_max());
+  // A link that copies nothing has no lag: that would say that everything is there.
+  out.set_lag_records(counted ? lag.records() : LagFigures::kUnknown);
+  out.set_lag_ms_max(counted ? lag.ms_max() : LagFigures::kUnknown);
   out.set_lag_unknown_partitions(lag.unknown_partitions());
   out.set_bytes_total(static_cast<int64_t>(link_.replicator.bytes_received()));
   for (const auto& [kind, total] : losses()) {
@@ -103,6 +108,7 @@ void LinkView::fill_tasks(api::Link& out) const {
     if (task.error.code != ErrorCode::kNone) row.set_error(task.error.to_string());
     row.set_last_run_ms(task.last_run_ms);
     row.set_runs(task.runs);
+    if (task.begun) row.set_last_begun_ms_ago(ms(link_.env.now() - *task.begun));
   }
 }
 

@@ -11,6 +11,7 @@ class LossesTest : public LinkFixture {
  public:
   LossesTest() {
     west_.add_topic("orders", 1);
+    stored_.spec.on_divergence = OnDivergence::kTruncateAll;
     sink_.changes = true;
     sink_.has.end = sink_.has.high_watermark = SourceOffset(5);
     sink_.has.last_epoch = LogEpoch(9);
@@ -95,6 +96,15 @@ TEST_F(LossesTest, RecordsThatTheSourceDeletedBeforeTheyWereMirroredAreShownByTh
   restart();
   ASSERT_TRUE(becomes([this] { return shows_one_loss(); }));
   expect_loss("not-mirrored", 0, 20);
+}
+
+TEST_F(LossesTest, MirrorIsNotCutToNothingUnlessTheLinkSaysSo) {
+  stored_.spec.on_divergence = OnDivergence::kTruncate;
+  link().start();
+  ASSERT_TRUE(becomes([this] { return topic_state("orders") == "FAILED" && stored_report().rows.size() == 1; }));
+  expect_loss("kept", 0, 5);
+  EXPECT_EQ(sink_.changed, 0);
+  EXPECT_NE(topic("orders")->state_reason().find("on.divergence=truncate-all"), std::string::npos);
 }
 
 TEST_F(LossesTest, RecordsThatAreKeptAreCountedOnceHoweverOftenTheyAreFound) {

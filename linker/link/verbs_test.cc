@@ -72,6 +72,7 @@ ASYNC_TEST_F(VerbsTest, SecondVerbIsRefusedAndToldWhoIsAtWork) {
   EXPECT_ERROR(topic_pause, ErrorCode::kConflict);
   auto link_pause = co_await link_->update(set_state(LinkState::kPaused), soon());
   EXPECT_ERROR(link_pause, ErrorCode::kConflict);
+  EXPECT_ERROR(link_->may_be_deleted(), ErrorCode::kConflict);
   EXPECT_EQ(topic_state("orders"), "PENDING_STOPPED");
   auto property = co_await link_->update(set_state(LinkState::kActive), soon());  // changes no state
   EXPECT_TRUE(property) << property.error().to_string();
@@ -188,6 +189,48 @@ ASYNC_TEST_F(VerbsTest, PromoteDoesNotTakeATopicWithoutPumpsForDrained) {
   co_await promote_ends();
   EXPECT_ERROR(promoted_, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(says(promoted_.error(), "became FAILED")) << promoted_.error().to_string();
+}
+
+ASYNC_TEST_F(VerbsTest, ManyTopicsArePausedAndResumedWithOneWriteEach) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 200; ++i) kafka_.add_topic(names.emplace_back("orders-" + std::to_string(i)), 1);
+  auto all = [](StoredLink& link) {
+    link.spec.topics.front().pattern = PatternType::kPrefixed;
+    return ok();
+  };
+  auto updated = co_await link_->update(all, soon());
+  CO_ASSERT_OK(updated);
+  link_->start();
+  for (int i = 0; i < 1000 && topic_state(names.back()) != "ACTIVE"; ++i) co_await env_.sleep(milliseconds(10));
+  names.push_back("no-such-topic");
+  const int writes = store_.writes;
+  auto refused = co_await link_->pause_topics(names, true, soon());
+  CO_ASSERT_OK(refused);
+  CO_ASSERT(refused->size() == 1);
+  EXPECT_EQ(refused->front().topic, "no-such-topic");
+  EXPECT_EQ(store_.writes, writes + 1);
+  EXPECT_EQ(topic_state(names.front()), "PAUSED");
+  EXPECT_EQ(topic_state("orders"), "ACTIVE");
+  auto resumed = co_await link_->pause_topics(names, false, soon());
+  CO_ASSERT_OK(resumed);
+  EXPECT_EQ(store_.writes, writes + 2);
+  EXPECT_EQ(topic_state(names.front()), "ACTIVE");
+}
+
+ASYNC_TEST_F(VerbsTest, NamesOfPausedTopicsThatTheStoreCannotHoldAreRefusedWithTheWayOut) {
+  auto grown = [](StoredLink& link) {
+    link.paused_topics.assign(2200, std::string(245, 't'));
+    return ok();
+  };
+  link_->start();
+  for (int i = 0; i < 1000 && sink_.opened == 0; ++i) co_await env_.sleep(milliseconds(10));
+  auto updated = co_await link_->update(grown, soon());
+  CO_ASSERT_OK(updated);
+  const int writes = store_.writes;
+  auto refused = co_await link_->pause_topic("orders", true, soon());
+  EXPECT_ERROR(refused, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(says(refused.error(), "farshore link pause a")) << refused.error().to_string();
+  EXPECT_EQ(store_.writes, writes);
 }
 
 ASYNC_TEST_F(VerbsTest, PauseWhoseCallerIsGoneChangesNothing) {

@@ -56,5 +56,47 @@ ASYNC_TEST_F(RelayGarbageTest, CollectRemovesOnlyTranslationsOfDeletedLinks) {
   co_await third.stop();
 }
 
+ASYNC_TEST_F(RelayGarbageTest, EntryThatCannotBeReadEndsNoCollectionAndIsKeptIfItMayBelongToSomebody) {
+  RelayGateway gateway(*this);
+  const std::string newer = R"({"v": 99})", damaged = "no JSON";
+  CO_DO(co_await gateway.put("link/a", newer));
+  CO_DO(co_await gateway.put("link/a/group/g", "{}"));
+  CO_DO(co_await gateway.put("link/b", encode(link_named("b", 0x22))));
+  CO_DO(co_await gateway.put("link/b/topic/t", newer));
+  CO_DO(co_await gateway.put("link/c/topic/damaged", damaged));
+  CO_DO(co_await gateway.put("link/c/topic/newer", newer));
+  CO_DO(co_await gateway.put("link/z/group/g", "{}"));
+  auto collected = co_await gateway.garbage.collect("", soon());
+  CO_ASSERT_OK(collected);
+  auto left = co_await gateway.store.list("link/", soon());
+  CO_ASSERT_OK(left);
+  std::vector<std::string> names;
+  for (const auto& entry : *left) names.push_back(entry.key);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"link/a", "link/a/group/g", "link/b", "link/b/topic/t", "link/c/topic/newer"}));
+  co_await gateway.stop();
+}
+
+ASYNC_TEST_F(RelayGarbageTest, SweepThatFoundNothingIsNotRepeatedAtOnce) {
+  RelayGateway gateway(*this);
+  CO_DO(co_await gateway.put("link/b", encode(link_named("b", 0x22))));
+  auto collected = co_await gateway.garbage.collect("", soon());
+  CO_ASSERT_OK(collected);
+  const auto before = kafka_.requests;
+  for (int i = 0; i < 10; ++i) {
+    collected = co_await gateway.garbage.collect("", soon());
+    CO_ASSERT_OK(collected);
+  }
+  EXPECT_EQ(kafka_.requests, before);
+  CO_DO(co_await gateway.put("link/gone/group/g", "{}"));
+  co_await env_.sleep(minutes(2));
+  collected = co_await gateway.garbage.collect("", soon());
+  CO_ASSERT_OK(collected);
+  auto left = co_await gateway.store.list("link/gone/", soon());
+  CO_ASSERT_OK(left);
+  EXPECT_TRUE(left->empty());
+  co_await gateway.stop();
+}
+
 }  // namespace
 }  // namespace farshore::linker

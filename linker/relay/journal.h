@@ -59,9 +59,9 @@ class KafkaRelayJournal final : public replicator::RelayJournal {
   Task<Result<offsets::Claims>> claims(LinkPartition key, Deadline deadline);
 
   // Only for keys that were taken over (kFenced otherwise). forget_below: the source deleted the records below
-  // `log_start`. forget: the link is gone.
+  // `log_start`. forget: the link is gone, or the topic is relayed anew.
   Task<Status> forget_below(LinkPartition key, SourceOffset log_start, Deadline deadline);
-  Task<Status> forget(LinkPartition key, Deadline deadline);
+  Task<Status> forget(LinkPartition key, Deadline deadline) override;
 
   // The target offset behind the key's last relayed record; 0: nothing was relayed. nullopt: not taken over.
   std::optional<TargetOffset> relayed_end(const LinkPartition& key) const;

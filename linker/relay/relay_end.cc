@@ -7,6 +7,12 @@ namespace farshore::linker {
 namespace {
 
 constexpr int32_t kPartitionsAtOnceMax = 1000;  // the sink limits how many of them work, and not only wait
+// Of a partition that cannot be taken over: a target elects a new leader within this time, if it has one.
+constexpr Duration kOfflinePatience = seconds(10);
+constexpr Duration kLeaderLookEvery = seconds(1), kLeaderLookLimit = seconds(5);
+constexpr Duration kClaimsLimit = seconds(20);
+
+Error no_leader() { return {ErrorCode::kUnavailable, "the target has no leader for the partition"}; }
 
 }  // namespace
 
@@ -23,6 +29,7 @@ Task<Result<PromotionRecord>> RelayEnd::run(Deadline deadline) {
   record.wall_ms = relay_.env.wall_now().milliseconds_since_epoch;
   if (!request_.dry_run)
     for (const auto& key : request_.pumps) pumps_.pause(key);
+  co_await look_for_leaders();
   co_await end_partitions(topic, deadline);
   for (auto& [p, ended] : ended_) {
     if (!ended) co_return std::move(ended).error();
@@ -62,6 +69,7 @@ Task<void> RelayEnd::end_next(RelayTopic topic, Deadline deadline) {
     const bool pumped = static_cast<size_t>(p) < request_.pumps.size();
     auto ended = co_await end_partition(key, pumped && !request_.dry_run, deadline);
     if (ended && !pumped) ended->note = "by what was written down: nothing is relayed any more";
+    if (!ended && may_stay_open(ended.error())) ended = open_end(key, ended.error());
     ended_.emplace(p, std::move(ended));
   }
 }
@@ -69,6 +77,35 @@ Task<void> RelayEnd::end_next(RelayTopic topic, Deadline deadline) {
 Status RelayEnd::wanted() const {
   if (!request_.wanted || request_.wanted()) return ok();
   return Error(ErrorCode::kClosed, "given up by who asked for it");
+}
+
+bool RelayEnd::may_stay_open(const Error& why) const { return !request_.ends && error_retriable(why.code); }
+
+PromotionRecord::PartitionEnd RelayEnd::open_end(const LinkPartition& key, const Error& why) const {
+  PromotionRecord::PartitionEnd out;
+  out.partition = key.partition.value();
+  out.state = EndState::kOffline;
+  out.failover_offset = SourceOffset(-1);
+  out.new_epoch = LeadershipEpoch(-1);
+  out.last_epoch = LogEpoch(-1);
+  out.blind_window_ms = -1;
+  out.note = "not ended yet, it is tried again every few seconds: " + why.to_string();
+  if (auto progress = pumps_.progress(key)) out.source_high_watermark = progress->pump.source.high_watermark;
+  return out;
+}
+
+Task<void> RelayEnd::look_for_leaders() {
+  if (looked_ != MonoTime() && relay_.env.now() - looked_ < kLeaderLookEvery) co_return;
+  looked_ = relay_.env.now();
+  std::vector<std::string> names{request_.topic.topic};
+  auto looked = co_await relay_.target.client().refresh(std::move(names), relay_.env.in(kLeaderLookLimit));
+  (void)looked;  // without an answer the takeover finds out
+}
+
+bool RelayEnd::has_leader(int32_t partition) const {
+  const auto view = relay_.target.client().view();
+  const auto* known = view->partition(request_.topic.topic, partition);
+  return !known || known->leader >= 0;
 }
 
 int64_t RelayEnd::end_to_reach(int32_t partition) const {
@@ -82,6 +119,7 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(LinkPartition 
   out.partition = key.partition.value();
   out.new_epoch = LeadershipEpoch(-1);  // the epochs of a Kafka target are its own
   out.last_epoch = LogEpoch(-1);
+  out.blind_window_ms = -1;  // unless this gateway has heard the source: add_what_was_seen()
   CO_TRY(auto claims, co_await relay_.journal.claims(key, deadline));
   const auto known = known_end(claims.anchors, claims.last_run);
   if (!known) co_return out;
@@ -93,7 +131,9 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::claimed_end(LinkPartition 
 
 Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::end_partition(LinkPartition key, bool may_take_over,
                                                                     Deadline deadline) {
-  CO_TRY(auto out, co_await claimed_end(key, deadline));
+  if (request_.dry_run && !request_.ends && !has_leader(key.partition.value())) co_return no_leader();
+  const Deadline patience = request_.ends ? deadline : std::min(deadline, relay_.env.in(kClaimsLimit));
+  CO_TRY(auto out, co_await claimed_end(key, patience));
   auto progress = pumps_.progress(key);
   if (progress) out.source_high_watermark = progress->pump.source.high_watermark;
   if (progress && !may_take_over) out.failover_offset = progress->pump.target_end;
@@ -102,9 +142,15 @@ Task<Result<PromotionRecord::PartitionEnd>> RelayEnd::end_partition(LinkPartitio
   co_return out;
 }
 
+Task<Result<replicator::TargetState>> RelayEnd::take_over_once(LinkPartition key) {
+  if (!request_.ends && !has_leader(key.partition.value())) co_return no_leader();
+  co_return co_await relay_.sink.open(key);
+}
+
 Task<Status> RelayEnd::take_over(LinkPartition key, PromotionRecord::PartitionEnd& out, Deadline deadline) {
+  const Deadline patience = request_.ends ? deadline : std::min(deadline, relay_.env.in(kOfflinePatience));
   for (;;) {
-    auto state = co_await relay_.sink.open(key);
+    auto state = co_await take_over_once(key);
     if (state) {
       // The takeover may have found more at the target than was written down.
       CO_TRY(auto claimed, co_await claimed_end(key, deadline));
@@ -120,9 +166,10 @@ Task<Status> RelayEnd::take_over(LinkPartition key, PromotionRecord::PartitionEn
       out.note = "by what was written down: " + state.error().to_string();
       co_return ok();
     }
-    if (deadline.passed(relay_.env.now())) co_return std::move(state).error();
+    if (patience.passed(relay_.env.now())) co_return std::move(state).error();
     CO_CHECK(wanted());
     CO_CHECK(co_await relay_.target.client().pause(2, deadline));
+    co_await look_for_leaders();
   }
 }
 

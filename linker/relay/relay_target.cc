@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "linker/relay/open_ends.h"
 #include "linker/relay/relay_end.h"
 #include "linker/relay/topic_setup.h"
 
@@ -43,6 +44,11 @@ Status RelayTarget::fits(const ClusterIdentity& target) const {
 
 Task<Result<std::vector<TargetTopic>>> RelayTarget::adopt(Deadline deadline) {
   CO_CHECK(co_await topics_.load(deadline));
+  const RelayOpenEnds::Relay relay{env_, cluster_, sink_, services_.journal, topics_, link_};
+  RelayOpenEnds open_ends(relay);
+  co_await open_ends.complete(deadline);
+  for (const auto& [topic, why] : topics_.unreadable())
+    env_.log().error("a topic of the link is not relayed", {{"topic", topic}, {"error", why}});
   std::vector<TargetTopic> out;
   for (const RelayTopic& topic : topics_.topics()) {
     out.push_back(target_topic(topic));
@@ -55,14 +61,16 @@ Task<Result<std::vector<TargetTopic>>> RelayTarget::adopt(Deadline deadline) {
 }
 
 Task<Result<TargetTopic>> RelayTarget::make(WantedTopic wanted, LinkSource source, Deadline deadline) {
-  const TopicSetup::Relay relay{cluster_, topics_, presence_, link_, source_cluster_id_};
+  const TopicSetup::Relay relay{cluster_, topics_, presence_, sink_, link_, source_cluster_id_};
   TopicSetup setup(relay, source, std::move(wanted));
   co_return co_await setup.run(deadline);
 }
 
 Task<Result<std::map<std::string, std::string>>> RelayTarget::gone(Deadline deadline) {
   CO_CHECK(co_await topics_.load(deadline));
-  co_return co_await presence_.gone(deadline);
+  CO_TRY(auto gone, co_await presence_.gone(deadline));
+  for (const auto& [topic, why] : topics_.unreadable()) gone[topic] = why.to_string();
+  co_return gone;
 }
 
 Task<Result<PromotionRecord>> RelayTarget::end(EndOfTopic request, replicator::Replicator& pumps, Deadline deadline) {
@@ -95,9 +103,10 @@ Task<Status> RelayTarget::give_up(TargetTopic which, int32_t partition, SourceOf
   RelayTopicStore::Change given_up = [&range](RelayTopic& stored) -> Status {
     if (stored.promotion) return Error(ErrorCode::kInvalidArgument, "topic " + stored.topic + " has ended meanwhile");
     if (stored.given_up.size() >= kGivenUpMax)
-      return Error(ErrorCode::kResourceExhausted, "topic " + stored.topic + " has given up " +
-                                                      std::to_string(kGivenUpMax) +
-                                                      " ranges already: delete it at the target and create a new link");
+      return Error(ErrorCode::kResourceExhausted,
+                   "topic " + stored.topic + " has given up " + std::to_string(kGivenUpMax) +
+                       " ranges already: delete it at the target, then 'farshore mirror resume' "
+                       "relays it from the source's start");
     stored.given_up.push_back(range);
     return ok();
   };

@@ -1,13 +1,19 @@
 #include "linker/relay/relay_topic_store.h"
 
-#include <set>
-
 #include "proto/link/keys.h"
 
 namespace farshore::linker {
 namespace {
 
 constexpr int kConflictsMax = 5;  // changes of others that came between, in a row
+
+// The code says that nothing is to be tried again.
+Error unreadable_error(const std::string& topic, const std::string& key, const Error& why) {
+  return {ErrorCode::kInvalidArgument,
+          "the stored entry " + key + " cannot be read, so its topic is not relayed (" + why.to_string() +
+              "): start a gateway of the release that wrote it; or delete topic " + topic +
+              " at the target: then 'farshore mirror resume' replaces the entry, and relays from the source's start"};
+}
 
 }  // namespace
 
@@ -25,14 +31,25 @@ TargetTopic target_topic(const RelayTopic& topic) {
 Task<Status> RelayTopicStore::load(Deadline deadline) {
   if (loaded_) co_return ok();
   CO_TRY(auto stored, co_await store_.list(relay_topic_key(name_, ""), deadline));
+  unreadable_.clear();
   for (const auto& each : stored) {
     auto topic = decode_relay_topic(each.value);
-    if (!topic) co_return std::move(topic).error().in(each.key);
+    if (!topic) {
+      const std::string name = parse_link_key(each.key).child;
+      unreadable_.emplace(name, unreadable_error(name, each.key, topic.error()));
+      entries_[name] = Entry{RelayTopic(), each.revision};  // of no link, so nobody finds it; add() replaces it
+      continue;
+    }
     Entry& entry = entries_[topic->topic];  // a change may have been stored since the list was read
     if (entry.revision <= each.revision) entry = Entry{*topic, each.revision};
   }
   loaded_ = true;
   co_return ok();
+}
+
+Status RelayTopicStore::check_readable(const std::string& topic) const {
+  auto found = unreadable_.find(topic);
+  return found == unreadable_.end() ? ok() : Status(found->second);
 }
 
 const RelayTopic* RelayTopicStore::find(const std::string& topic) const {
@@ -65,6 +82,7 @@ Task<Result<RelayTopic>> RelayTopicStore::replace(Entry by, Deadline deadline) {
 Task<Status> RelayTopicStore::add(RelayTopic topic, Deadline deadline) {
   Entry entry{topic, entries_[topic.topic].revision};  // instead of one that a deleted link left
   CO_TRY(RelayTopic added, co_await replace(std::move(entry), deadline));
+  unreadable_.erase(added.topic);
   co_return ok();
 }
 
@@ -81,16 +99,16 @@ Task<Result<RelayTopic>> RelayTopicStore::change(std::string topic, Change chang
   }
 }
 
+// Reads the entries of links, and one entry of each: never all that belongs to them.
 Task<Status> RelayTopicStore::check_owner(std::string topic, Deadline deadline) {
-  CO_TRY(auto all, co_await store_.list(std::string(kLinkKeyPrefix), deadline));
-  std::set<std::string> links;
-  for (const auto& entry : all) links.insert(entry.key);
-  for (const auto& entry : all) {
-    const LinkKey key = parse_link_key(entry.key);
-    if (key.kind == LinkKey::Kind::kRelayTopic && key.child == topic && key.link != name_ &&
-        links.count(link_key(key.link)))
+  CO_TRY(auto links, co_await store_.links(deadline));
+  for (const auto& each : links) {
+    const std::string link = parse_link_key(each.key).link;
+    if (link == name_) continue;
+    CO_TRY(StoredEntry theirs, co_await store_.read(relay_topic_key(link, topic), deadline));
+    if (theirs.revision != 0)
       co_return Error(ErrorCode::kInvalidArgument, "topic " + topic + " at the target belongs to another link, " +
-                                                       key.link +
+                                                       link +
                                                        ": two links cannot fill one topic; give this one a --prefix");
   }
   co_return ok();

@@ -22,11 +22,16 @@ class RelayTopicStore {
   RelayTopicStore(LinkStore& store, LinkId link, std::string name)
       : store_(store), link_(link), name_(std::move(name)) {}
 
-  // Reads the records once, and again after a write that failed. To be called before find() and topics().
+  // Reads the records once, and again after a write that failed. To be called before the others. A record that cannot
+  // be read (damaged, or of a newer release) keeps nobody from the other topics.
   Task<Status> load(Deadline deadline);
+  // By topic: why its record cannot be read, with the way out. Such a topic is not relayed.
+  const std::map<std::string, Error>& unreadable() const { return unreadable_; }
+  Status check_readable(const std::string& topic) const;
   const RelayTopic* find(const std::string& topic) const;  // null: not a topic of this link
   std::vector<RelayTopic> topics() const;                  // of this link, those that were made at the target; by name
-  // A topic that is about to be made, and is not this link's yet. kConflict: another record is stored; load() reads it.
+  // A topic that is about to be made, and is not this link's yet, or whose record cannot be read and is replaced.
+  // kConflict: another record is stored; load() reads it.
   Task<Status> add(RelayTopic topic, Deadline deadline);
   // Changes the record as it is stored, and returns it. Whoever has a copy of a record cannot store it: another change
   // may have come between. So `change` is called with the newest record, again after a conflict, and touches only what
@@ -47,6 +52,7 @@ class RelayTopicStore {
   const LinkId link_;
   const std::string name_;
   std::map<std::string, Entry> entries_;  // by topic; also those of a deleted link of the same name
+  std::map<std::string, Error> unreadable_;
   bool loaded_ = false;
 };
 

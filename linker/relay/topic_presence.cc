@@ -6,12 +6,16 @@ namespace {
 constexpr int kMissingLooksMax = 3;
 
 std::string gone_text(const std::string& topic) {
-  return "topic " + topic + " is gone from the target: what was relayed into it is lost there";
+  return "topic " + topic +
+         " is gone from the target: what was relayed into it is lost there; 'farshore mirror resume' makes it again "
+         "and relays it from the source's start";
 }
 
 std::string made_anew_text(const RelayTopic& topic, TargetTopicId now) {
   return "topic " + topic.topic + " was deleted and made anew at the target: its id is " + now.to_string() +
-         ", this link relayed into " + topic.id.to_string();
+         ", this link relayed into " + topic.id.to_string() +
+         "; delete it at the target if it holds records, then 'farshore mirror resume' relays it from the source's "
+         "start";
 }
 
 }  // namespace
@@ -38,6 +42,17 @@ Task<Result<std::map<std::string, std::string>>> TopicPresence::gone(Deadline de
     if (!now.is_zero() && now != topic->id) out[name] = made_anew_text(*topic, now);
   }
   co_return out;
+}
+
+Task<Result<bool>> TopicPresence::is_gone(RelayTopic topic, Deadline deadline) {
+  kafka::TopicAdmin admin(cluster_);
+  for (int look = 1; look <= kMissingLooksMax; ++look) {
+    CO_TRY(auto there, co_await admin.find(topic.topic, deadline));
+    if (there && (there->id.is_zero() || TargetTopicId(there->id) == topic.id)) co_return false;
+    if (there) co_return co_await admin.never_written(topic.topic, there->partitions, deadline);
+    if (look < kMissingLooksMax) CO_CHECK(co_await cluster_.client().pause(look, deadline));
+  }
+  co_return true;
 }
 
 Task<Status> TopicPresence::check(RelayTopic topic, Deadline deadline) {

@@ -19,6 +19,8 @@ class TopicPresence {
   // Of all topics of the link that were not ended: those that are deleted or created again, with the reason. A topic
   // counts as gone when three looks in a row do not find it: brokers learn of topics one after another.
   Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline);
+  // The topic is not there any more, by several looks, or another one that nobody has written to has its name.
+  Task<Result<bool>> is_gone(RelayTopic topic, Deadline deadline);
   // kInvalidArgument: this topic is deleted or created again, by one look at the target.
   Task<Status> check(RelayTopic topic, Deadline deadline);
 

@@ -21,23 +21,33 @@ TopicSetup::TopicSetup(Relay relay, LinkSource source, WantedTopic wanted)
 
 Task<Result<TargetTopic>> TopicSetup::run(Deadline deadline) {
   CO_CHECK(co_await relay_.topics.load(deadline));
+  const Status readable = relay_.topics.check_readable(wanted_.topic);
+  if (!readable) CO_CHECK(co_await replace_unreadable(readable, deadline));
   const RelayTopic* before = relay_.topics.find(wanted_.topic);
   RelayTopic topic;
   const bool known = before != nullptr;
   if (known) topic = *before;
   if (topic.promotion) co_return target_topic(topic);
-  if (known &&
-      (topic.source_id != SourceTopicId(wanted_.source.id) || topic.source_cluster_id != relay_.source_cluster_id))
+  bool anew = false;
+  if (known) {
+    CO_TRY(anew, co_await starts_over(topic, deadline));
+  }
+  if (known && !anew && !same_source(topic))
     co_return refused("source topic " + wanted_.source.name + " was deleted and made anew: its id is " +
                       wanted_.source.id.to_string() + ", relayed was " + topic.source_id.to_string() +
-                      "; fail the topic over, or delete it at the target and make a new link");
+                      "; to relay the new one, delete topic " + wanted_.topic +
+                      " at the target: the link makes it again; to keep the old records there, fail it over");
   CO_CHECK(co_await check_source(deadline));
   CO_CHECK(co_await relay_.topics.check_owner(wanted_.topic, deadline));
-  if (known && !topic.id.is_zero()) co_return co_await keep_known(std::move(topic), deadline);
+  if (known && !anew && !topic.id.is_zero()) co_return co_await keep_known(std::move(topic), deadline);
   topic = new_record();
   RelayTopicConfigs configs = RelayTopicConfigs::for_new_topic(wanted_.configs);
   if (wanted_.dry_run) co_return co_await plan(std::move(topic), std::move(configs), deadline);
+  if (!readable)
+    topic.forgets = FormerRelay{topic.source_id, topic.partitions};  // if that was relayed, nobody can tell
   if (!known) CO_CHECK(co_await relay_.topics.add(topic, deadline));
+  if (anew) CO_CHECK(co_await store_start(topic, deadline));
+  CO_CHECK(co_await forget_former(deadline));
   auto drift = co_await make(std::move(topic), std::move(configs), deadline);
   if (!drift) {
     if (auto left_out = left_out_for_its_name(wanted_.topic, drift.error())) co_return std::move(*left_out);
@@ -46,6 +56,52 @@ Task<Result<TargetTopic>> TopicSetup::run(Deadline deadline) {
   TargetTopic made = target_topic(*relay_.topics.find(wanted_.topic));
   made.drift = std::move(*drift);
   co_return made;
+}
+
+Task<Status> TopicSetup::replace_unreadable(Status readable, Deadline deadline) {
+  if (!wanted_.start_over) co_return readable;
+  RelayTopic unknown;
+  unknown.topic = wanted_.topic;
+  CO_TRY(const bool gone, co_await relay_.presence.is_gone(std::move(unknown), deadline));
+  co_return gone ? ok() : readable;
+}
+
+bool TopicSetup::same_source(const RelayTopic& known) const {
+  return known.source_id == SourceTopicId(wanted_.source.id) && known.source_cluster_id == relay_.source_cluster_id;
+}
+
+Task<Result<bool>> TopicSetup::starts_over(RelayTopic known, Deadline deadline) {
+  if (known.id.is_zero()) co_return !same_source(known);  // nothing was relayed yet
+  if (!wanted_.start_over) co_return false;
+  co_return co_await relay_.presence.is_gone(std::move(known), deadline);
+}
+
+Task<Status> TopicSetup::store_start(RelayTopic fresh, Deadline deadline) {
+  RelayTopicStore::Change start = [&fresh](RelayTopic& stored) {
+    if (!stored.id.is_zero()) stored.forgets = FormerRelay{stored.source_id, stored.partitions};
+    fresh.forgets = stored.forgets;
+    fresh.promotions_before = stored.promotions_before;
+    stored = fresh;
+    return ok();
+  };
+  CO_TRY(RelayTopic stored, co_await relay_.topics.change(fresh.topic, std::move(start), deadline));
+  co_return ok();
+}
+
+Task<Status> TopicSetup::forget_former(Deadline deadline) {
+  const RelayTopic* now = relay_.topics.find(wanted_.topic);
+  if (!now || !now->forgets) co_return ok();
+  const FormerRelay former = *now->forgets;
+  for (int32_t p = 0; p < former.partitions; ++p) {
+    const LinkPartition key{relay_.link, former.source_id, PartitionId(p)};
+    CO_CHECK(co_await relay_.sink.forget(key, deadline));
+  }
+  RelayTopicStore::Change forgotten = [](RelayTopic& stored) {
+    stored.forgets.reset();
+    return ok();
+  };
+  CO_TRY(RelayTopic stored, co_await relay_.topics.change(wanted_.topic, std::move(forgotten), deadline));
+  co_return ok();
 }
 
 Task<Status> TopicSetup::check_source(Deadline deadline) {

@@ -11,6 +11,7 @@
 #include "linker/relay/topic_presence.h"
 #include "linker/target/link_target.h"
 #include "proto/kafka/client/topic_admin.h"
+#include "replicator/relay/relay_sink.h"
 
 namespace farshore::linker {
 
@@ -20,6 +21,7 @@ class TopicSetup {
     ClusterAdmin& target;
     RelayTopicStore& topics;
     TopicPresence& presence;
+    replicator::RelaySink& sink;
     LinkId link;
     ClusterId source_cluster_id;
   };
@@ -27,8 +29,9 @@ class TopicSetup {
 
   // With `wanted.dry_run` nothing is created; the target only validates. Refused for good (kInvalidArgument,
   // kUnsupported): a topic with records that this link did not relay, a topic of another link, a source or target topic
-  // that was deleted and created again, a source with LogAppendTime or without topic ids, more partitions than the
-  // source has. Configs of the source that the target refuses are left out and returned as drift.
+  // that was deleted and created again (but see `wanted.start_over`), a source with LogAppendTime or without topic ids,
+  // more partitions than the source has. Configs of the source that the target refuses are left out and returned as
+  // drift.
   Task<Result<TargetTopic>> run(Deadline deadline);
 
  private:
@@ -36,6 +39,14 @@ class TopicSetup {
 
   // LogAppendTime and missing topic ids are refused. Adds the source's max.message.bytes to the wanted configs.
   Task<Status> check_source(Deadline deadline);
+  // The topic is known, and is relayed anew: what was relayed is not at the target any more, or never was.
+  Task<Result<bool>> starts_over(RelayTopic known, Deadline deadline);
+  // Stores that first, so that a gateway that dies in between does not take it for the old topic.
+  Task<Status> store_start(RelayTopic fresh, Deadline deadline);
+  Task<Status> forget_former(Deadline deadline);  // the translation of what was relayed before
+  // ok: the record may be replaced, because nothing that it tells of is at the target. Else `readable`.
+  Task<Status> replace_unreadable(Status readable, Deadline deadline);
+  bool same_source(const RelayTopic& known) const;
   Task<Result<TargetTopic>> keep_known(RelayTopic known, Deadline deadline);
   Task<Status> grow(RelayTopic known, Deadline deadline);
   RelayTopic new_record() const;

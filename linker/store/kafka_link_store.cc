@@ -1,5 +1,7 @@
 #include "linker/store/kafka_link_store.h"
 
+#include <algorithm>
+
 #include "proto/batch/records.h"
 #include "proto/kafka/client/compacted_topic.h"
 #include "proto/kafka/client/fence.h"
@@ -11,7 +13,20 @@ namespace {
 constexpr int kLostRacesMax = 5;
 constexpr Duration kConfirmedFor = seconds(5);
 constexpr Duration kLifetimeAskEvery = hours(1), kLifetimeDefault = hours(7 * 24);
-constexpr int kEmptyReadsMax = 3;  // in a row, below the end: compaction has left a gap
+constexpr int kEmptyReadsMax = 3;             // in a row, below the end: compaction has left a gap
+constexpr Duration kStepLimit = seconds(10);  // of one answer while the topic is read, and of the steps behind that
+constexpr size_t kPageEntriesMax = 1000, kPageBytesMax = 1 << 20;
+// Of every 8 bytes, 7 are for the memories of groups, which are many. The rest is for what operators do: links can be
+// paused, ended and made also when no group can be remembered any more.
+constexpr size_t kGroupsShareOf8 = 7;
+
+StoredEntry stored_entry(const std::string& key, const std::string& value, int64_t revision) {
+  StoredEntry out;
+  out.key = key;
+  out.value = value;
+  out.revision = revision;
+  return out;
+}
 
 }  // namespace
 
@@ -44,10 +59,7 @@ Status KafkaLinkStore::apply(const BatchHeader& header, const SliceList& bytes, 
     }
     std::optional<std::string> value;
     if (record.value) value = std::string(*record.value);
-    remember(key, std::move(value), record.offset.value() + 1);
-    if (entries_bytes_ > options_.entries_bytes_max)
-      return Error(ErrorCode::kResourceExhausted, std::string(kLinksTopic) + " holds more than " +
-                                                      std::to_string(options_.entries_bytes_max) + " bytes of entries");
+    remember(key, std::move(value), record.offset.value() + 1);  // whatever the limit: only writes are refused
   }
 }
 
@@ -61,6 +73,21 @@ void KafkaLinkStore::remember(const std::string& key, std::optional<std::string>
   Entry& entry = entries_[key];
   entry.value = std::move(*value);
   entry.revision = revision;
+}
+
+Status KafkaLinkStore::check_room(const StoredEntry& entry) const {
+  const size_t size = entry.value.empty() ? 0 : entry.key.size() + entry.value.size();
+  const auto old = entries_.find(entry.key);
+  const size_t before = old == entries_.end() ? 0 : entry.key.size() + old->second.value.size();
+  if (size <= before) return ok();  // what deletes or shrinks leads out
+  const bool group = parse_link_key(entry.key).kind == LinkKey::Kind::kGroupMemory;
+  const size_t limit = group ? options_.entries_bytes_max / 8 * kGroupsShareOf8 : options_.entries_bytes_max;
+  if (entries_bytes_ - before + size <= limit) return ok();
+  return Error(ErrorCode::kResourceExhausted,
+               "target: " + std::string(kLinksTopic) + " holds " + std::to_string(entries_bytes_) + " bytes of " +
+                   std::to_string(limit) + " that are allowed, so " + entry.key +
+                   " is not stored. Most of them are remembered offsets of groups: select fewer groups with "
+                   "'farshore link update LINK --set groups=...', delete groups at the source, or delete a link");
 }
 
 Task<Status> KafkaLinkStore::take_control(Deadline deadline) {
@@ -94,12 +121,14 @@ Task<Status> KafkaLinkStore::try_to_take(Deadline deadline) {
   TopicPartition partition{kLinksTopic, 0};
   // From now on no takeover that began earlier can be completed. A controller that completed one is not fenced yet.
   CO_TRY(auto owner, co_await kafka::raise_epoch(cluster_, options_.transactional_id, deadline));
-  // Read from the start each time: the topic is small, and the cluster may have lost records that were read before.
+  // Read from the start each time: the cluster may have lost records that were read before.
   entries_.clear();
   entries_bytes_ = 0;
   controller_.clear();
   reader_ = std::make_unique<kafka::PartitionReader>(env_, cluster_, arena_, partition, Offset(0));
   CO_CHECK(co_await catch_up(deadline));
+  // The topic may be of any size, so reading it may take longer than the caller expected.
+  deadline = std::max(deadline, env_.in(kStepLimit));
   if (!began_with_) began_with_ = controller_;
   fenced_ = controller_ != *began_with_ && controller_ != name_;
   if (fenced_) co_return fenced();
@@ -174,6 +203,7 @@ Task<Status> KafkaLinkStore::catch_up(Deadline deadline) {
   CO_TRY(Offset end, co_await kafka::partition_offset(cluster_, std::move(partition), kafka::OffsetOf::kEnd, deadline));
   for (int empty = 0; reader_->position() < end && empty < kEmptyReadsMax;) {
     auto read = co_await reader_->next(deadline);
+    if (read && !read->run.empty()) deadline = std::max(deadline, env_.in(kStepLimit));  // as long as it goes on
     if (!read && read.error() == ErrorCode::kOutOfRange && reader_->position() == Offset(0)) {
       TopicPartition where{kLinksTopic, 0};
       CO_TRY(Offset start,
@@ -208,18 +238,38 @@ Task<Result<StoredEntry>> KafkaLinkStore::read(std::string key, Deadline deadlin
   co_return entry;
 }
 
-// One page holds all: they are in memory already.
 Task<Result<StoredPage>> KafkaLinkStore::page(std::string begin, std::string end, Deadline deadline) {
   auto guard = co_await turn_.lock(deadline);
   if (!guard) co_return guard.error().in("target: stored links");
   CO_CHECK(co_await ensure_control(deadline));
   CO_CHECK(co_await catch_up(deadline));
   StoredPage out;
+  size_t bytes = 0;
   for (auto it = entries_.lower_bound(begin); it != entries_.end() && it->first < end; ++it) {
-    StoredEntry& entry = out.entries.emplace_back();
-    entry.key = it->first;
-    entry.value = it->second.value;
-    entry.revision = it->second.revision;
+    out.more = out.entries.size() == kPageEntriesMax || bytes >= kPageBytesMax;
+    if (out.more) break;
+    out.entries.push_back(stored_entry(it->first, it->second.value, it->second.revision));
+    bytes += it->first.size() + it->second.value.size();
+  }
+  co_return out;
+}
+
+// All entries are in memory: what belongs to a link is passed over there, and not copied page by page.
+Task<Result<std::vector<StoredEntry>>> KafkaLinkStore::links(Deadline deadline) {
+  auto guard = co_await turn_.lock(deadline);
+  if (!guard) co_return guard.error().in("target: stored links");
+  CO_CHECK(co_await ensure_control(deadline));
+  CO_CHECK(co_await catch_up(deadline));
+  std::vector<StoredEntry> out;
+  const std::string end = end_of_prefix(std::string(kLinkKeyPrefix));
+  for (auto it = entries_.lower_bound(std::string(kLinkKeyPrefix)); it != entries_.end() && it->first < end;) {
+    const LinkKey key = parse_link_key(it->first);
+    if (key.kind == LinkKey::Kind::kLink) {
+      out.push_back(stored_entry(it->first, it->second.value, it->second.revision));
+      ++it;
+    } else {
+      it = entries_.lower_bound(end_of_prefix(link_children_prefix(key.link)));
+    }
   }
   co_return out;
 }
@@ -234,6 +284,7 @@ Task<Result<int64_t>> KafkaLinkStore::replace(StoredEntry entry, Deadline deadli
   const int64_t revision = known == entries_.end() ? 0 : known->second.revision;
   if (revision != entry.revision)
     co_return Error(ErrorCode::kConflict, entry.key + " was changed by somebody else meanwhile");
+  CO_CHECK(check_room(entry));
   kafka::KeyedRecord record;
   record.key = entry.key;
   if (!entry.value.empty()) record.value = entry.value;

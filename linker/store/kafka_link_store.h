@@ -11,7 +11,11 @@
 // A controller writes its name under the key `controller`. A takeover that is repeated reads that record again between
 // raising the epoch and sending the marker: if another name is there, that controller came later and keeps control.
 // Epochs do not tell: the broker ends our own half takeover under a new epoch, too (docs/decisions/0046).
-// Executor: the Env's. Calls wait for each other. Memory: all entries, at most `entries_bytes_max`.
+//
+// What can be written can be read back: replace() refuses what would make the entries larger than `entries_bytes_max`,
+// and reading refuses nothing, whatever is there. A takeover that still gets records goes on behind its deadline, so
+// there is no size at which no gateway starts (docs/decisions/0210).
+// Executor: the Env's. Calls wait for each other. Memory: all entries, at most `entries_bytes_max` of own writes.
 #pragma once
 
 #include <map>
@@ -29,7 +33,7 @@ namespace farshore::linker {
 
 struct KafkaLinkStoreOptions {
   std::string transactional_id = kControlTransactionalId;
-  size_t entries_bytes_max = 64 << 20;
+  size_t entries_bytes_max = 256 << 20;  // of keys and values. Writes that shrink an entry or delete it are not refused
 };
 
 class KafkaLinkStore final : public LinkStore {
@@ -40,7 +44,9 @@ class KafkaLinkStore final : public LinkStore {
   // read() and page() also find out whether another controller took over (kFenced).
   Task<Result<StoredEntry>> read(std::string key, Deadline deadline) override;
   Task<Result<StoredPage>> page(std::string begin, std::string end, Deadline deadline) override;
+  // kResourceExhausted: the entries would be larger than `entries_bytes_max`.
   Task<Result<int64_t>> replace(StoredEntry entry, Deadline deadline) override;
+  Task<Result<std::vector<StoredEntry>>> links(Deadline deadline) override;
 
   // Becomes the controller, also after kFenced; the previous controller is fenced. After any other error, a repeated
   // call goes on with the same takeover, and returns kFenced if another gateway has taken control since it began.
@@ -60,9 +66,11 @@ class KafkaLinkStore final : public LinkStore {
   // kFenced: another gateway raised the epoch meanwhile, or wrote its name as controller.
   Task<Status> try_to_take(Deadline deadline);
   Task<Status> confirm_control(Deadline deadline);  // asks, unless it asked a moment ago
-  Task<Status> catch_up(Deadline deadline);         // reads to the end of the topic; kFenced
+  // Reads to the end of the topic, also behind the deadline while records come. kFenced.
+  Task<Status> catch_up(Deadline deadline);
   // After a write with an unknown outcome: takes control, and reads whether the entry is there.
   Task<Result<int64_t>> decide(StoredEntry entry, Deadline deadline);
+  Status check_room(const StoredEntry& entry) const;
   void remember(const std::string& key, std::optional<std::string> value, int64_t revision);  // nullopt: forgets
   Status apply(const BatchHeader& header, const SliceList& bytes, size_t begin);
   Error fenced() const;

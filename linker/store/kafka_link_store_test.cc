@@ -173,15 +173,101 @@ ASYNC_TEST_F(KafkaLinkStoreTest, TopicWithoutItsBeginningIsReadFromItsLogStart) 
   EXPECT_EQ(listed->front().key, "link/b");
 }
 
-ASYNC_TEST_F(KafkaLinkStoreTest, TooManyBytesOfEntriesAreRefusedWithTheLimit) {
+ASYNC_TEST_F(KafkaLinkStoreTest, WriteThatWouldNotFitIsRefusedAndChangesNothing) {
+  KafkaLinkStoreOptions small;
+  small.entries_bytes_max = 8000;
+  KafkaLinkStore store(env_, *cluster_, small);
+  StoredEntry group = entry("link/l/group/g", std::string(6900, 'x'), 0);
+  auto revision = co_await put(store, group, soon());
+  CO_ASSERT_OK(revision);
+  StoredEntry more = entry("link/l/group/h", std::string(500, 'x'), 0);
+  auto refused = co_await put(store, more, soon());
+  EXPECT_ERROR(refused, ErrorCode::kResourceExhausted);
+  EXPECT_NE(refused.error().detail.find("link/l/group/h is not stored"), std::string::npos) << refused.error().detail;
+  StoredEntry link = entry("link/l", std::string(500, 'x'), 0);  // what operators do needs no room of the groups
+  CO_DO(co_await put(store, link, soon()));
+  StoredEntry other = entry("link/m", std::string(900, 'x'), 0);
+  refused = co_await put(store, other, soon());
+  EXPECT_ERROR(refused, ErrorCode::kResourceExhausted);
+  auto listed = co_await store.list("link/", soon());
+  CO_ASSERT_OK(listed);
+  EXPECT_EQ(listed->size(), 2u);
+  group.value.resize(100);  // what shrinks leads out
+  group.revision = *revision;
+  CO_DO(co_await put(store, group, soon()));
+  CO_DO(co_await put(store, more, soon()));
+  CO_DO(co_await put(store, other, soon()));
+}
+
+ASYNC_TEST_F(KafkaLinkStoreTest, EntriesThatAreTooLargeAlreadyAreReadAndCanBeDeleted) {
+  KafkaLinkStore store(env_, *cluster_);
+  for (const char* key : {"link/a", "link/a/group/g", "link/a/group/h"}) {
+    StoredEntry big = entry(key, std::string(2000, 'x'), 0);
+    CO_DO(co_await put(store, big, soon()));
+  }
   KafkaLinkStoreOptions small;
   small.entries_bytes_max = 1000;
-  KafkaLinkStore store(env_, *cluster_);
-  StoredEntry big = entry("link/a", std::string(2000, 'x'), 0);
-  CO_DO(co_await put(store, big, soon()));
   KafkaLinkStore limited(env_, *cluster_, small);
   auto listed = co_await limited.list("link/", soon());
-  EXPECT_ERROR(listed, ErrorCode::kResourceExhausted);
+  CO_ASSERT_OK(listed);
+  CO_ASSERT(listed->size() == 3);
+  StoredEntry other = entry("link/b", "1", 0);
+  auto refused = co_await put(limited, other, soon());
+  EXPECT_ERROR(refused, ErrorCode::kResourceExhausted);
+  for (StoredEntry& each : *listed) {
+    each.value.clear();
+    CO_DO(co_await put(limited, each, soon()));
+  }
+  CO_DO(co_await put(limited, other, soon()));
+}
+
+ASYNC_TEST_F(KafkaLinkStoreTest, TopicThatNeedsLongerThanTheDeadlineToBeReadIsReadAllTheSame) {
+  KafkaLinkStore store(env_, *cluster_);
+  for (int i = 0; i < 20; ++i) {
+    StoredEntry big = entry("link/l/group/" + std::to_string(i), std::string(500'000, 'x'), 0);
+    CO_DO(co_await put(store, big, soon()));
+  }
+  sim::LinkProfile slow;
+  slow.bytes_per_second = 1e6;
+  world_.net().set_default_profile(slow);
+  KafkaLinkStore fresh(env_, *cluster_);
+  CO_DO(co_await fresh.take_control(env_.in(seconds(3))));
+  EXPECT_TRUE(fresh.in_control());
+}
+
+ASYNC_TEST_F(KafkaLinkStoreTest, PageIsBoundedAndLinksCopiesNothingOfTheirEntries) {
+  KafkaLinkStore store(env_, *cluster_);
+  std::vector<std::string> names;
+  for (const char* name : {"a", "a-b", "c"}) {
+    StoredEntry link = entry(link_key(name), "1", 0);
+    names.push_back(link.key);
+    CO_DO(co_await put(store, link, soon()));
+    for (int i = 0; i < 600; ++i) {
+      StoredEntry group = entry(group_memory_key(name, std::to_string(i)), "1", 0);
+      CO_DO(co_await put(store, group, soon()));
+    }
+  }
+  auto page = co_await store.page("link/", "link0", soon());
+  CO_ASSERT_OK(page);
+  EXPECT_EQ(page->entries.size(), 1000u);
+  EXPECT_TRUE(page->more);
+  auto listed = co_await store.list("link/", soon());
+  CO_ASSERT_OK(listed);
+  EXPECT_EQ(listed->size(), 1803u);
+  auto links = co_await store.links(soon());
+  CO_ASSERT_OK(links);
+  std::vector<std::string> found;
+  for (const auto& each : *links) found.push_back(each.key);
+  EXPECT_EQ(found, names);
+  StoredEntry large = entry("link/z", std::string(900'000, 'x'), 0);
+  for (int i = 0; i < 3; ++i) {
+    large.key += "z";
+    CO_DO(co_await put(store, large, soon()));
+  }
+  page = co_await store.page("link/z", "link0", soon());
+  CO_ASSERT_OK(page);
+  EXPECT_EQ(page->entries.size(), 2u);
+  EXPECT_TRUE(page->more);
 }
 
 // The target has forgotten the transactional id, so no marker fences the old controller.

@@ -1,15 +1,25 @@
 #include "linker/store/link_definition.h"
 
-#include <algorithm>
+#include "base/side_by_side.h"
 
 namespace farshore::linker {
+namespace {
+
+constexpr size_t kForgottenAtOnce = 16;  // entries of a link that is deleted
+
+}  // namespace
 
 LinkDefinition::LinkDefinition(Reactor& reactor, LinkStore& store, StoredLink link, int64_t revision)
-    : store_(store), link_(std::move(link)), revision_(revision), storing_(reactor) {}
-
-bool LinkDefinition::topic_paused(const std::string& topic) const {
-  return std::find(link_.paused_topics.begin(), link_.paused_topics.end(), topic) != link_.paused_topics.end();
+    : reactor_(reactor), store_(store), revision_(revision), storing_(reactor) {
+  take(std::move(link));
 }
+
+void LinkDefinition::take(StoredLink link) {
+  link_ = std::move(link);
+  paused_topics_ = {link_.paused_topics.begin(), link_.paused_topics.end()};
+}
+
+bool LinkDefinition::topic_paused(const std::string& topic) const { return paused_topics_.contains(topic); }
 
 void LinkDefinition::learn_cluster_ids(const ClusterId& source, const ClusterId& target) {
   link_.spec.source_cluster_id = source;
@@ -33,7 +43,8 @@ Task<Result<StoredEntry>> LinkDefinition::stored_if_ours(Deadline deadline) {
 // never came.
 Task<Status> LinkDefinition::reread(Deadline deadline) {
   CO_TRY(StoredEntry entry, co_await stored_if_ours(deadline));
-  CO_TRY(link_, decode_stored_link(entry.value));
+  CO_TRY(StoredLink stored, decode_stored_link(entry.value));
+  take(std::move(stored));
   revision_ = entry.revision;
   co_return ok();
 }
@@ -52,7 +63,7 @@ Task<Result<StoredLink>> LinkDefinition::update(Edit edit, Deadline deadline) {
     auto revision = co_await store_.replace(std::move(entry), deadline);
     if (revision) {
       revision_ = *revision;
-      link_ = std::move(changed);
+      take(std::move(changed));
       co_return before;
     }
     if (revision.error() != ErrorCode::kConflict || !again) co_return std::move(revision).error();
@@ -78,13 +89,18 @@ Task<Status> LinkDefinition::forget(Deadline deadline) {
   // If this fails, the entries left behind do no harm: readers find no link that they belong to, and the backend
   // collects them.
   if (!rest) co_return ok();
-  for (auto& left : *rest) {
-    if (parse_link_key(left.key).kind == LinkKey::Kind::kRelayTopic) continue;
-    left.value.clear();
-    auto deleted = co_await store_.replace(std::move(left), deadline);  // kConflict: it is another link's already
-    if (!deleted && deleted.error() != ErrorCode::kConflict) break;     // kFenced: a deleted link writes nothing more
-  }
+  bool ended = false;
+  OneOfMany one = [&](size_t i) { return forget_one(std::move((*rest)[i]), ended, deadline); };
+  co_await side_by_side(reactor_, rest->size(), kForgottenAtOnce, std::move(one));
   co_return ok();
+}
+
+Task<void> LinkDefinition::forget_one(StoredEntry left, bool& ended, Deadline deadline) {
+  if (ended || parse_link_key(left.key).kind == LinkKey::Kind::kRelayTopic) co_return;
+  left.value.clear();
+  auto deleted = co_await store_.replace(std::move(left), deadline);  // kConflict: it is another link's already
+  // kFenced: a deleted link writes nothing more.
+  if (!deleted && deleted.error() != ErrorCode::kConflict) ended = true;
 }
 
 }  // namespace farshore::linker

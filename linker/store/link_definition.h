@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "base/async_mutex.h"
@@ -46,10 +47,15 @@ class LinkDefinition {
 
  private:
   Task<Status> reread(Deadline deadline);
+  void take(StoredLink link);
+  // `ended`: nothing more can be deleted.
+  Task<void> forget_one(StoredEntry left, bool& ended, Deadline deadline);
   std::string key() const { return link_key(link_.spec.name); }
 
+  Reactor& reactor_;
   LinkStore& store_;
   StoredLink link_;
+  std::set<std::string> paused_topics_;  // of link_
   int64_t revision_;
   AsyncMutex storing_;
 };

@@ -5,18 +5,14 @@
 #include "proto/link/keys.h"
 
 namespace farshore::linker {
-namespace {
 
-// The end of the range of all keys that begin with `prefix`.
 std::string end_of_prefix(std::string prefix) {
   prefix.back() = static_cast<char>(prefix.back() + 1);
   return prefix;
 }
 
-}  // namespace
-
-Task<Result<std::vector<StoredEntry>>> LinkStore::links(Deadline deadline) {
-  std::vector<StoredEntry> out;
+Task<Result<LinkStore::Walk>> LinkStore::walk(Deadline deadline) {
+  Walk out;
   const std::string end = end_of_prefix(std::string(kLinkKeyPrefix));
   std::string begin(kLinkKeyPrefix);
   for (bool more = true; more;) {
@@ -26,13 +22,34 @@ Task<Result<std::vector<StoredEntry>>> LinkStore::links(Deadline deadline) {
       if (entry.key < begin) continue;
       const LinkKey key = parse_link_key(entry.key);
       begin = entry.key + '\0';
-      if (key.kind == LinkKey::Kind::kLink)
-        out.push_back(std::move(entry));
-      else
+      if (key.kind == LinkKey::Kind::kLink) {
+        out.links.push_back(std::move(entry));
+      } else {
         begin = std::max(begin, end_of_prefix(link_children_prefix(key.link)));
+        if (!key.link.empty()) out.with_children.insert(key.link);
+      }
     }
   }
   co_return out;
+}
+
+Task<Result<std::vector<StoredEntry>>> LinkStore::links(Deadline deadline) {
+  CO_TRY(Walk all, co_await walk(deadline));
+  co_return std::move(all.links);
+}
+
+Task<Result<std::vector<std::string>>> LinkStore::names(Deadline deadline) {
+  CO_TRY(Walk all, co_await walk(deadline));
+  for (const StoredEntry& link : all.links) all.with_children.insert(parse_link_key(link.key).link);
+  std::vector<std::string> names(all.with_children.begin(), all.with_children.end());
+  co_return names;
+}
+
+Task<Result<std::vector<std::string>>> LinkStore::deleted_links(Deadline deadline) {
+  CO_TRY(Walk all, co_await walk(deadline));
+  for (const StoredEntry& link : all.links) all.with_children.erase(parse_link_key(link.key).link);
+  std::vector<std::string> names(all.with_children.begin(), all.with_children.end());
+  co_return names;
 }
 
 Task<Result<std::vector<StoredEntry>>> LinkStore::list(std::string prefix, Deadline deadline) {

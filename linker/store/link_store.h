@@ -7,6 +7,7 @@
 // links() passes over what belongs to links, and list() has a limit.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct StoredEntry {
   std::string key, value;
   int64_t revision = 0;  // 0: not there
 };
+
+// The end of the range of all keys that begin with `prefix`.
+std::string end_of_prefix(std::string prefix);
 
 struct StoredPage {
   std::vector<StoredEntry> entries;  // sorted by key
@@ -42,12 +46,24 @@ class LinkStore {
 
   // The entries of the links themselves (keys link/<name>), sorted. Costs work in proportion to the links, however many
   // entries belong to them.
-  Task<Result<std::vector<StoredEntry>>> links(Deadline deadline);
+  virtual Task<Result<std::vector<StoredEntry>>> links(Deadline deadline);
+  // The names of all links that have an entry, deleted ones too (their reports stay). The same cost.
+  Task<Result<std::vector<std::string>>> names(Deadline deadline);
+  // The names of links that have entries, but not their own: they were deleted, and by a gateway that died then. Costs
+  // as links(). A link that is made meanwhile may be among them: look for its entry again.
+  Task<Result<std::vector<std::string>>> deleted_links(Deadline deadline);
   // The entries whose keys begin with `prefix`, page by page, sorted. kResourceExhausted: there are more than
   // kListedEntriesMax.
   Task<Result<std::vector<StoredEntry>>> list(std::string prefix, Deadline deadline);
 
   static constexpr size_t kListedEntriesMax = 1'000'000;
+
+ private:
+  struct Walk {
+    std::vector<StoredEntry> links;
+    std::set<std::string> with_children;  // names
+  };
+  Task<Result<Walk>> walk(Deadline deadline);
 };
 
 }  // namespace farshore::linker

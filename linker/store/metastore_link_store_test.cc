@@ -100,6 +100,15 @@ ASYNC_TEST_F(MetastoreLinkStoreTest, LinksAreFoundInAFewPagesHoweverManyGroupsTh
   EXPECT_EQ(groups->size(), 12000U);
 }
 
+ASYNC_TEST_F(MetastoreLinkStoreTest, LinksThatWereDeletedHalfwayAreFoundByWhatTheyLeft) {
+  for (const char* name : {"a", "a-b", "b"}) kafka_.link_entries[link_key(name)] = {"link", 2};
+  for (const char* name : {"a", "a-b", "a-c", "c"})
+    for (int n = 0; n < 1500; ++n) kafka_.link_entries[group_memory_key(name, "group-" + std::to_string(n))] = {"x", 1};
+  auto deleted = co_await store_.deleted_links(soon());
+  CO_ASSERT_OK(deleted);
+  EXPECT_EQ(*deleted, (std::vector<std::string>{"a-c", "c"}));
+}
+
 ASYNC_TEST_F(MetastoreLinkStoreTest, EntryThatIsNotThereIsReadWithRevisionZero) {
   kafka_.link_entries["link/ab"] = {"another", 7};
   auto missing = co_await store_.read("link/a", soon());

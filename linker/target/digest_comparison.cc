@@ -1,11 +1,15 @@
 #include "linker/target/digest_comparison.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace farshore::linker {
 namespace {
 
 constexpr int32_t kNarrowingRanges = 64;  // into which a range that differs is cut
+constexpr const char* kCompactionUnknown =
+    "the broker of one end is older and cannot say whether it ever compacted this topic: if it did, that is the "
+    "difference";
 
 // Of two answers about a partition, one of them an error: which end failed, and how.
 std::string comparison_error(const MirrorPartitionAnswer& source, const MirrorPartitionAnswer& target) {
@@ -42,7 +46,10 @@ Task<Status> DigestComparison::run(LinkTarget::Verified verified, Deadline deadl
     out.set_to_offset(-1);
     out.set_first_difference(-1);
     CO_CHECK(co_await look(out, deadline));
-    if (out.error().empty()) CO_CHECK(co_await compare(out, deadline));
+    if (!out.note().empty())
+      out.set_not_compared(true);
+    else if (out.error().empty())
+      CO_CHECK(co_await compare(out, deadline));
     out.set_done(true);
     verified(std::move(out));
   }
@@ -50,9 +57,9 @@ Task<Status> DigestComparison::run(LinkTarget::Verified verified, Deadline deadl
 }
 
 Task<Status> DigestComparison::look(api::VerifyProgress& out, Deadline deadline) {
-  auto from = co_await source_.describe_partition(topic_.source_topic, out.partition(), deadline);
+  auto from = co_await source_.describe_partition(topic_.source_topic, out.partition(), question(deadline));
   if (!from) co_return std::move(from).error().in("source: topic " + topic_.source_topic);
-  auto to = co_await target_.describe_partition(topic_.topic, out.partition(), deadline);
+  auto to = co_await target_.describe_partition(topic_.topic, out.partition(), question(deadline));
   if (!to) co_return std::move(to).error().in("target: topic " + topic_.topic);
   const auto& source = from->partitions.front();
   const auto& target = to->partitions.front();
@@ -60,23 +67,43 @@ Task<Status> DigestComparison::look(api::VerifyProgress& out, Deadline deadline)
     out.set_error(comparison_error(source, target));
     co_return ok();
   }
+  note_compaction(source, target);
   int64_t end = std::min(source.high_watermark, target.high_watermark);
   if (target.promotion) end = std::min(end, target.promotion->offset);
   const int64_t start = std::max(source.log_start_offset, target.log_start_offset);
   out.set_from_offset(std::max(out.from_offset(), start));
   out.set_to_offset(out.to_offset() < 0 ? end : std::min(out.to_offset(), end));
-  if (out.from_offset() >= out.to_offset() && source.high_watermark > source.log_start_offset && !target.promotion)
-    out.set_error("nothing of it is mirrored: the source has " +
-                  range_text(source.log_start_offset, source.high_watermark) + ", the mirror " +
-                  range_text(target.log_start_offset, target.high_watermark));
+  if (out.from_offset() >= out.to_offset() && source.high_watermark > source.log_start_offset) {
+    const std::string have = "the source has " + range_text(source.log_start_offset, source.high_watermark) +
+                             ", the mirror " + range_text(target.log_start_offset, target.high_watermark);
+    if (target.promotion)  // nothing is wrong, and nothing is shown to be right
+      out.set_note("no record is at both ends: the mirror ended at offset " + std::to_string(target.promotion->offset) +
+                   ", " + have);
+    else
+      out.set_error("nothing of it is mirrored: " + have);
+  }
   co_return ok();
+}
+
+void DigestComparison::note_compaction(const MirrorPartitionAnswer& source, const MirrorPartitionAnswer& target) {
+  compaction_known_ = source.compacted_to >= 0 && target.compacted_to >= 0;
+  source_compacted_ = source.compacted_to > 0 || policy_compacts_;
+  compacted_to_ = std::max({source.compacted_to, target.compacted_to, int64_t{0}});
+  if (!compaction_known_ && policy_compacts_) compacted_to_ = std::numeric_limits<int64_t>::max();
+}
+
+std::string DigestComparison::compaction_note(int64_t low, int64_t high) const {
+  return (source_compacted_
+              ? "the source compacts this topic, or did so once, and the mirror keeps what the source had: "
+              : "the target has compacted this topic since its mirror ended, and the source keeps what it had: ") +
+         range_text(low, high) + " is not comparable";
 }
 
 Task<Result<DigestComparison::Both>> DigestComparison::digests(int32_t partition, int64_t low, int64_t high,
                                                                int32_t ranges, Deadline deadline) {
-  auto at_source = co_await source_.digest(topic_.source_topic, partition, low, high, ranges, deadline);
+  auto at_source = co_await source_.digest(topic_.source_topic, partition, low, high, ranges, question(deadline));
   if (!at_source) co_return std::move(at_source).error().in("source: digest of partition " + std::to_string(partition));
-  auto at_target = co_await target_.digest(topic_.topic, partition, low, high, ranges, deadline);
+  auto at_target = co_await target_.digest(topic_.topic, partition, low, high, ranges, question(deadline));
   if (!at_target) co_return std::move(at_target).error().in("target: digest of partition " + std::to_string(partition));
   co_return Both{std::move(at_source->partitions.front()), std::move(at_target->partitions.front())};
 }
@@ -84,10 +111,12 @@ Task<Result<DigestComparison::Both>> DigestComparison::digests(int32_t partition
 Task<Status> DigestComparison::compare(api::VerifyProgress& out, Deadline deadline) {
   const int64_t begun_at = out.from_offset();
   int64_t comparable_from = begun_at;
+  bool compacted = false;  // a difference was seen that compaction explains
   int64_t piece = kFirstPiece;
   std::string at_source, at_target;
   for (int64_t at = begun_at; at < out.to_offset();) {
-    const int64_t high = std::min(at + piece, out.to_offset());
+    int64_t high = std::min(at + piece, out.to_offset());
+    if (at < compacted_to_) high = std::min(high, compacted_to_);  // no piece lies on both sides
     const MonoTime asked = env_.now();
     CO_TRY(Both both, co_await digests(out.partition(), at, high, 1, deadline));
     const Duration took = env_.now() - asked;
@@ -103,8 +132,13 @@ Task<Status> DigestComparison::compare(api::VerifyProgress& out, Deadline deadli
         comparable_from = std::max(comparable_from, at);
         continue;
       }
-      if (!compacted_) co_return co_await find_first_difference(out, at, high, deadline);
+      if (at >= compacted_to_) {
+        if (!compaction_known_) out.set_note(kCompactionUnknown);
+        co_return co_await find_first_difference(out, at, high, deadline);
+      }
+      if (high > compacted_to_) continue;  // it was compacted up to there meanwhile
       CO_TRY(comparable_from, co_await equal_from(out.partition(), at, high, deadline));
+      compacted = true;
     } else {
       fold(at_source, both.source.digests);
       fold(at_target, both.target.digests);
@@ -115,9 +149,7 @@ Task<Status> DigestComparison::compare(api::VerifyProgress& out, Deadline deadli
     if (took > 4 * kPieceTime) piece = std::max<int64_t>(piece / 2, 1);
     co_await env_.sleep(std::min(took, 4 * kPieceTime));
   }
-  if (compacted_ && comparable_from > begun_at)
-    out.set_note("the source compacts this topic, and the mirror keeps what the source had: " +
-                 range_text(begun_at, comparable_from) + " is not comparable");
+  if (compacted && comparable_from > begun_at) out.set_note(compaction_note(begun_at, comparable_from));
   out.set_from_offset(comparable_from);
   out.set_equal(comparable_from < out.to_offset() || begun_at >= out.to_offset());
   out.set_not_compared(!out.equal());

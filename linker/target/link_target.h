@@ -50,6 +50,9 @@ struct WantedTopic {
   TopicInfo source;
   std::map<std::string, std::string> configs;  // of the source, as far as the link follows them
   bool dry_run = false;
+  // Nothing is copied into the topic now. If the target does not have it any more, it is made again, and what was
+  // copied before is forgotten. Otherwise a topic that is gone is an error.
+  bool start_over = false;
 };
 
 struct EndOfTopic {
@@ -85,6 +88,10 @@ class LinkTarget {
   // Makes the topic, adds partitions to it, or finds it as it should be; with `promotion` if it was ended before. An
   // error that is not retriable: the topic is refused for good, with the reason. kFenced: a newer gateway has the link.
   virtual Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) = 0;
+  // The same for many topics, in the order of `wanted`: side by side, or with one request for many. `dry_run` of all of
+  // them is that of the first. What fails keeps nobody from the others.
+  virtual Task<std::vector<Result<TargetTopic>>> make_all(std::vector<WantedTopic> wanted, LinkSource source,
+                                                          Deadline deadline);
   // Which configs the topic at the target should have. `followed`: the source's configs that the link follows.
   // `caught_up`: every partition has reached the source's end at least once since this gateway runs.
   virtual Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed,
@@ -123,7 +130,8 @@ class LinkTarget {
   virtual void close() = 0;
 };
 
-// Adds the source's state to the record, as this gateway saw it last, where that is newer than the target's values.
+// Adds the source's state to the record, as this gateway saw it last, where that is newer than the target's values. Of
+// a partition that this gateway never heard of, and of which the target knows no loss, the loss is unknown.
 void add_what_was_seen(PromotionRecord& record, const std::vector<LinkPartition>& pumps,
                        const replicator::Replicator& replicator, MonoTime now);
 

@@ -1,6 +1,6 @@
-// MirrorPresence: which mirror topics of one link a Farshore target still has, as the link made them. An append to a
-// topic that was deleted is refused, but an idle mirror appends nothing: so the target's metadata is looked at in each
-// round of discovery. Executor: the Env's. Owner: MirrorTarget.
+// MirrorPresence: which mirror topics of one link a Farshore target still has, as the link made them, ended ones
+// included. An append to a topic that was deleted is refused, but an idle mirror appends nothing: so the target's
+// metadata is looked at in each round of discovery. Executor: the Env's. Owner: MirrorTarget.
 #pragma once
 
 #include <map>
@@ -15,7 +15,6 @@ class MirrorPresence {
   explicit MirrorPresence(ClusterAdmin& target) : target_(target) {}  // outlives it
 
   void made(const std::string& topic, TargetTopicId id) { known_[topic] = Known{id}; }
-  void ended(const std::string& topic) { known_.erase(topic); }
 
   // Those that are deleted, or are another topic now, with the reason; each is reported once. A topic counts as deleted
   // when three looks in a row do not find it: brokers learn of topics one after another.

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "base/side_by_side.h"
 #include "linker/target/digest_comparison.h"
 #include "proto/link/keys.h"
 #include "proto/link/link_writer.h"
 
 namespace farshore::linker {
 namespace {
+
+constexpr size_t kRefusedAtOnce = 16;  // topics that the target has refused to make, and that are looked at
 
 TargetTopic topic_of(const MirrorTopicAnswer& answer) {
   TargetTopic topic;
@@ -17,6 +20,37 @@ TargetTopic topic_of(const MirrorTopicAnswer& answer) {
   topic.source_id = SourceTopicId(answer.source_topic_id);
   if (ended(role_of(answer))) topic.promotion = get_promotion(answer);
   return topic;
+}
+
+// Where the records of a source topic come from, as the source describes it. A mirror that has ended is its own origin:
+// clients write to it, and what they write is nowhere else.
+std::vector<ClusterId> provenance_of(const MirrorTopicAnswer& origin) {
+  std::vector<ClusterId> clusters;
+  if (ended(role_of(origin))) return clusters;
+  for (const auto& cluster : origin.source_provenance) clusters.emplace_back(cluster);
+  return clusters;
+}
+
+TargetTopic left_out_as_cycle(const std::string& topic) {
+  TargetTopic cycle;
+  cycle.topic = topic;
+  cycle.left_out = "its records come from the target itself: mirroring them back would be a cycle";
+  return cycle;
+}
+
+// The target has refused to make a topic, `why`. If it is the one that the source's topic was once mirrored from, what
+// is there are the old records, and its operator has to decide about them.
+Error refused_mirror_back(const WantedTopic& wanted, const MirrorTopicAnswer& origin, const ClusterId& own, Error why) {
+  const auto& through = origin.source_provenance;
+  const bool back = ended(role_of(origin)) && std::find(through.begin(), through.end(), own.value()) != through.end();
+  if (!back || why != ErrorCode::kAlreadyExists) return why;
+  return Error(why.code,
+               "topic " + wanted.source.name +
+                   " of the source was mirrored from this target, and was promoted or failed over there: what "
+                   "clients write to it now is at no second place. Topic " +
+                   wanted.topic +
+                   " at the target holds what was written before: to mirror it back, delete it there, or give "
+                   "this link a --prefix");
 }
 
 kafka::ClientOptions client_of(const StoredLink& link) {
@@ -62,7 +96,7 @@ Task<Result<std::vector<TargetTopic>>> MirrorTarget::adopt(Deadline deadline) {
     TargetTopic& topic = topics.emplace_back(topic_of(answer));
     auto there = view->topics.find(topic.topic);
     if (there != view->topics.end()) topic.partitions = static_cast<int32_t>(there->second.partitions.size());
-    if (!topic.promotion) presence_.made(topic.topic, topic.id);
+    presence_.made(topic.topic, topic.id);
   }
   co_return topics;
 }
@@ -78,30 +112,78 @@ Task<std::string> MirrorTarget::name_of(LinkId link, Deadline deadline) {
 }
 
 Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource source, Deadline deadline) {
+  std::vector<WantedTopic> one;
+  one.push_back(std::move(wanted));
+  auto made = co_await make_all(std::move(one), source, deadline);
+  co_return std::move(made.front());
+}
+
+// Over a long way this costs a round trip for some hundred topics at the source, and one for some at the target.
+Task<std::vector<Result<TargetTopic>>> MirrorTarget::make_all(std::vector<WantedTopic> wanted, LinkSource source,
+                                                              Deadline deadline) {
+  std::vector<Result<TargetTopic>> out(wanted.size(), Error(ErrorCode::kInternal, "not asked"));
+  const bool dry_run = !wanted.empty() && wanted.front().dry_run;
+  std::vector<std::pair<std::string, int32_t>> names;
+  for (const auto& topic : wanted) names.emplace_back(topic.source.name, 0);
+  std::vector<MirrorTopicAnswer> origins(wanted.size());
+  if (source.farshore) {
+    auto described = co_await source.mirrors.describe_all(std::move(names), deadline);
+    if (!described) {  // without it a cycle could not be seen
+      const Error why = described.error().in("source: where the records come from");
+      std::fill(out.begin(), out.end(), Error(ErrorCode::kUnavailable, why.detail));  // it waits, and is not refused
+      co_return out;
+    }
+    origins = std::move(*described);
+  }
+  const ClusterId own(cluster_.client().view()->cluster_id);
+  std::vector<size_t> asked;  // numbers in `wanted`
+  std::vector<MirrorClient::NewMirror> mirrors;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    MirrorClient::NewMirror mirror = new_mirror(wanted[i], origins[i]);
+    if (origins[i].error_code != 0) {  // as above
+      const Error why = mirror_error(origins[i].error_code, origins[i].error_message);
+      out[i] = Error(ErrorCode::kUnavailable, "source: topic " + wanted[i].source.name + ": " + why.to_string());
+      continue;
+    }
+    if (std::find(mirror.provenance.begin(), mirror.provenance.end(), own) != mirror.provenance.end()) {
+      out[i] = left_out_as_cycle(wanted[i].topic);
+      continue;
+    }
+    asked.push_back(i);
+    mirrors.push_back(std::move(mirror));
+  }
+  auto made = co_await mirrors_.create_all(link_, epoch_, std::move(mirrors), dry_run, deadline);
+  for (size_t i = 0; i < asked.size(); ++i)
+    if (!made[i]) made[i] = refused_mirror_back(wanted[asked[i]], origins[asked[i]], own, std::move(made[i]).error());
+  OneOfMany one = [&](size_t i) { return take_answer(wanted[asked[i]], std::move(made[i]), out[asked[i]], deadline); };
+  co_await side_by_side(env_, asked.size(), kRefusedAtOnce, std::move(one));
+  co_return out;
+}
+
+MirrorClient::NewMirror MirrorTarget::new_mirror(const WantedTopic& wanted, const MirrorTopicAnswer& origin) const {
   MirrorClient::NewMirror mirror;
   mirror.topic = wanted.topic;
   mirror.source_cluster_id = source_cluster_id_;
   mirror.source_topic = wanted.source.name;
   mirror.source_topic_id = SourceTopicId(wanted.source.id);
   mirror.partitions = wanted.source.partitions;
-  mirror.configs = std::move(wanted.configs);
-  mirror.dry_run = wanted.dry_run;
-  if (source.farshore) {
-    auto there = co_await source.mirrors.describe(wanted.source.name, 0, deadline);
-    if (there)
-      for (const auto& cluster : there->source_provenance) mirror.provenance.emplace_back(cluster);
+  mirror.configs = wanted.configs;
+  mirror.provenance = provenance_of(origin);
+  return mirror;
+}
+
+Task<void> MirrorTarget::take_answer(const WantedTopic& wanted, Result<MirrorTopicAnswer> made,
+                                     Result<TargetTopic>& out, Deadline deadline) {
+  if (!made) {
+    auto left_out = left_out_for_its_name(wanted.topic, made.error());
+    if (left_out)
+      out = std::move(*left_out);
+    else if (deadline.passed(env_.now()))
+      out = std::move(made).error();
+    else
+      out = co_await look_at_refused(wanted, std::move(made).error(), deadline);
+    co_return;
   }
-  const ClusterId own(cluster_.client().view()->cluster_id);
-  if (std::find(mirror.provenance.begin(), mirror.provenance.end(), own) != mirror.provenance.end()) {
-    TargetTopic cycle;
-    cycle.topic = wanted.topic;
-    cycle.left_out = "its records come from the target itself: mirroring them back would be a cycle";
-    co_return cycle;
-  }
-  auto made = co_await mirrors_.create(link_, epoch_, std::move(mirror), deadline);
-  if (!made)
-    if (auto left_out = left_out_for_its_name(wanted.topic, made.error())) co_return std::move(*left_out);
-  if (!made) co_return co_await look_at_refused(std::move(wanted), std::move(made).error(), deadline);
   TargetTopic topic;
   topic.topic = wanted.topic;
   topic.source_topic = wanted.source.name;
@@ -109,7 +191,7 @@ Task<Result<TargetTopic>> MirrorTarget::make(WantedTopic wanted, LinkSource sour
   topic.source_id = SourceTopicId(wanted.source.id);
   topic.partitions = wanted.source.partitions;
   if (!wanted.dry_run) presence_.made(topic.topic, topic.id);
-  co_return topic;
+  out = std::move(topic);
 }
 
 Task<Result<TargetTopic>> MirrorTarget::look_at_refused(WantedTopic wanted, Error why, Deadline deadline) {
@@ -128,10 +210,19 @@ Task<Result<TargetTopic>> MirrorTarget::look_at_refused(WantedTopic wanted, Erro
                                     there->link_id.to_string() +
                                     "): two links cannot fill one topic; give this one a --prefix");
   }
+  const bool own_mirror = LinkId(there->link_id) == link_ && role_of(*there) == MirrorRole::kMirror;
+  if (own_mirror && why == ErrorCode::kNotFound &&
+      SourceTopicId(there->source_topic_id) != SourceTopicId(wanted.source.id))
+    co_return Error(ErrorCode::kNotFound,
+                    "source topic " + wanted.source.name + " was deleted and made anew: its id is " +
+                        wanted.source.id.to_string() + ", mirrored was " + there->source_topic_id.to_string() +
+                        "; to mirror the new one, delete topic " + wanted.topic +
+                        " at the target; to keep the old records there, fail it over (farshore mirror failover)");
   if (LinkId(there->link_id) != link_ || !ended(role_of(*there))) co_return why;
   TargetTopic known = topic_of(*there);
   known.topic = wanted.topic;
   known.source_topic = wanted.source.name;
+  presence_.made(known.topic, known.id);
   co_return known;
 }
 
@@ -146,7 +237,6 @@ Task<Result<PromotionRecord>> MirrorTarget::end(EndOfTopic request, replicator::
   auto answer = co_await mirrors_.end(link_, epoch_, request.topic.id, std::move(request.ends), request.dry_run,
                                       std::move(request.wanted), deadline);
   if (!answer) co_return std::move(answer).error().in("target");
-  if (!request.dry_run) presence_.ended(request.topic.topic);
   co_return get_promotion(*answer);
 }
 
@@ -178,8 +268,8 @@ Task<Status> MirrorTarget::verify(TargetTopic topic, int32_t partitions, LinkSou
                     "which computes none");
   std::vector<std::string> names{topic.source_topic};
   CO_TRY(auto configs, co_await source.cluster.effective_configs(std::move(names), deadline));
-  const bool compacted = configs[topic.source_topic]["cleanup.policy"].find("compact") != std::string::npos;
-  DigestComparison comparison(env_, source.mirrors, verify_mirrors_, std::move(topic), partitions, compacted);
+  const bool policy_compacts = configs[topic.source_topic]["cleanup.policy"].find("compact") != std::string::npos;
+  DigestComparison comparison(env_, source.mirrors, verify_mirrors_, std::move(topic), partitions, policy_compacts);
   co_return co_await comparison.run(std::move(verified), deadline);
 }
 

@@ -23,6 +23,8 @@ class MirrorTarget final : public LinkTarget {
   Status fits(const ClusterIdentity& target) const override;
   Task<Result<std::vector<TargetTopic>>> adopt(Deadline deadline) override;
   Task<Result<TargetTopic>> make(WantedTopic wanted, LinkSource source, Deadline deadline) override;
+  Task<std::vector<Result<TargetTopic>>> make_all(std::vector<WantedTopic> wanted, LinkSource source,
+                                                  Deadline deadline) override;
   Task<Result<std::map<std::string, std::string>>> gone(Deadline deadline) override { return presence_.gone(deadline); }
   Task<Result<ConfigPlan>> configs(std::string topic, std::map<std::string, std::string> followed, bool caught_up,
                                    Deadline deadline) override;
@@ -36,6 +38,10 @@ class MirrorTarget final : public LinkTarget {
 
  private:
   Task<std::string> name_of(LinkId link, Deadline deadline);  // empty: no link of this target has this id
+  // `origin`: the topic as the source describes it; it names the clusters that its records came from.
+  MirrorClient::NewMirror new_mirror(const WantedTopic& wanted, const MirrorTopicAnswer& origin) const;
+  Task<void> take_answer(const WantedTopic& wanted, Result<MirrorTopicAnswer> made, Result<TargetTopic>& out,
+                         Deadline deadline);
   // The target has refused to make a topic. If this link ended it earlier, it is returned as such. If another link
   // fills it, the error names that link.
   Task<Result<TargetTopic>> look_at_refused(WantedTopic wanted, Error why, Deadline deadline);

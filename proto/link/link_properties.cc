@@ -61,11 +61,12 @@ const ConfigSchema& link_property_schema() {
       {"on.divergence",
        kString,
        "truncate",
-       "What happens if the source loses records that it had acknowledged: truncate (the mirror is cut, too) or stop "
-       "(the topic becomes FAILED). A relay can only stop.",
+       "What happens if the source loses records that it had acknowledged: truncate (the mirror is cut, too; but if "
+       "nothing would be left of a partition, the topic becomes FAILED), truncate-all (the mirror is cut, even if "
+       "nothing is left) or stop (the topic becomes FAILED). A relay can only stop.",
        -1e300,
        1e300,
-       {"truncate", "stop"}},
+       {"truncate", "truncate-all", "stop"}},
       {"on.retention.gap",
        kString,
        "skip",
@@ -102,10 +103,11 @@ Status set_property(LinkSpec& spec, const std::string& key, const std::string& v
   } else if (key == "topic.sync.interval.ms") {
     FARSHORE_TRY(spec.topic_sync_interval_ms, parse_interval(key, value));
   } else if (key == "on.divergence") {
-    if (value != "truncate" && value != "stop") return invalid(key + " takes truncate or stop, not '" + value + "'");
-    if (value == "truncate" && spec.mode == LinkMode::kRelay)
+    const auto what = parse_on_divergence(value);
+    if (!what) return invalid(key + " takes truncate, truncate-all or stop, not '" + value + "'");
+    if (*what != OnDivergence::kStop && spec.mode == LinkMode::kRelay)
       return invalid("on.divergence of a relay is stop: a Kafka target cannot be truncated");
-    spec.on_divergence = value == "stop" ? OnDivergence::kStop : OnDivergence::kTruncate;
+    spec.on_divergence = *what;
   } else if (key == "on.retention.gap") {
     if (value != "skip" && value != "stop") return invalid(key + " takes skip or stop, not '" + value + "'");
     spec.on_retention_gap = value == "stop" ? OnRetentionGap::kStop : OnRetentionGap::kSkip;

@@ -30,7 +30,23 @@ bool includes_any(const std::vector<Filter>& filters) {
 }  // namespace
 
 const char* name(LinkMode mode) { return mode == LinkMode::kMirror ? "mirror" : "relay"; }
-const char* name(OnDivergence what) { return what == OnDivergence::kStop ? "stop" : "truncate"; }
+const char* name(OnDivergence what) {
+  switch (what) {
+    case OnDivergence::kTruncate:
+      return "truncate";
+    case OnDivergence::kTruncateAll:
+      return "truncate-all";
+    case OnDivergence::kStop:
+      return "stop";
+  }
+  return "truncate";
+}
+
+std::optional<OnDivergence> parse_on_divergence(std::string_view text) {
+  for (const OnDivergence what : {OnDivergence::kTruncate, OnDivergence::kTruncateAll, OnDivergence::kStop})
+    if (text == name(what)) return what;
+  return std::nullopt;
+}
 
 const char* name(OnRetentionGap what) { return what == OnRetentionGap::kStop ? "stop" : "skip"; }
 const char* name(ConfigDefaults from) { return from == ConfigDefaults::kTarget ? "target" : "source"; }

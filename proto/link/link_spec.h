@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,15 @@ enum class LinkMode : uint8_t {
 const char* name(LinkMode mode);  // mirror, relay
 
 enum class OnDivergence : uint8_t {
-  kTruncate,  // the mirror follows the source; the lost range is reported
-  kStop       // the mirror topic becomes FAILED; its reason names the range
+  // The mirror follows the source; the lost range is reported. If nothing would be left of a partition, the mirror
+  // topic
+  // becomes FAILED.
+  kTruncate,
+  kTruncateAll,  // the same, and nothing may be left
+  kStop          // the mirror topic becomes FAILED; its reason names the range
 };
-const char* name(OnDivergence what);  // truncate, stop
+const char* name(OnDivergence what);                                     // truncate, truncate-all, stop
+std::optional<OnDivergence> parse_on_divergence(std::string_view text);  // nullopt: it is none of them
 
 enum class OnRetentionGap : uint8_t {
   kSkip,  // the mirror goes on behind the records that the source deleted before they were mirrored; the range is named

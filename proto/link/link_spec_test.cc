@@ -66,6 +66,23 @@ TEST(LinkSpec, StoredLinkOfANewerGatewayIsUnsupported) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
 }
 
+TEST(LinkSpec, EachWayToMeetADivergenceIsSetAndStored) {
+  for (const OnDivergence what : {OnDivergence::kTruncate, OnDivergence::kTruncateAll, OnDivergence::kStop}) {
+    StoredLink link;
+    link.spec = spec();
+    ASSERT_TRUE(set_property(link.spec, "on.divergence", name(what)));
+    EXPECT_EQ(link.spec.on_divergence, what);
+    auto read = decode_stored_link(encode(link));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->spec.on_divergence, what);
+  }
+  LinkSpec relay = spec();
+  relay.mode = LinkMode::kRelay;
+  relay.on_divergence = OnDivergence::kStop;
+  EXPECT_FALSE(set_property(relay, "on.divergence", "truncate-all"));
+  EXPECT_FALSE(set_property(relay, "on.divergence", "follow"));
+}
+
 TEST(LinkSpec, DamagedStoredLinkIsCorrupt) {
   StoredLink link;
   link.spec = spec();

@@ -97,6 +97,7 @@ Json relay_promotion_to_json(const PromotionRecord& record) {
     Json row = end_to_json(end);
     row["failover_target_offset"] = end.failover_target_offset.value();
     row["note"] = end.note;
+    if (end.state != EndState::kDone) row["state"] = name(end.state);
     ends.push_back(std::move(row));
   }
   return {{"kind", name(record.kind)}, {"wall_ms", record.wall_ms}, {"partitions", std::move(ends)}};
@@ -129,6 +130,7 @@ Result<PromotionRecord> relay_promotion_from_json(const Json& json) {
       end.failover_target_offset = TargetOffset(row.at("failover_target_offset").get<int64_t>());
       end.new_epoch = LeadershipEpoch(-1);  // the epochs of a Kafka cluster are its own
       end.note = row.at("note").get<std::string>();
+      if (row.contains("state")) end.state = end_state_from_json(row.at("state"));
     }
   });
 }

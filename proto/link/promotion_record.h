@@ -42,7 +42,8 @@ struct EndedTransaction {
 };
 
 // Whether the end of one partition is complete. A mirror may end while a partition is offline at the target: the
-// others are written to at once, and the offline one is ended when it is back. Stored with a mirror only.
+// others are written to at once, and the offline one is ended when it is back. A relay leaves a partition kOffline that
+// could not be taken over.
 enum class EndState : uint8_t {
   kDone,
   kMarkersMissing,  // the end is known; the markers that abort open transactions are not written yet
@@ -68,7 +69,8 @@ struct PromotionRecord {
     LeadershipEpoch new_epoch;                // of the first record that is the target's own; -1 for a relay
     SourceOffset source_high_watermark;       // the last one that was seen
     int64_t lost_at_least_records = 0;        // of the source's records below that high watermark
-    int64_t lost_at_least_ms = 0;             // how long the oldest lost offset had been known; 0: none lost
+    int64_t lost_at_least_ms = 0;             // how long the oldest lost offset had been known; 0: none lost;
+                                              // -1: who ended it never heard of the source, so the loss is unknown
     int64_t blind_window_ms = 0;              // since the last contact with the source; -1: never
     int64_t stranded_records = 0;             // promote: written to the source after the drain; not stored
     std::vector<EndedTransaction> aborted;    // mirrors only

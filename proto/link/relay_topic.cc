@@ -7,8 +7,16 @@
 namespace farshore {
 namespace {
 
-constexpr int kRelayTopicVersion = 1;
+// 2: a partition's end is not known yet. Older programs would read its offsets -1 as "nothing was relayed". 1: else.
+constexpr int kRelayTopicVersionMax = 2;
 constexpr std::string_view kRelayTopicName = "a stored relay topic";
+
+int version_of(const RelayTopic& topic) {
+  if (topic.promotion)
+    for (const auto& end : topic.promotion->partitions)
+      if (end.state != EndState::kDone) return 2;
+  return 1;
+}
 
 PromotionRecord promotion_from_json(const Json& json) {
   auto promotion = relay_promotion_from_json(json);
@@ -21,7 +29,7 @@ PromotionRecord promotion_from_json(const Json& json) {
 std::string encode(const RelayTopic& topic) {
   Json declared = Json::object();
   for (const auto& [key, value] : topic.declared) declared[key] = value ? Json(*value) : Json();
-  Json json{{"v", kRelayTopicVersion},
+  Json json{{"v", version_of(topic)},
             {"link", topic.link.to_string()},
             {"topic", topic.topic},
             {"source_topic", topic.source_topic},
@@ -38,6 +46,9 @@ std::string encode(const RelayTopic& topic) {
                                     {"to", each.to.value()},
                                     {"wall_ms", each.wall_ms},
                                     {"why", each.why}});
+  if (topic.forgets)
+    json["forgets"] =
+        Json{{"source_id", topic.forgets->source_id.to_string()}, {"partitions", topic.forgets->partitions}};
   if (topic.promotion) json["promotion"] = relay_promotion_to_json(*topic.promotion);
   for (const auto& record : topic.promotions_before)
     json["promotions_before"].push_back(relay_promotion_to_json(record));
@@ -46,7 +57,7 @@ std::string encode(const RelayTopic& topic) {
 
 Result<RelayTopic> decode_relay_topic(std::string_view text) {
   Json json;
-  FARSHORE_CHECK(parse_stored(kRelayTopicName, text, kRelayTopicVersion, json));
+  FARSHORE_CHECK(parse_stored(kRelayTopicName, text, kRelayTopicVersionMax, json));
   return read_json<RelayTopic>(kRelayTopicName, json, [](const Json& from, RelayTopic& topic) {
     topic.link = LinkId(uuid_from_json(from.at("link")));
     topic.topic = from.at("topic").get<std::string>();
@@ -64,6 +75,9 @@ Result<RelayTopic> decode_relay_topic(std::string_view text) {
                                   SourceOffset(each.at("to").get<int64_t>()), each.at("wall_ms").get<int64_t>(),
                                   each.at("why").get<std::string>()});
     }
+    if (from.contains("forgets"))
+      topic.forgets = FormerRelay{SourceTopicId(uuid_from_json(from.at("forgets").at("source_id"))),
+                                  from.at("forgets").at("partitions").get<int32_t>()};
     if (from.contains("promotions_before"))
       for (const Json& record : from.at("promotions_before"))
         add_promotion(topic.promotions_before, promotion_from_json(record));

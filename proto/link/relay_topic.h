@@ -25,6 +25,13 @@ struct GivenUpRange {
   friend bool operator==(const GivenUpRange&, const GivenUpRange&) = default;
 };
 
+// A topic that was relayed before and is not at the target any more.
+struct FormerRelay {
+  SourceTopicId source_id;
+  int32_t partitions = 0;
+  friend bool operator==(const FormerRelay&, const FormerRelay&) = default;
+};
+
 struct RelayTopic {
   LinkId link;  // if it is not the id of the link with that name, a deleted link left the entry
   std::string topic, source_topic;
@@ -36,7 +43,8 @@ struct RelayTopic {
   // What retention.* becomes when the relay has caught up; no value: the target's default. Stored because the source
   // may be lost by then.
   std::map<std::string, std::optional<std::string>> declared;
-  std::vector<GivenUpRange> given_up;              // oldest first
+  std::vector<GivenUpRange> given_up;  // oldest first
+  std::optional<FormerRelay> forgets;  // its translation is to be forgotten before the topic is made anew; `id` is zero
   std::optional<PromotionRecord> promotion;        // of the end that holds; none: it is relayed
   std::vector<PromotionRecord> promotions_before;  // of ends after which it was relayed again, oldest first
   friend bool operator==(const RelayTopic&, const RelayTopic&) = default;

@@ -19,6 +19,24 @@ TEST(RelayTopic, RoundTripsWithAndWithoutItsEnd) {
   EXPECT_EQ(decode_relay_topic(encode(topic)).value(), topic);
 }
 
+TEST(RelayTopic, EntryWithAnOpenEndIsOneThatOlderProgramsRefuse) {
+  RelayTopic topic = samples::relay_topic();
+  EXPECT_NE(encode(topic).find("\"v\":1"), std::string::npos);
+  topic.promotion->partitions[0].state = EndState::kOffline;
+  topic.promotion->partitions[0].failover_offset = SourceOffset(-1);
+  const std::string json = encode(topic);
+  EXPECT_NE(json.find("\"v\":2"), std::string::npos) << "they would take it for a partition without records";
+  EXPECT_EQ(decode_relay_topic(json).value(), topic);
+}
+
+TEST(RelayTopic, WhatIsToBeForgottenIsKept) {
+  RelayTopic topic = samples::relay_topic();
+  topic.promotion.reset();
+  topic.id = TargetTopicId();
+  topic.forgets = FormerRelay{topic.source_id, 7};
+  EXPECT_EQ(decode_relay_topic(encode(topic)).value(), topic);
+}
+
 TEST(RelayTopic, TopicThatIsRelayedAgainKeepsTheRecordsOfItsEnds) {
   RelayTopic topic = samples::relay_topic();
   topic.promotions_before = {*topic.promotion};

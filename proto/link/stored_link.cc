@@ -44,8 +44,8 @@ LinkSpec spec_from_json(const Json& json) {
   spec.group_sync_interval_ms = json.at("group_sync_interval_ms").get<int64_t>();
   spec.topic_sync_interval_ms = json.at("topic_sync_interval_ms").get<int64_t>();
   spec.config_include = json.at("config_include").get<std::vector<std::string>>();
-  const bool stop = json.at("on_divergence").get<std::string>() == name(OnDivergence::kStop);
-  spec.on_divergence = stop ? OnDivergence::kStop : OnDivergence::kTruncate;
+  spec.on_divergence =
+      parse_on_divergence(json.at("on_divergence").get<std::string>()).value_or(OnDivergence::kTruncate);
   const bool stop_at_gap = json.value("on_retention_gap", "") == name(OnRetentionGap::kStop);
   spec.on_retention_gap = stop_at_gap ? OnRetentionGap::kStop : OnRetentionGap::kSkip;
   const bool targets = json.value("config_defaults", "") == name(ConfigDefaults::kTarget);

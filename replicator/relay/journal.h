@@ -70,6 +70,9 @@ class RelayJournal {
   // `target` is not claimed any more, and anchors with target_from above it are deleted (their records were lost).
   // Durable in the log of record when it resolves; returns the remaining claims.
   virtual Task<Result<RelayClaims>> lower_claim(LinkPartition key, TargetOffset target, Deadline deadline) = 0;
+
+  // The partition is relayed no more: deletes all that is written down of it. kFenced: the key was not taken over.
+  virtual Task<Status> forget(LinkPartition key, Deadline deadline) = 0;
 };
 
 }  // namespace farshore::replicator

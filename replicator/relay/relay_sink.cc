@@ -41,6 +41,7 @@ RelaySink::RelaySink(Env& env, kafka::ClusterClient& target, RelayJournal& journ
       shards_(env, target, options_, gate_),
       questions_(env, target, gate_),
       tools_{env, target, journal, shards_, questions_, scans_, options_},
+      former_(tools_, slots_),
       ownership_(env, target, options_, shards_, static_cast<RelayOwnership::Partitions&>(*this), gate_),
       scan_bound_(
           env, questions_, journal, options_, partitions_, gate_,
@@ -176,7 +177,7 @@ Task<Result<Truncated>> RelaySink::truncate(LinkPartition key, PumpSession, Sour
                                                std::to_string(end.value()) + " of partition " +
                                                std::to_string(key.partition.value()) +
                                                " on, and a Kafka target cannot be truncated: fail the topic over, or "
-                                               "delete it at the target and create a new link");
+                                               "delete it at the target and resume it");
 }
 
 Task<Result<TargetState>> RelaySink::advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) {

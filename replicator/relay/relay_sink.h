@@ -25,6 +25,7 @@
 #include "base/gate.h"
 #include "proto/kafka/client/cluster_client.h"
 #include "proto/kafka/messages/produce.h"
+#include "replicator/relay/former_partitions.h"
 #include "replicator/relay/options.h"
 #include "replicator/relay/ownership.h"
 #include "replicator/relay/relay_partition.h"
@@ -51,6 +52,15 @@ class RelaySink final : public BatchSink, private SinkLaneOwner, private RelayOw
   // The next batch begins a new anchor at `to`. If records before it were relayed or dropped meanwhile, the answer is
   // first the target's end. The pump then requests the gap again, from that end.
   Task<Result<TargetState>> advance_log_start(LinkPartition key, PumpSession session, SourceOffset to) override;
+  // FormerPartitions; the partition's pump was removed, or does not run.
+  Task<Result<TargetState>> find_end(LinkPartition key, SinkTarget target) {
+    return former_.find_end(key, std::move(target),
+                            [this, key] { return partitions_.count(key) == 0 && !stopping_.is_set(); });
+  }
+  Task<Status> forget(LinkPartition key, Deadline deadline) {
+    words_.erase(key);
+    return former_.forget(key, deadline);
+  }
   // The next takeover of the partition follows the operator's word (evidence.h), and records that durably.
   void go_on_at(const LinkPartition& key, RelayGoOn word) { words_[key] = word; }
   size_t appends_in_flight() const override { return lanes_.requests_in_flight(); }
@@ -117,6 +127,7 @@ class RelaySink final : public BatchSink, private SinkLaneOwner, private RelayOw
   RelayShards shards_;
   TargetQuestions questions_;
   const RelayTakeoverTools tools_;
+  FormerPartitions former_;
   RelayOwnership ownership_;
   RelayScanBound scan_bound_;
 };

@@ -10,6 +10,7 @@ namespace farshore::replicator {
 namespace {
 
 constexpr int kLostRacesMax = 5;
+constexpr Duration kShardLookEvery = milliseconds(20);  // while a fence is under way
 
 Error shard_was_taken(const std::string& id, const std::string& how) {
   return {ErrorCode::kFenced, "another gateway has taken the partition over: " + how + " (" + id + ")"};
@@ -76,6 +77,25 @@ Task<Result<RelayShards::Fenced>> RelayShards::fence(LinkPartition key, TopicPar
   if (!shard->working) co_return Error(ErrorCode::kClosed);
   CO_CHECK(co_await wish->done.wait(deadline));
   co_return std::move(wish->result);
+}
+
+Task<Result<RelayShards::Fenced>> RelayShards::log_writer(LinkPartition key, TopicPartition log, Deadline deadline) {
+  for (;;) {
+    const Shard* shard = find(key);
+    // A fence that is under way may begin a session. A second one may have the log only if it begins one itself.
+    if (shard && shard->working) {
+      if (deadline.passed(env_.now())) co_return Error(ErrorCode::kTimedOut, "a fence of " + relay_shard_id(key));
+      co_await env_.sleep(kShardLookEvery);
+      continue;
+    }
+    if (!shard || !shard->current) co_return co_await fence(key, log, log, deadline);
+    Fenced fenced;
+    fenced.producer = *shard->current;
+    fenced.log = shard->log_owner;
+    fenced.session = shard->session;
+    fenced.asked = shard->used;
+    co_return fenced;
+  }
 }
 
 Task<void> RelayShards::work(std::string id) {
@@ -146,7 +166,8 @@ Task<Result<kafka::ProducerIdentity>> RelayShards::attempt(std::string id, std::
   const uint64_t session = shard.session;
   CO_TRY(const kafka::ProducerIdentity producer, co_await raise(id, begins, deadline));
   if (options_.test_only_skip_marker) co_return producer;
-  if (begins) partitions.push_back(shard.log);
+  if (begins && std::find(partitions.begin(), partitions.end(), shard.log) == partitions.end())
+    partitions.push_back(shard.log);
   auto sent = co_await kafka::send_markers(cluster_, id, producer, std::move(partitions), deadline);
   if (sent && !begins && !shard.current) co_return shard.ended;  // by what the cluster said of the owner
   if (sent) co_return producer;

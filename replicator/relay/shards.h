@@ -64,6 +64,10 @@ class RelayShards {
   // was ended; the next call begins a new one. Other errors as kafka::fence().
   Task<Result<Fenced>> fence(LinkPartition key, TopicPartition at, TopicPartition log, Deadline deadline);
 
+  // For work on the log of record alone: the session's writer of it. Begins a session if there is none, and then fences
+  // nothing but the log. Errors as fence().
+  Task<Result<Fenced>> log_writer(LinkPartition key, TopicPartition log, Deadline deadline);
+
   // ok: the session goes on. Otherwise why its partitions must be taken over again: kFenced, kUnavailable.
   Status check(const LinkPartition& key, uint64_t session) const;
   std::optional<Session> session(const LinkPartition& key) const { return session_of(relay_shard_id(key)); }

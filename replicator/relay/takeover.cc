@@ -26,7 +26,7 @@ Error uncertain_error(const RelayUncertain& uncertain) {
                    (open_end ? " on" : " to " + std::to_string(uncertain.to.value())) + " are at the target (" +
                    uncertain.reason +
                    "): compare both topics; then go on with 'farshore mirror resume --go-on-at PARTITION:OFFSET', fail "
-                   "it over, or delete it at the target and create a new link");
+                   "it over, or delete it at the target and resume it: then it is relayed from the source's start");
 }
 
 }  // namespace
@@ -74,7 +74,16 @@ Task<Result<RelayTakenOver>> RelayTakeover::run() {
 
 Task<Status> RelayTakeover::check_topic(Deadline deadline) {
   CO_TRY(kafka::Leader leader, co_await cluster_.leader(at_, deadline));
-  if (!target_.topic_id.is_zero() && !leader.topic_id.is_zero() && TargetTopicId(leader.topic_id) != target_.topic_id)
+  auto another = [&] {
+    return !target_.topic_id.is_zero() && !leader.topic_id.is_zero() &&
+           TargetTopicId(leader.topic_id) != target_.topic_id;
+  };
+  if (another()) {  // or what is remembered here is older than the topic that was made for this link
+    std::vector<std::string> topics{at_.topic};
+    CO_CHECK(co_await cluster_.refresh(std::move(topics), deadline));
+    CO_TRY(leader, co_await cluster_.leader(at_, deadline));
+  }
+  if (another())
     co_return Error(ErrorCode::kInvalidArgument,
                     "target topic " + at_.topic + " was deleted and made anew: its id is " +
                         leader.topic_id.to_string() + ", relayed to was " + target_.topic_id.to_string());

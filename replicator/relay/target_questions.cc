@@ -58,10 +58,30 @@ class Sheet {
   std::vector<Result<Answer>> answers_;
 };
 
+// For Sheet::write: a new entry of a request's topics; its member `name` is the topic's name.
+template <class Topics, class Entry, class Name>
+auto entry_of(Topics& topics, Name Entry::*name) {
+  return [&topics, name](const std::string& topic) -> Entry& {
+    Entry& entry = topics.emplace_back();
+    entry.*name = topic;
+    return entry;
+  };
+}
+
+// Of many partitions, to the broker that leads them.
+template <class Request>
+Task<Result<typename Request::Response>> ask_together(Env& env, kafka::ClusterClient& cluster, int32_t broker,
+                                                      Request request) {
+  const Deadline deadline = env.in(kTogetherLimit);
+  CO_TRY(auto client, co_await cluster.broker(broker, deadline));
+  co_return co_await client->call(std::move(request), deadline);
+}
+
 // Collects the partitions of one Fetch answer.
+template <class Looks>
 class LookVisitor final : public kafka::FetchVisitor {
  public:
-  explicit LookVisitor(Sheet<kafka::PartitionRead, TopicPartition>& sheet) : sheet_(sheet) {}
+  explicit LookVisitor(Looks& sheet) : sheet_(sheet) {}
   void on_response(const kafka::FetchResponse& head) override { refused_ = head.error_code != 0; }
   void on_partition(const kafka::FetchTopic&, const Partition& partition, size_t) override {
     read_ = {};
@@ -78,7 +98,7 @@ class LookVisitor final : public kafka::FetchVisitor {
   void on_response_end(const std::vector<kafka::FetchResponse::NodeEndpoint>&) override {}
 
  private:
-  Sheet<kafka::PartitionRead, TopicPartition>& sheet_;
+  Looks& sheet_;
   kafka::PartitionRead read_;
   bool bad_ = false, refused_ = false;
 };
@@ -158,22 +178,14 @@ Task<std::vector<Result<TargetOffset>>> TargetQuestions::ask_offsets(int32_t bro
                                                                      int64_t timestamp) {
   Sheet<TargetOffset, TopicPartition> sheet(asked);
   kafka::ListOffsetsRequest request;
+  using Topic = decltype(request.topics)::value_type;
   request.replica_id = -1;
-  sheet.write(
-      [&](const std::string& topic) -> auto& {
-        auto& entry = request.topics.emplace_back();
-        entry.name = topic;
-        return entry;
-      },
-      [&](auto& entry, int32_t partition, size_t) {
-        auto& one = entry.partitions.emplace_back();
-        one.partition_index = partition;
-        one.timestamp = timestamp;
-      });
-  const Deadline deadline = env_.in(kTogetherLimit);
-  auto client = co_await cluster_.broker(broker, deadline);
-  if (!client) co_return sheet.take();
-  auto response = co_await (*client)->call(std::move(request), deadline);
+  sheet.write(entry_of(request.topics, &Topic::name), [&](auto& entry, int32_t partition, size_t) {
+    auto& one = entry.partitions.emplace_back();
+    one.partition_index = partition;
+    one.timestamp = timestamp;
+  });
+  auto response = co_await ask_together(env_, cluster_, broker, std::move(request));
   if (!response) co_return sheet.take();
   for (const auto& topic : response->topics)
     for (const auto& each : topic.partitions)
@@ -185,17 +197,10 @@ Task<std::vector<Result<std::vector<RememberedProducer>>>> TargetQuestions::ask_
     int32_t broker, std::vector<TopicPartition> asked) {
   Sheet<Producers, TopicPartition> sheet(asked);
   kafka::DescribeProducersRequest request;
-  sheet.write(
-      [&](const std::string& topic) -> auto& {
-        auto& entry = request.topics.emplace_back();
-        entry.name = topic;
-        return entry;
-      },
-      [](auto& entry, int32_t partition, size_t) { entry.partition_indexes.push_back(partition); });
-  const Deadline deadline = env_.in(kTogetherLimit);
-  auto client = co_await cluster_.broker(broker, deadline);
-  if (!client) co_return sheet.take();
-  auto response = co_await (*client)->call(std::move(request), deadline);
+  using Topic = decltype(request.topics)::value_type;
+  sheet.write(entry_of(request.topics, &Topic::name),
+              [](auto& entry, int32_t partition, size_t) { entry.partition_indexes.push_back(partition); });
+  auto response = co_await ask_together(env_, cluster_, broker, std::move(request));
   if (!response) co_return sheet.take();
   for (const auto& topic : response->topics) {
     for (const auto& each : topic.partitions) {
@@ -214,22 +219,14 @@ Task<std::vector<Result<std::optional<TargetOffset>>>> TargetQuestions::ask_epoc
                                                                                    std::vector<EpochAsked> asked) {
   Sheet<EpochEnd, EpochAsked> sheet(asked);
   kafka::OffsetForLeaderEpochRequest request;
+  using Topic = decltype(request.topics)::value_type;
   request.replica_id = -1;
-  sheet.write(
-      [&](const std::string& topic) -> auto& {
-        auto& entry = request.topics.emplace_back();
-        entry.topic = topic;
-        return entry;
-      },
-      [&](auto& entry, int32_t partition, size_t index) {
-        auto& one = entry.partitions.emplace_back();
-        one.partition = partition;
-        one.leader_epoch = asked[index].epoch.value();
-      });
-  const Deadline deadline = env_.in(kTogetherLimit);
-  auto client = co_await cluster_.broker(broker, deadline);
-  if (!client) co_return sheet.take();
-  auto response = co_await (*client)->call(std::move(request), deadline);
+  sheet.write(entry_of(request.topics, &Topic::topic), [&](auto& entry, int32_t partition, size_t index) {
+    auto& one = entry.partitions.emplace_back();
+    one.partition = partition;
+    one.leader_epoch = asked[index].epoch.value();
+  });
+  auto response = co_await ask_together(env_, cluster_, broker, std::move(request));
   if (!response) co_return sheet.take();
   for (const auto& topic : response->topics) {
     for (const auto& each : topic.partitions) {
@@ -243,25 +240,18 @@ Task<std::vector<Result<std::optional<TargetOffset>>>> TargetQuestions::ask_epoc
 
 Task<std::vector<Result<kafka::PartitionRead>>> TargetQuestions::ask_looks(int32_t broker,
                                                                            std::vector<LookAsked> asked) {
-  std::vector<TopicPartition> places;
-  for (const LookAsked& each : asked) places.push_back(each.at);
-  Sheet<kafka::PartitionRead, TopicPartition> sheet(places);
+  Sheet<kafka::PartitionRead, LookAsked> sheet(asked);
   kafka::FetchRequest request;
+  using Topic = decltype(request.topics)::value_type;
   request.max_wait_ms = 0;  // on the shared connection no request may wait
   request.min_bytes = 0;
   request.max_bytes = kLookAnswerBytesMax;
-  sheet.write(
-      [&](const std::string& topic) -> auto& {
-        auto& entry = request.topics.emplace_back();
-        entry.topic = topic;
-        return entry;
-      },
-      [&](auto& entry, int32_t partition, size_t index) {
-        auto& one = entry.partitions.emplace_back();
-        one.partition = partition;
-        one.fetch_offset = asked[index].from.value();
-        one.partition_max_bytes = kLookBytesMax;
-      });
+  sheet.write(entry_of(request.topics, &Topic::topic), [&](auto& entry, int32_t partition, size_t index) {
+    auto& one = entry.partitions.emplace_back();
+    one.partition = partition;
+    one.fetch_offset = asked[index].from.value();
+    one.partition_max_bytes = kLookBytesMax;
+  });
   const Deadline deadline = env_.in(kTogetherLimit);
   auto client = co_await cluster_.broker(broker, deadline);
   if (!client) co_return sheet.take();

@@ -40,6 +40,23 @@ def promote_row(_, table):
         table.row(f'promote of {count} empty partitions, source {RTT_MS} ms away', seconds / (RTT_MS / 1000), 12, 'round trips')
 
 
+def far_row(_, table):
+    """Many topics, the source far away: the life of a link, each verb on all topics."""
+    count, where = 1500, f'source {RTT_MS} ms away'
+    with ScaleWorld('far') as world:
+        _, far, near = world.far_broker('east', RTT_MS)
+        _, west = world.broker('west')
+        make(near, [(f't{n:04d}', 1) for n in range(count)])
+        world.gateway(west)
+        begin = time.monotonic()
+        world.farshore('--timeout', '300', 'link', 'create', 'link', '--source', far, '--topics', '*', '--no-group-sync', limit_s=330)
+        ready = world.active(count, 300)
+        table.row(f'link of {count} topics, {where}', None if ready is None else time.monotonic() - begin, 15, 's')
+        for verb, goal in (('pause', 2), ('resume', 2), ('promote', 60), ('unfence', 15)):
+            words = ('--deadline-ms', '250000') if verb == 'promote' else ()
+            table.row(f'{verb} of {count} topics, {where}', world.timed('mirror', verb, '--link', 'link', '--all', *words), goal, 's')
+
+
 def groups_row(_, table):
     count, limit_s = 300, 120
     with ScaleWorld('groups') as world:
@@ -108,4 +125,4 @@ def fsync_row(partitions, table):
                   f'p99 {1000 * p99:.1f} ms, fdatasync {1000 * sync:.2f} ms')
 
 
-ROWS = {'failover': failover_row, 'promote': promote_row, 'groups': groups_row, 'fsync': fsync_row}
+ROWS = {'failover': failover_row, 'promote': promote_row, 'far': far_row, 'groups': groups_row, 'fsync': fsync_row}

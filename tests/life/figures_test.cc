@@ -102,6 +102,51 @@ TEST_F(LinkFigures, VerifyOfAHealthyMirrorAgreesAfterTheSourceCompacted) {
   EXPECT_TRUE(rows[0].equal() || rows[0].not_compared()) << rows[0].DebugString();
   EXPECT_EQ(rows[0].first_difference(), -1);
   EXPECT_NE(rows[0].note().find("compacts"), std::string::npos);
+  // The topic is not compacted any more: what it has lost before is still no difference.
+  configure(kEast, "t", "cleanup.policy", "delete");
+  produce(kEast, "t", 10);
+  ASSERT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 2010; }));
+  rows = verify("t");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_TRUE(rows[0].error().empty()) << rows[0].error();
+  EXPECT_TRUE(rows[0].equal()) << rows[0].DebugString();
+  EXPECT_EQ(rows[0].first_difference(), -1);
+}
+
+TEST_F(LinkFigures, LossIsUnknownToAGatewayThatNeverHeardOfTheSource) {
+  start({"t"});
+  EXPECT_TRUE(pause("t", true));
+  produce(kEast, "t", 40);
+  kill_gateway();
+  kill_broker(kEast);
+  start_gateway();
+  ASSERT_TRUE(until([&] { return state("t") == "PAUSED"; }));
+  const auto ended = failover("t");
+  ASSERT_EQ(ended.error(), "");
+  EXPECT_EQ(ended.mirror().promotion().partitions(0).lost_at_least_ms(), -1) << ended.DebugString();
+  start_gateway();
+  ASSERT_TRUE(until([&] { return mirror("t").has_promotion(); }));
+  EXPECT_EQ(mirror("t").promotion().partitions(0).lost_at_least_ms(), -1) << "the report says it, too";
+}
+
+TEST_F(LinkFigures, VerifyOfAnEndedMirrorThatHadNothingDoesNotSayEqual) {
+  start({"other"});
+  create(kEast, "t");
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  EXPECT_TRUE(pause("t", true));
+  world().run_for(seconds(2));
+  produce(kEast, "t", 50);
+  ASSERT_EQ(failover("t").error(), "");
+  auto rows = verify("t");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_FALSE(rows[0].equal()) << rows[0].DebugString();
+  EXPECT_TRUE(rows[0].not_compared());
+  EXPECT_NE(rows[0].note().find("the mirror ended at offset 0, the source has [0, 50)"), std::string::npos)
+      << rows[0].DebugString();
+  ASSERT_EQ(failover("other").error(), "");
+  rows = verify("other");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_TRUE(rows[0].equal()) << rows[0].DebugString();
 }
 
 }  // namespace

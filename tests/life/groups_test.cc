@@ -1,7 +1,7 @@
 // Consumer groups that come and go, and gateways that come and go.
-#include "tests/life/testing/life_world.h"
-
+#include "base/sim/disk.h"
 #include "proto/link/keys.h"
+#include "tests/life/testing/life_world.h"
 
 namespace farshore::life {
 namespace {
@@ -105,6 +105,17 @@ TEST_F(LinkGroups, GatewayStartsBesideTwelveThousandStoredGroups) {
   EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 110; }));
 }
 
+TEST_F(LinkGroups, EntriesOfALinkWhoseGatewayDiedWhileItDeletedItAreForgotten) {
+  start_broker(kEast);
+  start_broker(kWest);
+  store({{"link/gone/group/g", "x"}, {"link/gone/loss/t", "y"}});
+  start_gateway();
+  link();
+  for (int i = 0; i < 30 && !stored_keys("link/gone/").empty(); ++i) world().run_for(seconds(1));
+  EXPECT_EQ(stored_keys("link/gone/"), std::vector<std::string>());
+  EXPECT_FALSE(stored_keys("link/L").empty());
+}
+
 TEST_F(LinkGroups, FencedGatewayStopsAtOnceAndSaysSo) {
   start();
   start_gateway("second");
@@ -123,6 +134,31 @@ TEST_F(LinkGroups, FencedGatewayStopsAtOnceAndSaysSo) {
   EXPECT_EQ(refused.error().code, ErrorCode::kFenced) << refused.error().to_string();
   EXPECT_NE(failover("t").error().find("another gateway"), std::string::npos);
   EXPECT_EQ(mirror("t", "second").state(), "ACTIVE");
+}
+
+TEST_F(LinkGroups, PromoteEndsThoughTheCoordinatorOfSomeGroupsIsGoneAndNamesThem) {
+  start_broker(kEast, {{"offsets.topic.num.partitions", "5"}});
+  start_broker(kWest);
+  start_gateway();
+  create(kEast, "t");
+  produce(kEast, "t", 100);
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  for (const char* group : {"a", "b"}) commit(kEast, group, "t", 80);  // in the partitions 97 % 5 and 98 % 5
+  ASSERT_TRUE(until([&] { return committed(kWest, "a", "t") == 80 && committed(kWest, "b", "t") == 80; }));
+  commit(kEast, "a", "t", 90);
+  kill_broker(kEast);
+  world().disk(kEast).put_contents("/data/__consumer_offsets-3/partition.metadata", "version: 0\ntopic_id: damaged\n");
+  start_broker(kEast, {{"offsets.topic.num.partitions", "5"}});
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  const auto ended = promote("t");
+  EXPECT_EQ(ended.error(), "");
+  EXPECT_TRUE(ended.done());
+  EXPECT_NE(ended.step().find("1 group was not carried over and may read records again at the target (b)"),
+            std::string::npos)
+      << ended.step();
+  EXPECT_EQ(state("t"), "STOPPED");
+  EXPECT_EQ(committed(kWest, "a", "t"), 90);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Records that were lost stay named: at each gateway, and after each restart.
+#include "base/sim/disk.h"
 #include "proto/link/keys.h"
 #include "tests/life/testing/life_world.h"
 
@@ -55,6 +56,55 @@ TEST_F(LinkLosses, DeletedTopicTakesItsReportsAlong) {
   delete_topic(kWest, "t");
   start_gateway();
   EXPECT_TRUE(until([&] { return stored_keys(link_children_prefix(kLink)).empty(); }));
+}
+
+class SourceLostAll : public LifeWorld {
+ public:
+  // A power loss takes all records of the source: they were in the page cache only.
+  void lose_all() {
+    start_broker(kEast);
+    start_broker(kWest);
+    start_gateway();
+    create(kEast, "t");
+    link();
+    produce(kEast, "t", 100);
+    ASSERT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 100; }));
+    kill_broker(kEast);
+    world().power_off(kEast, sim::PowerLoss::kDropAll);
+    world().power_on(kEast);
+  }
+  void expect_kept() {
+    ASSERT_TRUE(until([&] { return state("t") == "FAILED"; })) << mirror("t").DebugString();
+    EXPECT_NE(mirror("t").state_reason().find("on.divergence=truncate-all"), std::string::npos)
+        << mirror("t").state_reason();
+    EXPECT_EQ(ends(kWest, "t"), (Ends{0, 100}));
+    ASSERT_TRUE(until([&] { return mirror("t").losses_size() == 1; }));
+    EXPECT_EQ(mirror("t").losses(0).kind(), "kept");
+    EXPECT_EQ(mirror("t").losses(0).to_offset(), 100);
+  }
+};
+
+TEST_F(SourceLostAll, MirrorKeepsItsRecordsUntilTheOperatorSaysSo) {
+  lose_all();
+  start_broker(kEast);
+  ASSERT_EQ(ends(kEast, "t").end, 0);
+  expect_kept();
+  ASSERT_TRUE(update("on.divergence", "truncate-all"));
+  ASSERT_TRUE(pause("t", false));
+  produce(kEast, "t", 7);
+  ASSERT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 7; })) << mirror("t").DebugString();
+}
+
+TEST_F(SourceLostAll, MirrorKeepsItsRecordsIfOthersWereWrittenAtTheSourceBeforeItIsRead) {
+  lose_all();
+  kill_gateway();
+  start_broker(kEast);
+  produce(kEast, "t", 150);
+  start_gateway();
+  expect_kept();
+  EXPECT_TRUE(failover("t").done());
+  EXPECT_EQ(ends(kWest, "t").start, 0);
+  EXPECT_GE(ends(kWest, "t").end, 100);
 }
 
 }  // namespace

@@ -83,6 +83,63 @@ TEST_F(OperatorLife, TopicThatWouldComeBackToItsOwnClusterIsLeftOut) {
   EXPECT_EQ(state("t"), "ACTIVE");
 }
 
+TEST_F(OperatorLife, TopicThatWasFailedOverIsNotLeftOutByALinkTheOtherWayRound) {
+  start();
+  create(kEast, "t");
+  produce(kEast, "t", 10);
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  create(kWest, "own");
+  start_gateway("gateway-of-east", kEast);
+  link("*", "gateway-of-east", kWest);
+  ASSERT_TRUE(until([&] { return state("t", "gateway-of-east") == "LEFT_OUT"; }));
+  EXPECT_EQ(failover("t").error(), "");
+  produce(kWest, "t", 5);
+  ASSERT_TRUE(until([&] { return state("t", "gateway-of-east") == "FAILED"; }, minutes(2)))
+      << "these records are at no second place: an alarm has to ring";
+  const api::MirrorTopic shown = mirror("t", "gateway-of-east");
+  EXPECT_NE(shown.state_reason().find("was mirrored from this target, and was promoted or failed over"),
+            std::string::npos)
+      << shown.state_reason();
+  EXPECT_EQ(describe("gateway-of-east").lag_unknown_partitions(), 1);
+  EXPECT_EQ(describe("gateway-of-east").lag_records(), -1);
+  delete_topic(kEast, "t");  // what its operator does who wants it back
+  EXPECT_TRUE(until([&] { return state("t", "gateway-of-east") == "ACTIVE" && ends(kEast, "t").end == 15; }));
+  world().run_for(minutes(2));
+  EXPECT_EQ(state("t"), "STOPPED") << "it does not go round";
+  EXPECT_EQ(ends(kWest, "t").end, 15);
+}
+
+TEST_F(OperatorLife, LinkThatLeavesOutAllItsTopicsHasNoLagOfZero) {
+  start();
+  create(kEast, "t");
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  start_gateway("gateway-of-east", kEast);
+  link("*", "gateway-of-east", kWest);
+  ASSERT_TRUE(until([&] { return state("t", "gateway-of-east") == "LEFT_OUT"; }));
+  const api::Link shown = describe("gateway-of-east");
+  EXPECT_EQ(shown.lag_records(), -1);
+  EXPECT_EQ(shown.lag_ms_max(), -1);
+  EXPECT_EQ(shown.lag_unknown_partitions(), 0) << "nobody has to do anything";
+}
+
+TEST_F(OperatorLife, VerbsOnATopicThatIsLeftOutSayThatItIsLeftOutAndWhy) {
+  start();
+  create(kWest, "a_b.c");
+  create(kEast, "a.b_c");
+  link();
+  ASSERT_TRUE(until([&] { return state("a.b_c") == "LEFT_OUT"; }));
+  std::vector<std::string> errors{failover("a.b_c").error(), promote("a.b_c").error()};
+  for (const auto& row : verify("a.b_c")) errors.push_back(row.error());
+  ASSERT_EQ(errors.size(), 3u);
+  for (const std::string& error : errors) {
+    EXPECT_NE(error.find("LEFT_OUT (the target can have no topic of this name"), std::string::npos) << error;
+    EXPECT_EQ(error.find("PENDING"), std::string::npos) << error;
+    EXPECT_EQ(error.find("wait until"), std::string::npos) << error;
+  }
+}
+
 TEST_F(OperatorLife, TopicThatWasLeftOutAndIsDeletedAtTheSourceSaysSo) {
   start();
   create(kWest, "a_b.c");
@@ -136,6 +193,37 @@ TEST_F(OperatorLife, DryRunOfAnUpdateShowsTheLinkAsItWouldBe) {
   EXPECT_EQ(describe().spec().on_divergence(), "truncate");
 }
 
+TEST_F(OperatorLife, TwoUpdatesAtTheSameTimeAreBothAnsweredWithWhatIsStored) {
+  start();
+  link();
+  const auto answers = update_both({"on.divergence", "stop"}, {"topic.sync.interval.ms", "2000"});
+  const api::Link stored = describe();
+  EXPECT_EQ(stored.spec().on_divergence(), "stop");
+  EXPECT_EQ(stored.spec().topic_sync_interval_ms(), 2000);
+  EXPECT_EQ(answers[0]->spec().on_divergence(), "stop");
+  EXPECT_EQ(answers[1]->spec().topic_sync_interval_ms(), 2000);
+  const api::Link& later = answers[0]->version() > answers[1]->version() ? *answers[0] : *answers[1];
+  EXPECT_EQ(later.spec().on_divergence(), "stop") << "an answer shows the change that was stored before it";
+  EXPECT_EQ(later.spec().topic_sync_interval_ms(), 2000);
+}
+
+TEST_F(OperatorLife, TopicsOfTheSourceAreLookedForWhenThatIsAskedFor) {
+  start();
+  create(kEast, "t");
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  ASSERT_TRUE(update("topic.sync.interval.ms", "3600000"));
+  world().run_for(seconds(5));
+  create(kEast, "new");
+  produce(kEast, "new", 10);
+  EXPECT_FALSE(until([&] { return state("new") != ""; }, seconds(30)));
+  EXPECT_GE(describe().tasks(0).last_begun_ms_ago(), 30'000) << "`farshore wait` sees that this was before it began";
+  discover();
+  EXPECT_TRUE(until([&] { return mirrored("new"); }, seconds(10)));
+  EXPECT_EQ(describe().tasks(0).name(), "topic-discovery");
+  EXPECT_LE(describe().tasks(0).last_begun_ms_ago(), 10'000);
+}
+
 TEST_F(OperatorLife, FailedTopicIsLoggedAsAnError) {
   start();
   create(kEast, "t");
@@ -171,6 +259,26 @@ TEST_F(OperatorLife, SilentTargetIsNamedAndIsNotCalledTheSource) {
   start_broker(kWest);
   EXPECT_TRUE(until([&] { return describe().state() == "ACTIVE"; }));
   EXPECT_LT(describe().last_target_contact_ms_ago(), 10'000);
+}
+
+TEST_F(OperatorLife, SourceThatWasSilentBeforeAPauseIsAskedAgainBeforeItIsCalledSilent) {
+  start();
+  create(kEast, "t");
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  world().net().partition(kEast, "gateway");
+  ASSERT_TRUE(until([&] { return describe().state() == "UNAVAILABLE"; }));
+  pause_link(true);
+  world().run_for(minutes(5));
+  pause_link(false);
+  EXPECT_FALSE(until([&] { return describe().state() == "UNAVAILABLE"; }, seconds(5))) << describe().state_reason();
+  EXPECT_TRUE(until([&] { return describe().state() == "UNAVAILABLE"; })) << "it does not answer";
+  pause_link(true);
+  world().net().heal();
+  world().run_for(minutes(5));
+  pause_link(false);
+  EXPECT_FALSE(until([&] { return describe().state() == "UNAVAILABLE"; }, seconds(30))) << describe().state_reason();
+  EXPECT_TRUE(mirrored("t"));
 }
 
 TEST_F(OperatorLife, SilentSourceStaysSilentUntilItAnswers) {
@@ -282,9 +390,11 @@ TEST_F(OperatorLife, DeletingALinkTellsOnlyOfTopicsThatTheLinkHasMade) {
   create(kEast, "mine");
   create(kEast, "taken");
   create(kWest, "taken");
+  produce(kWest, "taken", 1);
   link();
   ASSERT_TRUE(until([&] { return mirrored("mine") && state("taken") == "FAILED"; }));
-  auto planned = delete_link(true, false);
+  EXPECT_FALSE(delete_link(true, false)) << "a dry run is refused as the deletion is";
+  auto planned = delete_link(true, true);
   ASSERT_TRUE(planned);
   std::string plan;
   for (const auto& line : planned->plan()) plan += line + "\n";

@@ -11,6 +11,14 @@ class LinkLife : public LifeWorld {
     start_broker(kWest);
     start_gateway();
   }
+  // What a deletion of the link would do, in one text.
+  std::string plan_of_deletion() {
+    const auto planned = delete_link(true, true);
+    std::string text;
+    if (planned)
+      for (const std::string& line : planned->plan()) text += line + "\n";
+    return text;
+  }
 };
 
 TEST_F(LinkLife, TopicMadeAnewIsMirroredWhenItsOldMirrorIsDeleted) {
@@ -26,6 +34,75 @@ TEST_F(LinkLife, TopicMadeAnewIsMirroredWhenItsOldMirrorIsDeleted) {
   world().run_for(seconds(6));
   EXPECT_EQ(state("t"), "FAILED") << "the old records are kept until an operator deletes them";
   delete_topic(kWest, "t");
+  EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 30; }));
+}
+
+TEST_F(LinkLife, DeletionOfALinkNamesAMirrorThatWaitsToBeMadeAgainAsWhatItLeaves) {
+  start();
+  create(kEast, "t");
+  produce(kEast, "t", 100);
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  delete_topic(kEast, "t");
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+  create(kEast, "t");
+  start_gateway();
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+  kill_broker(kEast);
+  EXPECT_TRUE(pause("t", false));
+  ASSERT_NE(state("t"), "FAILED");
+  const std::string plan = plan_of_deletion();
+  EXPECT_NE(plan.find("leave t as a read-only mirror"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("farshore mirror failover"), std::string::npos) << plan;
+  EXPECT_FALSE(delete_link(false, false)) << "not without --force";
+}
+
+TEST_F(LinkLife, DeletionOfALinkLeavesNothingOfAMirrorThatIsGone) {
+  start();
+  create(kEast, "t");
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t"); }));
+  delete_topic(kWest, "t");
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+  const std::string plan = plan_of_deletion();
+  EXPECT_NE(plan.find("touch nothing of topics that are not at the target as the link made them: t"), std::string::npos)
+      << plan;
+  EXPECT_EQ(plan.find("leave t"), std::string::npos) << plan;
+}
+
+TEST_F(LinkLife, ResumeOfATopicThatCannotWorkIsRefusedWithTheWayOut) {
+  start();
+  create(kEast, "t");
+  create(kEast, "other");
+  produce(kEast, "t", 100);
+  link();
+  ASSERT_TRUE(until([&] { return mirrored("t") && mirrored("other"); }));
+  delete_topic(kEast, "t");
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+  auto refused = pause("t", false);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("the source has no topic t"), std::string::npos) << refused.error().detail;
+  create(kEast, "t");
+  produce(kEast, "t", 30);
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    ASSERT_TRUE(until([&] { return state("t") == "FAILED"; }));
+    refused = pause("t", false);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().detail.find("stays FAILED"), std::string::npos) << refused.error().detail;
+    EXPECT_NE(refused.error().detail.find("delete topic t at the target"), std::string::npos);
+    EXPECT_EQ(state("t"), "FAILED") << "nothing was changed";
+    start_gateway();
+  }
+  // The others are resumed all the same.
+  ASSERT_TRUE(until([&] { return state("t") == "FAILED" && state("other") == "ACTIVE"; }));
+  EXPECT_TRUE(pause("other", true));
+  auto all = all_mirrors("resume");
+  ASSERT_FALSE(all);
+  EXPECT_NE(all.error().detail.find("resume: 1 of 2 topics done"), std::string::npos) << all.error().detail;
+  EXPECT_EQ(state("other"), "ACTIVE");
+  delete_topic(kWest, "t");
+  world().run_for(seconds(1));
+  EXPECT_TRUE(pause("t", false) || state("t") == "ACTIVE");
   EXPECT_TRUE(until([&] { return mirrored("t") && ends(kWest, "t").end == 30; }));
 }
 

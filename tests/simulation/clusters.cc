@@ -156,7 +156,7 @@ Task<void> Clusters::gateway_task() {  // and the operator, who asks for a link 
     spec.add_topics()->set_name("*");
     spec.set_group_sync(true);
     spec.set_topic_sync_interval_ms(1000);
-    spec.set_on_divergence("truncate");
+    spec.set_on_divergence("truncate-all");
     auto created = co_await gateway.create_link(std::move(request), env.in(seconds(10)));
     create_error_ = created ? "" : created.error().to_string();
     if (created || created.error().code == ErrorCode::kAlreadyExists) co_return;

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/sim/world.h"
 #include "broker/partitions/partition_table.h"
@@ -32,8 +33,9 @@ struct Node {
   explicit Node(const char* h) : host(h) {}
   const char* host;
   bool fsync = false;
-  bool lost = false;        // power was lost and acknowledgements did not wait for fsync: written records may be gone
-  bool disk_fault = false;  // its disk had an error: a log may be offline until the next start
+  bool lost = false;  // power was lost and acknowledgements did not wait for fsync: written records may be gone
+  std::vector<Duration> lost_at;  // each time that it was
+  bool disk_fault = false;        // its disk had an error: a log may be offline until the next start
   sim::SimEnv* env = nullptr;
   broker::Broker* broker = nullptr;  // owned by the process
   bool started = false;

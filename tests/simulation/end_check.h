@@ -1,6 +1,6 @@
 // EndCheck: what must hold of mirrors that have ended, while faults go on and afterwards. What the record says is at
 // the target, also after a power loss. Below the end are batches of the source, behind it none. A promote ends where
-// the source did. No group of the target is behind the end.
+// the source did. No group of the target is behind the end, unless a side without fsync lost its power (check_groups).
 #pragma once
 
 #include <set>
@@ -27,6 +27,7 @@ class EndCheck {
   void check_source_end(const broker::TopicImage& topic, const End& end);
   void check_log(const broker::TopicImage& topic, const End& end);
   void check_groups(const broker::TopicImage& topic, const End& end);
+  bool lost_before(const PromotionRecord& record) const;  // records, of either side
   void violation(const broker::TopicImage& topic, const End& end, const std::string& text);
 
   Clusters& clusters_;

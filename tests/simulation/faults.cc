@@ -26,7 +26,10 @@ void Faults::kill_at_resumption(sim::SimEnv& env, int64_t most) {
 
 void Faults::lose_power(Node& node) {
   look_();
-  if (!node.fsync) node.lost = true;
+  if (!node.fsync) {
+    node.lost = true;
+    node.lost_at.push_back(clusters_.world().now());
+  }
   clusters_.say(std::string("power off ") + node.host);
   clusters_.world().power_off(node.host);
 }

@@ -48,7 +48,9 @@ const Figures::Sample* Figures::sample_at(const std::vector<Sample>& samples, Du
   return next == samples.begin() ? nullptr : &*std::prev(next);
 }
 
-int64_t Figures::known_by(const std::string& source_topic_id, int32_t partition, Duration as_of) const {
+int64_t Figures::known_by(const std::string& source_topic_id, int32_t partition, Duration as_of, Duration until) const {
+  for (const Duration lost : clusters_.east().lost_at)
+    if (as_of <= lost && lost <= until) return -1;
   const auto found = source_.find({source_topic_id, partition});
   if (found == source_.end()) return -1;
   const Sample* last = sample_at(found->second, as_of);
@@ -63,6 +65,14 @@ bool Figures::one_process_since(const std::string& source_topic_id, int32_t part
   if (found == source_.end()) return false;
   const Sample* last = sample_at(found->second, at);
   return last && last->process == clusters_.east_process();
+}
+
+int64_t Figures::highest(const std::string& source_topic_id, int32_t partition) const {
+  const auto found = source_.find({source_topic_id, partition});
+  int64_t highest = -1;
+  if (found != source_.end())
+    for (const Sample& sample : found->second) highest = std::max(highest, sample.high_watermark);
+  return highest;
 }
 
 void Figures::check_topic(const GatewayNode& node, const linker::api::MirrorTopic& topic) {
@@ -92,8 +102,8 @@ void Figures::check_partition(const std::string& what, const std::string& source
                       " ms ago");
   if (ago < 0) return;
   // The figure's age is cut to whole milliseconds.
-  const int64_t truth =
-      known_by(source_id, shown.partition(), clusters_.world().now() - milliseconds(ago) - milliseconds(1));
+  const Duration now = clusters_.world().now();
+  const int64_t truth = known_by(source_id, shown.partition(), now - milliseconds(ago) - milliseconds(1), now);
   if (truth < 0) return;
   if (shown.source_high_watermark() < truth)
     history.violation(what + " the source at " + std::to_string(shown.source_high_watermark()) + ", as of " +
@@ -117,8 +127,10 @@ void Figures::check_end(const std::string& what, const linker::api::MirrorTopic&
                                     std::to_string(end.source_high_watermark()));
     if (end.blind_window_ms() < 0) continue;
     const Duration late = milliseconds(1) + (said_by_target(topic, end) ? kOnItsWay : Duration(0));
-    const Duration heard = clusters_.since_begin(topic.promotion().wall_ms() - end.blind_window_ms()) - late;
-    const int64_t truth = known_by(topic.source_topic_id(), end.partition(), heard);
+    const Duration ended = clusters_.since_begin(topic.promotion().wall_ms());
+    const Duration heard = ended - milliseconds(end.blind_window_ms()) - late;
+    // The gateway adds what it has heard when the target's answer is there.
+    const int64_t truth = known_by(topic.source_topic_id(), end.partition(), heard, ended + kOnItsWay);
     if (truth > end.source_high_watermark())
       clusters_.history().violation(where + " the source at " + std::to_string(end.source_high_watermark()) +
                                     " when it ended, blind for " + std::to_string(end.blind_window_ms()) +

@@ -28,7 +28,7 @@ linker::api::CreateLinkRequest link_request() {
   spec.add_groups()->set_name("*");
   spec.set_group_sync(true);
   spec.set_topic_sync_interval_ms(1000);
-  spec.set_on_divergence("truncate");
+  spec.set_on_divergence("truncate-all");
   return request;
 }
 

@@ -89,7 +89,8 @@ std::string Settlement::unsettled(const std::string& name) {
   if (!target->mirror) return "the topic at the target is no mirror";
   if (target->mirror->writable()) {
     const auto* ended = mirror_of(name);
-    if (ended && ended->state() == "FAILED") return "FAILED (" + ended->state_reason() + ")";  // the name is in use
+    // FAILED: the name is in use. PENDING: it was resumed, and has not been asked for yet.
+    if (ended && ended->state() != "STOPPED") return ended->state() + " (" + ended->state_reason() + ")";
     ++ended_;
     return "";
   }

@@ -130,6 +130,11 @@ def made_anew(world, east, east_admin, west, west_at):
     reason = failed(world, 'again')
     check(f'a source topic that was made anew: {reason}', 'source topic' in reason)
     check('nothing of the new one came to the target, and nothing of the old one is lost', values(west_at, 'again') == before)
+    check('the way out is told', 'delete topic again at the target' in reason)
+    west.delete('again')
+    until('the new one is relayed when the old one is deleted at the target', lambda: mirror(world, 'again')['state'] == 'ACTIVE', 60)
+    arrived(world, 'again', 50, west_at)
+    compare(world, 'a source topic that was made anew', 'r', east, 'again', west_at, 'again', 1)
     # At the target, while nothing is relayed into it.
     west.delete('remade')
     west.make('remade', 1)
@@ -141,8 +146,8 @@ def made_anew(world, east, east_admin, west, west_at):
     arrived(world, 'orders', count, west_at, 3)
     check('nothing came to the new one, while other topics go on', values(west_at, 'remade') == [])
     world.farshore('mirror', 'resume', '--link', 'r', 'remade')
-    reason = failed(world, 'remade')
-    check('resuming it does not change that', 'made anew at the target' in reason and values(west_at, 'remade') == [])
+    arrived(world, 'remade', 200, west_at)
+    compare(world, 'a target topic that was made anew, and resumed', 'r', east, 'remade', west_at, 'remade', 1)
 
 
 def swept(world, east, east_admin, west, west_at):
@@ -196,18 +201,20 @@ def promoted(world, east, east_admin, west_at):
     check("the target takes its own", len(values(west_at, 'orders', 3)) == count + 10)
 
 
-def deleted(world, east, west_at):
+def deleted(world, east, west, west_at):
     link = json.loads(world.farshore('link', 'describe', 'r', '-o', 'json').stdout)['link_id']
     check(f'{len(runs_of(west_at, link))} runs are written down', len(runs_of(west_at, link)) >= 6)
     counts = {t: len(values(west_at, t, 3 if t == 'orders' else 1)) for t in TOPICS}
-    plan = world.farshore('link', 'delete', 'r', '--dry-run').stdout
+    plan = world.farshore('link', 'delete', 'r', '--dry-run', '--force').stdout
     check('link delete --dry-run says that the translation goes', 'translation' in plan)
     world.farshore('link', 'delete', 'r', '--force')
     check('nothing of the link is left in the map', claims_of(west_at, link) == {})
     left = [key for key, value in fold(west_at, '__farshore_links').items() if value is not None and key.startswith(b'link/r')]
     check(f'nor in the list of links {left}', left == [])
     check('the records stay', counts == {t: len(values(west_at, t, 3 if t == 'orders' else 1)) for t in TOPICS})
-    # The topic that was made anew at the target is empty, and nobody's now: all that the source has goes into it.
+    # A topic that is empty at the target, and nobody's: all that the source has goes into it.
+    west.delete('remade')
+    west.make('remade', 1)
     world.farshore('link', 'create', 'r', '--source', east, '--topics', 'remade', '--mode', 'relay', *FAST)
     arrived(world, 'remade', 200, west_at)
     compare(world, 'a new link of the same name', 'r', east, 'remade', west_at, 'remade', 1)
@@ -281,7 +288,7 @@ def main(world):
     made_anew(world, east, east_admin, west, west_at)
     swept(world, east, east_admin, west, west_at)
     promoted(world, east, east_admin, west_at)
-    deleted(world, east, west_at)
+    deleted(world, east, west, west_at)
     foreign_target(world, target, east, http)
 
 

@@ -21,6 +21,13 @@ const kafka::Bytes& GroupMember::metadata(const std::string& protocol) const {
   return none;
 }
 
+size_t GroupMember::memory_bytes() const {
+  size_t bytes = sizeof(JoinRequest) + client_id.size() + client_host.size();
+  if (instance_id) bytes += instance_id->size();
+  for (const auto& protocol : protocols) bytes += sizeof(protocol) + protocol.name.size() + protocol.metadata.size();
+  return bytes;
+}
+
 GroupMember* GroupMembers::find(const std::string& id) {
   auto it = members_.find(id);
   return it == members_.end() ? nullptr : &it->second;

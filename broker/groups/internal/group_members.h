@@ -24,13 +24,14 @@ struct GroupMember {
   std::string client_id, client_host;
   int32_t rebalance_timeout_ms = 0, session_timeout_ms = 0;
   std::vector<GroupProtocol> protocols;
-  std::shared_ptr<void> held;  // see JoinRequest
+  std::shared_ptr<HeldMemory> held;  // null: nothing of its memory is counted
   kafka::Bytes assignment;
   Ticket join = 0, sync = 0;  // waiting requests
   bool is_new = false;        // has not seen its member id yet: cannot send heartbeats
   bool pending_sync = false;  // got a generation, has not asked for its assignment
   MonoTime session_end = MonoTime::max();
   const kafka::Bytes& metadata(const std::string& protocol) const;  // empty: the member does not support it
+  size_t memory_bytes() const;                                      // counted like a JoinRequest with these settings
 };
 
 class GroupMembers {

@@ -9,7 +9,6 @@ namespace farshore::broker {
 namespace {
 
 using Code = kafka::ErrorCode;
-constexpr Duration kConfigChangeLimit = seconds(30);  // the requests bring no timeout of their own
 
 }  // namespace
 

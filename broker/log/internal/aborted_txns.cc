@@ -1,10 +1,17 @@
 #include "broker/log/internal/aborted_txns.h"
 
+#include <algorithm>
+
 #include "broker/log/internal/log_format.h"
 #include "broker/log/internal/log_health.h"
 #include "broker/log/internal/segment_scan.h"
 
 namespace farshore {
+namespace {
+
+constexpr uint64_t kSmallIndexBytes = 1 << 20;  // read whatever the size of the segment: decode() judges it
+
+}  // namespace
 
 Task<Result<std::optional<std::vector<AbortedTxn>>>> AbortedTxns::collect(Offset from, Offset to) {
   std::vector<AbortedTxn> found;
@@ -21,9 +28,8 @@ Task<Result<std::optional<std::vector<AbortedTxn>>>> AbortedTxns::collect(Offset
 Task<Status> AbortedTxns::ensure_index(SegmentPtr segment) {
   if (segment->txns) co_return ok();
   std::string name = log_format::file_name(segment->base, log_format::kTxnIndex);
-  auto content = co_await read_file(directory_.files(), directory_.path_of(name));
-  if (!content && content.error() != ErrorCode::kNotFound) co_return std::move(content).error();
-  if (!content) co_return co_await rebuild_index(segment, std::move(name), "it is missing");
+  CO_TRY(auto content, co_await read_index(*segment, name));
+  if (!content) co_return co_await rebuild_index(segment, std::move(name), "it is missing, or larger than its segment");
   auto decoded = TxnIndex::decode(*content, segment->base, segment->next);
   if (!decoded) co_return co_await rebuild_index(segment, std::move(name), decoded.error().detail);
   CO_TRY(bool agrees, co_await agrees_with_log(*decoded));
@@ -31,6 +37,19 @@ Task<Status> AbortedTxns::ensure_index(SegmentPtr segment) {
   if (!segment->txns) segment->txns = std::move(decoded).value();
   state_.segments.keep_transactions_of(segment);
   co_return ok();
+}
+
+// nullopt: it is missing, or so large that it is wrong: an entry takes fewer bytes than the records it is about.
+Task<Result<std::optional<std::string>>> AbortedTxns::read_index(const Segment& segment, std::string name) {
+  std::optional<std::string> content;
+  std::string path = directory_.path_of(name);
+  auto file = co_await directory_.files().open(path, OpenMode());
+  if (!file && file.error() == ErrorCode::kNotFound) co_return content;
+  if (!file) co_return std::move(file).error();
+  const uint64_t bytes_max = std::max<uint64_t>(kSmallIndexBytes, segment.size);
+  if ((*file)->size() > bytes_max) co_return content;
+  CO_TRY(content, co_await read_file(directory_.files(), std::move(path), bytes_max));
+  co_return content;
 }
 
 // Every entry must name a marker and, unless retention deleted it, a first batch of the same producer.

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/async_mutex.h"
 #include "broker/log/internal/producer_snapshots.h"
@@ -22,6 +24,7 @@ class AbortedTxns {
   Task<Status> ensure_index(SegmentPtr segment);
 
  private:
+  Task<Result<std::optional<std::string>>> read_index(const Segment& segment, std::string name);
   Task<Result<bool>> agrees_with_log(const TxnIndex& txns);
   Task<Status> rebuild_index(SegmentPtr segment, std::string name, std::string why);
 

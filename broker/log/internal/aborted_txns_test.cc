@@ -55,6 +55,19 @@ TEST_F(AbortedTxnsTest, OpenTransactionHoldsTheLastStableOffset) {
   EXPECT_EQ(append(stale, 0, AppendOrigin::kCoordinator)->outcome, AppendOutcome::kCoordinatorFenced);
 }
 
+TEST_F(AbortedTxnsTest, IndexThatIsLargerThanItsSegmentIsMadeAnew) {
+  const Offset begin = fill_segment_with_aborted(1);
+  (void)fill_segment_with_aborted(2);
+  commit();
+  close();
+  for (const auto& name : files(".txnindex"))
+    if (name == path_of(begin, ".txnindex")) disk().put_contents(name, std::string((64 << 20) + 34, '\x01'));
+  ASSERT_TRUE(open());
+  auto aborted = run(log->aborted_in(begin, begin + 40));
+  ASSERT_TRUE(aborted) << aborted.error().to_string();
+  EXPECT_EQ(aborted->size(), 20U);
+}
+
 TEST_F(AbortedTxnsTest, IndexThatIsRebuiltIsUsedBeforeOthersPushItOut) {
   std::vector<Offset> begins;
   for (int64_t producer = 1; producer <= 3; ++producer) begins.push_back(fill_segment_with_aborted(producer));

@@ -29,7 +29,9 @@ class BatchScanner {
   // All bytes of the batch that next() returned last.
   Task<Result<std::vector<std::byte>>> load();
   uint64_t position() const { return position_; }  // where the next batch begins
-  TurnBudget& turn() { return turn_; }             // for the loop over the records of the batch
+  // The next batch begins there: not below where this scanner began. What is in the buffer stays.
+  void go_to(uint64_t position) { position_ = position; }
+  TurnBudget& turn() { return turn_; }  // for the loop over the records of the batch
 
  private:
   // Makes [from, from + size) available in the buffer; size is at most the buffer's.

@@ -8,12 +8,14 @@ namespace {
 
 using namespace log_format;
 
-// magic, version, reserved, sequence, seven numbers, epochs_crc, crc of all before
+// magic, version, reserved, sequence, eight numbers, epochs_crc, crc of all before. Version 1 has seven numbers: it
+// lacks compacted_to.
 constexpr size_t kSequenceAt = 8;
 constexpr size_t kNumbersAt = 16;
-constexpr size_t kEpochsCrcAt = kNumbersAt + size_t{7} * 8;
-constexpr size_t kCrcAt = kEpochsCrcAt + 4;
-constexpr size_t kSlotUsed = kCrcAt + 4;
+constexpr size_t kNumbers = 8, kNumbersBefore = 7;
+constexpr size_t epochs_crc_at(size_t numbers) { return kNumbersAt + numbers * 8; }
+constexpr size_t slot_crc_at(size_t numbers) { return epochs_crc_at(numbers) + 4; }
+constexpr size_t kSlotUsed = slot_crc_at(kNumbers) + 4;
 static_assert(kSlotUsed <= kCheckpointSlotBytes);
 
 using Slot = std::array<std::byte, kSlotUsed>;
@@ -23,19 +25,23 @@ Slot encode(const PartitionCheckpoint& c, uint64_t sequence) {
   store_be(slot.data(), kCheckpointMagic);
   store_be(slot.data() + 4, kCheckpointVersion);
   store_be(slot.data() + kSequenceAt, sequence);
-  const int64_t numbers[] = {c.recovery_point.value(), c.log_start.value(), c.high_watermark.value(),
-                             c.clean_segment.value(),  c.clean_size,        c.clean_end.value(),
-                             c.cleaned_to.value()};
+  const int64_t numbers[] = {c.recovery_point.value(), c.log_start.value(),   c.high_watermark.value(),
+                             c.clean_segment.value(),  c.clean_size,          c.clean_end.value(),
+                             c.cleaned_to.value(),     c.compacted_to.value()};
+  static_assert(std::size(numbers) == kNumbers);
   for (size_t i = 0; i < std::size(numbers); ++i) store_be(slot.data() + kNumbersAt + 8 * i, numbers[i]);
-  store_be(slot.data() + kEpochsCrcAt, c.epochs_crc);
-  store_be(slot.data() + kCrcAt, crc32c(ConstBytes(slot).first(kCrcAt)));
+  store_be(slot.data() + epochs_crc_at(kNumbers), c.epochs_crc);
+  store_be(slot.data() + slot_crc_at(kNumbers), crc32c(ConstBytes(slot).first(slot_crc_at(kNumbers))));
   return slot;
 }
 
 bool decode(ConstBytes slot, PartitionCheckpoint& c, uint64_t& sequence) {
-  if (load_be<uint32_t>(slot.data()) != kCheckpointMagic || load_be<int16_t>(slot.data() + 4) != kCheckpointVersion ||
-      load_be<uint32_t>(slot.data() + kCrcAt) != crc32c(slot.first(kCrcAt)))
-    return false;
+  if (slot.size() < kNumbersAt || load_be<uint32_t>(slot.data()) != kCheckpointMagic) return false;
+  const auto version = load_be<int16_t>(slot.data() + 4);
+  if (version != kCheckpointVersion && version != kCheckpointVersionBefore) return false;
+  const size_t numbers = version == kCheckpointVersion ? kNumbers : kNumbersBefore;
+  const size_t crc_at = slot_crc_at(numbers);
+  if (slot.size() < crc_at + 4 || load_be<uint32_t>(slot.data() + crc_at) != crc32c(slot.first(crc_at))) return false;
   sequence = load_be<uint64_t>(slot.data() + kSequenceAt);
   auto number = [&](size_t i) { return load_be<int64_t>(slot.data() + kNumbersAt + 8 * i); };
   c.recovery_point = Offset(number(0));
@@ -45,7 +51,8 @@ bool decode(ConstBytes slot, PartitionCheckpoint& c, uint64_t& sequence) {
   c.clean_size = number(4);
   c.clean_end = Offset(number(5));
   c.cleaned_to = Offset(number(6));
-  c.epochs_crc = load_be<uint32_t>(slot.data() + kEpochsCrcAt);
+  c.compacted_to = numbers == kNumbers ? Offset(number(7)) : c.cleaned_to;
+  c.epochs_crc = load_be<uint32_t>(slot.data() + epochs_crc_at(numbers));
   return true;
 }
 
@@ -60,7 +67,7 @@ Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
     CO_TRY(size_t n, co_await file_->read_at(i * kCheckpointSlotBytes, slot));
     PartitionCheckpoint c;
     uint64_t sequence = 0;
-    if (n != slot.size() || !decode(slot, c, sequence) || (found && sequence <= sequence_)) continue;
+    if (!decode(ConstBytes(slot).first(n), c, sequence) || (found && sequence <= sequence_)) continue;
     best = c;
     sequence_ = sequence;
     synced_slot_ = i;
@@ -74,6 +81,18 @@ Task<Result<PartitionCheckpoint>> CheckpointFile::load() {
 
 Task<Status> CheckpointFile::save(PartitionCheckpoint checkpoint, Durability durability) {
   auto guard = co_await mutex_.lock();
+  co_return co_await write(checkpoint, durability);
+}
+
+Task<Status> CheckpointFile::save(std::function<PartitionCheckpoint()> make, Durability durability,
+                                  std::function<void()> stored) {
+  auto guard = co_await mutex_.lock();
+  CO_CHECK(co_await write(make(), durability));
+  if (stored) stored();
+  co_return ok();
+}
+
+Task<Status> CheckpointFile::write(PartitionCheckpoint checkpoint, Durability durability) {
   stored_.reset();
   if (!file_) {
     OpenMode mode;

@@ -4,6 +4,7 @@
 // Executor: the Env's.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct PartitionCheckpoint {
   Offset log_start;
   Offset high_watermark;    // a lower bound
   Offset cleaned_to;        // the cleaner has read everything below it
+  Offset compacted_to;      // at or above it, no batch was ever changed by the cleaner
   uint32_t epochs_crc = 0;  // of the text of leader-epoch-checkpoint
   // Written by a clean close: base offset and size of the active segment, and the log's end. If opening finds a
   // different segment or size, the log was appended to or cut after the close.
@@ -41,11 +43,18 @@ class CheckpointFile {
   Task<Result<PartitionCheckpoint>> load();
   // Creates the file if it is missing. Its name becomes durable when the directory is synced next.
   Task<Status> save(PartitionCheckpoint checkpoint, Durability durability);
+  // The same for a caller that does not hold the log's writer lock, or changes the log by what it saves. `make` is
+  // called when it is this call's turn, and `stored` before the turn of the next one: no save that had to wait brings
+  // back what was true before.
+  Task<Status> save(std::function<PartitionCheckpoint()> make, Durability durability,
+                    std::function<void()> stored = nullptr);
   void close() { file_.reset(); }
   // What was loaded or saved last; nullopt: nothing, or a save failed.
   const std::optional<PartitionCheckpoint>& stored() const { return stored_; }
 
  private:
+  Task<Status> write(PartitionCheckpoint checkpoint, Durability durability);
+
   FileSystem& files_;
   std::string path_;
   AsyncMutex mutex_;

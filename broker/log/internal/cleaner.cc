@@ -24,7 +24,8 @@ Task<Result<uint64_t>> Cleaner::pass() {
   // Cleaning leaves gaps between segments. Recovery takes such gaps above the recovery point for lost data, so only
   // what lies below it is cleaned.
   CO_CHECK(co_await flusher_.flush());
-  CO_CHECK(co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kDurable));
+  std::function<PartitionCheckpoint()> make = [this] { return state_.checkpoint(); };
+  CO_CHECK(co_await directory_.checkpoint().save(make, Durability::kDurable));
   const uint64_t cuts = state_.segments.cuts();
   const Offset stable = std::min(state_.ends().last_stable, state_.flushed_end);
   CO_TRY(segments, co_await cleanable(now_ms(), stable));
@@ -145,7 +146,7 @@ Task<Result<std::optional<uint64_t>>> Cleaner::clean_group(Group group, SegmentR
     written = co_await write_indexes(cleaned);
     if (written) written = co_await cleaned->file->sync();
     if (written) {
-      CO_TRY(swapped, co_await swap_in(cleaned, std::move(group), cuts));
+      CO_TRY(swapped, co_await swap_in(cleaned, std::move(group), cuts, *rewritten));
     }
   }
   if (!swapped) co_await remove_cleaned(base);
@@ -172,14 +173,22 @@ Task<Status> Cleaner::write_indexes(SegmentPtr cleaned) {
   co_return ok();
 }
 
+// Whoever compares this log with another one must know: a checkpoint that is older than the swap would hide it.
+Task<Status> Cleaner::note_compacted(Offset to) {
+  if (to <= state_.compacted_to) co_return ok();
+  state_.compacted_to = to;
+  co_return co_await directory_.checkpoint().save(state_.checkpoint(), Durability::kDurable);
+}
+
 // Replaces `group` by `cleaned`, in memory and on disk. False: a segment of the group was removed or replaced
 // meanwhile, or the log was cut.
-Task<Result<bool>> Cleaner::swap_in(SegmentPtr cleaned, Group group, uint64_t cuts) {
+Task<Result<bool>> Cleaner::swap_in(SegmentPtr cleaned, Group group, uint64_t cuts, bool batches_changed) {
   auto guard = co_await writer_.lock();
   CO_CHECK(health_.usable());
   if (cuts != state_.segments.cuts()) co_return false;
   for (const auto& segment : group)
     if (!state_.segments.has(segment)) co_return false;
+  if (batches_changed) CO_CHECK(co_await note_compacted(group.back()->next));
   Intent intent;
   intent.kind = Intent::Kind::kSwap;
   intent.start = cleaned->base;

@@ -38,7 +38,8 @@ class Cleaner {
   std::vector<Group> make_groups(Group segments) const;
   // The bytes that it removed. nullopt: the group changed meanwhile, and stays as it is.
   Task<Result<std::optional<uint64_t>>> clean_group(Group group, SegmentRewriter& rewriter, uint64_t cuts);
-  Task<Result<bool>> swap_in(SegmentPtr cleaned, Group group, uint64_t cuts);
+  Task<Result<bool>> swap_in(SegmentPtr cleaned, Group group, uint64_t cuts, bool batches_changed);
+  Task<Status> note_compacted(Offset to);
   Task<Status> write_indexes(SegmentPtr cleaned);
   Task<void> remove_cleaned(Offset base);
   int64_t now_ms() const { return directory_.env().wall_now().milliseconds_since_epoch; }

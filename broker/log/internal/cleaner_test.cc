@@ -1,89 +1,10 @@
+// Which records the cleaner keeps, and which it removes.
 #include "broker/log/internal/cleaner.h"
 
-#include "broker/log/testing/log_fixture.h"
+#include "broker/log/testing/cleaner_fixture.h"
 
 namespace farshore::log_test {
 namespace {
-
-struct CleanerTest : LogTest {
-  void SetUp() override {
-    options.cleanup_policy = CleanupPolicy::kCompact;
-    options.segment_bytes = 600;
-    options.min_cleanable_ratio = 0.01;
-    options.delete_retention_ms = 1000;
-    ASSERT_TRUE(open());
-  }
-  void put(std::string_view key, std::optional<std::string_view> value) {
-    BatchBuilder batch;
-    batch.add(host->wall_ms(), key, value).compression(Compression::kLz4);
-    ASSERT_TRUE(append(batch));
-    ++puts_;
-  }
-  void put_large(std::string_view key) {  // 512 KiB
-    BatchBuilder batch;
-    batch.add(host->wall_ms(), key, std::string(512 << 10, 'x'));
-    ASSERT_TRUE(append(batch));
-    commit();
-  }
-  void put_in_txn(int64_t producer, std::string_view key, std::string_view value) {
-    BatchBuilder batch;
-    batch.producer(producer, 0, sequences_[producer]++).transactional().add(host->wall_ms(), key, value);
-    ASSERT_TRUE(append(batch));
-  }
-  void end_txn(int64_t producer, ControlType type) {
-    BatchBuilder marker;
-    marker.producer(producer, 0, -1).add_marker(type, 0, host->wall_ms());
-    ASSERT_TRUE(append(marker, 0, AppendOrigin::kCoordinator));
-  }
-  Offset second_segment() {
-    auto names = files(".log");
-    return log_format::parse_file_name(std::string_view(names[1]).substr(names[1].rfind('/') + 1))->base;
-  }
-  static Task<void> wait_turns(Env& env, int count, int& turns) {
-    for (; turns < count; ++turns) {
-      Wait<void> turn(env);
-      env.post([turn] { turn.complete(ok()); });
-      (void)co_await turn.wait(Deadline::never());
-    }
-  }
-  static Task<void> advance_after(Env& env, Log& log, Offset to, int turns, std::optional<Status>& moved) {
-    int waited = 0;
-    co_await wait_turns(env, turns, waited);
-    moved = co_await log.advance_log_start(to);
-  }
-  void fill_segment() {  // so that what was put before is not in the active segment
-    size_t logs = files(".log").size();
-    while (files(".log").size() == logs) put("filler" + std::to_string(puts_), std::string(200, 'x'));
-    commit();
-  }
-  // key -> {offset, value}, of every record that is there
-  std::multimap<std::string, std::pair<int64_t, std::string>> records() {
-    std::multimap<std::string, std::pair<int64_t, std::string>> found;
-    for (int64_t from = log->ends().log_start.value();;) {
-      auto batches = run(log->read_run(Offset(from), ReadBound::kLogEnd, 1 << 20)).value();
-      if (batches.empty()) return found;
-      EXPECT_TRUE(verify_crc(batches));
-      size_t begin = 0;
-      for (const auto& header : batches.batches) {
-        auto reader = RecordReader::open(header, batches.bytes, begin).value();
-        Record record;
-        while (!header.control() && reader.next(record).value())
-          found.emplace(*record.key, std::pair(record.offset.value(), std::string(record.value.value_or("<null>"))));
-        begin += header.size_bytes();
-      }
-      from = batches.next().value();
-    }
-  }
-  std::vector<std::string> values(const std::string& key) {
-    std::vector<std::string> all;
-    auto found = records();
-    for (auto [at, end] = found.equal_range(key); at != end; ++at)
-      all.push_back(std::to_string(at->second.first) + "=" + at->second.second);
-    return all;
-  }
-  int puts_ = 0;
-  std::map<int64_t, int32_t> sequences_;
-};
 
 TEST_F(CleanerTest, LatestValueOfEachKeyStaysAtItsOffset) {
   for (int i = 0; i < 20; ++i) put("a", "a" + std::to_string(i));
@@ -91,7 +12,9 @@ TEST_F(CleanerTest, LatestValueOfEachKeyStaysAtItsOffset) {
   fill_segment();
   const int64_t end = log->ends().end.value();
   size_t logs = files(".log").size();
+  EXPECT_EQ(log->compacted_to(), Offset(0));
   EXPECT_GT(run(log->clean()).value(), 0U);
+  EXPECT_GE(log->compacted_to(), Offset(20));
   EXPECT_EQ(values("a"), std::vector<std::string>{"19=a19"});
   EXPECT_EQ(values("b"), std::vector<std::string>{"20=b"});
   EXPECT_EQ(log->ends().end, Offset(end));
@@ -245,54 +168,6 @@ TEST_F(CleanerTest, TombstoneIsNotRemovedBeforeTheRecordsThatItDeletes) {
   EXPECT_TRUE(values("gone").empty());
 }
 
-TEST_F(CleanerTest, CompactionLagHoldsAfterARestart) {
-  options.min_compaction_lag_ms = 3'600'000;
-  set_options();
-  put("a", "old");
-  put("a", "new");
-  fill_segment();
-  for (bool clean : {true, false}) {
-    EXPECT_EQ(run(log->clean()).value(), 0U);
-    ASSERT_TRUE(clean ? reopen_clean() : reopen_killed());
-    commit();
-    EXPECT_EQ(run(log->clean()).value(), 0U);
-    EXPECT_EQ(values("a").size(), 2U);
-  }
-  host->pass_wall_ms(3'600'001);
-  EXPECT_GT(run(log->clean()).value(), 0U);
-}
-
-TEST_F(CleanerTest, SegmentRemovedDuringAPassIsNotBroughtBack) {
-  options.segment_bytes = 4 << 20;
-  set_options();
-  for (int round = 0; round < 3; ++round)
-    for (int i = 0; i < 10; ++i) put_large("key" + std::to_string(i));
-  const size_t logs = files(".log").size();
-  ASSERT_GE(logs, 3U);
-  const Offset second = second_segment();
-  std::optional<Status> moved;
-  host->world().spawn(host->env(), advance_after(host->env(), *log, second, 2, moved));
-  ASSERT_TRUE(run(log->clean()));
-  ASSERT_TRUE(moved && *moved) << "during the pass";
-  EXPECT_FALSE(disk().contents(path_of(Offset(0), ".log")))
-      << "retention removed it, the cleaner must not bring it back";
-  EXPECT_EQ(bases(second.value()).empty(), false);
-  EXPECT_GT(run(log->clean()).value(), 0U) << "the next pass goes on where this one ended";
-  ASSERT_TRUE(reopen_killed());
-  EXPECT_EQ(log->ends().log_start, second);
-  EXPECT_EQ(files(".cleaned").size(), 0U);
-}
-
-TEST_F(CleanerTest, OthersHaveTheirTurnDuringAPass) {
-  options.segment_bytes = 4 << 20;
-  set_options();
-  for (int i = 0; i < 40; ++i) put_large("key" + std::to_string(i % 10));
-  int turns = 0;
-  host->world().spawn(host->env(), wait_turns(host->env(), 1'000'000, turns));
-  EXPECT_GT(run(log->clean()).value(), 0U);
-  EXPECT_GE(turns, 20) << "of some 30 MiB that a pass reads and writes";
-}
-
 TEST_F(CleanerTest, NothingIsCleanedAboveTheHighWatermarkOrOnAMirror) {
   put("a", "1");
   put("a", "2");
@@ -305,87 +180,6 @@ TEST_F(CleanerTest, NothingIsCleanedAboveTheHighWatermarkOrOnAMirror) {
   options.follows_source = false;
   set_options();
   EXPECT_GT(run(log->clean()).value(), 0U);
-}
-
-TEST_F(CleanerTest, CrashAtAnyStepLeavesTheOldOrTheNewSegments) {
-  for (int i = 0; i < 12; ++i) put("a", "a" + std::to_string(i));
-  fill_segment();
-  ASSERT_TRUE(reopen_clean());
-  close();
-  const LogHost::Files before = host->files();
-  bool finished = false;
-  int changed = 0;
-  for (uint64_t step = 1; !finished; ++step) {
-    for (bool power_loss : {false, true}) {
-      host->restore(before);
-      host->start();
-      ASSERT_TRUE(open());
-      commit();
-      host->die_at_operation(step);
-      finished = run(log->clean()).has_value();
-      kill();
-      if (power_loss) host->power_off();
-      host->start();
-      auto opened = open();
-      ASSERT_TRUE(opened) << step << " " << opened.error().to_string();
-      auto left = values("a");
-      ASSERT_TRUE(!left.empty() && left.size() <= 12) << step << ": " << left.size();
-      EXPECT_EQ(left.back(), "11=a11");  // groups are swapped one by one; the latest is always there
-      changed += left.size() == 1;
-      EXPECT_EQ(files(".cleaned").size() + files("intent").size(), 0U) << step;
-      kill();
-    }
-  }
-  EXPECT_GT(changed, 2);
-}
-
-// Keys and segments: 0 "other", 1 "gone", 2 the tombstone of "gone", then others. A pass makes one segment of the first
-// two.
-TEST_F(CleanerTest, DeletedKeyStaysDeletedIfASegmentGoesDuringAPass) {
-  auto put_plain = [&](std::string_view key, std::optional<std::string_view> value, size_t filler) {
-    BatchBuilder batch;
-    batch.add(host->wall_ms(), key, value).add(host->wall_ms(), "filler", std::string(filler, 'x'));
-    ASSERT_TRUE(append(batch));
-    commit();
-  };
-  options.segment_bytes = 300;
-  set_options();
-  put_plain("other", "v", 150);
-  put_plain("gone", "v", 150);
-  put_plain("gone", std::nullopt, 200);
-  put_plain("active", "v", 200);
-  options.segment_bytes = 600;
-  set_options();
-  const Offset second = second_segment();
-  close();
-  const LogHost::Files before = host->files();
-  int raced = 0;
-  for (uint64_t step = 1; step <= 30; ++step) {
-    move_to_host(step, before);
-    ASSERT_TRUE(open());
-    commit();
-    std::optional<Status> moved;
-    disk().at_operation(step,
-                        [&] { host->world().spawn(host->env(), advance_after(host->env(), *log, second, 0, moved)); });
-    ASSERT_TRUE(run(log->clean()));
-    disk().heal();
-    host->world().run_for(seconds(1));
-    raced += moved && !disk().contents(path_of(Offset(0), ".log")) && values("gone").size() == 2;
-    for (int pass = 0; pass < 3; ++pass) {
-      host->pass_wall_ms(2000);
-      options.segment_bytes = 300;
-      set_options();
-      put_plain("later" + std::to_string(pass), "v", 200);
-      options.segment_bytes = 600;
-      set_options();
-      ASSERT_TRUE(run(log->clean()));
-      const auto left = values("gone");
-      ASSERT_TRUE(left.empty() || left.back().ends_with("<null>")) << step << ": the deleted record is there again";
-    }
-    EXPECT_TRUE(values("gone").empty()) << step;
-    close();
-  }
-  EXPECT_GT(raced, 0) << "at no step the segment went between the reading and the swap";
 }
 
 TEST_F(CleanerTest, DeletedRecordGoesAlsoIfItsSegmentKeepsItsSize) {

@@ -1,6 +1,7 @@
 #include "broker/log/internal/continuity.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace farshore {
 
@@ -9,9 +10,13 @@ Continuity::Continuity(Known known) : known_(std::move(known)), next_(known_.sca
   std::sort(known_.gaps.begin(), known_.gaps.end());
 }
 
-bool Continuity::noted(const BatchHeader& header) const {
+Continuity::Notes Continuity::notes_on(const BatchHeader& header) const {
   const Gap gap{next_, header.first(), header.epoch()};
-  return std::binary_search(known_.gaps.begin(), known_.gaps.end(), gap);
+  const auto at = std::lower_bound(known_.gaps.begin(), known_.gaps.end(), gap);
+  if (at != known_.gaps.end() && *at == gap) return Notes::kAgree;
+  const bool others = (at != known_.gaps.end() && at->expected == next_) ||
+                      (at != known_.gaps.begin() && std::prev(at)->expected == next_);
+  return others && header.first() != next_ ? Notes::kContradict : Notes::kNone;
 }
 
 bool Continuity::epoch_began(const BatchHeader& header) const {
@@ -24,11 +29,13 @@ bool Continuity::epoch_began(const BatchHeader& header) const {
 bool Continuity::continues(const BatchHeader& header) const {
   // Durable batches are as they were written. Batches below the log start are never read.
   const bool trusted = header.first() < known_.recovery_point || header.last() < known_.log_start;
-  return trusted || (header.first() == next_ && epoch_began(header)) || noted(header);
+  if (trusted) return true;
+  const Notes notes = notes_on(header);
+  return notes == Notes::kAgree || (notes == Notes::kNone && header.first() == next_ && epoch_began(header));
 }
 
 bool Continuity::confirmed(const BatchHeader& header, const BatchHeader* behind) const {
-  if (header.first() < next_ || header.epoch() < epoch_) return false;
+  if (header.first() < next_ || header.epoch() < epoch_ || notes_on(header) == Notes::kContradict) return false;
   if (behind) return behind->first() >= header.next() && behind->epoch() >= header.epoch();
   if (known_.segment_bases.contains(header.next())) return true;
   // The last batch of the log. Offset, length and epoch come one after the other: a loss that reaches the epoch and

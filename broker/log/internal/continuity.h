@@ -4,6 +4,9 @@
 //
 // These two files may be lost or damaged. So a batch is also believed if what was written after it goes on behind it: a
 // power loss that changes a batch does not change the batch after it to fit. Only what nothing confirms counts as torn.
+// But no jump is believed against a note: if notes say what was written at this end of the log, a batch with a gap that
+// says something else was changed, whatever lies behind it. A batch that continues without a gap needs no note, and the
+// notes at its offset may be of batches that were cut off.
 #pragma once
 
 #include <set>
@@ -36,7 +39,9 @@ class Continuity final : public BatchOrder {
 
  private:
   bool continues(const BatchHeader& header) const;
-  bool noted(const BatchHeader& header) const;
+  enum class Notes { kNone, kAgree, kContradict };
+  // What the notes say about a batch at the end of the log so far.
+  Notes notes_on(const BatchHeader& header) const;
   bool epoch_began(const BatchHeader& header) const;
   bool confirmed(const BatchHeader& header, const BatchHeader* behind) const;
 

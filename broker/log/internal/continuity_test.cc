@@ -67,6 +67,25 @@ TEST(Continuity, UnnotedJumpIsAcceptedIfASegmentBeginsBehindIt) {
   EXPECT_FALSE(Continuity(known).check(batch(21, 4), nullptr));
 }
 
+TEST(Continuity, BatchThatANoteContradictsIsRefusedWhateverLiesBehind) {
+  auto known = known_from(10);
+  known.gaps = {{Offset(11), Offset(20), LogEpoch(3)}, {Offset(11), Offset(30), LogEpoch(5)}};
+  known.epochs.assign(LogEpoch(3), Offset(10));
+  const BatchHeader after = batch(41, 5);
+  auto follows_ten = [&](const BatchHeader& header) {
+    Continuity order(known);
+    EXPECT_TRUE(order.check(batch(10, 3), nullptr));
+    return order.check(header, &after).has_value();
+  };
+  EXPECT_TRUE(follows_ten(batch(20, 3)));
+  EXPECT_TRUE(follows_ten(batch(30, 5)));
+  EXPECT_FALSE(follows_ten(batch(15, 3))) << "a changed offset";
+  EXPECT_FALSE(follows_ten(batch(30, 3))) << "a changed epoch";
+  EXPECT_TRUE(follows_ten(batch(11, 3))) << "the notes may be of batches that were cut off";
+  known.gaps_whole = false;
+  EXPECT_FALSE(follows_ten(batch(15, 3)));
+}
+
 TEST(Continuity, LastBatchMayBeginAnEpochIfNotesAreMissing) {
   auto known = known_from(10);
   known.gaps_whole = false;

@@ -88,12 +88,16 @@ Task<Status> Flusher::sync_segments(std::vector<SegmentPtr> dirty, uint64_t gene
 Task<void> Flusher::save_recovery_point() {
   const bool clear_gaps = directory_.gaps().size_bytes() > kGapBytesKept && state_.flushed_end == state_.end;
   const auto durability = clear_gaps ? Durability::kDurable : Durability::kCached;
-  const PartitionCheckpoint checkpoint = state_.checkpoint();
+  Offset recovery_point = state_.flushed_end;
   const uint64_t cuts = state_.segments.cuts();
-  auto saved = co_await directory_.checkpoint().save(checkpoint, durability);
+  std::function<PartitionCheckpoint()> make = [this, &recovery_point] {
+    recovery_point = state_.flushed_end;
+    return state_.checkpoint();
+  };
+  auto saved = co_await directory_.checkpoint().save(make, durability);
   if (saved && clear_gaps)  // appends go on: they may have noted gaps meanwhile
-    saved = co_await directory_.gaps().clear_below(checkpoint.recovery_point,
-                                                   [this, cuts] { return cuts == state_.segments.cuts(); });
+    saved =
+        co_await directory_.gaps().clear_below(recovery_point, [this, cuts] { return cuts == state_.segments.cuts(); });
   if (!saved)
     directory_.env().log().warn("the recovery point was not saved",
                                 {{"directory", directory_.path()}, {"error", saved.error()}});

@@ -41,8 +41,8 @@ inline constexpr size_t kSnapshotEntryBytes = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
 // Epoch checkpoint: text; version, count, then "epoch start_offset" lines.
 inline constexpr int kEpochsVersion = 0;
 // Partition checkpoint: two slots, written in turn.
-inline constexpr uint32_t kCheckpointMagic = 0x46534c43;  // FSLC
-inline constexpr int16_t kCheckpointVersion = 1;
+inline constexpr uint32_t kCheckpointMagic = 0x46534c43;                        // FSLC
+inline constexpr int16_t kCheckpointVersion = 2, kCheckpointVersionBefore = 1;  // both are read
 inline constexpr size_t kCheckpointSlotBytes = 4096;  // a slot is never torn together with the other one
 inline constexpr size_t kCheckpointSlots = 2;
 

@@ -1,6 +1,7 @@
 #include "broker/log/internal/log_opener.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "broker/log/internal/log_format.h"
 #include "broker/log/internal/recovery.h"
@@ -34,12 +35,15 @@ Task<Status> LogOpener::open() {
   const Offset first = state_.segments.first()->base;
   state_.log_start = checkpoint ? checkpoint->log_start : first;
   if (checkpoint) state_.cleaned_to = checkpoint->cleaned_to;
+  if (checkpoint) state_.compacted_to = checkpoint->compacted_to;
   // Retention raises the log start before it deletes a segment. So if the first segment begins above it, one is
   // missing.
   if (first > state_.log_start)
     co_return co_await directory_.quarantine("the first segment begins at " + std::to_string(first.value()) +
                                              ", the log at " + std::to_string(state_.log_start.value()));
   CO_CHECK(co_await clean_open_or_recover(checkpoint));
+  // Without a checkpoint, another program may have written the log, and compacted any of it.
+  state_.compacted_to = checkpoint ? std::min(state_.compacted_to, state_.end) : state_.end;
 
   if (state_.log_start > state_.end) {
     // The log start was raised durably, and the batches around it were not durable. Nothing readable is lost.
@@ -50,7 +54,7 @@ Task<Status> LogOpener::open() {
   state_.high_watermark =
       std::clamp(checkpoint ? checkpoint->high_watermark : state_.log_start, state_.log_start, state_.end);
   state_.producers.on_high_watermark(state_.high_watermark);
-  CO_TRY(int deleted, co_await retention_.delete_segments_below_start());  // finishes an interrupted deletion
+  CO_TRY(int deleted, co_await retention_.go_on(std::numeric_limits<int>::max()));  // finishes an interrupted deletion
   (void)deleted;
   co_return ok();
 }

@@ -37,6 +37,7 @@ PartitionCheckpoint LogState::checkpoint() const {
   c.log_start = log_start;
   c.high_watermark = high_watermark;
   c.cleaned_to = cleaned_to;
+  c.compacted_to = compacted_to;
   c.epochs_crc = epochs.file_crc();
   return c;
 }
@@ -53,13 +54,17 @@ std::vector<Offset> LogState::cut_to(SegmentPtr kept, ProducerState at_end) {
   high_watermark = std::min(high_watermark, end);
   if (!options.test_only_high_watermark_before_truncation) flushed_end = std::min(flushed_end, end);
   cleaned_to = std::min(cleaned_to, end);
+  compacted_to = std::min(compacted_to, end);
   producers = std::move(at_end);
   producers.on_high_watermark(high_watermark);
   (void)epochs.truncate_end(end);
   return segments.cut_to(std::move(kept));
 }
 
-void LogState::restart_at(Offset start) { log_start = end = flushed_end = high_watermark = start; }
+void LogState::restart_at(Offset start) {
+  log_start = end = flushed_end = high_watermark = start;
+  compacted_to = std::min(compacted_to, start);
+}
 
 void LogState::clear_contents() {
   segments.clear();

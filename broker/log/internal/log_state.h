@@ -41,8 +41,8 @@ class LogState {
   SegmentSet segments;
   LeaderEpochs epochs;
   ProducerState producers;
-  // As in LogEnds. `cleaned_to`: the cleaner has read everything below it.
-  Offset log_start, end, flushed_end, high_watermark, cleaned_to;
+  // As in LogEnds. `cleaned_to`: the cleaner has read everything below it. `compacted_to`: see Log::compacted_to.
+  Offset log_start, end, flushed_end, high_watermark, cleaned_to, compacted_to;
 };
 
 }  // namespace farshore

@@ -14,6 +14,14 @@ struct RecoveryTest : LogTest {
     marker.producer(5, 0, -1).add_marker(ControlType::kAbort, 0, host->wall_ms());
     ASSERT_TRUE(append(marker, 0, AppendOrigin::kCoordinator));
   }
+  // One batch of one record for each pair of offset and epoch.
+  void append_of_mirror(const std::vector<std::pair<int64_t, int32_t>>& batches) {
+    for (auto [offset, epoch] : batches) {
+      BatchBuilder batch = batch_of(1);
+      batch.base_offset(offset).leader_epoch(epoch);
+      ASSERT_TRUE(append(batch, epoch, AppendOrigin::kMirror)) << offset;
+    }
+  }
   void lose_power() {
     kill();
     host->power_off(PowerLoss::kDropAll);
@@ -185,6 +193,72 @@ TEST_F(RecoveryTest, BatchesWithMirroredGapsStayWhenTheirNotesAreLost) {
   ASSERT_TRUE(open());
   EXPECT_EQ(log->ends().end, Offset(1002));
   EXPECT_EQ(bases(0), (std::vector<int64_t>{5, 100, 1000, 1001}));
+}
+
+TEST_F(RecoveryTest, ChangedOffsetIsCutIfItsNoteSaysAnother) {
+  append_of_mirror({{0, 3}, {306, 3}, {307, 3}, {308, 4}});
+  kill();
+  const LogHost::Files before = host->files();
+  const size_t second = batch_of(1).build_run(arena).bytes.size();  // where the second batch begins
+  const std::string segment = path_of(Offset(0), log_format::kLog);
+  // 306 becomes 50 and 305; its epoch, 3, becomes 0 and 2.
+  const std::function<void(std::string&)> changes[] = {
+      [&](std::string& bytes) { bytes[second + 6] = 0; },
+      [&](std::string& bytes) { bytes[second + 7] = 0x31; },
+      [&](std::string& bytes) { bytes[second + 15] = 0; },
+      [&](std::string& bytes) { bytes[second + 15] = 2; },
+  };
+  for (const auto& change : changes) {
+    host->restore(before);
+    edit(segment, change);
+    host->start();
+    ASSERT_TRUE(open());
+    EXPECT_EQ(bases(0), std::vector<int64_t>{0}) << &change - changes;
+    EXPECT_GT(log->recovery().cut_bytes, 0u);
+    kill();
+  }
+  host->restore(before);
+  host->start();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(bases(0), (std::vector<int64_t>{0, 306, 307, 308}));
+}
+
+TEST_F(RecoveryTest, NotesOfBatchesThatWereCutOffAreNotHeldAgainstLaterOnes) {
+  append_of_mirror({{0, 3}, {5, 3}, {20, 4}, {30, 6}});
+  ASSERT_TRUE(run(log->truncate_to(Offset(1), false)));
+  std::vector<std::pair<int64_t, int32_t>> next;
+  for (int64_t at = 1; at <= 30; ++at) next.emplace_back(at, at < 10 ? 3 : at < 25 ? 4 : 6);
+  append_of_mirror(next);
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().end, Offset(31));
+  EXPECT_EQ(log->recovery().cut_bytes, 0u);
+  EXPECT_EQ(log->last_epoch(), LogEpoch(6));
+}
+
+TEST_F(RecoveryTest, NotesOfAnAppendThatAFullDiskRefusedAreNotHeldAgainstLaterOnes) {
+  append_of_mirror({{0, 3}});
+  BatchBuilder large = batch_of(1, 1, std::string(50'000, 'x'));
+  large.base_offset(5).leader_epoch(4);
+  disk().set_capacity(disk().used_bytes() + 20'000);  // the note has room
+  EXPECT_EQ(append(large, 4, AppendOrigin::kMirror).error(), ErrorCode::kNoSpace);
+  disk().heal();
+  append_of_mirror({{1, 3}, {2, 4}, {3, 4}});
+  ASSERT_TRUE(reopen_killed());
+  EXPECT_EQ(log->ends().end, Offset(4));
+  EXPECT_EQ(log->last_epoch(), LogEpoch(4));
+}
+
+TEST_F(RecoveryTest, LogWithoutNotesIsNotReadOnceForEachBatch) {
+  std::vector<std::pair<int64_t, int32_t>> batches;
+  for (int64_t i = 0; i < 1000; ++i) batches.emplace_back(10 * i, 3);
+  append_of_mirror(batches);
+  kill();
+  disk().erase(path_of(log_format::kJumps));
+  host->start();
+  const uint64_t before = disk().operations(DiskOp::kRead);
+  ASSERT_TRUE(open());
+  EXPECT_EQ(log->ends().end, Offset(9981)) << "all but the last, which nothing confirms";
+  EXPECT_LT(disk().operations(DiskOp::kRead) - before, 50u);
 }
 
 TEST_F(RecoveryTest, EpochsStayWhenTheirFileIsLostAtASegmentBoundary) {

@@ -9,34 +9,39 @@ Task<Status> Retention::advance_log_start(Offset to) {
     co_return Error(ErrorCode::kOutOfRange,
                     "the log start cannot pass the high watermark " + std::to_string(state_.high_watermark.value()));
   if (to <= state_.log_start) co_return ok();
-  CO_TRY(int deleted, co_await raise_log_start(to));
+  CO_CHECK(co_await raise_log_start(to));
+  CO_TRY(int deleted, co_await go_on(kDeletedByRaise));
   (void)deleted;
   co_return ok();
 }
 
-Task<Result<int>> Retention::raise_log_start(Offset to) {
-  const Offset before = state_.log_start;
-  state_.log_start = to;
-  auto saved = co_await directory_.checkpoint().save(state_.checkpoint(), CheckpointFile::Durability::kDurable);
-  // Not raised: with the next look segments would go that the checkpoint still counts in, and a restart misses them.
-  if (!saved && LogHealth::refused(saved.error())) {
-    state_.log_start = before;
-    co_return std::move(saved).error();
-  }
-  if (!saved) co_return health_.die(std::move(saved).error());
+Task<Status> Retention::raise_log_start(Offset to) {
+  std::function<PartitionCheckpoint()> raised = [this, to] {
+    PartitionCheckpoint checkpoint = state_.checkpoint();
+    checkpoint.log_start = to;
+    return checkpoint;
+  };
+  // Readers see the new start only when it is stored: a start that a full disk refuses would go back.
+  std::function<void()> show = [this, to] { state_.log_start = to; };
+  auto saved = co_await directory_.checkpoint().save(raised, CheckpointFile::Durability::kDurable, show);
+  if (!saved) co_return health_.failed(std::move(saved).error());
   if (state_.epochs.truncate_start(state_.log_start)) {
     auto epochs = co_await state_.epochs.save();
     // On a full disk the epoch file is written later: deleting segments makes room for it.
     if (!epochs && !LogHealth::refused(epochs.error())) co_return health_.die(std::move(epochs).error());
   }
-  co_return co_await delete_segments_below_start();
+  co_return ok();
 }
 
-Task<Result<int>> Retention::delete_segments_below_start() {
-  SegmentSet& segments = state_.segments;
+bool Retention::has_more() const {
+  const SegmentSet& segments = state_.segments;
+  return segments.count() > 1 && segments.after(*segments.first())->base <= state_.log_start;
+}
+
+Task<Result<int>> Retention::go_on(int segments_max) {
   int deleted = 0;
-  while (segments.count() > 1 && segments.after(*segments.first())->base <= state_.log_start) {
-    const Offset base = segments.remove_first();
+  while (deleted < segments_max && has_more()) {
+    const Offset base = state_.segments.remove_first();
     auto removed = co_await directory_.segments().remove(base);
     if (!removed) co_return health_.die(std::move(removed).error());
     ++deleted;
@@ -54,15 +59,15 @@ bool Retention::expired(const Segment& segment, int64_t newest_ms, int64_t now_m
 }
 
 Task<Result<int>> Retention::apply() {
-  if (state_.options.follows_source) co_return co_await delete_segments_below_start();
+  if (state_.options.follows_source) co_return co_await go_on();
   const int64_t now_ms = directory_.env().wall_now().milliseconds_since_epoch;
   state_.producers.expire(now_ms, state_.options.producer_id_expiration_ms);
   Offset start = state_.log_start;
   if (deletes(state_.options.cleanup_policy)) {
     CO_TRY(start, co_await find_start(now_ms));
   }
-  if (start > state_.log_start) co_return co_await raise_log_start(start);
-  co_return co_await delete_segments_below_start();
+  if (start > state_.log_start) CO_CHECK(co_await raise_log_start(start));
+  co_return co_await go_on();
 }
 
 // The new log start: above every expired segment, counted from the first segment on. If the active segment expired, the

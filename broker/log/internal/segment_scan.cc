@@ -5,24 +5,38 @@
 namespace farshore {
 namespace {
 
-// nullopt: `batch` is the last good one of the segment.
-Task<Result<std::optional<ScannedBatch>>> batch_behind(Reactor& reactor, SegmentPtr segment, ScannedBatch batch,
-                                                       uint64_t bytes, BatchScanner::Check check) {
-  BatchScanner ahead(reactor, segment->file, batch.end(), bytes, check);
-  auto behind = co_await ahead.next();
-  if (!behind && behind.error() == ErrorCode::kCorrupt) co_return std::optional<ScannedBatch>();
-  co_return behind;
-}
+// Checks the order of a segment's batches. It reads ahead with one scanner: every batch may want the one behind it.
+class OrderCheck {
+ public:
+  OrderCheck(Reactor& reactor, SegmentPtr segment, uint64_t bytes, BatchScanner::Check check, BatchOrder& order)
+      : reactor_(reactor), segment_(std::move(segment)), bytes_(bytes), check_(check), order_(order) {}
 
-// An Error that is kCorrupt: the batch does not follow the batches before it.
-Task<Status> check_order(Reactor& reactor, SegmentPtr segment, ScannedBatch batch, uint64_t bytes,
-                         BatchScanner::Check check, BatchOrder& order) {
-  std::optional<ScannedBatch> behind;
-  if (order.wants_behind(batch.header)) {
-    CO_TRY(behind, co_await batch_behind(reactor, segment, batch, bytes, check));
+  // An Error that is kCorrupt: the batch does not follow the batches before it.
+  Task<Status> run(ScannedBatch batch) {
+    std::optional<ScannedBatch> behind;
+    if (order_.wants_behind(batch.header)) {
+      CO_TRY(behind, co_await batch_behind(batch));
+    }
+    co_return order_.check(batch.header, behind ? &behind->header : nullptr);
   }
-  co_return order.check(batch.header, behind ? &behind->header : nullptr);
-}
+
+ private:
+  // nullopt: `batch` is the last good one of the segment.
+  Task<Result<std::optional<ScannedBatch>>> batch_behind(ScannedBatch batch) {
+    if (!ahead_) ahead_.emplace(reactor_, segment_->file, batch.end(), bytes_, check_);
+    ahead_->go_to(batch.end());
+    auto behind = co_await ahead_->next();
+    if (!behind && behind.error() == ErrorCode::kCorrupt) co_return std::optional<ScannedBatch>();
+    co_return behind;
+  }
+
+  Reactor& reactor_;
+  const SegmentPtr segment_;
+  const uint64_t bytes_;
+  const BatchScanner::Check check_;
+  BatchOrder& order_;
+  std::optional<BatchScanner> ahead_;  // none until a batch is wanted
+};
 
 }  // namespace
 
@@ -32,6 +46,8 @@ Task<Result<SegmentScan>> scan_segment(Reactor& reactor, SegmentPtr segment, uin
   segment->forget();
   if (producers) segment->txns.emplace();
   BatchScanner scanner(reactor, segment->file, 0, bytes, check);
+  std::optional<OrderCheck> order_check;
+  if (order) order_check.emplace(reactor, segment, bytes, check, *order);
   for (;;) {
     auto found = co_await scanner.next();
     if (!found) {
@@ -50,8 +66,8 @@ Task<Result<SegmentScan>> scan_segment(Reactor& reactor, SegmentPtr segment, uin
       scan.bad = Error(ErrorCode::kCorrupt, where + ": the leader epoch goes back");
       break;
     }
-    if (order) {
-      auto follows = co_await check_order(reactor, segment, **found, bytes, check, *order);
+    if (order_check) {
+      auto follows = co_await order_check->run(**found);
       if (!follows && follows.error() != ErrorCode::kCorrupt) co_return std::move(follows).error();
       if (!follows) {
         scan.bad = std::move(follows).error().in(where);

@@ -122,10 +122,21 @@ Task<Status> SegmentedLog::advance_log_start(Offset to) {
 
 Task<Result<int>> SegmentedLog::apply_retention() {
   Inside inside(gate_);
-  CO_CHECK(health_.usable());
-  auto guard = co_await writer_.lock();
-  CO_CHECK(health_.usable());
-  co_return co_await retention_.apply();
+  int deleted = 0;
+  // The writer lock is free between two steps, so that appends wait for the removal of one segment at most.
+  for (bool begun = false; !begun || retention_.has_more(); begun = true) {
+    CO_CHECK(health_.usable());
+    auto guard = co_await writer_.lock();
+    CO_CHECK(health_.usable());
+    Result<int> gone = 0;
+    if (begun)
+      gone = co_await retention_.go_on();
+    else
+      gone = co_await retention_.apply();
+    if (!gone) co_return std::move(gone).error();
+    deleted += *gone;
+  }
+  co_return deleted;
 }
 
 Task<Result<uint64_t>> SegmentedLog::clean() {

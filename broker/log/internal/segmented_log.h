@@ -49,6 +49,7 @@ class SegmentedLog final : public Log {
   void set_options(LogOptions options) override { state_.options = options; }
   const LogRecovery& recovery() const override { return state_.report; }
   uint64_t size_bytes() const override { return state_.segments.size_bytes(); }
+  Offset compacted_to() const override { return state_.compacted_to; }
   Task<Status> close() override;
 
  private:

@@ -48,12 +48,14 @@ Task<Status> RevisionNote::write(Revision revision) {
   if (!file_) {
     OpenMode mode;
     mode.create = true;
-    CO_TRY(file_, co_await env_.files().open(path_, mode));
+    CO_TRY(std::shared_ptr<File> opened, co_await env_.files().open(path_, mode));
+    if (!file_) file_ = std::move(opened);  // commits may end side by side
   }
+  auto file = file_;
   const std::string line = note_line(revision);
-  if (file_->size() > line.size()) CO_CHECK(co_await file_->truncate(line.size()));  // it was damaged
+  if (file->size() > line.size()) CO_CHECK(co_await file->truncate(line.size()));  // it was damaged
   ConstBytes piece = as_bytes(line);
-  co_return co_await file_->write_at(0, ConstBytesList(&piece, 1));
+  co_return co_await file->write_at(0, ConstBytesList(&piece, 1));
 }
 
 }  // namespace farshore::broker

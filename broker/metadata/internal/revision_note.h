@@ -27,7 +27,7 @@ class RevisionNote {
 
   Env& env_;
   const std::string path_;
-  std::unique_ptr<File> file_;
+  std::shared_ptr<File> file_;
   Revision noted_ = -1;
   bool failing_ = false;
 };

@@ -17,9 +17,13 @@ inline constexpr Duration kLimit = seconds(60);
 // Passes everything on, and counts.
 class LimitedStore final : public MetaStore {
  public:
-  LimitedStore(std::unique_ptr<MetaStore> store, size_t& commits_left, size_t& entries_read)
-      : store_(std::move(store)), commits_left_(commits_left), entries_read_(entries_read) {}
+  LimitedStore(std::unique_ptr<MetaStore> store, size_t& commits_left, size_t& failing_commit, size_t& entries_read)
+      : store_(std::move(store)),
+        commits_left_(commits_left),
+        failing_commit_(failing_commit),
+        entries_read_(entries_read) {}
   Task<Result<MetaTxnReply>> commit(MetaTxn txn, Deadline deadline) override {
+    if (failing_commit_ > 0 && --failing_commit_ == 0) co_return Error(ErrorCode::kNoSpace, "as this test wants");
     if (commits_left_ == 0) co_return Error(ErrorCode::kUnavailable, "no more commits in this test");
     --commits_left_;
     co_return co_await store_->commit(std::move(txn), deadline);
@@ -37,6 +41,7 @@ class LimitedStore final : public MetaStore {
  private:
   std::unique_ptr<MetaStore> store_;
   size_t& commits_left_;
+  size_t& failing_commit_;
   size_t& entries_read_;
 };
 
@@ -70,6 +75,7 @@ class Node {
   Deadline limit() { return env_->in(kLimit); }
   int64_t salt = 0;                // for start()
   size_t commits_left = SIZE_MAX;  // more fail
+  size_t failing_commit = 0;       // this one fails, counted from 1; 0: none
   size_t entries_read = 0;
 
  private:
@@ -87,7 +93,7 @@ class Node {
     BrokerImage self;
     self.id = BrokerId(1);
     self.advertised = Endpoint{"east-1", 9092};
-    auto limited = std::make_unique<LimitedStore>(std::move(*store), commits_left, entries_read);
+    auto limited = std::make_unique<LimitedStore>(std::move(*store), commits_left, failing_commit, entries_read);
     manager_ = std::make_unique<MetadataManager>(*env_, std::move(limited), self);
     manager_->use_salt(salt);
     auto status = co_await manager_->start("", limit());

@@ -19,6 +19,8 @@ struct HeldPartition {
 // An append lasts as long as its sync. To a failover, a partition that is not free after this time is offline: its disk
 // hangs.
 inline constexpr Duration kHoldLimit = seconds(3);
+// To a failover, so is one whose log is not synced after this time.
+inline constexpr Duration kSyncLimit = seconds(5);
 // kIo: an append or another change of the partition does not end.
 Task<Result<HeldPartition>> hold_partition(MirrorTargets& targets, PartitionPtr partition, Deadline deadline);
 

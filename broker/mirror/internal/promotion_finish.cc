@@ -70,17 +70,57 @@ Task<Result<TopicPtr>> PromotionFinish::store(TopicPtr topic, std::vector<End> e
   MetadataManager::TopicEdit edit = [ends = std::move(ends), writable](TopicImage& image) -> Status {
     if (!image.mirror || !image.mirror->ended()) return Error(ErrorCode::kConflict, "the topic is no ended mirror");
     if (writable) image.mirror->state = MirrorState::kStopped;
+    auto& stored = image.mirror->promotions.back().partitions;
     for (const auto& end : ends) {
       auto& placed = image.partitions.at(static_cast<size_t>(end.partition)).leadership_epoch;
       placed = std::max(placed, end.new_epoch);
+      // What an attempt that took longer has found meanwhile stays.
+      for (auto& known : stored)
+        if (known.partition == end.partition && end.state != EndState::kOffline) known = end;
     }
-    image.mirror->promotions.back().partitions = ends;
     return ok();
   };
   co_return co_await metadata_.update_topic(topic->id, std::move(edit), deadline);
 }
 
 Task<Status> PromotionFinish::finish_partition(TopicPtr topic, End& end, Deadline deadline) {
+  const int32_t partition = end.partition;
+  if (!attempts_.emplace(topic->id, partition).second)
+    co_return Error(ErrorCode::kIo, "partition " + std::to_string(partition) + ": an earlier attempt has not ended");
+  auto begun = std::make_shared<Attempt>(env_);
+  begun->end = newest_end(topic, end);
+  if (!spawn(gate_, "the end of a partition", attempt(topic, begun, deadline))) {
+    attempts_.erase({topic->id, partition});
+    co_return Error(ErrorCode::kClosed, "the broker stops");
+  }
+  // The other partitions, and what is written about all of them, need their part of the time.
+  const Duration half = deadline.is_never() ? kPartitionLimit : (deadline.at() - env_.now()) / 2;
+  auto ended = co_await begun->ended.wait(env_.in(std::min<Duration>(half, kPartitionLimit)));
+  if (!ended)
+    co_return Error(ErrorCode::kIo,
+                    "partition " + std::to_string(partition) + ": its disk is too slow, or hangs; the attempt goes on");
+  end = begun->end;
+  co_return begun->result;
+}
+
+// An earlier attempt may have found the end since `known` was read. Behind it, there are markers by now: it is not
+// found a second time.
+PromotionFinish::End PromotionFinish::newest_end(TopicPtr topic, const End& known) const {
+  const ImagePtr image = metadata_.image();
+  const TopicImage* now = image->topic(topic->id);
+  if (known.state != EndState::kOffline || !now || !now->mirror || !now->mirror->ended()) return known;
+  for (const auto& stored : now->mirror->promotion()->partitions)
+    if (stored.partition == known.partition) return stored;
+  return known;
+}
+
+Task<void> PromotionFinish::attempt(TopicPtr topic, std::shared_ptr<Attempt> attempt, Deadline deadline) {
+  attempt->result = co_await find_and_abort(topic, attempt->end, deadline);
+  attempts_.erase({topic->id, attempt->end.partition});
+  attempt->ended.complete(ok());
+}
+
+Task<Status> PromotionFinish::find_and_abort(TopicPtr topic, End& end, Deadline deadline) {
   CO_TRY(PartitionPtr partition, usable_partition(partitions_, topic->id, end.partition));
   if (end.state == EndState::kOffline) CO_CHECK(co_await find_end(topic, partition, end, deadline));
   co_return co_await abort_open(partition, end, deadline);

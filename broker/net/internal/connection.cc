@@ -110,6 +110,7 @@ Task<bool> Connection::serve(Frame& frame) {
   context.api_version = reader.i16();
   context.correlation_id = reader.i32();
   context.frame = frame.bytes.slab();
+  context.frame_bytes = frame.bytes.size();
   context.received = frame.received;
   if (frame.memory)  // of a large request
     context.give_back = [&frame] {
@@ -137,24 +138,41 @@ Task<bool> Connection::serve(Frame& frame) {
   }
   context.release_frame();  // others need the memory while the answer is being read
   if (!context.no_response) {
-    Budget::Token held;
-    if (const uint64_t bytes = body->memory_bytes(); bytes > kLargeAnswerBytes) {
-      if (server_.answers.used_bytes() > 0 && server_.answers.used_bytes() + bytes > server_.answers.bytes_max()) {
-        refuse("overloaded", Error(ErrorCode::kResourceExhausted,
-                                   "a response of " + std::to_string(bytes) + " bytes to " + entry->name +
-                                       ": others that are not read yet take the memory (queued.max.response.bytes)"));
-        co_return false;
-      }
-      held = server_.answers.take(bytes);
-    }
-    auto written = co_await respond(context, *body, info->response_header_version(context.api_version) == 1);
-    if (!written) {
-      if (written.error() == ErrorCode::kTimedOut) refuse("slow_reader", written.error());
-      co_return false;
-    }
+    const bool tagged_header = info->response_header_version(context.api_version) == 1;
+    const bool answered = co_await answer(context, *entry, *body, tagged_header);
+    if (!answered) co_return false;
   }
   server_.metrics.served(*entry, server_.env.now() - context.received);
   co_return true;
+}
+
+Task<bool> Connection::answer(const RequestContext& context, const ApiEntry& entry, const kafka::WireMessage& body,
+                              bool tagged_header) {
+  const uint64_t bytes = body.memory_bytes();
+  if (bytes > kLargeAnswerBytes) {
+    answer_memory_ = server_.answers.open(*stream_, bytes);
+    if (!answer_memory_) {
+      refuse("overloaded", Error(ErrorCode::kResourceExhausted,
+                                 "a response of " + std::to_string(bytes) + " bytes to " + entry.name +
+                                     ": others that are being read take the memory (queued.max.response.bytes)"));
+      co_return false;
+    }
+  }
+  auto written = co_await respond(context, body, tagged_header);
+  const bool gave_way = answer_memory_ && answer_memory_->gave_way();
+  answer_memory_.reset();
+  if (gave_way)
+    refuse("slow_reader", Error(ErrorCode::kResourceExhausted,
+                                "a response of " + std::to_string(bytes) + " bytes to " + entry.name +
+                                    ": it was read slowly, and others need its memory (queued.max.response.bytes)"));
+  else if (!written && written.error() == ErrorCode::kTimedOut)
+    refuse("slow_reader", written.error());
+  co_return written.has_value();
+}
+
+// The client has read so much that there was room for one more part.
+void Connection::part_written() {
+  if (answer_memory_) answer_memory_->progressed();
 }
 
 // KIP-511: a client that guesses too high a version of ApiVersions gets version 0 of the answer, which says what there
@@ -217,6 +235,7 @@ Task<Status> Connection::write(const WriteList& pieces) {
       if (part_bytes < kPartBytes) continue;
       CO_CHECK(
           co_await stream_->write(ConstBytesList(part.data(), part.size()), server_.env.in(server_.options.write_max)));
+      part_written();
       part.clear();
       part_bytes = 0;
     }
@@ -231,6 +250,7 @@ Task<Status> Connection::write_file(const kafka::FileRange& range) {
     const uint64_t part = std::min(range.length - sent, kPartBytes);
     CO_CHECK(co_await stream_->write_file(*range.file, range.position + sent, part,
                                           server_.env.in(server_.options.write_max)));
+    part_written();
     sent += part;
   }
   co_return ok();

@@ -8,9 +8,9 @@
 #include <memory>
 #include <optional>
 
-#include "base/budget.h"
 #include "base/gate.h"
 #include "broker/net/api_table.h"
+#include "broker/net/internal/answer_memory.h"
 #include "broker/net/internal/frame_reader.h"
 #include "broker/net/request_context.h"
 #include "broker/net/request_metrics.h"
@@ -28,7 +28,7 @@ struct ConnectionServices {
   Services& services;  // for the handlers
   SlabWriter& chunks;  // see FrameReader
   FrameMemory& frames;
-  Budget& answers;  // queued.max.response.bytes
+  AnswerMemory& answers;
 };
 
 class Connection {
@@ -49,10 +49,14 @@ class Connection {
   // False: end the connection.
   Task<bool> serve(Frame& frame);
   Task<bool> refuse_version(RequestContext& context);
+  // False: end the connection.
+  Task<bool> answer(const RequestContext& context, const ApiEntry& entry, const kafka::WireMessage& body,
+                    bool tagged_header);
   Task<Status> respond(const RequestContext& context, const kafka::WireMessage& body, bool tagged_header);
   using WriteList = boost::container::small_vector<ConstBytes, 16>;
   Task<Status> write(const WriteList& pieces);
   Task<Status> write_file(const kafka::FileRange& range);
+  void part_written();
   void refuse(const char* reason, const Error& error);
 
   const ConnectionServices server_;
@@ -60,7 +64,8 @@ class Connection {
   ConnectionState state_;
   Serving serving_;
   FrameReader frames_;
-  std::optional<Frame> next_;  // the one read ahead
+  std::unique_ptr<AnswerMemory::Share> answer_memory_;  // of the response that is being written, if it is large
+  std::optional<Frame> next_;                           // the one read ahead
   Notifier ready_, taken_;
   bool stopping_ = false, ended_ = false;
   Gate gate_;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/env.h"
@@ -21,8 +22,15 @@ namespace farshore::linker {
 // The client of one call: whether it still waits, and for how long.
 struct ApiCall {
   CallerPtr caller;
-  Duration left{};
-  Deadline deadline(Env& env, Duration limit) const { return env.in(std::min(limit, left)); }
+  std::optional<Duration> left;  // nullopt: the client gives no deadline
+  // The client's deadline decides, and nothing else: a call may take hours if he waits for hours. A moment earlier, so
+  // that he still gets the answer of a call that ran out of time: it says what was done. `otherwise`: of a client who
+  // gives none.
+  Deadline deadline(Env& env, Duration otherwise) const {
+    return env.in(left ? *left - std::min<Duration>(seconds(1), *left / 10) : otherwise);
+  }
+  // The request itself names a limit.
+  Deadline deadline_within(Env& env, Duration limit) const { return env.in(left ? std::min(limit, *left) : limit); }
 };
 
 class CallBridge {
@@ -85,11 +93,12 @@ class CallBridge {
   }
 
  private:
-  static constexpr std::chrono::hours kLongest{24};  // of a call whose client gives no deadline
+  static constexpr std::chrono::hours kLongest{24};  // that a client may wait; more is taken for no deadline
 
-  static Duration time_left(const grpc::ServerContext& context) {
+  static std::optional<Duration> time_left(const grpc::ServerContext& context) {
     const auto now = std::chrono::system_clock::now();
-    return std::clamp<Duration>(std::min(context.deadline(), now + kLongest) - now, Duration::zero(), kLongest);
+    if (context.deadline() > now + kLongest) return std::nullopt;
+    return std::max<Duration>(context.deadline() - now, Duration::zero());
   }
   // Also of a call that has ended: then nobody asks any more.
   void leave(std::shared_ptr<Caller> caller) {

@@ -5,9 +5,10 @@
 namespace farshore::linker {
 namespace {
 
+// Of clients that give no deadline.
 constexpr Duration kCallLimit = seconds(60), kMirrorLimit = seconds(20), kVerbLimit = minutes(10);
 constexpr Duration kVerifyLimit = hours(2);      // of one call; a large link is verified topic by topic
-constexpr Duration kPromoteLimit = seconds(60);  // unless the request says another one
+constexpr Duration kPromoteLimit = seconds(60);  // of any client, unless the request says another one
 
 }  // namespace
 
@@ -99,7 +100,7 @@ grpc::Status ControlService::ResumeMirrors(grpc::ServerContext* context, const a
 grpc::Status ControlService::UnfenceMirrors(grpc::ServerContext* context, const api::MirrorsRequest* request,
                                             api::MirrorsReply* reply) {
   return bridge_.call<api::MirrorsReply>(context, reply, [this, r = *request](const ApiCall& from) {
-    return gateway_.unfence_mirrors(r, from.deadline(bridge_.env(), kCallLimit));
+    return gateway_.unfence_mirrors(r, from.deadline(bridge_.env(), kCallLimit), from.caller);
   });
 }
 
@@ -120,7 +121,7 @@ grpc::Status ControlService::Promote(grpc::ServerContext* context, const api::Pr
   const Duration limit = request->deadline_ms() > 0 ? Duration(milliseconds(request->deadline_ms())) : kPromoteLimit;
   return bridge_.stream<api::VerbProgress>(
       context, writer, [this, r = *request, limit](const ApiCall& from, auto send) {
-        return gateway_.promote(r, std::move(send), from.deadline(bridge_.env(), limit), from.caller);
+        return gateway_.promote(r, std::move(send), from.deadline_within(bridge_.env(), limit), from.caller);
       });
 }
 
@@ -141,10 +142,12 @@ grpc::Status ControlService::Verify(grpc::ServerContext* context, const api::Ver
 grpc::Status ControlService::Status(grpc::ServerContext* context, const api::StatusRequest* request,
                                     grpc::ServerWriter<api::StatusReply>* writer) {
   const auto interval = std::chrono::milliseconds(std::clamp<int64_t>(request->interval_ms(), 100, 60000));
+  api::StatusRequest asked = *request;
   while (true) {
     api::StatusReply reply;
     auto status =
-        bridge_.call<api::StatusReply>(context, &reply, [this, r = *request](const ApiCall&) { return status_of(r); });
+        bridge_.call<api::StatusReply>(context, &reply, [this, r = asked](const ApiCall&) { return status_of(r); });
+    asked.set_discover(false);  // one round of it, however long somebody watches
     if (!status.ok()) return status;
     if (!writer->Write(reply) || !request->watch()) return grpc::Status::OK;
     bridge_.pause(interval);

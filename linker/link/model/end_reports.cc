@@ -1,7 +1,5 @@
 #include "linker/link/model/end_reports.h"
 
-#include <vector>
-
 namespace farshore::linker {
 
 Task<Status> EndReports::load(Deadline deadline) {
@@ -46,16 +44,27 @@ Task<Status> EndReports::store_missing(Deadline deadline) {
   co_return result;
 }
 
-Task<Status> EndReports::keep_only(std::set<std::string> there, Deadline deadline) {
-  std::vector<std::string> gone;
-  for (const auto& [topic, stored] : stored_)
-    if (there.count(topic) == 0) gone.push_back(topic);
+std::set<std::string> EndReports::topics() const {
+  std::set<std::string> topics;
+  for (const auto& entry : stored_) topics.insert(entry.first);
+  return topics;
+}
+
+Task<Status> EndReports::forget(std::set<std::string> gone, Deadline deadline) {
   for (const auto& topic : gone) {
+    auto found = stored_.find(topic);
+    if (found == stored_.end()) continue;
     StoredEntry entry;
     entry.key = key(topic);
-    entry.revision = stored_[topic].revision;
+    entry.revision = found->second.revision;
     auto deleted = co_await store_.replace(std::move(entry), deadline);
-    if (!deleted) co_return std::move(deleted).error();
+    if (!deleted && deleted.error() == ErrorCode::kConflict) {  // perhaps deleted by a try whose answer was lost
+      CO_TRY(StoredEntry there, co_await store_.read(key(topic), deadline));
+      stored_[topic].revision = there.revision;
+      if (there.revision > 0) co_return Error(ErrorCode::kUnavailable, deleted.error().detail);
+    } else if (!deleted) {
+      co_return std::move(deleted).error();
+    }
     stored_.erase(topic);
   }
   co_return ok();

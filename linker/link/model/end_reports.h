@@ -27,8 +27,9 @@ class EndReports {
   Task<void> store(std::string topic, PromotionRecord record, Deadline deadline);
   Task<Status> store_missing(Deadline deadline);
   bool some_are_missing() const { return !missing_.empty(); }
-  // Deletes the reports of topics that the target does not have: `there` has all that it has.
-  Task<Status> keep_only(std::set<std::string> there, Deadline deadline);
+  std::set<std::string> topics() const;  // that have a stored report
+  // Deletes the stored reports of these topics.
+  Task<Status> forget(std::set<std::string> gone, Deadline deadline);
 
  private:
   struct Stored {

@@ -9,6 +9,7 @@
 #include "linker/link/model/mirror_topics.h"
 #include "linker/link/model/source_cluster.h"
 #include "linker/link/model/source_fences.h"
+#include "linker/link/model/undecided_ends.h"
 
 namespace farshore::linker {
 
@@ -24,6 +25,7 @@ struct LinkParts {
   replicator::Replicator& replicator;
   MirrorTopics& topics;
   SourceFences& fences;
+  UndecidedEnds& ends;
   Event& stopping;  // set when the link ends
 };
 

@@ -102,17 +102,35 @@ Task<Status> LossReports::store_missing(Deadline deadline) {
   co_return result;
 }
 
-Task<Status> LossReports::keep_only(std::set<std::string> there, Deadline deadline) {
-  std::vector<std::string> gone;
-  for (const auto& [topic, entry] : entries_)
-    if (there.count(topic) == 0 && entry.stored == entry.changes) gone.push_back(topic);
+bool LossReports::some_are_missing() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const auto& entry) { return entry.second.stored != entry.second.changes; });
+}
+
+std::set<std::string> LossReports::topics() const {
+  std::set<std::string> topics;
+  for (const auto& entry : entries_) topics.insert(entry.first);
+  return topics;
+}
+
+Task<Status> LossReports::forget(std::set<std::string> gone, Deadline deadline) {
   for (const auto& topic : gone) {
     auto guard = co_await storing_.lock(deadline);
     if (!guard) co_return std::move(guard).error();
+    auto found = entries_.find(topic);
+    if (found == entries_.end() || found->second.stored != found->second.changes) continue;
     StoredEntry entry;
     entry.key = key(topic);
-    entry.revision = entries_[topic].revision;
-    if (entry.revision > 0) CO_CHECK(co_await store_.replace(std::move(entry), deadline));
+    entry.revision = found->second.revision;
+    Result<int64_t> deleted = int64_t{0};
+    if (entry.revision > 0) deleted = co_await store_.replace(std::move(entry), deadline);
+    if (!deleted && deleted.error() == ErrorCode::kConflict) {  // perhaps deleted by a try whose answer was lost
+      CO_TRY(StoredEntry there, co_await store_.read(key(topic), deadline));
+      entries_[topic].revision = there.revision;
+      if (there.revision > 0) co_return Error(ErrorCode::kUnavailable, deleted.error().detail);
+    } else if (!deleted) {
+      co_return std::move(deleted).error();
+    }
     entries_.erase(topic);
   }
   co_return ok();

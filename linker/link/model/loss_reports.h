@@ -41,8 +41,10 @@ class LossReports {
   // Nothing is asked of the target: stored by store_missing().
   void note(const Place& where, LossKind kind, SourceOffset from, SourceOffset to);
   Task<Status> store_missing(Deadline deadline);
-  // Deletes the reports of topics that the target does not have: `there` has all that it has.
-  Task<Status> keep_only(std::set<std::string> there, Deadline deadline);
+  bool some_are_missing() const;
+  std::set<std::string> topics() const;  // that have a report
+  // Deletes the stored reports of these topics.
+  Task<Status> forget(std::set<std::string> gone, Deadline deadline);
 
  private:
   struct Entry {

@@ -37,6 +37,11 @@ TargetTopic MirrorTopic::as_target_topic() const {
   return topic;
 }
 
+std::string MirrorTopic::state_and_reason() const {
+  const std::string state(state_name());
+  return reason().empty() ? state : state + " (" + reason() + ")";
+}
+
 bool MirrorTopic::caught_up_now() const {
   if (pumps_.empty()) return false;
   for (const auto& key : pumps_) {
@@ -118,7 +123,7 @@ void MirrorTopic::resume() {
 void MirrorTopic::retry(bool link_paused) {
   if (pumps_.empty() || gone_at_target_) {
     stop_pumps();
-    id_ = TargetTopicId();
+    if (gone_at_target_) id_ = TargetTopicId();
     source_id_ = SourceTopicId();
     return set_state(MirrorState::kPending, "resumed: it is being made again");
   }
@@ -151,6 +156,11 @@ void MirrorTopic::fail_and_stop(std::string reason) {
 void MirrorTopic::fail_gone(std::string reason) {
   gone_at_target_ = true;
   fail(std::move(reason));
+}
+
+void MirrorTopic::fail_gone_and_stop(std::string reason) {
+  gone_at_target_ = true;
+  fail_and_stop(std::move(reason));
 }
 
 void MirrorTopic::source_is_silent() {

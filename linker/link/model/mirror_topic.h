@@ -32,8 +32,13 @@ class MirrorTopic {
   const std::string& name() const { return name_; }  // at the target
   const std::string& source_topic() const { return source_topic_; }
   TargetTopicId id() const { return id_; }  // at the target; zero: not known yet
+  // What the link has made is there, as far as is known; it may have to be made anew, or to be filled again.
+  bool at_target() const { return !id_.is_zero() && !gone_at_target_; }
   SourceTopicId source_id() const { return source_id_; }
   MirrorState state() const { return state_; }
+  // For people: LEFT_OUT is told from PENDING, which it is in the table.
+  std::string_view state_name() const { return left_out_ ? kLeftOutName : farshore::name(state_); }
+  std::string state_and_reason() const;  // "FAILED (REASON)"
   // Why it is in this state; where the state needs no reason, a remark about the topic.
   const std::string& reason() const { return reason_.empty() ? remark_ : reason_; }
   int64_t since_ms() const { return since_ms_; }            // wall clock, Unix epoch
@@ -83,13 +88,14 @@ class MirrorTopic {
   // state of its own, kLeftOutName, with the reason; it ends when the topic is made after all, or is resumed.
   void leave_out(std::string reason);
   bool left_out() const { return left_out_; }
-  void fail(std::string reason);           // FAILED; the pumps stay as they are
-  void fail_and_stop(std::string reason);  // FAILED, without pumps
-  void fail_gone(std::string reason);      // FAILED, because the target does not have it any more; the pumps stay
-  void source_is_silent();                 // ACTIVE -> SOURCE_UNAVAILABLE
-  void source_answers();                   // SOURCE_UNAVAILABLE -> ACTIVE
-  void begin_promotion();                  // PENDING_STOPPED
-  void give_up_promotion();                // PENDING_STOPPED -> ACTIVE; in any other state nothing happens
+  void fail(std::string reason);                // FAILED; the pumps stay as they are
+  void fail_and_stop(std::string reason);       // FAILED, without pumps
+  void fail_gone(std::string reason);           // FAILED, because the target does not have it any more; the pumps stay
+  void fail_gone_and_stop(std::string reason);  // the same, without pumps
+  void source_is_silent();                      // ACTIVE -> SOURCE_UNAVAILABLE
+  void source_answers();                        // SOURCE_UNAVAILABLE -> ACTIVE
+  void begin_promotion();                       // PENDING_STOPPED
+  void give_up_promotion();                     // PENDING_STOPPED -> ACTIVE; in any other state nothing happens
   // STOPPED, without pumps. The record holds for ever.
   void end(PromotionRecord record);
   // Some partitions were offline at the target when the mirror ended, and their ends are not known yet.

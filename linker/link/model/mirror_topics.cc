@@ -103,10 +103,21 @@ void MirrorTopics::forget_unselected() {
       continue;
     }
     env_.log().info("mirror topic forgotten: nothing is mirrored, and the link's filters do not select it",
-                    {{"link", definition_.spec().name}, {"topic", topic.name()}, {"state", name(topic.state())}});
+                    {{"link", definition_.spec().name}, {"topic", topic.name()}, {"state", topic.state_name()}});
     forgotten_.push_back(std::move(it->second));
     it = topics_.erase(it);
   }
+}
+
+bool MirrorTopics::forget(const std::string& name) {
+  auto found = topics_.find(name);
+  if (found == topics_.end() || forgotten_.size() == kForgottenMax) return false;
+  ensure(found->second->pumps().empty(), "a topic that is forgotten has no pumps");
+  env_.log().info("mirror topic forgotten: it had ended, and was deleted at the target",
+                  {{"link", definition_.spec().name}, {"topic", name}});
+  forgotten_.push_back(std::move(found->second));
+  topics_.erase(found);
+  return true;
 }
 
 void MirrorTopics::remark_selection() {

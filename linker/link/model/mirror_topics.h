@@ -46,6 +46,8 @@ class MirrorTopics {
   // Topics of which nothing is at the target, and which the filters do not select any more, leave the listing, as they
   // would with a restart.
   void forget_unselected();
+  // A topic that has ended leaves the listing. False: too many were forgotten already; it stays.
+  bool forget(const std::string& name);
 
  private:
   Env& env_;

@@ -43,4 +43,13 @@ control::v1::PromotionRecord to_api(const PromotionRecord& record) {
   return out;
 }
 
+std::string writable_partitions(const PromotionRecord& record) {
+  std::string offline;
+  for (const auto& end : record.partitions)
+    if (end.state != EndState::kDone) offline += (offline.empty() ? "" : ", ") + std::to_string(end.partition);
+  if (offline.empty()) return "the topic is writable";
+  return "the topic is writable, except partitions that are offline at the target (" + offline +
+         "): each ends when it is back";
+}
+
 }  // namespace farshore::linker

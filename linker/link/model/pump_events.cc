@@ -23,6 +23,20 @@ void PumpEvents::pump_diverged(const LinkPartition& key, replicator::LostRange l
                                   std::to_string(lost.to.value()) + ", which were mirrored (on.divergence=stop)");
 }
 
+void PumpEvents::pump_would_lose_all(const LinkPartition& key, replicator::LostRange lost) {
+  env_.log().error("the source has nothing of what was mirrored; the mirror keeps it and stops",
+                   {{"partition", topics_.partition_name(key)}, {"from", lost.from}, {"to", lost.to}});
+  note_loss(key, LossKind::kKept, lost.from, lost.to);
+  topics_.fail_partition(
+      key,
+      "the source has nothing of what was mirrored any more (it lost everything, or is another one); to follow it "
+      "would "
+      "remove offsets " +
+          std::to_string(lost.from.value()) + " to " + std::to_string(lost.to.value()) +
+          ", all that the mirror has. To keep them, fail over. To follow the source, `farshore link update LINK --set "
+          "on.divergence=truncate-all`, then `farshore mirror resume`");
+}
+
 void PumpEvents::pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) {
   env_.log().error("the source deleted records before they could be mirrored",
                    {{"partition", topics_.partition_name(key)}, {"from", from}, {"to", to}});

@@ -15,6 +15,7 @@ class PumpEvents final : public replicator::PumpListener {
 
   void pump_caught_up(const LinkPartition&) override {}
   void pump_diverged(const LinkPartition& key, replicator::LostRange lost, bool cut) override;
+  void pump_would_lose_all(const LinkPartition& key, replicator::LostRange lost) override;
   void pump_retention_gap(const LinkPartition& key, SourceOffset from, SourceOffset to, bool skipped) override;
   void pump_log_start_moved(const LinkPartition&, SourceOffset) override {}
   void pump_topic_gone(const LinkPartition& key, const Error& why) override;

@@ -1,6 +1,7 @@
 #include "linker/link/model/source_fences.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/gate.h"
 
@@ -8,12 +9,26 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kFenceTick = seconds(1), kRenewEvery = seconds(15), kOrderLimit = seconds(10);
+// The source may be lost for good: its link is deleted all the same.
+constexpr Duration kReleaseLimit = seconds(5);
+
+std::string may_still_hold(const std::string& topic, const Error& last_try) {
+  const std::string why = last_try.code == ErrorCode::kNone ? "the source does not answer" : last_try.to_string();
+  return "topic " + topic + " of the source may take no writes for up to an hour: its fence was not lifted (" + why +
+         "); a new link of this source can lift it (farshore mirror unfence)";
+}
 
 }  // namespace
 
-SourceFences::SourceFences(Env& env, const LinkDefinition& definition, SourceCluster& source,
+SourceFences::SourceFences(Env& env, const LinkDefinition& definition, SourceCluster& source, LinkTarget& target,
                            const MirrorTopics& topics, Event& stopping)
-    : env_(env), definition_(definition), source_(source), topics_(topics), stopping_(stopping), wake_(env) {}
+    : env_(env),
+      definition_(definition),
+      source_(source),
+      target_(target),
+      topics_(topics),
+      stopping_(stopping),
+      wake_(env) {}
 
 Duration SourceFences::lasts(Want want) {
   switch (want) {
@@ -61,6 +76,32 @@ void SourceFences::lift(const std::string& topic) {
   wake_.notify();
 }
 
+Task<Result<std::vector<std::string>>> SourceFences::release(Deadline deadline) {
+  std::vector<std::string> left;
+  if (!source_.farshore()) co_return left;
+  auto found = co_await target_.adopt(deadline);
+  if (!found) co_return std::move(found).error();
+  std::set<std::string> promoted;
+  std::vector<std::pair<std::string, int32_t>> asked;
+  for (const auto& there : *found) {
+    asked.emplace_back(there.source_topic, 0);
+    if (there.promotion && there.promotion->kind == PromotionKind::kPromote) promoted.insert(there.source_topic);
+  }
+  const bool answers = co_await find_at_source(std::move(asked), std::min(deadline, env_.in(kReleaseLimit)));
+  std::vector<std::string> wanted;
+  for (const auto& [topic, fence] : fences_)
+    if (promoted.count(topic) == 0) wanted.push_back(topic);
+  Gate orders(env_);
+  for (const auto& topic : wanted) {
+    lift(topic);
+    if (answers) spawn(orders, "source fence", order_in_background(topic));
+  }
+  co_await orders.close();
+  for (const auto& topic : wanted)
+    if (known(topic)) left.push_back(may_still_hold(topic, fences_[topic].error));
+  co_return left;
+}
+
 Task<Status> SourceFences::lifted(std::string topic, Deadline deadline) {
   lift(topic);
   if (!known(topic)) co_return ok();
@@ -91,6 +132,7 @@ Task<Status> SourceFences::order(std::string topic, StillWanted wanted, Deadline
   }
   if (done) {
     found->second.error = Error();
+    found->second.confirmed = found->second.confirmed || want != Want::kLifted;
     if (found->second.want == want) found->second.done = want == Want::kForever || want == Want::kLifted;
     if (found->second.done && want == Want::kLifted) fences_.erase(found);
     co_return ok();
@@ -105,10 +147,8 @@ Task<Status> SourceFences::order(std::string topic, StillWanted wanted, Deadline
   co_return error;
 }
 
-Task<Result<size_t>> SourceFences::lift_all(std::string topic, Deadline deadline) {
-  auto found = co_await source_.mirrors().describe(topic, 0, deadline);
-  if (!found) co_return std::move(found).error().in("source: topic " + topic);
-  for (const auto& fence : found->fences) {
+Task<Status> SourceFences::lift_all(std::string topic, MirrorTopicAnswer found, Deadline deadline) {
+  for (const auto& fence : found.fences) {
     MirrorClient::FenceOrder lift;
     lift.topic = topic;
     lift.link = LinkId(fence.link_id);
@@ -117,7 +157,7 @@ Task<Result<size_t>> SourceFences::lift_all(std::string topic, Deadline deadline
     if (!done) co_return std::move(done).error().in("source: fence of topic " + topic);
   }
   fences_.erase(topic);
-  co_return found->fences.size();
+  co_return ok();
 }
 
 std::string SourceFences::describe(const std::string& topic) const {
@@ -125,6 +165,12 @@ std::string SourceFences::describe(const std::string& topic) const {
   if (found == fences_.end()) return "";
   const Fence& fence = found->second;
   const std::string problem = fence.error.code == ErrorCode::kNone ? "" : "; last try: " + fence.error.to_string();
+  if (!fence.confirmed)
+    return (fence.want == Want::kLifted
+                ? "may take no writes: the promote was given up before the source had confirmed its fence, which is "
+                  "being lifted"
+                : "may take no writes: a promote has asked for that, and the source has not confirmed it yet") +
+           problem;
   switch (fence.want) {
     case Want::kLease:
       return "takes no writes while the promote runs; the source lifts this by itself " +
@@ -151,6 +197,19 @@ Task<void> SourceFences::order_what_is_due() {
   Gate orders(env_);
   for (auto& topic : due) spawn(orders, "source fence", order_in_background(std::move(topic)));
   co_await orders.close();
+}
+
+Task<bool> SourceFences::find_at_source(std::vector<std::pair<std::string, int32_t>> asked, Deadline deadline) {
+  if (asked.empty()) co_return true;
+  auto found = co_await source_.mirrors().describe_all(asked, deadline);
+  if (!found || found->size() != asked.size()) co_return false;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const MirrorTopicAnswer& topic = (*found)[i];
+    if (topic.error_code != 0 || known(asked[i].first)) continue;
+    for (const auto& there : topic.fences)
+      if (LinkId(there.link_id) == definition_.link().id) fences_[asked[i].first].number = next_number();
+  }
+  co_return true;
 }
 
 Task<void> SourceFences::find_left_behind() {
@@ -182,6 +241,7 @@ void SourceFences::judge(const std::string& source_topic, const MirrorTopicAnswe
     fence.number = next_number();
     fence.want = ended ? Want::kForever : Want::kLifted;
     fence.done = ended && left.until_ms == kFenceForever;
+    fence.confirmed = true;
     if (!fence.done)
       env_.log().warn(ended ? "a fence of a mirror that has ended is kept" : "a fence that a promote left is lifted",
                       {{"link", definition_.spec().name}, {"source_topic", source_topic}});

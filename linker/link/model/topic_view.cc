@@ -126,6 +126,7 @@ api::MirrorTopic describe(const MirrorTopic& topic, const LinkParts& link) {
   out.set_state_since_ms(topic.since_ms());
   for (const auto& drift : topic.drift()) out.add_config_drift(drift);
   out.set_source_fence(link.fences.describe(topic.source_topic()));
+  if (std::string undecided = link.ends.describe(topic.name()); !undecided.empty()) out.add_notes(std::move(undecided));
   if (topic.promotion()) *out.mutable_promotion() = to_api(*topic.promotion());
   for (const auto& key : topic.pumps())
     if (auto p = link.replicator.progress(key)) fill_partition(*out.add_partitions(), *p, link);

@@ -1,9 +1,13 @@
 #include "linker/link/tasks/config_sync.h"
 
+#include "base/side_by_side.h"
+
 namespace farshore::linker {
 namespace {
 
 using Configs = ConfigSync::Configs;
+
+constexpr size_t kTopicsSyncedAtOnce = 16;  // of those that have something to change
 
 std::string value_in(const Configs& configs, const std::string& key) {
   auto found = configs.find(key);
@@ -27,16 +31,16 @@ void keep_all_without_policy(Configs& configs) {
 
 Task<Result<ConfigSync::TopicConfigs>> ConfigSync::source_configs(std::vector<std::string> topics, Deadline deadline) {
   ClusterAdmin& source = link_.source.admin();
-  CO_TRY(TopicConfigs set, co_await source.topic_configs(topics, deadline));
+  CO_TRY(auto both, co_await source.set_and_effective_configs(std::move(topics), deadline));
+  auto& [set, effective] = both;
   for (auto& entry : set) keep_all_without_policy(entry.second);
-  if (link_.definition.spec().config_defaults == ConfigDefaults::kTarget) co_return set;
-  CO_TRY(TopicConfigs effective, co_await source.effective_configs(std::move(topics), deadline));
+  if (link_.definition.spec().config_defaults == ConfigDefaults::kTarget) co_return std::move(set);
   for (auto& [topic, values] : effective) {
     keep_all_without_policy(values);
     for (const auto& key : data_configs())
       if (auto value = values.find(key); value != values.end()) set[topic].try_emplace(key, value->second);
   }
-  co_return set;
+  co_return std::move(set);
 }
 
 Task<void> ConfigSync::sync(TopicConfigs source, Deadline deadline) {
@@ -52,29 +56,32 @@ Task<Status> ConfigSync::sync_topics(TopicConfigs source, Deadline deadline) {
     source_names.push_back(topic->source_topic());
   }
   if (names.empty()) co_return ok();
-  const bool targets_defaults = link_.definition.spec().config_defaults == ConfigDefaults::kTarget;
-  CO_TRY(auto target, co_await link_.target.cluster().topic_configs(names, deadline));
-  CO_TRY(auto target_effective, co_await link_.target.cluster().effective_configs(names, deadline));
-  TopicConfigs source_effective;
-  if (targets_defaults) {
-    CO_TRY(source_effective, co_await link_.source.admin().effective_configs(std::move(source_names), deadline));
+  Round round;
+  round.source = std::move(source);
+  CO_TRY(round.target, co_await link_.target.cluster().set_and_effective_configs(names, deadline));
+  if (link_.definition.spec().config_defaults == ConfigDefaults::kTarget) {
+    CO_TRY(round.source_effective, co_await link_.source.admin().effective_configs(std::move(source_names), deadline));
   }
-  Status refused;
-  for (const auto& name : names) {
-    MirrorTopic& topic = *link_.topics.find(name);
-    auto there = source.find(topic.source_topic());
-    if (there == source.end()) continue;  // deleted, or not selected any more: there is nothing to follow
-    topic.note_caught_up();
-    auto policy = there->second.find("cleanup.policy");
-    topic.set_compacted(policy != there->second.end() && policy->second.find("compact") != std::string::npos);
-    OfTopic configs;
-    configs.source = there->second;
-    configs.target = target[name];
-    configs.target_effective = target_effective[name];
-    if (targets_defaults) configs.source_effective = source_effective[topic.source_topic()];
-    CO_CHECK(co_await sync_topic(topic, std::move(configs), refused, deadline));
-  }
-  co_return refused;
+  OneOfMany one = [&](size_t i) { return sync_one(names[i], round, deadline); };
+  co_await side_by_side(link_.env, names.size(), kTopicsSyncedAtOnce, std::move(one));
+  co_return round.failed ? round.refused : round.failed;
+}
+
+Task<void> ConfigSync::sync_one(const std::string& name, Round& round, Deadline deadline) {
+  MirrorTopic* topic = link_.topics.find(name);
+  if (!round.failed || !topic) co_return;
+  auto there = round.source.find(topic->source_topic());
+  if (there == round.source.end()) co_return;  // deleted, or not selected any more: there is nothing to follow
+  topic->note_caught_up();
+  auto policy = there->second.find("cleanup.policy");
+  topic->set_compacted(policy != there->second.end() && policy->second.find("compact") != std::string::npos);
+  OfTopic configs;
+  configs.source = there->second;
+  configs.target = round.target.set[name];
+  configs.target_effective = round.target.effective[name];
+  if (round.source_effective) configs.source_effective = (*round.source_effective)[topic->source_topic()];
+  auto synced = co_await sync_topic(*topic, std::move(configs), round.refused, deadline);
+  if (!synced) round.failed = std::move(synced);
 }
 
 std::vector<std::string> ConfigSync::drift_of(const OfTopic& configs) const {

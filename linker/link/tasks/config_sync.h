@@ -29,8 +29,16 @@ class ConfigSync final : public LinkTask {
     Configs target, target_effective;         // set on the topic at the target, and what holds there
     std::optional<Configs> source_effective;  // only where the target's defaults hold: to show what differs
   };
+  struct Round {
+    TopicConfigs source;
+    kafka::ClusterAdmin::SetAndEffective target;
+    std::optional<TopicConfigs> source_effective;  // only where the target's defaults hold
+    Status failed;                                 // ends the round
+    Status refused;                                // the last change that the target refused and may take later
+  };
   Task<Status> sync_topics(TopicConfigs source, Deadline deadline);
-  // An error ends the round. `refused`: the last change that the target refused and may take later.
+  Task<void> sync_one(const std::string& name, Round& round, Deadline deadline);
+  // An error ends the round. `refused`: as of a Round.
   Task<Status> sync_topic(MirrorTopic& topic, OfTopic configs, Status& refused, Deadline deadline);
   // Keys that the link does not set at the target, and that have other values there.
   std::vector<std::string> drift_of(const OfTopic& configs) const;

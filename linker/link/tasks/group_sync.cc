@@ -30,16 +30,25 @@ Duration GroupSync::interval() const {
   return spec.group_sync ? wanted : std::max<Duration>(wanted, kUnselectedInterval);
 }
 
+std::string GroupSync::named(const std::vector<std::string>& groups) {
+  std::string text;
+  for (size_t i = 0; i < groups.size() && i < kNamedGroupsMax; ++i) text += (i == 0 ? "" : ", ") + groups[i];
+  return groups.size() > kNamedGroupsMax ? text + ", ..." : text;
+}
+
+std::string GroupSync::NotCarried::to_string() const {
+  if (groups.empty()) return std::string();
+  return std::to_string(groups.size()) + (groups.size() == 1 ? " group was" : " groups were") +
+         " not carried over and may read records again at the target (" + named(groups) + "): " + why;
+}
+
 std::vector<std::string> GroupSync::notes_on(const LinkSpec& spec) const {
-  std::string named;
-  size_t count = 0;
-  for (const auto& group : memory_.groups()) {
-    if (group_is_synced(spec, group)) continue;
-    if (++count <= kNamedGroupsMax) named += (named.empty() ? "" : ", ") + group;
-  }
-  if (count == 0) return {};
-  if (count > kNamedGroupsMax) named += ", ...";
-  return {std::to_string(count) + (count == 1 ? " group" : " groups") + " for which the link has committed (" + named +
+  std::vector<std::string> left;
+  for (auto& group : memory_.groups())
+    if (!group_is_synced(spec, group)) left.push_back(std::move(group));
+  if (left.empty()) return {};
+  return {std::to_string(left.size()) + (left.size() == 1 ? " group" : " groups") +
+          " for which the link has committed (" + named(left) +
           ") will not be synced any more: the last commits stay at the target (NOT_SELECTED), and leave it when the "
           "source deletes the group"};
 }
@@ -52,20 +61,23 @@ api::ListGroupSyncReply GroupSync::shown() const {
 
 Task<Status> GroupSync::round(Deadline deadline) {
   CO_TRY(auto guard, co_await turn_.lock(deadline));
-  co_return co_await run_round(/*for_promotion=*/false, deadline);
+  CO_TRY(const NotCarried left, co_await run_round(/*for_promotion=*/false, deadline));
+  if (left.groups.empty()) co_return ok();
+  co_return Error(ErrorCode::kUnavailable, "groups " + named(left.groups) + ": " + left.why);
 }
 
-Task<Status> GroupSync::sync(Deadline deadline) {
+Task<Result<GroupSync::NotCarried>> GroupSync::sync(Deadline deadline) {
   const uint64_t begun_before = rounds_begun_;
   ++promotions_waiting_;
   auto guard = co_await turn_.lock(deadline);
   --promotions_waiting_;
   if (!guard) co_return std::move(guard).error();
-  if (last_whole_round_ > begun_before) co_return ok();  // of another promotion that waited, too
+  // Of another promotion that waited, too.
+  if (last_whole_round_ > begun_before) co_return left_by_last_whole_round_;
   co_return co_await run_round(/*for_promotion=*/true, deadline);
 }
 
-Task<Status> GroupSync::run_round(bool for_promotion, Deadline deadline) {
+Task<Result<GroupSync::NotCarried>> GroupSync::run_round(bool for_promotion, Deadline deadline) {
   const uint64_t number = ++rounds_begun_;
   CO_CHECK(co_await link_.ownership.check(deadline));
   CO_CHECK(co_await memory_.load(deadline));
@@ -83,16 +95,18 @@ Task<Status> GroupSync::run_round(bool for_promotion, Deadline deadline) {
     if (for_promotion && round.result)
       co_return Error(ErrorCode::kTimedOut, std::to_string(round.visits.size() - round.next) + " of " +
                                                 std::to_string(round.visits.size()) + " groups were not visited");
-    co_return round.result;
+    if (!round.result) co_return round.result.error();
+    co_return std::move(round.failed);
   }
   go_on_at_.clear();
-  if (!round.result) co_return round.result;
+  if (!round.result) co_return round.result.error();
   last_whole_round_ = number;
+  left_by_last_whole_round_ = round.failed;
   std::set<std::string> visited;
   for (const Visit& visit : round.visits) visited.insert(visit.group.id);
   for (auto& group : memory_.groups()) visited.insert(std::move(group));  // not selected: visited now and then
   std::erase_if(shown_, [&](const auto& entry) { return visited.count(entry.first) == 0; });
-  co_return ok();
+  co_return std::move(round.failed);
 }
 
 Task<Result<std::vector<GroupSync::Visit>>> GroupSync::visits(bool for_promotion, Deadline deadline) {
@@ -130,8 +144,16 @@ bool GroupSync::ends_early(const Round& round) const {
 Task<void> GroupSync::work(Round& round) {
   while (round.next < round.visits.size() && !ends_early(round)) {
     Visit visit = round.visits[round.next++];
-    auto synced = co_await sync_group(std::move(visit), round.deadline);
-    if (!synced) round.result = std::move(synced);
+    const std::string group = visit.group.id;
+    auto synced = co_await sync_group(std::move(visit), std::min(round.deadline, link_.env.in(kGroupLimit)));
+    if (synced) continue;
+    // These are about the link, and not about the group.
+    if (synced.error() == ErrorCode::kFenced || synced.error() == ErrorCode::kClosed) {
+      round.result = std::move(synced);
+      continue;
+    }
+    round.failed.why = synced.error().to_string();
+    round.failed.groups.push_back(group);
   }
 }
 

@@ -3,6 +3,7 @@
 // Executor: the Env's. Owner: Link.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "linker/link/model/link_parts.h"
@@ -14,7 +15,8 @@ struct TaskReport {
   Error error;              // of the last round; kNone: it went well
   int64_t last_run_ms = 0;  // wall clock, Unix epoch; 0: never
   int64_t runs = 0, errors = 0;
-  bool enabled = true;  // false: the link is paused or fenced, or the task is switched off
+  std::optional<MonoTime> begun;  // when that round began: what it has found is not older
+  bool enabled = true;            // false: the link is paused or fenced, or the task is switched off
 };
 
 class LinkTask {
@@ -30,7 +32,8 @@ class LinkTask {
   LinkTask(LinkParts link, std::string name);
 
   virtual bool enabled() const { return link_.definition.active() && !link_.status.fenced(); }
-  virtual void ran(const Status& status);  // after each round
+  virtual void ran(const Status& status);          // after each round
+  void began(MonoTime at) { report_.begun = at; }  // the round that ran() is about
   int64_t rounds() const { return report_.runs; }
 
   LinkParts link_;

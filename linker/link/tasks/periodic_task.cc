@@ -11,10 +11,12 @@ Task<void> PeriodicTask::run() {
   while (!link_.stopping.is_set()) {
     wake_.reset();  // before the round: who wakes the task during a round is served by another one
     if (due()) {
+      const MonoTime begun = link_.env.now();
       const Deadline deadline = link_.env.in(kRoundLimit);
       auto done = co_await round(deadline);
       // The target has refused a write because it is not this gateway's link any more: the link is told.
       if (!done && done.error() == ErrorCode::kFenced) (void)co_await link_.ownership.check(deadline);
+      began(begun);
       ran(done);
     }
     if (link_.stopping.is_set()) break;

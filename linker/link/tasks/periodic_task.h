@@ -9,7 +9,7 @@ namespace farshore::linker {
 class PeriodicTask : public LinkTask {
  public:
   Task<void> run();  // until stop()
-  // The pause that is under way ends. A wake() during a round has no effect.
+  // The pause that is under way ends. A wake() during a round makes another one follow it.
   void wake() { wake_.set(); }
   void stop();  // once the link's stopping event is set: ends run() and first_round()
   // Waits for the first round to end, and returns its error. kTimedOut: there was none yet.

@@ -1,5 +1,7 @@
 #include "linker/link/tasks/source_watch.h"
 
+#include <algorithm>
+
 namespace farshore::linker {
 namespace {
 
@@ -33,7 +35,8 @@ bool SourceWatch::source_is_silent(Error& why) const {
   const Error& discovery = discovery_.last_error();
   if (why.code == ErrorCode::kNone && discovery.detail.starts_with("source")) why = discovery;
   if (source_silent_ && why.code == ErrorCode::kNone) why = Error(ErrorCode::kTimedOut, "no answer");
-  return link_.status.source_silent_for() > kUnavailableAfter && why.code != ErrorCode::kNone;
+  const Duration asked_for = std::min(link_.env.now() - active_since_, link_.status.source_silent_for());
+  return asked_for > kUnavailableAfter && why.code != ErrorCode::kNone;
 }
 
 bool SourceWatch::target_is_silent(Error& why) const {
@@ -44,7 +47,11 @@ bool SourceWatch::target_is_silent(Error& why) const {
 
 void SourceWatch::judge_ends() {
   LinkStatus& status = link_.status;
-  if (!link_.definition.active() || status.state() == LinkState::kFailed) return;
+  if (!link_.definition.active() || status.state() == LinkState::kFailed) {
+    source_silent_ = target_silent_ = false;
+    active_since_ = link_.env.now();
+    return;
+  }
   Error source_why, target_why;
   const bool source = source_is_silent(source_why), target = target_is_silent(target_why);
   const bool changed = source != source_silent_ || target != target_silent_ ||

@@ -1,6 +1,7 @@
 // SourceWatch: notices when the source or the target falls silent and when it answers again, and measures the link's
-// byte rate. A link with a silent end is UNAVAILABLE, and its reason names the end; topics become SOURCE_UNAVAILABLE by
-// the source alone. Executor: the Env's. Owner: Link.
+// byte rate. An end is silent if it was asked for ten seconds and has not answered: what was seen before a pause of the
+// link does not count. A link with a silent end is UNAVAILABLE, and its reason names the end; topics become
+// SOURCE_UNAVAILABLE by the source alone. Executor: the Env's. Owner: Link.
 #pragma once
 
 #include "linker/link/tasks/periodic_task.h"
@@ -14,6 +15,7 @@ class SourceWatch final : public PeriodicTask {
       : PeriodicTask(link, "source-watch"),
         discovery_(discovery),
         ownership_(ownership),
+        active_since_(link.env.now()),
         measured_at_(link.env.now()) {}
 
   double bytes_per_second() const { return bytes_per_second_; }  // from the source; smoothed over a few rounds
@@ -29,7 +31,8 @@ class SourceWatch final : public PeriodicTask {
   void judge_ends();
 
   const LinkTask &discovery_, &ownership_;
-  bool source_silent_ = false, target_silent_ = false;  // as last judged
+  bool source_silent_ = false, target_silent_ = false;  // as last judged, since the link became active
+  MonoTime active_since_;
   MonoTime measured_at_;
   uint64_t measured_bytes_ = 0;
   double bytes_per_second_ = 0;

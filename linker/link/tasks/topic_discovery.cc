@@ -7,12 +7,15 @@ namespace farshore::linker {
 namespace {
 
 constexpr Duration kTargetLookLimit = seconds(5);
+constexpr size_t kTopicsTakenAtOnce = MirrorClient::kTopicsPerRequest;
+constexpr Duration kTakeLimit = seconds(20);    // of so many topics; as long as some are made, the round goes on
+constexpr Duration kReportPause = seconds(5);   // until a report that could not be stored is tried again
 constexpr Duration kLeftOutPause = minutes(1);  // until the target is asked again about a topic that is LEFT_OUT
 
 }  // namespace
 
 Task<Status> TopicDiscovery::round(Deadline deadline) {
-  if (!link_.definition.active()) co_return co_await adopt(deadline);
+  if (!link_.definition.active()) co_return co_await settle_with_target(deadline);
   auto found = co_await discover(deadline);
   if (!found && found.error() == ErrorCode::kFenced) (void)co_await link_.ownership.check(deadline);
   if (!found && found.error() == ErrorCode::kConflict) {
@@ -22,11 +25,25 @@ Task<Status> TopicDiscovery::round(Deadline deadline) {
   co_return found;
 }
 
+Duration TopicDiscovery::interval() const {
+  const Duration wanted = milliseconds(link_.definition.spec().topic_sync_interval_ms);
+  return reports_are_missing() ? std::min(wanted, kReportPause) : wanted;
+}
+
+Task<Status> TopicDiscovery::settle_with_target(Deadline deadline) {
+  if (must_adopt()) CO_CHECK(co_await adopt(deadline));
+  if (reports_are_missing()) CO_CHECK(co_await store_reports(deadline));
+  co_return ok();
+}
+
 Task<Status> TopicDiscovery::discover(Deadline deadline) {
-  if (!adopted_ || some_end_is_open()) CO_CHECK(co_await adopt(deadline));
+  if (must_adopt()) CO_CHECK(co_await adopt(deadline));
   // Before the source is asked: it has no part in this. A target that is silent leaves time for the source.
   auto all_there = co_await fail_gone_topics(std::min(deadline, link_.env.in(kTargetLookLimit)));
-  if (link_.reports.some_are_missing()) all_there = co_await store_reports(std::move(all_there), deadline);
+  if (reports_are_missing()) {  // the source may never answer again
+    auto stored = co_await store_reports(deadline);
+    if (all_there) all_there = std::move(stored);
+  }
   CO_CHECK(co_await check_clusters(deadline));
   clusters_are_right();
   CO_TRY(auto topics, co_await selected_topics(deadline));
@@ -36,26 +53,25 @@ Task<Status> TopicDiscovery::discover(Deadline deadline) {
   link_.topics.remark_selection();
   leave_out_what_is_gone({names.begin(), names.end()});
   CO_TRY(auto configs, co_await configs_.source_configs(std::move(names), deadline));
-  Status result;
-  for (const auto& topic : topics) {
-    auto taken = co_await take_topic(topic, configs[topic.name], deadline);
-    if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
-    if (!taken) result = taken;
-  }
+  Status result = co_await take_topics(std::move(topics), configs);
+  if (!result && result.error() == ErrorCode::kFenced) co_return result;
+  deadline = link_.env.in(kTakeLimit);  // making many topics may have taken long
   CO_CHECK(co_await link_.ownership.check(deadline));
   co_await configs_.sync(std::move(configs), deadline);
   CO_CHECK(co_await link_.losses.store_missing(deadline));
   auto cleaned = co_await cleanup_.run(deadline);
   if (!cleaned && result) result = std::move(cleaned);
+  cleaned = co_await report_cleanup_.run(deadline);
+  if (!cleaned && result) result = cleaned.error().in("reports about topics that are gone");
   if (!all_there && result) result = std::move(all_there);
   co_return result;
 }
 
-// Before the source is asked: after a failover it may never answer again. Returns the first error.
-Task<Status> TopicDiscovery::store_reports(Status before, Deadline deadline) {
-  auto stored = co_await link_.ownership.check(deadline);
-  if (stored) stored = co_await link_.reports.store_missing(deadline);
-  co_return before ? stored : before;
+Task<Status> TopicDiscovery::store_reports(Deadline deadline) {
+  CO_CHECK(co_await link_.ownership.check(deadline));
+  auto ends = co_await link_.reports.store_missing(deadline);
+  auto losses = co_await link_.losses.store_missing(deadline);
+  co_return ends ? losses : ends;
 }
 
 // What made the link FAILED (another cluster at an address, for example) is over: it goes on by itself.
@@ -84,24 +100,13 @@ Task<Status> TopicDiscovery::adopt(Deadline deadline) {
       link_.topics.start(topic, there.partitions);
   }
   adopted_ = true;
-  auto forgotten = co_await forget_reports(deadline);
-  if (!forgotten)
-    link_.env.log().warn("reports about topics that are gone are not deleted yet",
-                         {{"link", link_.definition.spec().name}, {"error", forgotten.error()}});
   co_return ok();
 }
 
-Task<Status> TopicDiscovery::forget_reports(Deadline deadline) {
-  CO_TRY(auto view, co_await link_.target.cluster().client().refresh_all(deadline));
-  std::set<std::string> there;
-  for (const auto& [name, topic] : view->topics) there.insert(name);  // also one that cannot be used now
-  CO_CHECK(co_await link_.reports.keep_only(there, deadline));
-  co_return co_await link_.losses.keep_only(std::move(there), deadline);
-}
-
-bool TopicDiscovery::some_end_is_open() const {
+bool TopicDiscovery::must_adopt() const {
   const auto& topics = link_.topics.all();
-  return std::any_of(topics.begin(), topics.end(), [](const auto& entry) { return entry.second->has_open_ends(); });
+  return !adopted_ ||
+         std::any_of(topics.begin(), topics.end(), [](const auto& entry) { return entry.second->has_open_ends(); });
 }
 
 // A topic that was deleted at the target while the link runs has lost all that was mirrored into it. Whether it is to
@@ -109,12 +114,20 @@ bool TopicDiscovery::some_end_is_open() const {
 Task<Status> TopicDiscovery::fail_gone_topics(Deadline deadline) {
   CO_TRY(auto gone, co_await link_.target.gone(deadline));
   Status result;
+  std::set<std::string> forgotten;
   for (const auto& [name, why] : gone) {
     MirrorTopic* topic = link_.topics.find(name);
-    if (!topic || topic->ending()) continue;
-    topic->fail_and_stop(why);
+    // Ended, and deleted since: the link has nothing to do with that topic any more, as after a restart. If its filters
+    // select the source's topic, it is made again: that is how a mirror is had again after a failover.
+    if (topic && topic->state() == MirrorState::kStopped && link_.topics.forget(name)) forgotten.insert(name);
+    if (topic && topic->ending()) continue;
+    if (topic) topic->fail_gone_and_stop(why);
     result = Error(ErrorCode::kNotFound, why);
   }
+  // Before the topic is made again: what is known of the old one is not about the new one.
+  auto dropped = co_await link_.reports.forget(forgotten, deadline);
+  if (dropped) dropped = co_await link_.losses.forget(forgotten, deadline);
+  if (!dropped && result) result = std::move(dropped);
   co_return result;
 }
 
@@ -160,33 +173,66 @@ bool TopicDiscovery::follows_topic(const std::string& source_topic) const {
   return topic && topic->source_topic() == source_topic && !topic->pumps().empty() && !topic->ending();
 }
 
-Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs configs, Deadline deadline) {
-  const LinkSpec& spec = link_.definition.spec();
-  MirrorTopic& topic = link_.topics.add(target_topic_name(spec, info.name), info.name);
-  if (topic.ending()) co_return ok();
-  if (topic.state() == MirrorState::kFailed && topic.source_id() == SourceTopicId(info.id))
-    co_return ok();  // until it is resumed
-  if (!topic.pumps().empty() && topic.source_id() == SourceTopicId(info.id) &&
-      topic.pumps().size() >= static_cast<size_t>(info.partitions))
-    co_return ok();
-  if (auto asked = left_out_.find(topic.name()); topic.left_out() && asked != left_out_.end() &&
-                                                 asked->second.source_id == SourceTopicId(info.id) &&
-                                                 link_.env.now() < asked->second.ask_again)
-    co_return ok();
+bool TopicDiscovery::is_to_be_made(const MirrorTopic& topic, const TopicInfo& info) const {
+  const bool same = topic.source_id() == SourceTopicId(info.id);
+  if (topic.ending()) return false;
+  if (topic.state() == MirrorState::kFailed && same) return false;  // until it is resumed
+  if (!topic.pumps().empty() && same && topic.pumps().size() >= static_cast<size_t>(info.partitions)) return false;
+  auto asked = left_out_.find(topic.name());
+  return !topic.left_out() || asked == left_out_.end() || asked->second.source_id != SourceTopicId(info.id) ||
+         link_.env.now() >= asked->second.ask_again;
+}
+
+WantedTopic TopicDiscovery::wanted(const MirrorTopic& topic, TopicInfo info, const ConfigSync::Configs& configs) const {
   WantedTopic wanted;
   wanted.topic = topic.name();
-  wanted.source = info;
-  for (auto& [key, value] : configs)
-    if (follows(spec, key)) wanted.configs[key] = value;
-  CO_CHECK(co_await link_.ownership.check(deadline));
-  auto made = co_await link_.target.make(std::move(wanted), link_.source.as_source(), deadline);
-  if (topic.ending()) co_return ok();  // promoted or failed over meanwhile: the answer comes too late
+  wanted.start_over = topic.pumps().empty() || topic.source_id() != SourceTopicId(info.id);
+  wanted.source = std::move(info);
+  for (const auto& [key, value] : configs)
+    if (follows(link_.definition.spec(), key)) wanted.configs[key] = value;
+  return wanted;
+}
+
+// So many at a time that those which are made begin to be copied, and that what is made is kept if the rest fails.
+Task<Status> TopicDiscovery::take_topics(std::vector<TopicInfo> topics, const ConfigSync::TopicConfigs& configs) {
+  std::vector<std::pair<MirrorTopic*, TopicInfo>> to_be_made;
+  for (auto& info : topics) {
+    MirrorTopic& topic = link_.topics.add(target_topic_name(link_.definition.spec(), info.name), info.name);
+    if (is_to_be_made(topic, info)) to_be_made.emplace_back(&topic, std::move(info));
+  }
+  Status result;
+  for (size_t from = 0; from < to_be_made.size() && !link_.stopping.is_set(); from += kTopicsTakenAtOnce) {
+    const size_t to = std::min(to_be_made.size(), from + kTopicsTakenAtOnce);
+    std::vector<WantedTopic> wanted;
+    const ConfigSync::Configs none;
+    for (size_t i = from; i < to; ++i) {
+      const auto& [topic, info] = to_be_made[i];
+      auto of_topic = configs.find(info.name);
+      wanted.push_back(this->wanted(*topic, info, of_topic == configs.end() ? none : of_topic->second));
+    }
+    const Deadline deadline = link_.env.in(kTakeLimit);
+    CO_CHECK(co_await link_.ownership.check(deadline));
+    auto made = co_await link_.target.make_all(std::move(wanted), link_.source.as_source(), deadline);
+    bool some_made = false;
+    for (size_t i = from; i < to; ++i) {
+      auto taken = take_made(*to_be_made[i].first, to_be_made[i].second, std::move(made[i - from]));
+      if (!taken && taken.error() == ErrorCode::kFenced) co_return taken;
+      some_made = some_made || taken || !error_retriable(taken.error().code);
+      if (!taken) result = std::move(taken);
+    }
+    if (!some_made) break;  // an end does not answer: in the next round
+  }
+  co_return result;
+}
+
+Status TopicDiscovery::take_made(MirrorTopic& topic, const TopicInfo& info, Result<TargetTopic> made) {
+  if (topic.ending()) return ok();  // promoted or failed over meanwhile: the answer comes too late
   if (!made) {
     topic.wait_because(made.error().to_string());
     // kFenced: LinkOwnership decides about all topics.
     const bool refused = !error_retriable(made.error().code) && made.error() != ErrorCode::kFenced;
     if (refused && topic.state() != MirrorState::kFailed) topic.fail_and_stop(made.error().to_string());
-    co_return made.error();
+    return std::move(made).error();
   }
   if (!made->left_out.empty()) {
     left_out_[topic.name()] = {SourceTopicId(info.id), link_.env.now() + kLeftOutPause};
@@ -194,7 +240,7 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
       topic.leave_out(made->left_out);
     else
       topic.fail_and_stop(made->left_out);
-    co_return ok();
+    return ok();
   }
   topic.identify(made->id, made->source_id);
   topic.set_drift(std::move(made->drift));
@@ -202,7 +248,7 @@ Task<Status> TopicDiscovery::take_topic(TopicInfo info, ConfigSync::Configs conf
     topic.end(*made->promotion);
   else
     link_.topics.start(topic, info.partitions);
-  co_return ok();
+  return ok();
 }
 
 }  // namespace farshore::linker

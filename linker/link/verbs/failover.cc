@@ -3,24 +3,12 @@
 #include "linker/link/model/promotion_api.h"
 
 namespace farshore::linker {
-namespace {
-
-std::string writable_partitions(const PromotionRecord& record) {
-  std::string offline;
-  for (const auto& end : record.partitions)
-    if (end.state != EndState::kDone) offline += (offline.empty() ? "" : ", ") + std::to_string(end.partition);
-  if (offline.empty()) return "the topic is writable";
-  return "the topic is writable, except partitions that are offline at the target (" + offline +
-         "): each ends when it is back";
-}
-
-}  // namespace
-
 Task<Result<TopicVerb::Readiness>> Failover::check(Deadline) {
   if (topic_.state() != MirrorState::kStopped && !may_follow(topic_.state(), MirrorState::kStopped))
     co_return Error(ErrorCode::kInvalidArgument,
-                    "mirror topic " + topic_.name() + " is " + std::string(farshore::name(topic_.state())) +
-                        ": nothing is mirrored yet, so there is nothing to end; wait until it is ACTIVE");
+                    "mirror topic " + topic_.name() + " is " + topic_.state_and_reason() + ": nothing is mirrored" +
+                        (topic_.left_out() ? ", so there is nothing to end"
+                                           : " yet, so there is nothing to end; wait until it is ACTIVE"));
   co_return Readiness::kReady;
 }
 
@@ -34,7 +22,13 @@ Task<Status> Failover::plan(Deadline deadline) {
   co_return ok();
 }
 
-Task<Status> Failover::give_up(Error why) { co_return std::move(why).in("failover of " + topic_.name()); }
+// The target may carry it out all the same.
+Task<Status> Failover::give_up(Error why) {
+  const bool unknown = error_retriable(why.code) || why == ErrorCode::kAmbiguous || why == ErrorCode::kClosed;
+  if (topic_.state() != MirrorState::kStopped && (unknown || was_undecided_))
+    link_.ends.add(topic_.name(), UndecidedEnds::kSettles);
+  co_return std::move(why).in("failover of " + topic_.name());
+}
 
 Task<Status> Failover::end(bool dry_run, Deadline deadline) {
   EndOfTopic request;
@@ -44,6 +38,8 @@ Task<Status> Failover::end(bool dry_run, Deadline deadline) {
   CO_TRY(auto record, co_await end_at_target(std::move(request), deadline));
   const bool before = topic_.promotion().has_value();
   if (!dry_run && !before) topic_.end(record);
+  // A promote that did not learn its end has fenced the source.
+  if (!dry_run && (was_undecided_ || link_.ends.take(topic_.name()))) link_.fences.keep(topic_.source_topic());
   api::VerbProgress done = outcome(before    ? std::string("was ended before")
                                    : dry_run ? std::string("would end the mirror now")
                                              : "the mirror has ended; " + writable_partitions(record));

@@ -15,10 +15,13 @@ class Failover final : public TopicVerb {
   // kInvalidArgument: the topic has no mirror yet.
   Task<Result<Readiness>> check(Deadline deadline) override;
   Task<Status> plan(Deadline deadline) override;
+  void begin() override { was_undecided_ = link_.ends.take(topic_.name()); }
   std::vector<Step> steps() override;
   Task<Status> give_up(Error why) override;
 
   Task<Status> end(bool dry_run, Deadline deadline);
+
+  bool was_undecided_ = false;  // whether an earlier promote or failover has ended the mirror
 };
 
 }  // namespace farshore::linker

@@ -8,9 +8,8 @@
 namespace farshore::linker {
 namespace {
 
-constexpr Duration kGiveUpLimit = seconds(10);  // of each request that undoes, or asks what has become of the mirror
-// A request that ends the mirror, and whose answer was lost, is not carried out later than this.
-constexpr Duration kEndIsDecided = MirrorClient::kRequestLife + seconds(2);
+// Of each request that undoes, or asks what has become of the mirror: what it does not reach is done in the background.
+constexpr Duration kUndoLimit = seconds(3);
 
 }  // namespace
 
@@ -27,9 +26,12 @@ Task<Result<TopicVerb::Readiness>> Promotion::check(Deadline deadline) {
     if (ended && fences()) link_.fences.keep(topic_.source_topic());  // an earlier try whose answer was lost
   }
   if (!ended && !allowed)
-    co_return Error(ErrorCode::kInvalidArgument, "mirror topic " + topic_.name() + " is " +
-                                                     std::string(farshore::name(topic_.state())) +
-                                                     ": promote needs an ACTIVE mirror (failover acts in any state)");
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "mirror topic " + topic_.name() + " is " + topic_.state_and_reason() +
+                        ": promote needs an ACTIVE mirror" +
+                        (topic_.pumps().empty() && !topic_.at_target()
+                             ? "; nothing is mirrored, so there is nothing to end"
+                             : " (failover also ends one that is FAILED, PAUSED or SOURCE_UNAVAILABLE)"));
   if (ended) co_return Readiness::kDoneBefore;
   if (link_.definition.paused())
     co_return Error(ErrorCode::kInvalidArgument,
@@ -44,6 +46,11 @@ Task<Result<TopicVerb::Readiness>> Promotion::check(Deadline deadline) {
                     "the source is Apache Kafka, where writes cannot be fenced: stop its producers and give "
                     "--source-quiesced, or accept stranded records with --allow-source-writes");
   co_return Readiness::kReady;
+}
+
+void Promotion::begin() {
+  end_asked_ = link_.ends.take(topic_.name());  // by an earlier promote or failover
+  topic_.begin_promotion();
 }
 
 Task<Status> Promotion::plan(Deadline deadline) {
@@ -69,9 +76,11 @@ std::vector<TopicVerb::Step> Promotion::steps() {
 
 Task<Status> Promotion::fence_source(Deadline deadline) {
   if (!fences()) co_return ok();
-  report_step("the source topic takes no writes from now on");
+  report_step("the source is asked to take no writes");
   fence_asked_ = true;
-  co_return co_await link_.fences.raise(topic_.source_topic(), still_wanted(), deadline);
+  CO_CHECK(co_await link_.fences.raise(topic_.source_topic(), still_wanted(), deadline));
+  report_step("the source topic takes no writes from now on");
+  co_return ok();
 }
 
 Task<Status> Promotion::read_source_ends(Deadline deadline) {
@@ -100,12 +109,25 @@ Task<Status> Promotion::drain(Deadline deadline) {
 
 Task<Status> Promotion::sync_groups(Deadline deadline) {
   if (!link_.definition.spec().group_sync) co_return ok();
-  co_return co_await groups_.sync(deadline);
+  // The mirror must still be ended in what is left.
+  if (!deadline.is_never()) deadline = link_.env.in((deadline.at() - link_.env.now()) * 3 / 4);
+  auto left = co_await groups_.sync(deadline);
+  if (!left)
+    co_return Error(left.error().code,
+                    left.error().detail +
+                        ": the committed offsets of consumer groups could not be carried over; try again with more "
+                        "time (--deadline-ms), or without them (farshore link update --set group.sync.enable=false)");
+  groups_left_ = left->to_string();
+  if (!groups_left_.empty()) report_step(groups_left_);
+  co_return ok();
 }
 
 Task<Status> Promotion::end_mirror(Deadline deadline) {
   // From here on the fence outlives this gateway for longer: the mirror may end.
   if (fences()) CO_CHECK(co_await link_.fences.hold_for_end(topic_.source_topic(), still_wanted(), deadline));
+  // Once more, now that the source has answered last of all: since the drain it may have lost its last records, with
+  // its power, while the groups were synced.
+  CO_CHECK(co_await drain(deadline));
   CO_CHECK(may_go_on());
   end_asked_ = true;
   deadline = std::min(deadline, link_.env.in(SourceFences::kEndLease / 2));  // while the fence certainly holds
@@ -125,7 +147,8 @@ Task<Status> Promotion::end_mirror(Deadline deadline) {
   record.kind = PromotionKind::kPromote;
   co_await note_stranded_records(record, deadline);
   if (topic_.state() != MirrorState::kStopped) topic_.end(std::move(record));
-  api::VerbProgress done = outcome("the mirror has ended; the topic is writable");
+  api::VerbProgress done =
+      outcome("the mirror has ended; the topic is writable" + (groups_left_.empty() ? "" : "; " + groups_left_));
   done.set_rto_ms(elapsed_ms());
   tell(std::move(done));
   co_return ok();
@@ -148,32 +171,57 @@ Task<Result<bool>> Promotion::find_end(Deadline deadline) {
   co_return false;
 }
 
+Task<Result<bool>> Promotion::find_out_whether_ended() {
+  if (topic_.state() == MirrorState::kStopped) co_return true;
+  if (!end_asked_) co_return false;
+  // While it may still be carried out, an answer "not ended" decides nothing.
+  if (!end_refused_) {
+    report_step("the target has not said whether the mirror has ended: it is asked again in a moment");
+    (void)co_await link_.stopping.wait(link_.env.in(UndecidedEnds::kSettles));
+  }
+  co_return co_await find_end(link_.env.in(kUndoLimit));
+}
+
 Task<Status> Promotion::give_up(Error why) {
-  Result<bool> ended = topic_.state() == MirrorState::kStopped;
-  if (end_asked_ && !*ended) {
-    // While it may still be carried out, an answer "not ended" decides nothing.
-    if (!end_refused_) (void)co_await link_.stopping.wait(link_.env.in(kEndIsDecided));
-    ended = co_await find_end(link_.env.in(kGiveUpLimit));
-    if (ended && *ended) {  // only the answer was lost
-      link_.fences.keep(topic_.source_topic());
-      tell(outcome("the mirror has ended; the topic is writable"));
-      co_return ok();
-    }
-  }
-  if (fence_asked_ && !ended) {
-    why =
-        why.in("the source takes no writes until it is known whether the mirror has ended, at most an hour; ask again");
-  } else if (fence_asked_ && *ended) {
-    why = why.in("the mirror was ended meanwhile; the source takes no writes any more");
+  const std::string step(current_step());
+  link_.env.log().warn(
+      "a promote is given up",
+      {{"link", link_.definition.spec().name}, {"topic", topic_.name()}, {"step", step}, {"error", why}});
+  const bool was_stopped = topic_.state() == MirrorState::kStopped;
+  const auto ended = co_await find_out_whether_ended();
+  if (ended && *ended && !was_stopped) {  // only the answer was lost
     link_.fences.keep(topic_.source_topic());
-  } else if (fence_asked_ && !planted(link_.env, Plant::kFenceNotLifted)) {
-    auto lifted = co_await link_.fences.lifted(topic_.source_topic(), link_.env.in(kGiveUpLimit));
-    if (!lifted)
-      why = why.in("the source takes no writes yet (" + lifted.error().to_string() +
-                   "): this is tried again, and ends by itself at the latest a minute after the last renewal");
+    tell(outcome("the mirror has ended; the topic is writable"));
+    co_return ok();
   }
+  const std::string left = co_await undo(ended);
+  const std::string reason = why.detail.empty() ? std::string(error_name(why.code)) : why.detail;
   topic_.give_up_promotion();
-  co_return std::move(why).in("promote of " + topic_.name());
+  co_return Error(why.code,
+                  "promote of " + topic_.name() + " was given up in step " + step + ": " + reason + "; " + left);
+}
+
+Task<std::string> Promotion::undo(Result<bool> ended) {
+  if (!ended) {
+    link_.ends.add(topic_.name(), Duration::zero());
+    const std::string asked = "the target is asked again until it says (farshore mirror describe shows it)";
+    if (!fence_asked_) co_return "it is not known whether the mirror has ended: " + asked;
+    co_return "the source takes no writes until it is known whether the mirror has ended, at most an hour; " + asked;
+  }
+  if (*ended) {
+    if (fence_asked_) link_.fences.keep(topic_.source_topic());
+    co_return fence_asked_ ? "the mirror was ended meanwhile; the source takes no writes any more"
+                           : "the mirror was ended meanwhile";
+  }
+  if (!fence_asked_ || planted(link_.env, Plant::kFenceNotLifted)) co_return "the mirror goes on";
+  const bool confirmed = link_.fences.holds(topic_.source_topic());
+  auto lifted = co_await link_.fences.lifted(topic_.source_topic(), link_.env.in(kUndoLimit));
+  if (lifted) co_return "the source takes writes again, and the mirror goes on";
+  co_return (confirmed ? "the source takes no writes yet ("
+                       : "the source has not said whether it is fenced, and may take no writes yet (") +
+      lifted.error().to_string() +
+      "): the gateway goes on lifting the fence, and the source lifts it by itself at the latest a minute after it has "
+      "heard of it";
 }
 
 }  // namespace farshore::linker

@@ -4,7 +4,7 @@
 //   read-source-ends  where each partition of the source ends
 //   check-partitions  every partition of the source is mirrored
 //   drain             everything below these ends is at the target (drain.h)
-//   sync-groups       committed offsets follow
+//   sync-groups       committed offsets follow; groups that cannot be reached are named, and hold up nothing
 //   end-mirror        the target ends the mirror; the topic there becomes writable
 //
 // Giving up lifts the fence (source_fences.h), except where the mirror may have ended, or was failed over meanwhile:
@@ -35,7 +35,7 @@ class Promotion final : public TopicVerb {
  private:
   Task<Result<Readiness>> check(Deadline deadline) override;
   Task<Status> plan(Deadline deadline) override;
-  void begin() override { topic_.begin_promotion(); }
+  void begin() override;
   std::vector<Step> steps() override;
   Task<Status> give_up(Error why) override;
 
@@ -52,12 +52,17 @@ class Promotion final : public TopicVerb {
   Task<void> note_stranded_records(PromotionRecord& record, Deadline deadline);
   // Whether the target has ended this mirror, although its answer to this gateway was lost; if so, takes its record.
   Task<Result<bool>> find_end(Deadline deadline);
+  // The same when the promote is given up: waits until the target can no more carry out what it was asked.
+  Task<Result<bool>> find_out_whether_ended();
+  // `ended`: an error if that is not known. Says in words how the two sides are left.
+  Task<std::string> undo(Result<bool> ended);
   bool fences() const { return link_.source.farshore() && !options_.allow_source_writes; }
 
   const PromotionOptions options_;
   GroupSync& groups_;
   TopicDiscovery& discovery_;
   std::map<int32_t, int64_t> source_ends_;  // by partition
+  std::string groups_left_;                 // which groups were not carried over; empty: all were
   bool fence_asked_ = false;
   bool end_asked_ = false;    // the target was asked to end the mirror
   bool end_refused_ = false;  // and has answered that it did not

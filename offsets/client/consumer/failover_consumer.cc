@@ -306,8 +306,14 @@ class FailoverConsumer::Impl {
       lost += place.next.consumed_but_lost;
     }
     event.kind = options.moved ? Event::Kind::kFailedOver : Event::Kind::kStarted;
+    std::string open;
+    for (const auto& [topic, partition] : options.kept)
+      if (auto found = view.topics.find(topic); found != view.topics.end() && found->second.is_open(partition))
+        open += " " + topic + "[" + std::to_string(partition) + "]";
     event.text = (options.moved ? "failed over to the target " : "started at the target ") + config_.target +
                  (lost > 0 ? ": consumed but lost " + std::to_string(lost) : std::string());
+    if (!open.empty())
+      event.text += "; offline at the target, and read from the group's commit there when it is back:" + open;
     return event;
   }
 

@@ -20,8 +20,11 @@ struct TopicAtTarget {
   std::string relay_link;  // the relay link that fills the topic; empty: a mirror, whose offsets are the source's
   std::map<int32_t, Partition> partitions;
 
-  // Promoted or failed over, and the failover offset of every partition is known.
+  bool promoted_or_failed_over() const { return state == State::kPromoted || state == State::kFailedOver; }
+  // That, and the failover offset of every partition is known.
   bool ended() const;
+  // Of a topic that was promoted or failed over: where this partition ended is not known, because it is offline.
+  bool is_open(int32_t partition) const;
 };
 
 struct TargetView {

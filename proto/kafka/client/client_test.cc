@@ -71,7 +71,7 @@ TEST_F(ClientTest, RefusesOtherVersionsOfPrivateApisAndNamesBoth) {
     auto refused = co_await client->call(std::move(request), env_.in(seconds(30)));
     EXPECT_EQ(refused.error().code, farshore::ErrorCode::kUnsupported);
     EXPECT_EQ(refused.error().detail,
-              "broker east:9092: it speaks MirrorControl 0, and this program needs 1-3: bring both to the same release "
+              "broker east:9092: it speaks MirrorControl 0, and this program needs 1-4: bring both to the same release "
               "of Farshore");
     EXPECT_TRUE(client->usable()) << "nothing was sent";
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/side_by_side.h"
 #include "proto/kafka/constants.h"
 #include "proto/kafka/messages/describe_configs.h"
 #include "proto/kafka/messages/describe_groups.h"
@@ -16,7 +17,7 @@ namespace {
 
 constexpr int8_t kTopicConfigSource = 1;  // DYNAMIC_TOPIC_CONFIG: set on the topic itself
 constexpr int8_t kConfigSet = 0, kConfigDelete = 1;
-constexpr size_t kTopicsPerDescribe = 200;
+constexpr size_t kTopicsPerDescribe = 200, kDescribesAtOnce = 4;
 
 ClusterOptions cluster_options(std::vector<Endpoint> bootstrap, std::string cluster_id, ClientOptions client) {
   ClusterOptions options;
@@ -50,36 +51,55 @@ Task<Result<std::vector<TopicInfo>>> ClusterAdmin::topics(Deadline deadline) {
 
 Task<Result<ClusterAdmin::TopicConfigs>> ClusterAdmin::topic_configs(std::vector<std::string> topics,
                                                                      Deadline deadline) {
-  return describe_configs(std::move(topics), /*defaults_too=*/false, deadline);
+  CO_TRY(SetAndEffective both, co_await set_and_effective_configs(std::move(topics), deadline));
+  co_return std::move(both.set);
 }
 
 Task<Result<ClusterAdmin::TopicConfigs>> ClusterAdmin::effective_configs(std::vector<std::string> topics,
                                                                          Deadline deadline) {
-  return describe_configs(std::move(topics), /*defaults_too=*/true, deadline);
+  CO_TRY(SetAndEffective both, co_await set_and_effective_configs(std::move(topics), deadline));
+  co_return std::move(both.effective);
 }
 
-Task<Result<ClusterAdmin::TopicConfigs>> ClusterAdmin::describe_configs(std::vector<std::string> topics,
-                                                                        bool defaults_too, Deadline deadline) {
-  TopicConfigs out;
-  for (size_t at = 0; at < topics.size(); at += kTopicsPerDescribe) {
-    DescribeConfigsRequest request;
-    for (size_t i = at; i < std::min(topics.size(), at + kTopicsPerDescribe); ++i) {
-      auto& resource = request.resources.emplace_back();
-      resource.resource_type = kTopicResource;
-      resource.resource_name = topics[i];
-      resource.configuration_keys = std::nullopt;
-    }
-    auto response = co_await client_.call_any(std::move(request), Repeat::kYes, deadline);
-    if (!response) co_return here(std::move(response).error());
-    for (auto& result : response->results) {
-      if (result.error_code != 0) continue;  // the topic was deleted meanwhile; topics() will not list it any more
-      auto& configs = out[result.resource_name];
-      for (auto& config : result.configs)
-        if ((defaults_too || config.config_source == kTopicConfigSource) && config.value)
-          configs[config.name] = *config.value;
+Task<Result<ClusterAdmin::SetAndEffective>> ClusterAdmin::set_and_effective_configs(std::vector<std::string> topics,
+                                                                                    Deadline deadline) {
+  SetAndEffective out;
+  Status failed;
+  OneOfMany one_request = [&](size_t i) {
+    const size_t from = i * kTopicsPerDescribe;
+    return describe_configs(topics, from, std::min(topics.size(), from + kTopicsPerDescribe), out, failed, deadline);
+  };
+  const size_t requests = (topics.size() + kTopicsPerDescribe - 1) / kTopicsPerDescribe;
+  co_await side_by_side(client_.env(), requests, kDescribesAtOnce, std::move(one_request));
+  if (!failed) co_return here(std::move(failed).error());
+  co_return out;
+}
+
+Task<void> ClusterAdmin::describe_configs(const std::vector<std::string>& topics, size_t from, size_t to,
+                                          SetAndEffective& out, Status& failed, Deadline deadline) {
+  if (!failed) co_return;
+  DescribeConfigsRequest request;
+  for (size_t i = from; i < to; ++i) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = kTopicResource;
+    resource.resource_name = topics[i];
+    resource.configuration_keys = std::nullopt;
+  }
+  auto response = co_await client_.call_any(std::move(request), Repeat::kYes, deadline);
+  if (!response) {
+    failed = std::move(response).error();
+    co_return;
+  }
+  for (auto& result : response->results) {
+    if (result.error_code != 0) continue;  // the topic was deleted meanwhile; topics() will not list it any more
+    auto& set = out.set[result.resource_name];
+    auto& effective = out.effective[result.resource_name];
+    for (auto& config : result.configs) {
+      if (!config.value) continue;
+      if (config.config_source == kTopicConfigSource) set[config.name] = *config.value;
+      effective[config.name] = std::move(*config.value);
     }
   }
-  co_return out;
 }
 
 Task<Status> ClusterAdmin::alter_topic_configs(std::string topic,

@@ -51,6 +51,11 @@ class ClusterAdmin {
   Task<Result<TopicConfigs>> topic_configs(std::vector<std::string> topics, Deadline deadline);
   // The values that hold for it, whether they are set on the topic or are a default of its brokers.
   Task<Result<TopicConfigs>> effective_configs(std::vector<std::string> topics, Deadline deadline);
+  struct SetAndEffective {
+    TopicConfigs set, effective;
+  };
+  // Both, asked for once.
+  Task<Result<SetAndEffective>> set_and_effective_configs(std::vector<std::string> topics, Deadline deadline);
   // Sets single configs of one topic (a value) or deletes them (nullopt).
   Task<Status> alter_topic_configs(std::string topic, std::map<std::string, std::optional<std::string>> changes,
                                    Deadline deadline);
@@ -64,7 +69,9 @@ class ClusterAdmin {
   Task<Status> delete_group_offsets(std::string group, std::vector<TopicPartition> partitions, Deadline deadline);
 
  private:
-  Task<Result<TopicConfigs>> describe_configs(std::vector<std::string> topics, bool defaults_too, Deadline deadline);
+  // One request of set_and_effective_configs(), for the topics [from, to). `failed` ends what is not begun yet.
+  Task<void> describe_configs(const std::vector<std::string>& topics, size_t from, size_t to, SetAndEffective& out,
+                              Status& failed, Deadline deadline);
   Error here(Error error) const;
   std::string role_;
   ClusterClient client_;

@@ -233,6 +233,9 @@ bool FakeKafka::metadata(Call& call) {
       partition.leader_id = 1;
       partition.leader_epoch = it->second.partitions[i].leader_epoch;
       partition.replica_nodes = partition.isr_nodes = {1};
+      if (!it->second.partitions[i].offline) continue;
+      partition.error_code = static_cast<int16_t>(ErrorCode::kLeaderNotAvailable);
+      partition.leader_id = -1;
     }
   }
   call.reply(response);

@@ -36,6 +36,7 @@ class FakePartition {
 
   int64_t log_start = 0, end = 0;
   int32_t leader_epoch = 0;
+  bool offline = false;  // Metadata says that it has no leader
   size_t batch_bytes_max = 1 << 20;
   std::deque<Stored> log;
   std::map<int64_t, Producer> producers;

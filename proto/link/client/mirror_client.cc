@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
+#include "base/side_by_side.h"
+
 namespace farshore {
 namespace {
 
 using kafka::Repeat;
+
+using Answers = std::vector<Result<MirrorTopicAnswer>>;
+
+constexpr size_t kRequestsAtOnce = 4;        // that describe; over a long way each of them is a round trip
+constexpr size_t kCreateRequestsAtOnce = 2;  // few: others wait behind them on the same connection
+constexpr size_t kTopicsPerCreate = 16;      // the cluster makes them one after the other, each with a sync of its disk
+constexpr int32_t kPartitionsPerCreate = 500;
 
 constexpr int64_t kRequestLifeMs = std::chrono::duration_cast<milliseconds>(MirrorClient::kRequestLife).count();
 
@@ -74,16 +83,12 @@ Task<Result<MirrorClient::ClusterFacts>> MirrorClient::cluster(Deadline deadline
   co_return facts;
 }
 
-Task<Result<MirrorTopicAnswer>> MirrorClient::create(LinkId link, LinkEpoch epoch, NewMirror mirror,
-                                                     Deadline deadline) {
-  Request create = request(MirrorOperation::kCreateTopic);
-  create.link_id = link.value();
-  create.link_epoch = epoch.value();
-  create.dry_run = mirror.dry_run;
-  auto& topic = create.topics.emplace_back();
-  topic.name = mirror.topic;
+namespace {
+
+void put_topic(MirrorClient::NewMirror mirror, kafka::MirrorControlRequest::MirrorControlTopic& topic) {
+  topic.name = std::move(mirror.topic);
   topic.source_cluster_id = mirror.source_cluster_id.value();
-  topic.source_topic = mirror.source_topic;
+  topic.source_topic = std::move(mirror.source_topic);
   topic.source_topic_id = mirror.source_topic_id.value();
   for (const auto& cluster : mirror.provenance) topic.source_provenance.push_back(cluster.value());
   topic.num_partitions = mirror.partitions;
@@ -92,9 +97,65 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::create(LinkId link, LinkEpoch epoc
     config.name = name;
     config.value = value;
   }
-  auto answer = co_await ask_one(std::move(create), deadline);
-  if (!answer) co_return std::move(answer).error().in("mirror topic " + mirror.topic);
-  co_return answer;
+}
+
+// The beginnings of requests for topics with so many partitions, and the end of the last one.
+std::vector<size_t> cut(const std::vector<int32_t>& partitions, size_t topics_max, int32_t partitions_max) {
+  std::vector<size_t> cuts{0};
+  int64_t sum = 0;
+  for (size_t at = 0; at < partitions.size(); ++at) {
+    sum += partitions[at];
+    const bool full = at - cuts.back() == topics_max || sum > partitions_max;
+    if (!full || at == cuts.back()) continue;
+    cuts.push_back(at);
+    sum = partitions[at];
+  }
+  if (!partitions.empty()) cuts.push_back(partitions.size());
+  return cuts;
+}
+
+}  // namespace
+
+Task<void> MirrorClient::create_some(Request create, Answers& out, size_t at, Deadline deadline) {
+  const auto names = create.topics;
+  auto response = co_await cluster_.call_any(std::move(create), Repeat::kYes, deadline);
+  Error failed;
+  if (!response)
+    failed = std::move(response).error();
+  else if (response->error_code != 0)
+    failed = mirror_error(response->error_code, response->error_message);
+  else if (response->topics.size() != names.size())
+    failed = Error(ErrorCode::kCorrupt, "an answer about another number of topics");
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string where = "mirror topic " + names[i].name.value_or("");
+    if (failed.code != ErrorCode::kNone) {
+      out[at + i] = Error(failed).in(where);
+      continue;
+    }
+    MirrorTopicAnswer& answer = response->topics[i];
+    if (answer.error_code != 0)
+      out[at + i] = mirror_error(answer.error_code, answer.error_message).in(where);
+    else
+      out[at + i] = std::move(answer);
+  }
+}
+
+Task<Answers> MirrorClient::create_all(LinkId link, LinkEpoch epoch, std::vector<NewMirror> mirrors, bool dry_run,
+                                       Deadline deadline) {
+  Answers out(mirrors.size(), Error(ErrorCode::kInternal, "not asked"));
+  std::vector<int32_t> partitions;
+  for (const auto& mirror : mirrors) partitions.push_back(mirror.partitions);
+  const auto cuts = cut(partitions, kTopicsPerCreate, kPartitionsPerCreate);
+  OneOfMany one_request = [&](size_t i) {
+    Request create = request(MirrorOperation::kCreateTopic);
+    create.link_id = link.value();
+    create.link_epoch = epoch.value();
+    create.dry_run = dry_run;
+    for (size_t at = cuts[i]; at < cuts[i + 1]; ++at) put_topic(std::move(mirrors[at]), create.topics.emplace_back());
+    return create_some(std::move(create), out, cuts[i], deadline);
+  };
+  co_await side_by_side(cluster_.env(), cuts.size() - 1, kCreateRequestsAtOnce, std::move(one_request));
+  co_return out;
 }
 
 Task<Result<MirrorTopicAnswer>> MirrorClient::end(LinkId link, LinkEpoch epoch, TargetTopicId id,
@@ -133,30 +194,43 @@ Task<Result<MirrorTopicAnswer>> MirrorClient::describe_partition(std::string nam
   co_return co_await ask_one(std::move(describe), deadline);
 }
 
-size_t MirrorClient::end_of_request(const std::vector<std::pair<std::string, int32_t>>& topics, size_t from) {
-  size_t end = from;
-  for (int64_t partitions = 0; end < topics.size() && end - from < kTopicsPerRequest; ++end) {
-    partitions += topics[end].second;
-    if (partitions > kPartitionsPerRequest && end > from) break;
-  }
-  return end;
+std::vector<size_t> MirrorClient::cut_describe(const std::vector<std::pair<std::string, int32_t>>& topics) {
+  std::vector<int32_t> partitions;
+  for (const auto& topic : topics) partitions.push_back(topic.second);
+  return cut(partitions, kTopicsPerRequest, kPartitionsPerRequest);
+}
+
+Task<void> MirrorClient::describe_some(Request describe, std::vector<MirrorTopicAnswer>& out, size_t at, Status& failed,
+                                       Deadline deadline) {
+  if (!failed) co_return;
+  const size_t asked = describe.topics.size();
+  auto response = co_await cluster_.call_any(std::move(describe), Repeat::kYes, deadline);
+  if (!response)
+    failed = std::move(response).error();
+  else if (response->error_code != 0)
+    failed = mirror_error(response->error_code, response->error_message);
+  else if (response->topics.size() != asked)
+    failed = Error(ErrorCode::kCorrupt, "an answer about another number of topics");
+  else
+    std::move(response->topics.begin(), response->topics.end(), out.begin() + static_cast<ptrdiff_t>(at));
 }
 
 Task<Result<std::vector<MirrorTopicAnswer>>> MirrorClient::describe_all(
     std::vector<std::pair<std::string, int32_t>> topics, Deadline deadline) {
-  std::vector<MirrorTopicAnswer> out;
-  for (size_t at = 0; at < topics.size();) {
+  std::vector<MirrorTopicAnswer> out(topics.size());
+  Status failed;
+  const auto cuts = cut_describe(topics);
+  OneOfMany one_request = [&](size_t i) {
     Request describe = request(MirrorOperation::kDescribe);
-    for (const size_t end = end_of_request(topics, at); at < end; ++at) {
+    for (size_t at = cuts[i]; at < cuts[i + 1]; ++at) {
       auto& topic = describe.topics.emplace_back();
       topic.name = topics[at].first;
       for (int32_t p = 0; p < topics[at].second; ++p) topic.partitions.emplace_back().partition = p;
     }
-    auto response = co_await cluster_.call_any(std::move(describe), Repeat::kYes, deadline);
-    if (!response) co_return std::move(response).error();
-    if (response->error_code != 0) co_return mirror_error(response->error_code, response->error_message);
-    std::move(response->topics.begin(), response->topics.end(), std::back_inserter(out));
-  }
+    return describe_some(std::move(describe), out, cuts[i], failed, deadline);
+  };
+  co_await side_by_side(cluster_.env(), cuts.size() - 1, kRequestsAtOnce, std::move(one_request));
+  if (!failed) co_return std::move(failed).error();
   co_return out;
 }
 

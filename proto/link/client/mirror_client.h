@@ -50,10 +50,11 @@ class MirrorClient {
     std::vector<ClusterId> provenance;  // the clusters that the source's own records came from
     int32_t partitions = 0;
     std::map<std::string, std::string> configs;
-    bool dry_run = false;
   };
-  // Makes the mirror topic, adds partitions to it, or finds it as it should be.
-  Task<Result<MirrorTopicAnswer>> create(LinkId link, LinkEpoch epoch, NewMirror mirror, Deadline deadline);
+  // Makes the mirror topics, adds partitions to them, or finds them as they should be. In as few requests as keep each
+  // of them short; the answers are in the order of `mirrors`, and one that fails keeps nobody from the others.
+  Task<std::vector<Result<MirrorTopicAnswer>>> create_all(LinkId link, LinkEpoch epoch, std::vector<NewMirror> mirrors,
+                                                          bool dry_run, Deadline deadline);
   // With `ends` (by partition, in offsets of the source): promote, which is refused unless they are reached. Without:
   // failover. If the mirror has ended before, its record is the answer. kClosed: not wanted any more.
   Task<Result<MirrorTopicAnswer>> end(LinkId link, LinkEpoch epoch, TargetTopicId topic,
@@ -63,12 +64,12 @@ class MirrorClient {
   Task<Result<MirrorTopicAnswer>> describe(std::string topic, int32_t partitions, Deadline deadline);
   // The same with one partition alone.
   Task<Result<MirrorTopicAnswer>> describe_partition(std::string topic, int32_t partition, Deadline deadline);
-  // The same of several topics, by {name, partitions}; each answer has its own error_code. In as many requests as it
-  // takes: a broker decodes at most 300,000 elements of one.
+  // The same of several topics, by {name, partitions}; each answer has its own error_code, and they are in the order of
+  // `topics`. In as many requests as it takes, some at the same time: a broker decodes at most 300,000 elements of one.
   static constexpr size_t kTopicsPerRequest = 200;
   static constexpr int32_t kPartitionsPerRequest = 10'000;
-  // The topics [from, end) are asked for in one request: at least one.
-  static size_t end_of_request(const std::vector<std::pair<std::string, int32_t>>& topics, size_t from);
+  // Where the requests for `topics` begin, and the end of the last one. Each has at least one topic.
+  static std::vector<size_t> cut_describe(const std::vector<std::pair<std::string, int32_t>>& topics);
   Task<Result<std::vector<MirrorTopicAnswer>>> describe_all(std::vector<std::pair<std::string, int32_t>> topics,
                                                             Deadline deadline);
   // All topics of the cluster that are mirrors of `link`, or were. Asks for the cluster's metadata first.
@@ -92,6 +93,10 @@ class MirrorClient {
   using Request = kafka::MirrorControlRequest;
   Request request(MirrorOperation operation) const;
   Task<Result<MirrorTopicAnswer>> ask_one(Request request, Deadline deadline);
+  // One request of the two calls for many; its answers go to `out` from `at` on. `failed` ends what is not begun yet.
+  Task<void> create_some(Request create, std::vector<Result<MirrorTopicAnswer>>& out, size_t at, Deadline deadline);
+  Task<void> describe_some(Request describe, std::vector<MirrorTopicAnswer>& out, size_t at, Status& failed,
+                           Deadline deadline);
   // The cluster's clock, when it answers promptly; -1: an older release, which does not tell. kClosed: not wanted.
   Task<Result<int64_t>> prompt_clock(StillWanted wanted, Deadline deadline);
   // ask_one() of a request that is carried out soon or never.

@@ -6,9 +6,11 @@ namespace farshore {
 namespace {
 
 std::vector<size_t> requests_for(size_t topics, int32_t partitions) {
-  const std::vector<std::pair<std::string, int32_t>> all(topics, {"t", partitions});
+  std::vector<std::pair<std::string, int32_t>> all;
+  for (size_t n = 0; n < topics; ++n) all.emplace_back("t", partitions);
+  const auto cuts = MirrorClient::cut_describe(all);
   std::vector<size_t> sizes;
-  for (size_t at = 0; at < all.size(); at += sizes.back()) sizes.push_back(MirrorClient::end_of_request(all, at) - at);
+  for (size_t i = 1; i < cuts.size(); ++i) sizes.push_back(cuts[i] - cuts[i - 1]);
   return sizes;
 }
 

@@ -95,6 +95,12 @@ class MemoryJournal final : public RelayJournal {
     co_return claims;
   }
 
+  Task<Status> forget(LinkPartition key, Deadline) override {
+    down_.claims.erase(key);
+    open_.erase(key);
+    co_return ok();
+  }
+
   bool wait_for_marker = true;
   std::set<kafka::ProducerIdentity> writer_in_doubt;  // of the log; once each
   int fail_anchors = 0, lowered = 0, times_lost = 0;

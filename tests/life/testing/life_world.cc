@@ -38,6 +38,11 @@ Task<void> ask_task(Task<Result<T>> task, Result<T>& result) {
   result = co_await std::move(task);
 }
 
+Task<void> end_task(Task<Status> task, bool& ended) {
+  (void)co_await std::move(task);
+  ended = true;
+}
+
 template <class Request, class Check>
 Task<Status> send_task(kafka::ClusterAdmin& admin, Request request, Check code_of, Deadline deadline) {
   CO_TRY(auto response, co_await admin.client().call_any(std::move(request), Repeat::kYes, deadline));
@@ -126,6 +131,16 @@ void LifeWorld::delete_topic(const std::string& at, const std::string& topic) {
 }
 
 void LifeWorld::produce(const std::string& at, const std::string& topic, int records, int keys) {
+  EXPECT_EQ(produce_batch(at, topic, records, keys), 0);
+}
+
+bool LifeWorld::can_produce(const std::string& at, const std::string& topic) { return try_to_produce(at, topic) == 0; }
+
+int16_t LifeWorld::try_to_produce(const std::string& at, const std::string& topic) {
+  return produce_batch(at, topic, 1, 1);
+}
+
+int16_t LifeWorld::produce_batch(const std::string& at, const std::string& topic, int records, int keys) {
   BatchBuilder builder;
   const int64_t now = client_.wall_now().milliseconds_since_epoch;
   for (int i = 0; i < records; ++i) builder.add(now, "key-" + std::to_string(i % keys), std::string(50, 'v'));
@@ -137,8 +152,13 @@ void LifeWorld::produce(const std::string& at, const std::string& topic, int rec
   data.name = topic;
   data.topic_id = nodes_[at].broker->services().metadata.image()->topic(topic)->id;
   data.partition_data.emplace_back().records = kafka::Records::view(batch);
-  auto code = [](const auto& response) { return response.responses.at(0).partition_responses.at(0).error_code; };
+  int16_t answer = 0;
+  auto code = [&answer](const auto& response) {
+    answer = response.responses.at(0).partition_responses.at(0).error_code;
+    return int16_t{0};
+  };
   expect(ask(client_, send_task(admin(at), std::move(request), code, soon(client_))));
+  return answer;
 }
 
 void LifeWorld::delete_records(const std::string& at, const std::string& topic, int64_t before) {
@@ -173,6 +193,12 @@ int64_t LifeWorld::committed(const std::string& at, const std::string& group, co
 std::string LifeWorld::config(const std::string& at, const std::string& topic, const std::string& key) {
   std::vector<std::string> topics{topic};
   return expect(ask(client_, admin(at).topic_configs(std::move(topics), soon(client_))))[topic][key];
+}
+
+void LifeWorld::configure(const std::string& at, const std::string& topic, const std::string& key,
+                          const std::string& value) {
+  std::map<std::string, std::optional<std::string>> changes{{key, value}};
+  expect(ask(client_, admin(at).alter_topic_configs(topic, std::move(changes), soon(client_))));
 }
 
 void LifeWorld::store(const std::vector<std::pair<std::string, std::string>>& entries) {
@@ -213,6 +239,11 @@ uint64_t LifeWorld::size_bytes(const std::string& at, const std::string& topic) 
 }
 
 void LifeWorld::link(const std::string& topics, const std::string& gateway, const std::string& source) {
+  expect(link_within(seconds(60), topics, gateway, source));
+}
+
+Result<api::CreateLinkReply> LifeWorld::link_within(Duration limit, const std::string& topics,
+                                                    const std::string& gateway, const std::string& source) {
   api::CreateLinkRequest request;
   auto& spec = *request.mutable_spec();
   spec.set_name(kLink);
@@ -222,7 +253,7 @@ void LifeWorld::link(const std::string& topics, const std::string& gateway, cons
   (*spec.mutable_extra())["topic.sync.interval.ms"] = "1000";
   spec.add_topics()->set_name("*");
   Running& at = gateways_[gateway];
-  expect(ask(*at.env, at.gateway->create_link(std::move(request), soon(*at.env))));
+  return ask(*at.env, at.gateway->create_link(std::move(request), at.env->in(limit)));
 }
 
 Result<api::StatusReply> LifeWorld::status(const std::string& link, const std::string& gateway) {
@@ -243,6 +274,29 @@ Result<api::DeleteLinkReply> LifeWorld::delete_link(bool dry_run, bool force, co
 api::Link LifeWorld::describe(const std::string& gateway) {
   Running& at = gateways_[gateway];
   return expect(ask(*at.env, at.gateway->describe_link(kLink)));
+}
+
+void LifeWorld::discover() {
+  api::StatusRequest request;
+  request.set_link(kLink);
+  request.set_discover(true);
+  expect(gateways_["gateway"].gateway->status(request));
+}
+
+std::vector<Result<api::Link>> LifeWorld::update_both(std::pair<std::string, std::string> one,
+                                                      std::pair<std::string, std::string> other) {
+  Running& at = gateways_["gateway"];
+  std::vector<Result<api::Link>> answers(2, Error(ErrorCode::kInternal, "it did not end"));
+  size_t number = 0;
+  for (const auto& [key, value] : {std::move(one), std::move(other)}) {
+    api::UpdateLinkRequest request;
+    request.set_link(kLink);
+    (*request.mutable_set())[key] = value;
+    auto update = at.gateway->update_link(std::move(request), soon(*at.env));
+    world_.spawn(*at.env, ask_task<api::Link>(std::move(update), answers[number++]));
+  }
+  EXPECT_TRUE(until([&] { return answers[0] && answers[1]; }));
+  return answers;
 }
 
 Result<api::Link> LifeWorld::update(const std::string& key, const std::string& value, const std::string& gateway,
@@ -277,6 +331,18 @@ api::VerbProgress LifeWorld::promote(const std::string& topic) {
   auto progress = [&last](api::VerbProgress message) { last = std::move(message); };
   expect(ask(*at.env, at.gateway->promote(std::move(request), progress, soon(*at.env))));
   return last;
+}
+
+Duration LifeWorld::fenced_for(const std::string& at, const std::string& topic) {
+  const Node& node = nodes_[at];
+  const auto* found = node.broker->services().metadata.image()->topic(topic);
+  Duration longest{};
+  for (const WriteFence& fence : found->fences) {
+    if (!fence.holds()) continue;
+    const Duration left = milliseconds(fence.until_ms - node.env->wall_now().milliseconds_since_epoch);
+    longest = std::max(longest, fence.forever() ? Duration::max() : left);
+  }
+  return longest;
 }
 
 Result<api::MirrorTopic> LifeWorld::create_mirror(const std::string& source_topic) {
@@ -329,10 +395,40 @@ std::vector<api::VerbProgress> LifeWorld::failover_all(const std::string& gatewa
   return all;
 }
 
+LifeWorld::Answer LifeWorld::failover_as(api::FailoverRequest request, const std::string& gateway) {
+  Answer answer;
+  Running& at = gateways_[gateway];
+  const MonoTime begun = at.env->now();
+  auto progress = [&answer](api::VerbProgress message) { answer.messages.push_back(std::move(message)); };
+  answer.status = ask(*at.env, at.gateway->failover(std::move(request), progress, at.env->in(minutes(4))));
+  answer.took = at.env->now() - begun;
+  return answer;
+}
+
+LifeWorld::Answer LifeWorld::failover_without_link(const std::vector<std::string>& topics, bool dry_run,
+                                                   const std::string& gateway) {
+  api::FailoverRequest request;
+  for (const auto& topic : topics) request.add_topics(topic);
+  request.set_all(topics.empty());
+  request.set_dry_run(dry_run);
+  return failover_as(std::move(request), gateway);
+}
+
+LifeWorld::Answer LifeWorld::promote_as(api::PromoteRequest request) {
+  Answer answer;
+  Running& at = gateways_["gateway"];
+  const MonoTime begun = at.env->now();
+  auto progress = [&answer](api::VerbProgress message) { answer.messages.push_back(std::move(message)); };
+  answer.status = ask(*at.env, at.gateway->promote(std::move(request), progress, at.env->in(minutes(4))));
+  answer.took = at.env->now() - begun;
+  return answer;
+}
+
 std::vector<api::VerifyProgress> LifeWorld::verify(const std::string& topic) {
   api::VerifyRequest request;
   request.set_link(kLink);
-  request.add_topics(topic);
+  if (!topic.empty()) request.add_topics(topic);
+  request.set_all(topic.empty());
   std::vector<api::VerifyProgress> rows;
   Running& at = gateways_["gateway"];
   auto report = [&rows](api::VerifyProgress row) {
@@ -340,6 +436,38 @@ std::vector<api::VerifyProgress> LifeWorld::verify(const std::string& topic) {
   };
   expect(ask(*at.env, at.gateway->verify(std::move(request), report, at.env->in(minutes(4)))));
   return rows;
+}
+
+void LifeWorld::set_round_trip(const std::string& a, const std::string& b, Duration time) {
+  sim::LinkProfile far;
+  far.delay_min = far.delay_max = time / 2;
+  world_.net().set_profile(a, b, far);
+  world_.net().set_profile(b, a, far);
+}
+
+Result<api::MirrorsReply> LifeWorld::all_mirrors(const std::string& verb) {
+  api::MirrorsRequest request;
+  request.set_link(kLink);
+  request.set_all(true);
+  Running& at = gateways_["gateway"];
+  if (verb == "unfence") return ask(*at.env, at.gateway->unfence_mirrors(std::move(request), soon(*at.env)));
+  return ask(*at.env, at.gateway->pause_mirrors(std::move(request), verb == "pause", soon(*at.env)));
+}
+
+void LifeWorld::begin_promote(const std::string& topic, Duration limit, Promote& promote) {
+  api::PromoteRequest request;
+  request.set_link(kLink);
+  request.set_all(topic.empty());
+  if (!topic.empty()) request.add_topics(topic);
+  Running& at = gateways_["gateway"];
+  auto progress = [&promote](api::VerbProgress message) { promote.messages.push_back(std::move(message)); };
+  world_.spawn(*at.env, end_task(at.gateway->promote(std::move(request), progress, at.env->in(limit)), promote.ended));
+}
+
+bool LifeWorld::has_ended(const std::string& at, const std::string& topic) {
+  const auto image = nodes_[at].broker->services().metadata.image();
+  const auto* found = image->topic(topic);
+  return found && found->mirror && found->mirror->ended();
 }
 
 bool LifeWorld::mirrored(const std::string& topic) {

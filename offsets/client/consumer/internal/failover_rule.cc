@@ -9,26 +9,31 @@ namespace {
 // A target that has not answered for so long after the start is reported, also if no error is known.
 constexpr FailoverRule::Millis kFirstAnswer = std::chrono::seconds(5);
 
-bool has_ended(const TopicAtTarget& topic) {
-  return topic.state == TopicAtTarget::State::kPromoted || topic.state == TopicAtTarget::State::kFailedOver;
-}
-
 }  // namespace
 
 FailoverRule::FailoverRule(FailoverRuleOptions options, Millis started)
     : options_(std::move(options)), started_(started) {}
 
-bool FailoverRule::all_ended(const TargetView& target) const {
+bool FailoverRule::all(const TargetView& target, bool (TopicAtTarget::*condition)() const) const {
   return target.answered && std::all_of(options_.topics.begin(), options_.topics.end(), [&](const std::string& name) {
            auto found = target.topics.find(name);
-           return found != target.topics.end() && found->second.ended();
+           return found != target.topics.end() && (found->second.*condition)();
          });
+}
+
+bool FailoverRule::may_move(const TargetView& target, Millis now) {
+  if (!all(target, &TopicAtTarget::promoted_or_failed_over)) {
+    all_ended_since_.reset();
+    return false;
+  }
+  if (!all_ended_since_) all_ended_since_ = now;
+  return !consuming_ || all(target, &TopicAtTarget::ended) || now - *all_ended_since_ >= kOpenEndsWait;
 }
 
 bool FailoverRule::any_ended(const TargetView& target) const {
   return std::any_of(options_.topics.begin(), options_.topics.end(), [&](const std::string& name) {
     auto found = target.topics.find(name);
-    return found != target.topics.end() && has_ended(found->second);
+    return found != target.topics.end() && found->second.promoted_or_failed_over();
   });
 }
 
@@ -87,7 +92,7 @@ FailoverRule::Decision FailoverRule::watch_target(const TargetView& target) {
 
 FailoverRule::Decision FailoverRule::decide(const TargetView& target, Millis source_seen, Millis now) {
   if (moved_) return watch_target(target);
-  if (all_ended(target)) {
+  if (may_move(target, now)) {
     moved_ = true;
     return {Action::kMoveToTarget, Say::kNothing, {}};
   }

@@ -1,5 +1,9 @@
 // FailoverRule: decides when a FailoverConsumer starts at the source, when it moves to the target, and which events the
 // application gets. Pure: no I/O, no clock (times are arguments).
+//
+// It moves when all topics have ended. Partitions whose failover offset is not known then (they are offline at the
+// target) are waited for during kOpenEndsWait, because a known end is exact, and no longer: days may pass, and the
+// others can go on. A start does not wait for them: it has no positions (docs/decisions/0212).
 #pragma once
 
 #include <chrono>
@@ -22,6 +26,7 @@ struct FailoverRuleOptions {
 class FailoverRule {
  public:
   using Millis = std::chrono::milliseconds;  // since any fixed point in time
+  static constexpr Millis kOpenEndsWait = std::chrono::seconds(10);
   enum class Action { kNone, kStartSource, kMoveToTarget };
   enum class Say { kNothing, kSourceLost, kSourceBack, kWaiting, kTargetUnknown, kTargetBack };
   struct Decision {
@@ -39,7 +44,9 @@ class FailoverRule {
   bool source_lost() const { return lost_; }
 
  private:
-  bool all_ended(const TargetView& target) const;
+  bool may_move(const TargetView& target, Millis now);
+  // Every topic fulfils it.
+  bool all(const TargetView& target, bool (TopicAtTarget::*condition)() const) const;
   bool any_ended(const TargetView& target) const;
   std::string why_waiting(const TargetView& target) const;
   Decision before_start(const TargetView& target, Millis now);
@@ -48,6 +55,7 @@ class FailoverRule {
 
   const FailoverRuleOptions options_;
   const Millis started_;
+  std::optional<Millis> all_ended_since_;
   bool consuming_ = false, lost_ = false, moved_ = false, target_unknown_ = false;
   std::string said_waiting_;
 };

@@ -142,6 +142,22 @@ TEST(FailoverRule, ConsumerMovesOnlyWhenAllTopicsEndedWithKnownOffsets) {
   EXPECT_EQ(rule.decide(both, Millis(7), Millis(7)).action, Action::kMoveToTarget);
 }
 
+TEST(FailoverRule, PartitionWhoseEndIsNotKnownHoldsUpTheOthersForSomeSecondsOnly) {
+  auto rule = consuming({"a", "b"});
+  auto open = target({{"a", State::kFailedOver}, {"b", State::kFailedOver}});
+  open.topics["b"].partitions[1] = {-1, std::nullopt, std::nullopt};
+  EXPECT_EQ(rule.decide(open, Millis(5), Millis(5)).action, Action::kNone);
+  EXPECT_EQ(rule.decide(open, Millis(5), Millis(10004)).action, Action::kNone);
+  EXPECT_EQ(rule.decide(open, Millis(5), Millis(10005)).action, Action::kMoveToTarget);
+}
+
+TEST(FailoverRule, PartitionWhoseEndIsNotKnownDoesNotHoldUpAStart) {
+  FailoverRule rule = starting({"a"});
+  auto open = target({{"a", State::kFailedOver}});
+  open.topics["a"].partitions[1] = {-1, std::nullopt, std::nullopt};
+  EXPECT_EQ(rule.decide(open, Millis(0), Millis(1)).action, Action::kMoveToTarget);
+}
+
 TEST(FailoverRule, TopicThatIsMissingOrNotAMirrorPreventsTheMove) {
   for (State state : {State::kNotMirror, State::kNotThere}) {
     auto rule = consuming({"a"});

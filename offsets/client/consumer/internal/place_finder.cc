@@ -12,7 +12,8 @@ Problem PlaceFinder::find(const TargetView& view, const Positions& delivered, co
   questions_.clear();
   for (const auto& [key, position] : delivered) {
     auto topic = view.topics.find(prefix_ + key.first);
-    if (topic == view.topics.end()) continue;  // not a topic of this consumer
+    if (topic == view.topics.end()) continue;         // not a topic of this consumer
+    if (topic->second.is_open(key.second)) continue;  // where it ended is not known: it goes on at the group's commit
     Place& found = places[key];
     found.next = continuation(topic->second, key.second, position);
     place(topic->second, key, found.next, &found.at_target);

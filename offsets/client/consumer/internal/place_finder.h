@@ -30,9 +30,10 @@ class PlaceFinder {
   // A topic of the source is called prefix + name at the target.
   PlaceFinder(ClusterAddress target, std::string prefix);
 
-  // Adds a place for each position of `delivered` whose topic is in `view`. All places are found, or the call fails: a
-  // guess would skip or repeat records. What was read of the translation before a timeout is kept for the next call.
-  // kUnavailable: the target did not answer within `timeout`; otherwise the problems of TargetLookup::ask().
+  // Adds a place for each position of `delivered` whose topic is in `view`, and whose partition's end is known. All
+  // places are found, or the call fails: a guess would skip or repeat records. What was read of the translation before
+  // a timeout is kept for the next call. kUnavailable: the target did not answer within `timeout`; otherwise the
+  // problems of TargetLookup::ask().
   Problem find(const TargetView& view, const Positions& delivered, const Positions& committed, Places& places,
                std::chrono::milliseconds timeout);
 

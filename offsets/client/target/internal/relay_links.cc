@@ -47,7 +47,8 @@ RelayedTopic parse_relayed_topic(std::string_view key, std::string_view text) {
   if (!out.ended) return out;
   out.promoted = stored->promotion->kind == PromotionKind::kPromote;
   for (const auto& end : stored->promotion->partitions)
-    out.ends[end.partition] = {end.failover_offset.value(), end.failover_target_offset.value()};
+    if (end.state == EndState::kDone)  // of the others no end is known
+      out.ends[end.partition] = {end.failover_offset.value(), end.failover_target_offset.value()};
   return out;
 }
 

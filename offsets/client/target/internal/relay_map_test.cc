@@ -138,7 +138,7 @@ ASYNC_TEST_F(RelayMapTest, MissingLinksTopicsAndOffsetsAreNamedInErrors) {
   found = co_await ask(map, soon(), Direction::kToTarget, 12, "e2w");
   CO_ASSERT_OK(found);
   EXPECT_TRUE(found->ended);
-  store_link("link/e2w/topic/east.orders", link_json(false, 2));
+  store_link("link/e2w/topic/east.orders", link_json(false, 99));
   none = co_await ask(map, soon(), Direction::kToTarget, 12, "e2w");
   EXPECT_ERROR(none, ErrorCode::kUnsupported);
 }

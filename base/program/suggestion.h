@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-namespace farshore::cli {
+namespace farshore::program {
 
 // `words`: without the program's name. Empty: every word up to the first command that has no commands of its own is
 // known, and so are the options.
 std::string unknown_word(const CLI::App& program, const std::vector<std::string>& words);
 
-}  // namespace farshore::cli
+}  // namespace farshore::program

@@ -1,8 +1,8 @@
-#include "linker/cli/suggestion.h"
+#include "base/program/suggestion.h"
 
 #include <gtest/gtest.h>
 
-namespace farshore::cli {
+namespace farshore::program {
 namespace {
 
 class SuggestionTest : public ::testing::Test {
@@ -47,4 +47,4 @@ TEST_F(SuggestionTest, CommandLineWithoutUnknownWordsHasNone) {
 }
 
 }  // namespace
-}  // namespace farshore::cli
+}  // namespace farshore::program

@@ -1,19 +1,10 @@
-#include "linker/cli/suggestion.h"
+#include "base/program/suggestion.h"
 
 #include "base/nearest.h"
+#include "base/program/command_tree.h"
 
-namespace farshore::cli {
+namespace farshore::program {
 namespace {
-
-std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
-const CLI::App* find_command(const CLI::App& app, const std::string& name) {
-  for (const CLI::App* each : commands_of(app))
-    if (each->get_name() == name) return each;
-  return nullptr;
-}
 
 std::string did_you_mean(const std::string& what, const std::string& word, const std::vector<std::string>& known) {
   std::string text = "unknown " + what + " '" + word + "'; did you mean '";
@@ -66,4 +57,4 @@ std::string unknown_word(const CLI::App& program, const std::vector<std::string>
   return std::string();
 }
 
-}  // namespace farshore::cli
+}  // namespace farshore::program
