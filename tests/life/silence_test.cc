@@ -23,6 +23,22 @@ class SilentEndLife : public LifeWorld {
   }
 };
 
+TEST_F(SilentEndLife, FailoverThatWasGivenUpAMomentBeforeItsTargetCameBackIsNotBegun) {
+  start();
+  freeze_broker(kWest, true);
+  auto caller = std::make_shared<linker::Caller>();
+  bool ended = false;
+  begin_failover("a", caller, ended);
+  world().run_for(seconds(3));
+  freeze_broker(kWest, false);
+  world().run_for(milliseconds(50));
+  caller->leave();  // the connection's end is noticed a little later than the target's answer
+  ASSERT_TRUE(until([&] { return ended; }));
+  world().run_for(seconds(30));
+  EXPECT_EQ(state("a"), "ACTIVE");
+  EXPECT_FALSE(has_ended(kWest, "a"));
+}
+
 TEST_F(SilentEndLife, VerifyNamesATargetThatIsDownAndTellsWhatTheSourceHas) {
   start();
   kill_broker(kWest);

@@ -9,10 +9,14 @@ namespace farshore::linker {
 Task<Status> SilentEnds::ask(Env& env, ClusterAdmin& end, Deadline deadline) {
   Duration limit = kAnswerLimit;
   if (!deadline.is_never()) limit = std::min<Duration>(limit, (deadline.at() - env.now()) * 3 / 4);
+  const MonoTime begun = env.now();
   const Deadline until = env.in(limit);
   for (int attempt = 0;; ++attempt) {  // a connection may have been lost a moment ago
     auto answers = co_await identify(end, until);
-    if (answers || !error_retriable(answers.error().code)) co_return ok();
+    if (answers || !error_retriable(answers.error().code)) {
+      if (env.now() - begun > kPromptMax) co_await env.sleep(kCallerSettles);
+      co_return ok();
+    }
     auto paused = co_await end.client().pause(attempt, until);
     if (!paused)
       co_return Error(answers.error().code, "the " + end.role() + " does not answer (" + answers.error().detail + ")");

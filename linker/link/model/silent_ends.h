@@ -12,6 +12,11 @@ class SilentEnds {
   // An end that has not answered by then is silent.
   static constexpr Duration kAnswerLimit = seconds(10);
 
+  // An end that comes back is asked at once by all who waited for it. Whoever gave up a moment before, because it was
+  // silent, must be known to have left before something is begun for them: so after an answer that was late, a moment
+  // passes.
+  static constexpr Duration kPromptMax = seconds(1), kCallerSettles = milliseconds(500);
+
   // ok: the end answers. kUnavailable, kTimedOut: it did not within kAnswerLimit, or within most of the time until
   // `deadline` where that is less, so that the caller hears of it; says which end. What else may be wrong with the end
   // is left to who works with it.

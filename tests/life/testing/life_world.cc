@@ -91,6 +91,13 @@ void LifeWorld::start_broker(const std::string& host, const Settings& settings) 
   ASSERT_TRUE(result) << result.error().to_string();
 }
 
+void LifeWorld::freeze_broker(const std::string& host, bool frozen) {
+  if (frozen)
+    nodes_[host].env->pause();
+  else
+    nodes_[host].env->resume();
+}
+
 void LifeWorld::kill_broker(const std::string& host) {
   Node& node = nodes_[host];
   if (!node.broker) return;
@@ -462,6 +469,15 @@ void LifeWorld::begin_promote(const std::string& topic, Duration limit, Promote&
   Running& at = gateways_["gateway"];
   auto progress = [&promote](api::VerbProgress message) { promote.messages.push_back(std::move(message)); };
   world_.spawn(*at.env, end_task(at.gateway->promote(std::move(request), progress, at.env->in(limit)), promote.ended));
+}
+
+void LifeWorld::begin_failover(const std::string& topic, linker::CallerPtr caller, bool& ended) {
+  api::FailoverRequest request;
+  request.set_link(kLink);
+  request.add_topics(topic);
+  Running& at = gateways_["gateway"];
+  auto quiet = [](api::VerbProgress) {};
+  world_.spawn(*at.env, end_task(at.gateway->failover(std::move(request), quiet, soon(*at.env), caller), ended));
 }
 
 bool LifeWorld::has_ended(const std::string& at, const std::string& topic) {

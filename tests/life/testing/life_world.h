@@ -38,6 +38,7 @@ class LifeWorld : public testing::Test {
 
   void start_broker(const std::string& host, const Settings& settings = {});
   void kill_broker(const std::string& host);
+  void freeze_broker(const std::string& host, bool frozen);  // as SIGSTOP and SIGCONT
 
   // A gateway of `target`, on a host of its own; one that was there is killed. Waits until it has its links.
   void start_gateway(const std::string& host = "gateway", const std::string& target = kWest);
@@ -122,8 +123,10 @@ class LifeWorld : public testing::Test {
     bool ended = false;
   };
   void begin_promote(const std::string& topic, Duration limit, Promote& promote);  // empty: all
-  bool has_ended(const std::string& at, const std::string& topic);                 // the mirror, at the target
-  int16_t try_to_produce(const std::string& at, const std::string& topic);         // Kafka's error code
+  // `caller` may leave while it runs; `ended` lives until it is true.
+  void begin_failover(const std::string& topic, linker::CallerPtr caller, bool& ended);
+  bool has_ended(const std::string& at, const std::string& topic);          // the mirror, at the target
+  int16_t try_to_produce(const std::string& at, const std::string& topic);  // Kafka's error code
 
  private:
   struct Node {
