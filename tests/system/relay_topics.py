@@ -130,7 +130,8 @@ def made_anew(world, east, east_admin, west, west_at):
     reason = failed(world, 'again')
     check(f'a source topic that was made anew: {reason}', 'source topic' in reason)
     check('nothing of the new one came to the target, and nothing of the old one is lost', values(west_at, 'again') == before)
-    check('the way out is told', 'delete topic again at the target' in reason)
+    # Discovery or the pump may have found it first: their words differ.
+    check('the way out is told', 'delete ' in reason and 'at the target' in reason)
     west.delete('again')
     until('the new one is relayed when the old one is deleted at the target', lambda: mirror(world, 'again')['state'] == 'ACTIVE', 60)
     arrived(world, 'again', 50, west_at)
